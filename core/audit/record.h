@@ -1,0 +1,84 @@
+/* One audit record, rendered with Elastic Common Schema names. Required by AIS-3.11a and CBP-2j: event type,
+ * date and time, system identification, success or failure, security actions by administrators. */
+#ifndef AUDIT_RECORD_H
+#define AUDIT_RECORD_H
+
+#include <accord/base.h>
+
+#include "util/buf.h"
+
+enum audit_outcome { AUDIT_SUCCESS, AUDIT_FAILURE, AUDIT_UNKNOWN };
+
+/* Every action there is: one table makes the enum, the names, categories and docs/reference/events.md.
+ * A(ID, name, category, help) */
+#define AUDIT_ACTIONS(A)                                                                                             \
+    A(AGENT_START, "agent-start", "process", "the hub started")                                                      \
+    A(AGENT_STOP, "agent-stop", "process", "the hub stopped by request")                                             \
+    A(ANCHOR, "audit-anchor", "configuration", "heads of all chains, signed")                                        \
+    A(CONFIG_LOADED, "configuration-loaded", "configuration", "a configuration took effect")                         \
+    A(CONFIG_REFUSED, "configuration-refused", "configuration", "a file had mistakes and was not applied")           \
+    A(AGREEMENT_UP, "agreement-up", "configuration", "an agreement's processes are running")                         \
+    A(AGREEMENT_DOWN, "agreement-down", "configuration", "an agreement's processes have ended")                      \
+    A(CHILD_STARTED, "process-started", "process", "a link, guard or inspect process is ready, with its walls")      \
+    A(CHILD_FAILED, "process-failed", "process", "a child process died, hung or broke the protocol")                 \
+    A(PLUGIN_LOADED, "plugin-loaded", "process", "a plugin was loaded, with its SHA-256")                            \
+    A(PLUGIN_REFUSED, "plugin-refused", "process", "a plugin was not loaded")                                        \
+    A(CONNECT, "connection-attempted", "network", "an endpoint was dialled")                                         \
+    A(SESSION_ALLOWED, "session-allowed", "session", "the facts of a session satisfied the agreement")               \
+    A(SESSION_DENIED, "session-denied", "session", "the facts of a session did not")                                 \
+    A(SESSION_ENDED, "session-ended", "session", "a session was closed")                                             \
+    A(SESSION_REVOKED, "session-revoked", "session", "the hub cut a session")                                        \
+    A(SECRET_USED, "secret-used", "authentication", "a secret was handed to a session; never its value")             \
+    A(SECRET_REFUSED, "secret-refused", "authentication", "a secret could not be read or may not be used")           \
+    A(LINK_PARKED, "link-parked", "session", "the other side refuses the session; waiting for a person")             \
+    A(LINK_RESUMED, "link-resumed", "session", "a parked link is tried again")                                       \
+    A(ADMITTED, "message-admitted", "file", "a message was accepted, with all its verdicts")                         \
+    A(REPEATED, "message-repeated", "file", "a repeat of a message that was admitted before")                        \
+    A(QUARANTINED, "message-quarantined", "file", "a message was set aside, with rule and reason")                   \
+    A(DEFERRED, "message-deferred", "file", "a message could not be judged; its source keeps it")                    \
+    A(REFUSED, "message-refused", "file", "an offer was refused before it was taken")                                \
+    A(DELIVERED, "message-delivered", "file", "the other side has it; with its receipt")                             \
+    A(RETRIED, "delivery-retried", "file", "a delivery failed and will be tried again")                              \
+    A(DEAD, "delivery-dead", "file", "a delivery has ended without success")                                         \
+    A(HELD, "delivery-held", "file", "a delivery waits for its agreement or a person")                               \
+    A(RELEASED, "delivery-released", "file", "a held delivery goes on")                                              \
+    A(INCIDENT, "incident-opened", "intrusion_detection", "something that a person must look at")                    \
+    A(COMMAND, "command", "iam", "an administrator's command, with the user behind it")                              \
+    A(STORE_DAMAGED, "store-damaged", "file", "records of the store were unreadable and set aside")
+
+enum audit_action {
+#define A(ID, name, category, help) AUDIT_##ID,
+    AUDIT_ACTIONS(A)
+#undef A
+    AUDIT_ACTION_END,
+};
+
+/* NULL and "" members are left out. */
+struct audit_event {
+    enum audit_action action;
+    enum audit_outcome outcome;
+    int64_t time; /* 0: now */
+    const char *agreement;
+    const char *link;
+    const char *service;
+    const char *message; /* id */
+    const char *name;    /* message name */
+    const char *type;
+    const char *sha256;
+    int64_t size; /* with sha256 */
+    const char *rule, *module;
+    const char *reason;
+    const char *receipt;
+    const char *user; /* of a command */
+    const char *source_address, *destination_address;
+    const struct accord_pair *details; /* accord.details.NAME */
+    size_t detail_count;
+};
+
+const char *audit_action_name(enum audit_action);
+/* Once, at start: host.name and host.ip of every record. */
+void audit_host_set(const char *name, const char *address);
+/* Appends the record without its closing brace: audit_seal() adds the rest. */
+void audit_render(struct buf *, const struct audit_event *);
+
+#endif

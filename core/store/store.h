@@ -1,0 +1,262 @@
+/* The durable store: messages, deliveries, cursors, unique keys and the audit trail.
+ *
+ * The front (store.c) owns the store thread and group commit; a back end (backend.h) moves the bytes. Every
+ * verb is one whole transaction: it is queued, all that is queued while a commit runs goes into the next one
+ * (one fdatasync), and `done` runs on the loop thread afterwards, in the order of the calls. Nothing is
+ * reported as done before its commit has returned. When a commit fails, every verb in it fails with
+ * ACCORD_EIO or ACCORD_ELIMIT (no room) and has not happened.
+ *
+ * Request structs and all that they point to belong to the caller and must stay until `done`.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <accord/message.h>
+#include <uv.h>
+
+#include "audit/chain.h"
+#include "util/error.h"
+#include "util/id.h"
+
+#define STORE_NAME_MAX    64 /* agreement or service name, with NUL; ROUTE: "AGREEMENT/SERVICE" */
+#define STORE_ROUTE_MAX   (2 * STORE_NAME_MAX)
+#define STORE_RECEIPT_MAX 1024
+#define STORE_PAGE_MAX    256
+
+struct store;
+
+struct store_config {
+    const char *folder;
+    const char *backend;   /* "journal", "memory" */
+    uint64_t epoch;        /* lease epoch; a write with an older one is refused with ACCORD_ESTATE */
+    int64_t segment_size;  /* bytes of one journal segment */
+    int64_t reserve;       /* bytes kept free for settlements and audit records */
+    void (*fault)(const char *point); /* tests: called at named points, may kill the process; NULL */
+};
+
+enum store_state {
+    STORE_WAITING = 1,
+    STORE_HELD,
+    STORE_SENDING,
+    STORE_DELIVERED, /* final from here on */
+    STORE_DEAD,
+    STORE_DISCARDED,
+};
+const char *store_state_name(enum store_state);
+
+enum store_message_flag {
+    STORE_QUARANTINED = 1u << 0,
+    STORE_POSSIBLE_REPEAT = 1u << 1,
+    STORE_CHANGED_REPEAT = 1u << 2, /* same source id, other hash */
+};
+
+struct store_delivery {
+    uint64_t number; /* given by the store; never reused */
+    char message[ACCORD_ID_MAX];
+    char agreement[STORE_NAME_MAX];
+    char service[STORE_NAME_MAX];
+    enum store_state state;
+    int64_t attempts;
+    int64_t not_before;  /* wall microseconds */
+    int64_t changed;     /* when it entered this state */
+    uint64_t generation; /* policy generation under which it was allowed; 0: not judged yet */
+    char rule[ACCORD_RULE_MAX];
+    char reason[ACCORD_REASON_MAX];
+    char receipt[STORE_RECEIPT_MAX];
+};
+
+/* A message as read back. Heap-allocated; store_message_free(). */
+struct store_message {
+    char id[ACCORD_ID_MAX];
+    char origin[STORE_ROUTE_MAX];
+    char type[STORE_NAME_MAX];
+    char name[ACCORD_NAME_MAX];
+    char source_id[ACCORD_SOURCE_ID_MAX];
+    int64_t time, size;
+    uint8_t sha256[DIGEST_SIZE];
+    uint32_t flags;
+    char rule[ACCORD_RULE_MAX]; /* of the quarantine */
+    char reason[ACCORD_REASON_MAX];
+    struct accord_pair *headers;
+    size_t header_count;
+    struct store_delivery *deliveries; /* filled by store_get, not by store_claim */
+    size_t delivery_count;
+};
+void store_message_free(struct store_message *);
+
+/* An audit record to seal into the chain of `chain` in the same commit. `body` from audit_render(). */
+struct store_audit {
+    const char *chain;
+    struct buf body;
+};
+
+typedef void (*store_done)(void *arg, int result);
+
+/* ---- life ---- */
+
+/* What recovery found; every damaged record was set aside in FOLDER/damaged/. */
+struct store_recovery {
+    uint64_t records, damaged_records, damaged_bytes;
+    uint64_t messages, open_deliveries;
+    bool fresh; /* the store was empty */
+};
+/* Blocks while it recovers. Deliveries that were `sending` come back as `waiting`, keeping their attempts. */
+int store_open(struct store **, uv_loop_t *, const struct store_config *, struct store_recovery *,
+               struct reason *why);
+/* Commits what is queued, then ends the thread; outstanding `done` functions run before it returns. */
+void store_close(struct store *);
+
+/* ---- in ---- */
+
+/* A payload on its way in; kept in memory up to ACCORD_PIECE_MAX * 2, in the journal beyond. */
+struct store_payload;
+struct store_payload *store_payload_new(struct store *);
+/* Appends a piece (copied). `done` when it was taken: wait for it before the next piece, to bound memory. */
+void store_payload_add(struct store_payload *, const void *, size_t, store_done, void *arg);
+/* Closes the running SHA-256. Call once, after the last piece. */
+void store_payload_seal(struct store_payload *, uint8_t sha256[DIGEST_SIZE], int64_t *size);
+/* Reads back what was added (for judging before admission), at most `room` bytes from `offset`. */
+void store_payload_peek(struct store_payload *, int64_t offset, void *to, size_t room, size_t *got, store_done,
+                        void *arg);
+void store_payload_free(struct store_payload *); /* also after admission; what was not admitted is garbage */
+
+struct store_admission {
+    const struct accord_envelope *envelope; /* id, origin, name, ... all final */
+    uint32_t flags;
+    const char *rule, *reason;           /* of the quarantine; NULL */
+    struct store_payload *payload;       /* sealed */
+    struct store_delivery *deliveries;   /* in: agreement, service, state (waiting, held, sending or dead), not_before,
+                                          * generation, rule, reason; out: number */
+    size_t delivery_count;
+    const char *cursor;                  /* new cursor of the origin service, NULL: unchanged */
+    const char *const *keys;             /* "AGREEMENT\x1fKEY": must be new */
+    size_t key_count;
+    struct store_audit *audit;
+    size_t audit_count;
+    int64_t duplicate_horizon;           /* microseconds; 0: do not look for repeats */
+    /* out */
+    bool repeat;                         /* same origin, source id and hash: nothing was written, `repeated` is its id */
+    char repeated[ACCORD_ID_MAX];
+    size_t used_key;                     /* with result ACCORD_EEXIST: index of the key that was used before */
+};
+/* ACCORD_EEXIST: a key was used before; nothing was written. Sets STORE_POSSIBLE_REPEAT (no source id, hash seen
+ * before) and STORE_CHANGED_REPEAT itself. */
+void store_admit(struct store *, struct store_admission *, store_done, void *arg);
+
+/* ---- out ---- */
+
+struct store_claimed {
+    struct store_delivery delivery;
+    struct store_message *message;
+};
+struct store_claim {
+    const char *agreement;
+    const char *service; /* NULL: any */
+    int64_t now;         /* wall microseconds: only deliveries whose not_before has come */
+    size_t limit;        /* at most STORE_PAGE_MAX */
+    struct store_claimed *claimed; /* out: room for `limit`; the messages are the caller's to free */
+    size_t count;                  /* out */
+    int64_t next;                  /* out: earliest not_before of what still waits; 0: nothing waits */
+};
+/* Oldest first; waiting deliveries become `sending`. Not a durable write of its own: after a crash they wait. */
+void store_claim(struct store *, struct store_claim *, store_done, void *arg);
+
+struct store_settlement {
+    uint64_t number;
+    enum store_state state;
+    bool attempted; /* count one attempt */
+    int64_t not_before;
+    uint64_t generation;
+    const char *rule, *reason, *receipt; /* NULL: "" */
+    struct store_audit *audit;
+    size_t audit_count;
+};
+/* ACCORD_ENOENT: no such delivery; ACCORD_ESTATE: it is final already. */
+void store_settle(struct store *, struct store_settlement *, store_done, void *arg);
+
+/* Moves every open delivery of an agreement (service NULL: all) from one state to another: `held` when it is
+ * switched off, `waiting` when it is back. */
+struct store_move {
+    const char *agreement, *service;
+    enum store_state from, to;
+    const char *reason;
+    struct store_audit *audit;
+    size_t audit_count;
+    uint64_t moved; /* out */
+};
+void store_move(struct store *, struct store_move *, store_done, void *arg);
+
+/* Reads payload of an admitted message. */
+struct store_read {
+    const char *message;
+    int64_t offset;
+    void *to;
+    size_t room;
+    size_t got; /* out; 0 at the end */
+};
+void store_read(struct store *, struct store_read *, store_done, void *arg);
+
+/* ---- looking ---- */
+
+struct store_get {
+    const char *message;
+    struct store_message *found; /* out */
+};
+void store_get(struct store *, struct store_get *, store_done, void *arg); /* ACCORD_ENOENT */
+
+/* Newest first. NULL members match everything. */
+struct store_scan {
+    const char *agreement; /* of the origin or of a delivery */
+    const char *type;
+    int state;             /* enum store_state of a delivery; 0: any; -1: quarantined messages */
+    const char *before;    /* message id: older than this; for the next page */
+    size_t limit;
+    struct store_message **found; /* out: room for `limit`; caller frees each */
+    size_t count;                 /* out */
+};
+void store_scan(struct store *, struct store_scan *, store_done, void *arg);
+
+struct store_count {
+    char agreement[STORE_NAME_MAX];
+    char service[STORE_NAME_MAX];
+    uint64_t states[STORE_DISCARDED + 1];
+    int64_t oldest; /* wall microseconds of the oldest open delivery; 0: none */
+};
+struct store_counts {
+    struct store_count *rows; /* out; caller frees */
+    size_t count;             /* out */
+    uint64_t messages, quarantined, bytes; /* out */
+};
+void store_counts(struct store *, struct store_counts *, store_done, void *arg);
+
+/* ---- cursors and audit ---- */
+
+struct store_cursor {
+    const char *route; /* "AGREEMENT/SERVICE" */
+    char value[ACCORD_SOURCE_ID_MAX]; /* out; "" when none */
+};
+void store_cursor(struct store *, struct store_cursor *, store_done, void *arg);
+
+/* Audit records that belong to no message. The bodies are taken (and emptied) by the call. */
+void store_audit(struct store *, struct store_audit *, size_t count, store_done, void *arg);
+
+/* Reads sealed lines in commit order, from a position (0: the first) that a former call returned. */
+struct store_trail {
+    uint64_t position;  /* in and out */
+    size_t limit;       /* lines */
+    struct buf *lines;  /* out: sealed lines, each ended by \n */
+    size_t count;       /* out */
+};
+void store_trail(struct store *, struct store_trail *, store_done, void *arg);
+
+struct store_head {
+    char chain[STORE_NAME_MAX];
+    struct audit_head head;
+};
+struct store_heads {
+    struct store_head *rows; /* out; caller frees */
+    size_t count;
+};
+void store_heads(struct store *, struct store_heads *, store_done, void *arg);
+
+#endif

@@ -1,0 +1,30 @@
+#include "util/id.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
+int id_make(struct id *id, int64_t wall_us)
+{
+    uint8_t raw[15];
+    uint64_t ms = (uint64_t)(wall_us / 1000);
+    for (int i = 0; i < 6; i++)
+        raw[i] = (uint8_t)(ms >> (40 - 8 * i));
+    if (getrandom(raw + 6, 9, 0) != 9)
+        return ACCORD_EIO;
+    for (int group = 0; group < 3; group++) {
+        uint64_t bits = 0;
+        for (int i = 0; i < 5; i++)
+            bits = bits << 8 | raw[group * 5 + i];
+        for (int i = 7; i >= 0; i--, bits >>= 5)
+            id->text[group * 8 + i] = alphabet[bits & 31];
+    }
+    id->text[ACCORD_ID_MAX - 1] = 0;
+    return 0;
+}
+
+bool id_valid(const char *text)
+{
+    return strlen(text) == ACCORD_ID_MAX - 1 && strspn(text, alphabet) == ACCORD_ID_MAX - 1;
+}

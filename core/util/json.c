@@ -1,0 +1,99 @@
+#include "util/json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "util/text.h"
+
+struct json json_begin(struct buf *buf)
+{
+    buf_byte(buf, '{');
+    return (struct json){.buf = buf};
+}
+
+void json_end(struct json *json)
+{
+    buf_byte(json->buf, '}');
+}
+
+static void quote_byte(struct buf *buf, unsigned char c)
+{
+    if (c == '"' || c == '\\')
+        buf_format(buf, "\\%c", c);
+    else if (c == '\n')
+        buf_text(buf, "\\n");
+    else
+        buf_format(buf, "\\u%04x", c);
+}
+
+static bool plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Bytes of the well-formed UTF-8 character at `text`, 0 when there is none. */
+static size_t character(const char *text)
+{
+    size_t left = strnlen(text, 4);
+    for (size_t n = 2; n <= left; n++)
+        if (text_utf8(text, n, true))
+            return n;
+    return 0;
+}
+
+void json_quote(struct buf *buf, const char *text)
+{
+    buf_byte(buf, '"');
+    while (*text) {
+        size_t run = 0;
+        while (plain((unsigned char)text[run]))
+            run++;
+        buf_put(buf, text, run);
+        text += run;
+        if (!*text)
+            break;
+        unsigned char c = (unsigned char)*text;
+        size_t wide = c >= 0x80 ? character(text) : 0;
+        if (wide)
+            buf_put(buf, text, wide);
+        else if (c >= 0x80)
+            buf_text(buf, "\\ufffd");
+        else
+            quote_byte(buf, c);
+        text += wide ? wide : 1;
+    }
+    buf_byte(buf, '"');
+}
+
+static void name(struct json *json, const char *text)
+{
+    if (json->more)
+        buf_byte(json->buf, ',');
+    json->more = true;
+    json_quote(json->buf, text);
+    buf_byte(json->buf, ':');
+}
+
+void json_text(struct json *json, const char *key, const char *value)
+{
+    name(json, key);
+    json_quote(json->buf, value);
+}
+
+void json_text_if(struct json *json, const char *key, const char *value)
+{
+    if (value && *value)
+        json_text(json, key, value);
+}
+
+void json_number(struct json *json, const char *key, int64_t value)
+{
+    name(json, key);
+    buf_format(json->buf, "%" PRId64, value);
+}
+
+void json_bool(struct json *json, const char *key, bool value)
+{
+    name(json, key);
+    buf_text(json->buf, value ? "true" : "false");
+}

@@ -1,0 +1,75 @@
+#include "util/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/json.h"
+#include "util/text.h"
+
+static const char *const level_names[] = {"debug", "info", "notice", "warning", "error"};
+static const char *process_role = "accord";
+static enum accord_level least_level = ACCORD_INFO;
+static bool as_json;
+
+void log_setup(const char *role, enum accord_level least, bool json)
+{
+    process_role = role;
+    least_level = least;
+    as_json = json;
+}
+
+static void line_json(struct buf *line, const char *time, enum accord_level level, const char *event,
+                      const struct log_about *about, const char *text)
+{
+    struct json json = json_begin(line);
+    json_text(&json, "@timestamp", time);
+    json_text(&json, "log.level", level_names[level]);
+    json_text(&json, "process.title", process_role);
+    json_text(&json, "event.action", event);
+    json_text_if(&json, "accord.agreement", about->agreement);
+    json_text_if(&json, "accord.link", about->link);
+    json_text_if(&json, "accord.message", about->message);
+    json_text(&json, "message", text);
+    json_end(&json);
+    buf_byte(line, '\n');
+}
+
+/* Controls in text that came from outside must not forge a second line. */
+static void put_visible(struct buf *line, const char *text)
+{
+    for (; *text; text++)
+        buf_byte(line, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : (uint8_t)*text);
+}
+
+static void line_text(struct buf *line, const char *time, enum accord_level level, const char *event,
+                      const struct log_about *about, const char *text)
+{
+    buf_format(line, "%s %-7s %s: ", time, level_names[level], process_role);
+    if (about->agreement)
+        buf_format(line, "%s%s%s: ", about->agreement, about->link ? "/" : "", about->link ? about->link : "");
+    put_visible(line, text);
+    buf_format(line, " [%s%s%s]\n", event, about->message ? " " : "", about->message ? about->message : "");
+}
+
+void log_event(enum accord_level level, const char *event, const struct log_about *about, const char *format, ...)
+{
+    static const struct log_about nothing;
+    if (level < least_level)
+        return;
+    char time[32], text[1024];
+    text_time(time, sizeof time, clock_wall());
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    struct buf line = {0};
+    (as_json ? line_json : line_text)(&line, time, level, event, about ? about : &nothing, text);
+    if (!line.failed) {
+        ssize_t written = write(STDERR_FILENO, line.data, line.size);
+        (void)written; /* nowhere left to say it */
+    }
+    buf_fini(&line);
+}

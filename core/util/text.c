@@ -1,0 +1,161 @@
+#include "util/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Length of the UTF-8 character at `p` of at most `size` bytes; 0 when malformed. RFC 3629. */
+static size_t utf8_length(const unsigned char *p, size_t size)
+{
+    if (p[0] < 0x80)
+        return 1;
+    size_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || length > size)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+        (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+void text_copy(char *to, size_t room, const char *from)
+{
+    size_t size = strlen(from);
+    if (size >= room) {
+        size = room - 1;
+        while (size && ((unsigned char)from[size] & 0xc0) == 0x80)
+            size--;
+    }
+    memmove(to, from, size);
+    to[size] = 0;
+}
+
+static bool is_control(const unsigned char *p, size_t length)
+{
+    return p[0] < 0x20 || p[0] == 0x7f || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+bool text_utf8(const char *text, size_t size, bool controls)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    for (size_t at = 0, length; at < size; at += length) {
+        length = utf8_length(p + at, size - at);
+        if (!length || !p[at] || (!controls && is_control(p + at, length)))
+            return false;
+    }
+    return true;
+}
+
+bool text_is_name(const char *text, size_t max)
+{
+    size_t size = strlen(text);
+    return size >= 1 && size <= max && text[0] != '-' &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
+}
+
+/* Levenshtein distance, counting at most the first 63 characters of each. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[64];
+    size_t alen = strnlen(a, 63), blen = strnlen(b, 63);
+    for (size_t j = 0; j <= blen; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= alen; i++) {
+        size_t corner = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= blen; j++) {
+            size_t above = row[j];
+            size_t best = corner + (a[i - 1] != b[j - 1]);
+            if (above + 1 < best)
+                best = above + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            corner = above;
+            row[j] = best;
+        }
+    }
+    return row[blen];
+}
+
+const char *text_nearest(const char *text, const char *const *names)
+{
+    const char *nearest = NULL;
+    size_t best = strlen(text) / 3 + 2;
+    for (; *names; names++) {
+        size_t d = distance(text, *names);
+        if (d < best) {
+            best = d;
+            nearest = *names;
+        }
+    }
+    return nearest;
+}
+
+void text_safe_name(char *to, size_t room, const char *from)
+{
+    const unsigned char *p = (const unsigned char *)from;
+    size_t size = strlen(from), used = 0;
+    for (size_t at = 0, length; at < size; at += length) {
+        length = utf8_length(p + at, size - at);
+        bool bad = !length || is_control(p + at, length) || p[at] == '/' || p[at] == '\\' ||
+                   (used == 0 && p[at] == '.');
+        length = length ? length : 1;
+        if (used + (bad ? 1 : length) >= room)
+            break;
+        if (bad) {
+            to[used++] = '_';
+        } else {
+            memcpy(to + used, p + at, length);
+            used += length;
+        }
+    }
+    to[used] = 0;
+    if (!used)
+        text_copy(to, room, "unnamed");
+}
+
+void text_size(char *to, size_t room, int64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    for (; value >= 1024 && unit < 4; unit++)
+        value /= 1024;
+    snprintf(to, room, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+void text_duration(char *to, size_t room, int64_t ms)
+{
+    static const struct {
+        int64_t ms;
+        const char *one, *many;
+    } units[] = {{365LL * 86400000, "year", "years"}, {86400000, "day", "days"}, {3600000, "h", "h"},
+                 {60000, "min", "min"},              {1000, "s", "s"},          {1, "ms", "ms"}};
+    size_t i = 0;
+    while (i < 5 && ms < units[i].ms)
+        i++;
+    int64_t n = ms / units[i].ms, rest = i < 5 ? ms % units[i].ms / units[i + 1].ms : 0;
+    int used = snprintf(to, room, "%" PRId64 " %s", n, n == 1 ? units[i].one : units[i].many);
+    if (rest && used > 0 && (size_t)used < room)
+        snprintf(to + used, room - (size_t)used, " %" PRId64 " %s", rest,
+                 rest == 1 ? units[i + 1].one : units[i + 1].many);
+}
+
+void text_time(char *to, size_t room, int64_t wall_us)
+{
+    time_t seconds = (time_t)(wall_us / 1000000);
+    int64_t us = wall_us % 1000000;
+    if (us < 0) {
+        us += 1000000;
+        seconds--;
+    }
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    size_t used = strftime(to, room, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (used)
+        snprintf(to + used, room - used, ".%06dZ", (int)us);
+}

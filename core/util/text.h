@@ -1,0 +1,26 @@
+/* Small questions about text. */
+#ifndef UTIL_TEXT_H
+#define UTIL_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Copies as much as fits, always ends with a NUL, never splits a UTF-8 character. */
+void text_copy(char *to, size_t room, const char *from);
+/* Well-formed UTF-8 without NUL; `controls`: may hold control characters. */
+bool text_utf8(const char *text, size_t size, bool controls);
+/* Lower-case letters, digits and hyphens, starting with a letter or digit, 1..max characters. */
+bool text_is_name(const char *text, size_t max);
+/* The nearest of `names` (NULL-terminated) to `text`, or NULL when none is near enough to be meant. */
+const char *text_nearest(const char *text, const char *const *names);
+/* Makes a message name safe as one path component: no slash, no control character, no leading dot, valid
+ * UTF-8, at most room-1 bytes; "unnamed" when nothing is left. */
+void text_safe_name(char *to, size_t room, const char *from);
+/* For people: "1.5 MiB", "3 days 4 h". */
+void text_size(char *to, size_t room, int64_t bytes);
+void text_duration(char *to, size_t room, int64_t ms);
+/* RFC 3339 in UTC with microseconds; needs 28 bytes. */
+void text_time(char *to, size_t room, int64_t wall_us);
+
+#endif

@@ -1,0 +1,278 @@
+#include "wire/codec.h"
+
+#include <string.h>
+
+#include "util/text.h"
+
+/* ---- encoding ---- */
+
+static void put_le(struct buf *buf, uint64_t value, size_t size)
+{
+    uint8_t bytes[8];
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    buf_put(buf, bytes, size);
+}
+
+static void put_u8(struct buf *buf, uint8_t value)
+{
+    buf_byte(buf, value);
+}
+
+static void put_u32(struct buf *buf, uint32_t value)
+{
+    put_le(buf, value, 4);
+}
+
+static void put_u64(struct buf *buf, uint64_t value)
+{
+    put_le(buf, value, 8);
+}
+
+static void put_i64(struct buf *buf, int64_t value)
+{
+    put_le(buf, (uint64_t)value, 8);
+}
+
+/* Longer text is cut, never refused: the sender's words must not be able to end the channel. */
+static void put_text(struct buf *buf, const char *text)
+{
+    char cut[WIRE_TEXT_MAX];
+    text = text ? text : "";
+    size_t size = strlen(text);
+    if (size >= WIRE_TEXT_MAX) {
+        text_copy(cut, sizeof cut, text);
+        text = cut;
+        size = strlen(cut);
+    }
+    put_u32(buf, (uint32_t)size + 1);
+    buf_put(buf, text, size + 1);
+}
+
+static void put_bytes(struct buf *buf, struct wire_bytes bytes)
+{
+    put_u32(buf, (uint32_t)bytes.size);
+    buf_put(buf, bytes.data, bytes.size);
+}
+
+static void put_pairs(struct buf *buf, struct wire_pairs pairs)
+{
+    put_u32(buf, (uint32_t)pairs.count);
+    if (!pairs.items) {
+        buf_put(buf, pairs.raw.data, pairs.raw.size);
+        return;
+    }
+    for (size_t i = 0; i < pairs.count; i++) {
+        put_text(buf, pairs.items[i].name);
+        put_text(buf, pairs.items[i].value);
+    }
+}
+
+static size_t frame_begin(struct buf *buf, enum wire_type type)
+{
+    size_t at = buf->size;
+    put_u32(buf, 0);
+    put_le(buf, type, 2);
+    return at;
+}
+
+static void frame_end(struct buf *buf, size_t at)
+{
+    if (buf->failed) {
+        buf->size = at;
+        return;
+    }
+    uint32_t size = (uint32_t)(buf->size - at - 4);
+    for (int i = 0; i < 4; i++)
+        buf->data[at + (size_t)i] = (uint8_t)(size >> (8 * i));
+}
+
+#define F(kind, name) put_##kind(buf, m->name);
+#define M(NAME, senders, fields)                                                                                     \
+    void wire_put_##NAME(struct buf *buf, const struct wire_##NAME *m)                                               \
+    {                                                                                                                \
+        size_t at = frame_begin(buf, WIRE_##NAME);                                                                   \
+        fields frame_end(buf, at);                                                                                   \
+    }
+WIRE_MESSAGES(M)
+#undef M
+#undef F
+
+/* ---- decoding ---- */
+
+struct reader {
+    const uint8_t *at, *end;
+    const char *fault; /* first thing that was wrong */
+};
+
+static uint64_t get_le(struct reader *r, size_t size)
+{
+    if (r->fault || (size_t)(r->end - r->at) < size) {
+        r->fault = r->fault ? r->fault : "ends in mid-field";
+        return 0;
+    }
+    uint64_t value = 0;
+    for (size_t i = 0; i < size; i++)
+        value |= (uint64_t)r->at[i] << (8 * i);
+    r->at += size;
+    return value;
+}
+
+static uint8_t get_u8(struct reader *r)
+{
+    return (uint8_t)get_le(r, 1);
+}
+
+static uint32_t get_u32(struct reader *r)
+{
+    return (uint32_t)get_le(r, 4);
+}
+
+static uint64_t get_u64(struct reader *r)
+{
+    return get_le(r, 8);
+}
+
+static int64_t get_i64(struct reader *r)
+{
+    return (int64_t)get_le(r, 8);
+}
+
+static struct wire_bytes get_bytes(struct reader *r)
+{
+    uint32_t size = get_u32(r);
+    if (!r->fault && (size > ACCORD_PIECE_MAX || size > (size_t)(r->end - r->at)))
+        r->fault = "holds bytes longer than allowed";
+    if (r->fault)
+        return (struct wire_bytes){0};
+    struct wire_bytes bytes = {r->at, size};
+    r->at += size;
+    return bytes;
+}
+
+static const char *get_text(struct reader *r)
+{
+    struct wire_bytes bytes = get_bytes(r);
+    if (r->fault)
+        return "";
+    if (!bytes.size || bytes.size > WIRE_TEXT_MAX || bytes.data[bytes.size - 1] ||
+        !text_utf8((const char *)bytes.data, bytes.size - 1, true)) {
+        r->fault = "holds text that is too long, not UTF-8 or not ended";
+        return "";
+    }
+    return (const char *)bytes.data;
+}
+
+static struct wire_pairs get_pairs(struct reader *r)
+{
+    struct wire_pairs pairs = {.count = get_u32(r)};
+    if (!r->fault && pairs.count > WIRE_PAIRS_MAX)
+        r->fault = "holds too many pairs";
+    pairs.raw.data = r->at;
+    for (size_t i = 0; i < 2 * pairs.count && !r->fault; i++)
+        get_text(r);
+    pairs.raw.size = (size_t)(r->at - pairs.raw.data);
+    return r->fault ? (struct wire_pairs){0} : pairs;
+}
+
+bool wire_pairs_next(const struct wire_pairs *pairs, size_t *at, struct accord_pair *pair)
+{
+    if (pairs->items) {
+        if (*at >= pairs->count)
+            return false;
+        *pair = pairs->items[(*at)++];
+        return true;
+    }
+    if (*at >= pairs->raw.size)
+        return false;
+    struct reader r = {pairs->raw.data + *at, pairs->raw.data + pairs->raw.size, NULL};
+    pair->name = get_text(&r);
+    pair->value = get_text(&r);
+    *at = (size_t)(r.at - pairs->raw.data);
+    return true;
+}
+
+const char *wire_pairs_get(const struct wire_pairs *pairs, const char *name)
+{
+    struct accord_pair pair;
+    for (size_t at = 0; wire_pairs_next(pairs, &at, &pair);)
+        if (strcmp(pair.name, name) == 0)
+            return pair.value;
+    return NULL;
+}
+
+size_t wire_pairs_copy(const struct wire_pairs *pairs, struct accord_pair *items)
+{
+    size_t count = 0;
+    for (size_t at = 0; count < WIRE_PAIRS_MAX && wire_pairs_next(pairs, &at, &items[count]);)
+        count++;
+    return count;
+}
+
+#define F(kind, name) m->name = get_##kind(r);
+#define M(NAME, senders, fields)                                                                                     \
+    static void decode_##NAME(struct reader *r, struct wire_##NAME *m)                                               \
+    {                                                                                                                \
+        fields                                                                                                       \
+    }
+WIRE_MESSAGES(M)
+#undef M
+#undef F
+
+static void decode_fields(struct reader *r, struct wire_message *m)
+{
+    switch (m->type) {
+#define M(NAME, senders, fields)                                                                                     \
+    case WIRE_##NAME:                                                                                                \
+        decode_##NAME(r, &m->NAME);                                                                                  \
+        break;
+        WIRE_MESSAGES(M)
+#undef M
+    default:
+        break;
+    }
+}
+
+static unsigned senders_of(unsigned type)
+{
+    static const unsigned senders[] = {
+        0,
+#define M(NAME, who, fields) who,
+        WIRE_MESSAGES(M)
+#undef M
+    };
+    return type < WIRE_TYPE_END ? senders[type] : 0;
+}
+
+int wire_decode(struct wire_bytes *bytes, unsigned sender, struct wire_message *m, struct reason *why)
+{
+    struct reader r = {bytes->data, bytes->data + bytes->size, NULL};
+    uint32_t size = get_u32(&r);
+    if (r.fault || size < 2 || size > WIRE_FRAME_MAX || size > (size_t)(r.end - r.at))
+        return fail(why, ACCORD_EPROTO, "frame size %u is not possible here", size);
+    r.end = r.at + size;
+    uint16_t type = (uint16_t)get_le(&r, 2);
+    if (!(senders_of(type) & sender))
+        return fail(why, ACCORD_EPROTO, "message type %u (%s) may not come from here", type, wire_type_name(type));
+    memset(m, 0, sizeof *m);
+    m->type = (enum wire_type)type;
+    decode_fields(&r, m);
+    if (!r.fault && r.at != r.end)
+        r.fault = "has bytes behind its last field";
+    if (r.fault)
+        return fail(why, ACCORD_EPROTO, "message %s %s", wire_type_name(type), r.fault);
+    bytes->size -= (size_t)(r.end - bytes->data);
+    bytes->data = r.end;
+    return 0;
+}
+
+const char *wire_type_name(enum wire_type type)
+{
+    static const char *const names[] = {
+        "none",
+#define M(NAME, senders, fields) #NAME,
+        WIRE_MESSAGES(M)
+#undef M
+    };
+    return type < WIRE_TYPE_END ? names[type] : "unknown";
+}

@@ -1,0 +1,97 @@
+/* Every message between the hub and its children, and between the hub and the accord command: one table that
+ * makes the structs, the encoders and the strict decoders (codec.h).
+ *
+ * A field is of kind u8, u32, u64, i64, text (NUL-terminated UTF-8), bytes, or pairs (names and values).
+ * Decoded text and bytes point into the datagram and live as long as it does.
+ *
+ * Senders: H hub, L link, P guard or inspect (policies), D describe, C the accord command. A message from a
+ * sender that the table does not name is a protocol error, and the child is ended.
+ */
+#ifndef WIRE_MESSAGES_H
+#define WIRE_MESSAGES_H
+
+#include <accord/base.h>
+
+#define WIRE_VERSION 1
+
+#define WIRE_H 1u
+#define WIRE_L 2u
+#define WIRE_P 4u
+#define WIRE_D 8u
+#define WIRE_C 16u
+
+/* M(NAME, senders, fields)   F(kind, name) */
+#define WIRE_MESSAGES(M)                                                                                             \
+    /* ---- start and end of a child ---- */                                                                        \
+    /* First of all: what may be opened below which folder, before the sandbox closes. */                          \
+    M(SETUP, WIRE_H, F(u32, version) F(text, role) F(text, agreement) F(text, plugins) F(pairs, folders))            \
+    /* `modules`: plugin file to its expected SHA-256; loaded inside the sandbox in this order. */                  \
+    M(LOAD, WIRE_H, F(text, plugin) F(text, sha256))                                                                 \
+    M(SANDBOXED, WIRE_L | WIRE_P | WIRE_D, F(pairs, walls))                                                          \
+    M(READY, WIRE_L | WIRE_P, F(text, reason))                                                                       \
+    M(FAILED, WIRE_L | WIRE_P | WIRE_D, F(text, rule) F(text, reason))                                               \
+    M(START, WIRE_H, F(u8, nothing))                                                                                 \
+    M(DRAIN, WIRE_H, F(u8, nothing))                                                                                 \
+    M(PING, WIRE_H, F(u64, token))                                                                                   \
+    M(PONG, WIRE_L | WIRE_P, F(u64, token))                                                                          \
+    M(LOG, WIRE_L | WIRE_P, F(u8, level) F(text, instance) F(text, event) F(text, line))                             \
+    M(METRIC, WIRE_L | WIRE_P, F(text, instance) F(text, name) F(i64, add))                                          \
+    /* ---- what is configured: instances are numbered by the hub, from 0, within one child ---- */                 \
+    M(LINK, WIRE_H, F(u32, link) F(text, name) F(text, connector) F(text, host) F(u32, port) F(text, tunnel)         \
+          F(pairs, options))                                                                                         \
+    M(SERVICE, WIRE_H, F(u32, service) F(u32, link) F(text, name) F(text, type) F(u8, direction) F(i64, max_size)    \
+          F(text, names) F(i64, rate) F(pairs, options))                                                             \
+    M(MODULE, WIRE_H, F(u32, module) F(text, name) F(i64, from) F(i64, until) F(pairs, options))                     \
+    /* ---- sessions ---- */                                                                                        \
+    M(DIAL, WIRE_L, F(u64, session) F(u32, link))                                                                    \
+    /* With the descriptor when result is 0. `profile` is the compiled session profile. */                          \
+    M(DIALED, WIRE_H, F(u64, session) F(i64, result) F(text, reason) F(pairs, profile))                              \
+    M(FACTS, WIRE_L, F(u64, session) F(u8, stage) F(pairs, facts))                                                   \
+    M(FACTS_VERDICT, WIRE_H, F(u64, session) F(u8, stage) F(u8, answer) F(text, rule) F(text, reason))               \
+    M(SECRET, WIRE_L, F(u64, session) F(u64, request) F(text, option))                                               \
+    M(SECRET_GIVEN, WIRE_H, F(u64, session) F(u64, request) F(i64, result) F(bytes, value) F(text, reason))          \
+    M(SESSION_END, WIRE_L, F(u64, session) F(text, reason))                                                          \
+    M(PARK, WIRE_L, F(u32, link) F(text, rule) F(text, reason))                                                      \
+    /* ---- out ---- */                                                                                             \
+    M(DELIVER, WIRE_H, F(u64, delivery) F(u32, service) F(i64, attempt) F(text, id) F(text, type) F(text, name)      \
+          F(text, origin) F(text, source_id) F(i64, time) F(i64, size) F(text, sha256) F(pairs, headers))            \
+    /* session 0: a connector without endpoint */                                                                   \
+    M(PULL, WIRE_L | WIRE_P, F(u64, stream) F(u64, session) F(i64, bytes))                                           \
+    M(PIECE, WIRE_H, F(u64, stream) F(u8, last) F(bytes, data))                                                      \
+    M(CANCEL, WIRE_H, F(u64, stream))                                                                                \
+    M(FINISH, WIRE_L, F(u64, delivery) F(u8, outcome) F(text, reason) F(text, receipt) F(i64, wait))                 \
+    /* ---- in ---- */                                                                                              \
+    M(OFFER, WIRE_L | WIRE_C, F(u64, offer) F(u32, service) F(text, route) F(text, name) F(text, source_id)          \
+          F(i64, size) F(pairs, headers))                                                                            \
+    M(OFFER_PULL, WIRE_H, F(u64, offer) F(i64, bytes))                                                               \
+    M(OFFER_DATA, WIRE_L | WIRE_C, F(u64, offer) F(u8, last) F(bytes, data))                                         \
+    M(OFFER_ABORT, WIRE_L, F(u64, offer))                                                                            \
+    M(OFFER_DONE, WIRE_H, F(u64, offer) F(u8, admission) F(text, id) F(text, rule) F(text, reason))                  \
+    /* ---- policies ---- */                                                                                        \
+    M(COMPILE, WIRE_H, F(u32, link))                                                                                 \
+    M(PROFILE, WIRE_P, F(u32, link) F(i64, result) F(text, reason) F(pairs, profile))                                \
+    /* `service` is NONE for session questions, `facts` empty for message questions */                             \
+    M(JUDGE, WIRE_H, F(u64, stream) F(u8, question) F(u32, link) F(u32, service) F(text, id) F(text, type)           \
+          F(text, name) F(text, origin) F(text, source_id) F(i64, time) F(i64, size) F(text, sha256)                 \
+          F(pairs, headers) F(pairs, facts))                                                                         \
+    /* `keys`: name is the key, value the module that gave it */                                                    \
+    M(VERDICT, WIRE_P, F(u64, stream) F(u8, answer) F(text, module) F(text, rule) F(text, reason) F(pairs, keys))    \
+    /* ---- describe ---- */                                                                                        \
+    M(PLUGIN, WIRE_D, F(u8, kind) F(text, name) F(text, version) F(text, summary) F(u32, flags) F(u32, asks)         \
+          F(u8, has_check) F(u8, has_profile))                                                                       \
+    /* table 0: of the link or module, 1: of the service */                                                         \
+    M(OPTION, WIRE_D, F(u8, table) F(text, name) F(u8, kind) F(u32, flags) F(u8, has_fallback) F(text, fallback)     \
+          F(i64, min) F(i64, max) F(pairs, choices) F(text, help))                                                   \
+    M(DESCRIBED, WIRE_D, F(u8, nothing))                                                                             \
+    /* ---- command ---- */                                                                                         \
+    M(COMMAND, WIRE_C, F(u32, version) F(text, verb) F(pairs, arguments))                                            \
+    M(ROW, WIRE_H, F(text, table) F(pairs, cells))                                                                   \
+    M(END, WIRE_H, F(u8, exit) F(text, line))
+
+#define WIRE_NONE UINT32_MAX
+#define WIRE_PAIRS_MAX   256
+#define WIRE_TEXT_MAX    4096
+#define WIRE_FRAME_MAX   (ACCORD_PIECE_MAX + 4096)
+#define WIRE_DATAGRAM_MAX (ACCORD_PIECE_MAX + 8192)
+
+#endif
