@@ -389,6 +389,33 @@ static void last_words_survive_a_reset(void **state)
     assert_string_equal(f->b.why.text, "");
 }
 
+/* As above, found by reading instead of sending. */
+static void last_words_survive_a_reset_that_is_read(void **state)
+{
+    struct fixture *f = *state;
+    wire_put_PONG(channel_out(f->b.ch), &(struct wire_PONG){1});
+    channel_flush(f->b.ch, 100);
+    struct buf frame = {0};
+    put_ping(&frame, 0);
+    send(f->bare, frame.data, frame.size, 0);
+    buf_fini(&frame);
+    close(f->bare);
+    f->bare = -1;
+    UNTIL(f, f->b.gone);
+    assert_int_equal(f->b.messages, 1);
+    assert_string_equal(f->b.why.text, "");
+}
+
+static void words_that_are_not_utf8_do_not_end_the_channel(void **state)
+{
+    struct fixture *f = *state;
+    wire_put_PARK(channel_out(f->b.ch), &(struct wire_PARK){0, "sftp.auth",
+                                                            "r\xe9"
+                                                            "fus"});
+    UNTIL(f, f->a.messages == 1 || f->a.gone);
+    assert_int_equal(f->a.gone, 0);
+}
+
 static void closing_inside_a_callback_is_safe(void **state)
 {
     struct fixture *f = *state;
@@ -450,6 +477,8 @@ int main(void)
         TEST(a_message_too_long_to_send_ends_the_senders_channel),
         TEST_BARE(a_plain_end_has_no_reason),
         TEST_BARE(last_words_survive_a_reset),
+        TEST_BARE(last_words_survive_a_reset_that_is_read),
+        TEST(words_that_are_not_utf8_do_not_end_the_channel),
         TEST(closing_inside_a_callback_is_safe),
         TEST_BARE(flush_sends_now_and_gives_up_in_time),
         TEST(a_received_secret_is_wiped_after_the_callback),
