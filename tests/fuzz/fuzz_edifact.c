@@ -1,4 +1,4 @@
-/* The stow plan validator over any bytes: whole, and cut at a place that the bytes choose; both must agree. */
+/* The stow plan validator over any bytes: whole, and cut where the last byte says; both must agree. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct validator *run(const struct validator_options *options, const uint8_t *data, size_t size, size_t cut)
+static struct validator *run(const struct validator_options *options, const uint8_t *data, size_t size,
+                             size_t cut)
 {
     struct validator *v = validator_new("stow-plan", options);
     if (v && !validator_feed(v, data, cut) && !validator_feed(v, data + cut, size - cut))
@@ -22,7 +23,8 @@ static bool same(const char *a, const char *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const versions[] = {"1:911", "D:95B", "D:13B"};
-    struct validator_options options = {.stow_plan_versions = {versions, 3}, .max_segments = 1000, .allow_bom = true};
+    struct validator_options options = {
+        .stow_plan_versions = {versions, 3}, .max_segments = 1000, .allow_bom = true};
     struct validator *whole = run(&options, data, size, size);
     struct validator *cut = run(&options, data, size, size ? data[size - 1] % size : 0);
     if (!whole || !cut)
@@ -30,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct accord_verdict *a = validator_verdict(whole), *b = validator_verdict(cut);
     if (a->answer != b->answer || !same(a->rule, b->rule) || !same(a->reason, b->reason))
         abort();
-    if (a->answer == ACCORD_DENY && (!a->rule || !*a->rule || !*a->reason || strlen(a->rule) >= ACCORD_RULE_MAX))
+    if (a->answer == ACCORD_DENY &&
+        (!a->rule || !*a->rule || !*a->reason || strlen(a->rule) >= ACCORD_RULE_MAX))
         abort();
     validator_free(whole);
     validator_free(cut);

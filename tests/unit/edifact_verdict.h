@@ -13,7 +13,7 @@ struct verdict {
 
 /* The option table's defaults, to be changed by a test. */
 struct validator_options verdict_options(void);
-/* Feeds the stow plan whole, byte by byte, and in pieces of 7 and 4096 bytes; fails the test when the verdicts
+/* Feeds the stow plan whole, byte by byte, and in pieces of 7 and 4096; fails the test when the verdicts
  * differ. `options` NULL: the defaults. */
 struct verdict verdict_of(const void *bytes, size_t size, const struct validator_options *options);
 struct verdict verdict_of_text(const char *text, const struct validator_options *options);

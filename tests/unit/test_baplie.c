@@ -1,4 +1,4 @@
-/* The BAPLIE minimum, and the stow plan fixtures: good-*.edi pass, broken-RULE.edi are refused by that rule. */
+/* The BAPLIE minimum, and the fixtures: good-*.edi pass, broken-RULE.edi are refused by that rule. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -53,8 +53,9 @@ static void a_released_separator_is_data(void **state)
     /* "??'" ends the segment, "???'" does not. */
     expect_allowed(UNB UNH "TDT+20+601W++++++9?\?'" SLOT UNT UNZ);
     expect_denied("stow-plan.unt-count", "has 3", UNB UNH "TDT+20+601W++++++9?\?\?'" SLOT UNT UNZ);
-    /* Without a release character a question mark is data. */
-    expect_allowed("UNA:+.  '" UNB UNH "TDT+20+601W++++++9?'" SLOT UNT UNZ);
+    /* UNA may say that there is no release character: then a space is no such thing, and ? is data. */
+    expect_allowed("UNA:+.  '" UNB UNH "TDT+20+601 ++++++9?'" SLOT UNT UNZ);
+    expect_allowed("UNA:+.  '" UNB UNH "TDT+20+601W++++++9 '" SLOT UNT UNZ);
 }
 
 static void tags_are_three_capital_letters(void **state)

@@ -1,4 +1,4 @@
-/* Samples from elsewhere, kept outside of the project: run where they are, not run (77) where they are not. */
+/* Samples from elsewhere, kept outside of the project; not run (77) where they are absent. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

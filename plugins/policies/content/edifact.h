@@ -59,7 +59,7 @@ struct edifact {
 void edifact_init(struct edifact *, int64_t max_segments, bool allow_bom, edifact_segment_fn, void *arg);
 /* 0, or ACCORD_EFORMAT with the fault filled in; nothing more may be fed then. */
 int edifact_feed(struct edifact *, const uint8_t *, size_t, struct edifact_fault *);
-/* The file ends here. 0 when that is at a segment's end; whether it was the last one is the taker's matter. */
+/* The file ends here. 0 at a segment's end; whether it was the last one is the taker's matter. */
 int edifact_finish(struct edifact *, struct edifact_fault *);
 
 /* Fills the fault with "segment 1204 (UNT) at byte 48211: ..." and returns ACCORD_EFORMAT. */
