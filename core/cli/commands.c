@@ -33,7 +33,7 @@ static void put_command(struct buf *to, const struct cli_command *command)
     const char *text = buf_string(&left);
     bool wide = left.size > 32;
     buf_format(to, "  %-32s%s%s\n", text ? text : command->name,
-               wide ? "\n                                  " : "  ", command->help);
+               wide ? "\n                                    " : "  ", command->help);
     buf_fini(&left);
 }
 

@@ -78,7 +78,7 @@ void cli_plugins(const struct cli *cli, const struct conf_agent *agent, char to[
     text_copy(folder, sizeof folder, cli->daemon);
     if (*agent->plugins)
         text_copy(to, PATH_MAX, agent->plugins);
-    else if (file_path(to, PATH_MAX, dirname(folder), "../lib/accord/plugins"))
+    else if (file_path(to, PATH_MAX, dirname(dirname(folder)), "lib/accord/plugins"))
         *to = 0;
 }
 
