@@ -16,7 +16,7 @@ const struct cli_command cli_commands[] = {
     {"show", "ID", 1, 1, true, false, "message", cli_ask, "one message and its deliveries"},
     {"explain", "ID", 1, 1, true, false, "explanation", cli_ask,
      "why a message went where it went: rules and reasons"},
-    {"audit verify", "[FOLDER]", 0, 1, false, false, "chains", cli_audit_verify,
+    {"audit verify", "[FOLDER]", 0, 1, false, false, "problems", cli_audit_verify,
      "check the audit trail's hash chains, line by line"},
     {"version", "", 0, 0, false, false, "version", cli_version,
      "versions of this command and of the running agent"},
@@ -33,7 +33,7 @@ static void put_command(struct buf *to, const struct cli_command *command)
     const char *text = buf_string(&left);
     bool wide = left.size > 32;
     buf_format(to, "  %-32s%s%s\n", text ? text : command->name,
-               wide ? "\n                                  " : "  ", command->help);
+               wide ? "\n                                    " : "  ", command->help);
     buf_fini(&left);
 }
 

@@ -78,7 +78,7 @@ void cli_plugins(const struct cli *cli, const struct conf_agent *agent, char to[
     text_copy(folder, sizeof folder, cli->daemon);
     if (*agent->plugins)
         text_copy(to, PATH_MAX, agent->plugins);
-    else if (file_path(to, PATH_MAX, dirname(folder), "../lib/accord/plugins"))
+    else if (file_path(to, PATH_MAX, dirname(dirname(folder)), "lib/accord/plugins"))
         *to = 0;
 }
 
@@ -94,6 +94,8 @@ static size_t terminal_width(void)
 
 static int put_out(FILE *to, struct buf *text)
 {
+    if (!text->failed && !text->size)
+        return 0;
     return text->failed || fwrite(text->data, 1, text->size, to) != text->size || fflush(to) ? -1 : 0;
 }
 
@@ -179,7 +181,11 @@ static int unknown_command(const char *word)
     for (const struct cli_command *command = cli_commands; command->name && count < 63; command++)
         if (!command->hidden)
             names[count++] = command->name;
-    return usage_error("unknown command '%s'", word, text_nearest(word, names));
+    const char *near = text_nearest(word, names);
+    for (size_t i = 0; i < count && !near; i++)
+        if (strncmp(names[i], word, strlen(word)) == 0)
+            near = names[i]; /* the first word of two */
+    return usage_error("unknown command '%s'", word, near);
 }
 
 static int run_command(struct cli *cli, const struct cli_command *command, int argc, char **argv)

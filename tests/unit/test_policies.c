@@ -210,6 +210,7 @@ static void each_fact_is_judged_and_none_may_be_missing(void **state)
         const char *name, *value, *rule, *part;
     } cases[] = {
         {ACCORD_ASK_HANDSHAKE, "ssh.kex", "diffie-hellman-group1-sha1", "encryption.ssh-kex", "ssh-kex"},
+        {ACCORD_ASK_HANDSHAKE, "ssh.kex", "a\xc3\x89\x1b[2J", "encryption.ssh-kex", "uses a???[2J"},
         {ACCORD_ASK_HANDSHAKE, "ssh.cipher.out", "aes128-ctr", "encryption.ssh-cipher", "aes128-ctr"},
         {ACCORD_ASK_HANDSHAKE, "ssh.cipher.in", "none", "encryption.ssh-cipher", "ssh.cipher.in"},
         {ACCORD_ASK_HANDSHAKE, "ssh.mac.out", "aead-gcm", "encryption.ssh-mac", "aead-gcm"},

@@ -20,6 +20,10 @@ __attribute__((format(printf, 3, 4))) static bool deny(const struct judging *j, 
     va_start(arguments, format);
     vsnprintf(j->ruling->reason, sizeof j->ruling->reason, format, arguments);
     va_end(arguments);
+    /* Facts are the session's words: nothing in them may steer a terminal; a cut may split a character. */
+    for (char *c = j->ruling->reason; *c; c++)
+        if (*c < 0x20 || *c > 0x7e)
+            *c = '?';
     j->ruling->answer = ACCORD_DENY;
     j->ruling->rule = rule;
     return false;

@@ -83,7 +83,7 @@ static bool kind_and_size(const struct accord_inquiry *inquiry, struct ruling *r
     const struct accord_policy_service *service = inquiry->service;
     const struct accord_envelope *envelope = inquiry->envelope;
     if (strcmp(envelope->type, service->type))
-        return rule(ruling, ACCORD_DENY, "services.type", "service %s carries %s, this message is %.60s",
+        return rule(ruling, ACCORD_DENY, "services.type", "service %s carries %s, this message is %s",
                     service->name, service->type, envelope->type);
     /* A size that is not known yet (-1) is the hub's to watch while the bytes come. */
     if (envelope->size > service->max_size)
@@ -92,7 +92,7 @@ static bool kind_and_size(const struct accord_inquiry *inquiry, struct ruling *r
                     service->name, service->max_size);
     if (*service->names && fnmatch(service->names, envelope->name, 0))
         return rule(ruling, ACCORD_DENY, "services.name",
-                    "the name \"%.200s\" does not match \"%s\" of service %s", envelope->name, service->names,
+                    "the name \"%s\" does not match \"%s\" of service %s", envelope->name, service->names,
                     service->name);
     return true;
 }
