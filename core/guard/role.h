@@ -4,7 +4,7 @@
 
 #include "host/instance.h"
 #include "host/pairs.h"
-#include "host/table.h"
+#include "host/handle.h"
 
 struct conf_options;
 

@@ -49,6 +49,7 @@ enum accord_admission {
     ACCORD_ACCEPTED,    /* committed (also for a repeat of what was committed before) */
     ACCORD_QUARANTINED, /* committed, and set aside: `rule` and `reason` say why; tell the source */
     ACCORD_DEFERRED,    /* not taken; offer it again later */
+    ACCORD_REJECTED,    /* not taken and never will be (too large, not in force): set it aside, do not delete it */
 };
 
 struct accord_admitted {
