@@ -6,8 +6,8 @@
 
 #include "conf/conf.h"
 
-/* Writes docs/reference/options.md: all core sections and message types, then the plugins' tables in the order of
- * their kind and name. 0 or ACCORD_EIO. */
+/* Writes docs/reference/options.md: all core sections and message types, then the plugins' tables in the
+ * order of their kind and name. 0 or ACCORD_EIO. */
 int conf_reference_write(FILE *, const struct conf_plugins *);
 
 #endif

@@ -49,6 +49,7 @@ static struct accord_option encryption[] = {
     {.name = NULL},
 };
 static struct accord_option content[] = {
+    {.name = "unvalidated", .kind = ACCORD_TEXT, .fallback = "deny"},
     {.name = "max-segments", .kind = ACCORD_INTEGER, .fallback = "500000", .min = 10, .max = 1000000},
     {.name = NULL},
 };
