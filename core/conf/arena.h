@@ -1,5 +1,5 @@
-/* Memory that lives and goes together: what a configuration, a file or an options struct is made of. Every piece
- * is an allocation of its own, so that the address sanitizer watches each one's edges. One thread. */
+/* Memory that lives and goes together: what a configuration, a file or an options struct is made of. Every
+ * piece is an allocation of its own, so that the address sanitizer watches each one's edges. One thread. */
 #ifndef CONF_ARENA_H
 #define CONF_ARENA_H
 

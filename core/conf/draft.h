@@ -39,8 +39,8 @@ int draft_build_links(struct drafting *, struct draft *);
 /* secret.c: the files that ACCORD_SECRET options name. */
 void draft_check_secrets(struct drafting *, const struct draft *, const struct conf_section *,
                          const struct accord_option *table);
-/* route.c: `from`, `to` and [release] against the other files; then, once all are judged, routes to agreements that
- * are left out are taken out, with a note. */
+/* route.c: `from`, `to` and [release] against the other files; then, once all are judged, routes to
+ * agreements that are left out are taken out, with a note. */
 void draft_check_routes(struct drafting *, const struct draft *);
 void draft_prune_routes(struct drafting *, const struct draft *);
 

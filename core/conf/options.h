@@ -9,6 +9,7 @@
 size_t options_field_size(enum accord_kind);
 /* Parses `text` and stores it at the option's offset in `base`; texts and lists are copied into the arena.
  * `base` NULL: only checks. 0, ACCORD_EINVAL with a reason, or ACCORD_ENOMEM. */
-int options_store(const struct accord_option *, const char *text, void *base, struct arena *, struct reason *why);
+int options_store(const struct accord_option *, const char *text, void *base, struct arena *,
+                  struct reason *why);
 
 #endif

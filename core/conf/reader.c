@@ -50,7 +50,8 @@ static bool read_header(struct reading *reading, const char *text, size_t size, 
         return false;
     }
     if (size - 2 >= sizeof inside) {
-        refuse(reading, "the section header is too long: a name has at most 63 characters");
+        refuse(reading,
+               "the section header is too long: [KIND] or [KIND NAME], each of at most 62 characters");
         return false;
     }
     memcpy(inside, text + 1, size - 2);

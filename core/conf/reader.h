@@ -1,6 +1,7 @@
-/* One INI file as sections and entries, each with its line. inih splits the lines; everything that Debian's inih
- * would do silently (cut long lines, join indented ones, drop empty sections, merge repeated ones) is decided
- * here first, and refused with file and line where a person could have meant something else.
+/* One INI file as sections and entries, each with its line. inih splits the lines; everything that
+ * Debian's inih would do silently (cut long lines, join indented ones, drop empty sections, merge repeated
+ * ones) is decided here first, and refused with file and line where a person could have meant something
+ * else.
  *
  *     line      at most READER_LINE_MAX bytes without its comment; UTF-8, no control character but tab
  *     [KIND]    or [KIND NAME]
@@ -45,11 +46,12 @@ struct conf_file {
 };
 
 /* Reads a file of the folder. Mistakes go to the report, and what was understood is in *out all the same.
- * 0, or ACCORD_ENOMEM; a file that cannot be read is a reported error with no sections. Call conf_file_fini() in
- * any case. */
+ * 0, or ACCORD_ENOMEM; a file that cannot be read is a reported error with no sections. Call conf_file_fini()
+ * in any case. */
 int conf_file_read(const char *folder, const char *name, struct conf_file *out, struct conf_report *);
 /* The same for bytes in memory. */
-int conf_file_parse(const char *name, const void *bytes, size_t size, struct conf_file *out, struct conf_report *);
+int conf_file_parse(const char *name, const void *bytes, size_t size, struct conf_file *out,
+                    struct conf_report *);
 void conf_file_fini(struct conf_file *);
 
 /* The first section of this kind (and name, unless NULL), or NULL. */

@@ -32,7 +32,7 @@ static const struct accord_option agent_table[] = {
      .kind = ACCORD_TEXT,
      AT(agent, user),
      .max = 63,
-     .help = "The user to become when started as root. Not set: started as root, the agent refuses to run."},
+     .help = "The user to become when started as root."},
     {.name = "state",
      .kind = ACCORD_PATH,
      AT(agent, state),

@@ -1,5 +1,6 @@
-/* The core's own sections and keys, as tables of the same kind that plugins use: the same code parses, checks,
- * fills and documents them. A form is what one section says; the loader turns forms into conf.h's structs.
+/* The core's own sections and keys, as tables of the same kind that plugins use: the same code parses,
+ * checks, fills and documents them. A form is what one section says; the loader turns forms into conf.h's
+ * structs.
  */
 #ifndef CONF_SCHEMA_H
 #define CONF_SCHEMA_H

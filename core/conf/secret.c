@@ -9,10 +9,11 @@
 
 #include "conf/value.h"
 
-/* The rules of file_read_secret(), without reading: what it would refuse at the first session is found here. */
+/* The rules of file_read_secret(), without reading: what it would refuse at the first session is found
+ * here. */
 
-/* Who will read the secrets: the user of agent.conf; false when that is not known (`accord check` run by somebody,
- * with no user set). */
+/* Who will read the secrets: the user of agent.conf; false when that is not known (`accord check` run by
+ * somebody, with no user set). */
 static bool reader_known(const struct conf_agent *agent, uid_t *uid)
 {
     const struct passwd *user = agent->user[0] ? getpwnam(agent->user) : NULL;

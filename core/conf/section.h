@@ -1,5 +1,5 @@
-/* Takes one section through its tables: unknown keys, missing keys and bad values go to the report, the rest into
- * the form. */
+/* Takes one section through its tables: unknown keys, missing keys and bad values go to the report, the rest
+ * into the form. */
 #ifndef CONF_SECTION_H
 #define CONF_SECTION_H
 
@@ -13,12 +13,14 @@ struct checking {
     struct arena *arena;
 };
 
-void check_error(const struct checking *, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void check_note(const struct checking *, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void check_error(const struct checking *, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void check_note(const struct checking *, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* `plugin`: the table that the section's further keys belong to. NULL: it has none, or none is known, in which
- * case `lenient` says that unknown keys shall not be reported (the unknown plugin has been). `section` NULL: an
- * absent one, for its defaults. `form` is filled from the schema's table. */
+/* `plugin`: the table that the section's further keys belong to. NULL: it has none, or none is known, in
+ * which case `lenient` says that unknown keys shall not be reported (the unknown plugin has been).
+ * `section` NULL: an absent one, for its defaults. `form` is filled from the schema's table. */
 void section_take(const struct checking *, const struct schema *, const struct conf_section *,
                   const struct accord_option *plugin, bool lenient, void *form);
 /* The plugin's options as written, with defaults filled in, in the table's order. 0 or ACCORD_ENOMEM. */

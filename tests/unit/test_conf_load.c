@@ -49,13 +49,20 @@ static struct accord_option encryption[] = {
     {.name = NULL},
 };
 static struct accord_option content[] = {
+    {.name = "unvalidated", .kind = ACCORD_TEXT, .fallback = "deny"},
     {.name = "max-segments", .kind = ACCORD_INTEGER, .fallback = "500000", .min = 10, .max = 1000000},
     {.name = NULL},
 };
 static struct conf_plugin plugin_items[] = {
-    {.kind = ACCORD_CONNECTOR, .name = "dir", .flags = ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE, .options = dir_link,
+    {.kind = ACCORD_CONNECTOR,
+     .name = "dir",
+     .flags = ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE,
+     .options = dir_link,
      .service_options = dir_service},
-    {.kind = ACCORD_CONNECTOR, .name = "sftp", .flags = ACCORD_CAN_SEND | ACCORD_DIALS, .options = sftp_link,
+    {.kind = ACCORD_CONNECTOR,
+     .name = "sftp",
+     .flags = ACCORD_CAN_SEND | ACCORD_DIALS,
+     .options = sftp_link,
      .service_options = sftp_service},
     {.kind = ACCORD_POLICY, .name = "content", .flags = ACCORD_READS_PAYLOAD, .options = content},
     {.kind = ACCORD_POLICY, .name = "encryption", .options = encryption},
@@ -131,7 +138,8 @@ static void show(const struct conf_report *report)
                     words[report->items[i].severity], report->items[i].text);
 }
 
-static void expect(const struct place *p, enum conf_severity severity, const char *file, int line, const char *part)
+static void expect(const struct place *p, enum conf_severity severity, const char *file, int line,
+                   const char *part)
 {
     for (size_t i = 0; i < p->report.count; i++) {
         const struct conf_problem *problem = &p->report.items[i];
@@ -156,16 +164,16 @@ static void expect_errors(const struct place *p, size_t count)
     fail_msg("%zu errors, not %zu", conf_report_count(&p->report, CONF_ERROR, NULL), count);
 }
 
-#define SITE                                                                                                           \
-    "[site]\nname = Acme\n[link in]\nconnector = dir\npath = /srv/in\n"                                                \
+#define SITE                                                                                                 \
+    "[site]\nname = Acme\n[link in]\nconnector = dir\npath = /srv/in\n"                                      \
     "[service stow-plans]\ntype = stow-plan\ndirection = receive\nlink = in\n"
-#define HEAD                                                                                                           \
-    "[agreement]\ntitle = CBP ISA\npartner = CBP\nenabled = yes\nacknowledged = 2025-03-14\n" /* lines 1 to 5 */       \
-    "[endpoint e]\nhost = sftp.cbp.example\nport = 22\n"                                     /* 6 to 8 */              \
+#define HEAD                                                                                                     \
+    "[agreement]\ntitle = CBP ISA\npartner = CBP\nenabled = yes\nacknowledged = 2025-03-14\n" /* lines 1 to 5 */ \
+    "[endpoint e]\nhost = sftp.cbp.example\nport = 22\n"                                      /* 6 to 8 */       \
     "[link sftp]\nconnector = sftp\nendpoint = e\nuser = acme\nkey = id\nhost-key = SHA256:x\n" /* 9 to 14 */
-#define SERVICE                                                                                                        \
-    "[service stow-plan]\ntype = stow-plan\ndirection = send\nlink = sftp\ndirectory = /in\n" /* 15 to 19 */           \
-    "from = site/stow-plans\n"                                                               /* 20 */
+#define SERVICE                                                                                              \
+    "[service stow-plan]\ntype = stow-plan\ndirection = send\nlink = sftp\ndirectory = /in\n" /* 15 to 19 */ \
+    "from = site/stow-plans\n"                                                                /* 20 */
 
 static void put_good(const struct place *p)
 {
@@ -198,7 +206,8 @@ static void a_good_folder_is_compiled_whole(void **state)
     const struct conf_agreement *cbp = conf_agreement_find(p->conf, "cbp");
     assert_non_null(cbp);
     assert_int_equal(cbp->in_force_from, INT64_C(1741910400) * 1000000);
-    assert_int_equal(cbp->in_force_until, INT64_C(1836604800) * 1000000); /* 2028-03-14, not three times 365 days */
+    assert_int_equal(cbp->in_force_until,
+                     INT64_C(1836604800) * 1000000); /* 2028-03-14, not three times 365 days */
     assert_int_equal(strlen(cbp->sha256), 64);
     assert_int_equal(cbp->archive_retention, 2557 * CALENDAR_DAY_MS);
     const struct conf_service *service = conf_service_find(cbp, "stow-plan");
@@ -231,7 +240,8 @@ static void the_three_policies_are_always_there_and_first(void **state)
     assert_string_equal(cbp->policies[2].module->name, "logging");
     assert_string_equal(cbp->policies[3].module->name, "content");
     assert_string_equal(pair(cbp->policies[1].options, cbp->policies[1].option_count, "fips"), "preferred");
-    assert_string_equal(pair(cbp->policies[1].options, cbp->policies[1].option_count, "ssh-ciphers"), "aes256-ctr");
+    assert_string_equal(pair(cbp->policies[1].options, cbp->policies[1].option_count, "ssh-ciphers"),
+                        "aes256-ctr");
 }
 
 static void agent_conf_may_be_absent(void **state)
@@ -285,7 +295,8 @@ static void mistakes_of_agent_conf_are_all_listed(void **state)
     struct place *p = *state;
     put(p, "conf.d/agent.conf",
         "[agent]\nstate = var/lib\n[log]\nlevel = loud\n[audit]\narchive-retention = 30 days\n"
-        "[plugins]\nsftp.so = " HASH "\npolicy-content.so = abc\n[type x]\n[type y]\nmedia = xml\n[agreement]\n"
+        "[plugins]\nsftp.so = " HASH
+        "\npolicy-content.so = abc\n[type x]\n[type y]\nmedia = xml\n[agreement]\n"
         "[lgo]\n",
         0600);
     assert_int_equal(conf_load_agent(p->folder, NULL, &p->agent, &p->report), ACCORD_EINVAL);
@@ -334,25 +345,25 @@ static void ten_planted_mistakes_are_listed_with_their_lines(void **state)
     put(p, "conf.d/cbp.conf",
         "[agreement]\n"
         "title = CBP ISA\n"
-        "partnr = CBP\n"               /* 3: unknown key; 1: and so `partner` is missing */
+        "partnr = CBP\n" /* 3: unknown key; 1: and so `partner` is missing */
         "enabled = yes\n"
-        "acknowledged = 2025-02-30\n"  /* 5: no such day */
-        "[endpont sftp]\n"             /* 6: unknown section */
+        "acknowledged = 2025-02-30\n" /* 5: no such day */
+        "[endpont sftp]\n"            /* 6: unknown section */
         "host = sftp.cbp.example\n"
         "[endpoint e]\n"
         "host = sftp.cbp.example\n"
-        "port = 70000\n"               /* 10: out of range */
+        "port = 70000\n" /* 10: out of range */
         "[link sftp]\n"
-        "connector = sfpt\n"           /* 12: unknown connector */
+        "connector = sfpt\n" /* 12: unknown connector */
         "endpoint = e\n"
-        "[link sftp2]\n"               /* 14: missing key host-key */
+        "[link sftp2]\n" /* 14: missing key host-key */
         "connector = sftp\n"
-        "endpoint = f\n"               /* 16: unknown endpoint */
+        "endpoint = f\n" /* 16: unknown endpoint */
         "user = acme\n"
         "key = id\n"
         "[service stow-plan]\n"
-        "type = stowplan\n"            /* 20: unknown type */
-        "direction = receive\n"        /* 21: sftp cannot receive */
+        "type = stowplan\n"     /* 20: unknown type */
+        "direction = receive\n" /* 21: sftp cannot receive */
         "link = sftp2\n"
         "directory = /in\n",
         0600);
@@ -360,9 +371,11 @@ static void ten_planted_mistakes_are_listed_with_their_lines(void **state)
     expect_error(p, "cbp.conf", 1, "[agreement] lacks the key `partner`");
     expect_error(p, "cbp.conf", 3, "unknown key `partnr` in [agreement]; did you mean `partner`?");
     expect_error(p, "cbp.conf", 5, "acknowledged: `2025-02-30` is not a day of the calendar");
-    expect_error(p, "cbp.conf", 6, "[endpont sftp] is no section of an agreement's file; did you mean `endpoint`?");
+    expect_error(p, "cbp.conf", 6,
+                 "[endpont sftp] is no section of an agreement's file; did you mean `endpoint`?");
     expect_error(p, "cbp.conf", 10, "port: `70000` is out of range; write a port, 1 to 65535");
-    expect_error(p, "cbp.conf", 12, "there is no connector `sfpt` in the plugin folder; did you mean `sftp`?");
+    expect_error(p, "cbp.conf", 12,
+                 "there is no connector `sfpt` in the plugin folder; did you mean `sftp`?");
     expect_error(p, "cbp.conf", 14, "[link sftp2] lacks the key `host-key`");
     expect_error(p, "cbp.conf", 16, "there is no [endpoint f]; did you mean `e`?");
     expect_error(p, "cbp.conf", 20, "there is no message type `stowplan`; did you mean `stow-plan`?");
@@ -417,7 +430,8 @@ static void each_rule_has_its_error(void **state)
     check_line(p, 18, "link = stfp\n", 18, "there is no [link stfp]; did you mean `sftp`?");
     check_line(p, 19, "directory = /in\nif-exists = fale\n", 20, "did you mean `fail`?");
     check_line(p, 19, "directory = /in\nto = site/stow-plans\n", 20, "`to` belongs to receiving services");
-    check_line(p, 19, "directory = /in\nretry-first = 1 h\nretry-longest = 1 min\n", 21, "shorter than retry-first");
+    check_line(p, 19, "directory = /in\nretry-first = 1 h\nretry-longest = 1 min\n", 21,
+               "shorter than retry-first");
     check_line(p, 19, "directory = /in\nnames = a/b\n", 20, "has a slash");
     check_line(p, 20, "from = stow-plans\n", 20, "`stow-plans` is not AGREEMENT/SERVICE");
     check_line(p, 20, "from = sit/stow-plans\n", 20, "there is no file sit.conf; did you mean `site`?");
@@ -425,10 +439,12 @@ static void each_rule_has_its_error(void **state)
                "there is no [service stowplans] in site.conf; did you mean `stow-plans`?");
     check_line(p, 20, "from = cbp/stow-plan\n", 20, "`from` names receiving services");
     check_line(p, 16, "type = container-status\n", 20, "both ends of a route carry the same type");
-    check_line(p, 0, "[link box]\nconnector = dir\npath = /x\nendpoint = e\n", 24, "does not connect to anything");
+    check_line(p, 0, "[link box]\nconnector = dir\npath = /x\nendpoint = e\n", 24,
+               "does not connect to anything");
     check_line(p, 0, "[policy contnt]\n", 21, "did you mean `content`?");
     check_line(p, 0, "[policy content]\nmax-segments = 5\n", 22, "10 to 1000000");
-    check_line(p, 0, "[release stow-plans]\nto = cbp\n", 21, "[release stow-plans]: there is no such message type");
+    check_line(p, 0, "[release stow-plans]\nto = cbp\n", 21,
+               "[release stow-plans]: there is no such message type");
     check_line(p, 0, "[release stow-plan]\nto = cpb\n", 22, "there is no file cpb.conf; did you mean `cbp`?");
     check_line(p, 0, "[contact x]\nname = X\nemail = nobody\n", 23, "`nobody` is not a mail address");
     check_line(p, 0, "[link]\n", 21, "[link] lacks the link's name");
@@ -488,8 +504,10 @@ static void secrets_are_checked_without_being_read(void **state)
 static void secrets_of_a_disabled_agreement_may_be_missing(void **state)
 {
     struct place *p = *state;
-    put(p, "conf.d/cbp.conf", "[agreement]\ntitle = T\npartner = P\n[endpoint e]\nhost = h.example\nport = 22\n"
-        "[link sftp]\nconnector = sftp\nendpoint = e\nuser = acme\nkey = later\nhost-key = SHA256:x\n", 0600);
+    put(p, "conf.d/cbp.conf",
+        "[agreement]\ntitle = T\npartner = P\n[endpoint e]\nhost = h.example\nport = 22\n"
+        "[link sftp]\nconnector = sftp\nendpoint = e\nuser = acme\nkey = later\nhost-key = SHA256:x\n",
+        0600);
     load(p);
     expect_errors(p, 0);
     expect(p, CONF_NOTE, "cbp.conf", 11, "needed before the agreement is enabled");
@@ -535,9 +553,11 @@ static void routes_are_the_union_of_both_ends(void **state)
     struct place *p = *state;
     char found[256] = "";
     put_good(p);
-    put(p, "conf.d/site.conf", SITE "to = cbp/stow-plan, site/copy\n"
-        "[service copy]\ntype = stow-plan\ndirection = send\nlink = in\nfolder = copies\n"
-        "[service other]\ntype = stow-plan\ndirection = send\nlink = in\n", 0600);
+    put(p, "conf.d/site.conf",
+        SITE "to = cbp/stow-plan, site/copy\n"
+             "[service copy]\ntype = stow-plan\ndirection = send\nlink = in\nfolder = copies\n"
+             "[service other]\ntype = stow-plan\ndirection = send\nlink = in\n",
+        0600);
     load(p);
     expect_errors(p, 0);
     const struct conf_agreement *site = conf_agreement_find(p->conf, "site");
@@ -548,9 +568,9 @@ static void routes_are_the_union_of_both_ends(void **state)
     assert_string_equal(found, "");
 }
 
-#define OTHER                                                                                                          \
-    "[agreement]\ntitle = T\npartner = P\nenabled = yes\nacknowledged = 2025-01-01\n"                                  \
-    "[link box]\nconnector = dir\npath = /srv/other\n"                                                                 \
+#define OTHER                                                                                                \
+    "[agreement]\ntitle = T\npartner = P\nenabled = yes\nacknowledged = 2025-01-01\n"                        \
+    "[link box]\nconnector = dir\npath = /srv/other\n"                                                       \
     "[service plans]\ntype = stow-plan\ndirection = receive\nlink = box\n"
 
 static void flow_between_agreements_needs_a_release(void **state)
@@ -579,8 +599,10 @@ static void a_release_of_another_type_does_not_count(void **state)
 {
     struct place *p = *state;
     put_good(p);
-    put(p, "conf.d/cbp.conf", HEAD "[service s]\ntype = stow-plan\ndirection = send\nlink = sftp\ndirectory = /in\n"
-        "from = other/plans\n", 0600);
+    put(p, "conf.d/cbp.conf",
+        HEAD "[service s]\ntype = stow-plan\ndirection = send\nlink = sftp\ndirectory = /in\n"
+             "from = other/plans\n",
+        0600);
     put(p, "conf.d/other.conf", OTHER "[release container-status]\nto = cbp\n", 0600);
     load(p);
     expect_error(p, "cbp.conf", 20, "other.conf does not release it ([release stow-plan] with to = cbp)");
@@ -614,8 +636,11 @@ static void dates_near_and_past_are_noted(void **state)
     static const struct {
         int64_t days; /* after 2025-03-14 */
         const char *text;
-    } cases[] = {{-1, "comes into force on 2025-03-14"}, {0, NULL}, {1096 - 181, NULL},
-                 {1096 - 180, "ends on 2028-03-14"},     {1096, "ended on 2028-03-14"}};
+    } cases[] = {{-1, "comes into force on 2025-03-14"},
+                 {0, NULL},
+                 {1096 - 181, NULL},
+                 {1096 - 180, "ends on 2028-03-14"},
+                 {1096, "ended on 2028-03-14"}};
     put_good(p);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct clock_source now = {.wall = (INT64_C(1741910400) + cases[i].days * 86400) * 1000000};
@@ -629,6 +654,63 @@ static void dates_near_and_past_are_noted(void **state)
         p->conf = NULL;
         conf_report_fini(&p->report);
     }
+}
+
+/* ---- what the project ships ---- */
+
+static void copy_shipped(const struct place *p, const char *name, const char *from, const char *to)
+{
+    char path[4096];
+    struct buf text = {0};
+    struct reason why;
+    snprintf(path, sizeof path, "%s/conf.d/%s", getenv("ACCORD_SOURCE"), name);
+    if (file_read(path, 1 << 20, &text, &why) || !buf_string(&text))
+        fail_msg("%s", why.text);
+    char *at = from ? strstr((char *)text.data, from) : NULL;
+    assert_true(!from || (at && strlen(from) == strlen(to)));
+    if (at)
+        memcpy(at, to, strlen(to));
+    snprintf(path, sizeof path, "conf.d/%s", name);
+    put(p, path, buf_string(&text), 0600);
+    buf_fini(&text);
+}
+
+static void the_shipped_folder_is_clean(void **state)
+{
+    struct place *p = *state;
+    if (!getenv("ACCORD_SOURCE"))
+        skip();
+    copy_shipped(p, "agent.conf", NULL, NULL);
+    copy_shipped(p, "site.conf", NULL, NULL);
+    copy_shipped(p, "cbp-isa.conf", NULL, NULL);
+    load(p);
+    expect_errors(p, 0);
+    assert_int_equal(conf_report_count(&p->report, CONF_NOTE, NULL), 1); /* the key is still to come */
+    const struct conf_agreement *cbp = conf_agreement_find(p->conf, "cbp-isa");
+    assert_non_null(cbp);
+    assert_false(cbp->enabled);
+    assert_int_equal(cbp->service_count, 3);
+    assert_int_equal(cbp->endpoints[0].tunnel, CONF_TUNNEL_IPSEC);
+    assert_string_equal(cbp->incident_to->phone, "+1-703-921-6507");
+    const struct conf_agreement *site = conf_agreement_find(p->conf, "site");
+    for (size_t i = 0; i < site->service_count; i++) {
+        char found[256] = "";
+        conf_routes(p->conf, site, &site->services[i], collect, found);
+        assert_non_null(strstr(found, "cbp-isa/"));
+    }
+}
+
+static void the_shipped_agreement_cannot_be_enabled_as_it_is(void **state)
+{
+    struct place *p = *state;
+    if (!getenv("ACCORD_SOURCE"))
+        skip();
+    copy_shipped(p, "site.conf", NULL, NULL);
+    copy_shipped(p, "cbp-isa.conf", "enabled      = no", "enabled      =yes");
+    load(p);
+    assert_int_equal(conf_report_count(&p->report, CONF_ERROR, "cbp-isa.conf"), 2);
+    expect_error(p, "cbp-isa.conf", 7, "lacks the key `acknowledged`");
+    assert_null(conf_agreement_find(p->conf, "cbp-isa"));
 }
 
 int main(void)
@@ -655,6 +737,8 @@ int main(void)
         TEST(a_release_of_another_type_does_not_count),
         TEST(a_route_to_a_broken_agreement_is_a_note),
         TEST(dates_near_and_past_are_noted),
+        TEST(the_shipped_folder_is_clean),
+        TEST(the_shipped_agreement_cannot_be_enabled_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,8 +58,9 @@ static void entries_keep_their_lines(void **state)
 {
     (void)state;
     struct fixture f;
-    parse(&f, "; a comment\n\n[agreement]\ntitle = A title\n# another\n  ; indented comment\n\t\npartner=B\r\n"
-              "[link sftp]\n host");
+    parse(&f,
+          "; a comment\n\n[agreement]\ntitle = A title\n# another\n  ; indented comment\n\t\npartner=B\r\n"
+          "[link sftp]\n host");
     assert_int_equal(f.file.count, 2);
     assert_string_equal(value(&f, "agreement", "", "title"), "A title");
     assert_string_equal(value(&f, "agreement", "", "partner"), "B");
@@ -92,8 +93,8 @@ static void long_section_names_are_not_cut(void **state)
     char name[63], text[256];
     memset(name, 'a', 62);
     name[62] = 0;
-    snprintf(text, sizeof text, "[service %s]\nk = 1\n[service %.61sb]\nk = 2\n[service %sa]\nk = 3\n", name, name,
-             name);
+    snprintf(text, sizeof text, "[service %s]\nk = 1\n[service %.61sb]\nk = 2\n[service %sa]\nk = 3\n", name,
+             name, name);
     parse(&f, text);
     assert_string_equal(value(&f, "service", name, "k"), "1");
     name[61] = 'b';
@@ -168,7 +169,8 @@ static void bad_bytes_are_refused_by_line(void **state)
 {
     (void)state;
     struct fixture f;
-    static const char bytes[] = "[a]\nnul = a\0b\nlatin = \xe9t\xe9\nutf = \xc3\xa9t\xc3\xa9\nbell = \a\n; \xff\n";
+    static const char bytes[] =
+        "[a]\nnul = a\0b\nlatin = \xe9t\xe9\nutf = \xc3\xa9t\xc3\xa9\nbell = \a\n; \xff\n";
     parse_bytes(&f, bytes, sizeof bytes - 1);
     assert_int_equal(f.report.count, 4);
     assert_problem(&f, 0, 2, "NUL");
@@ -183,7 +185,8 @@ static void lines_that_are_nothing_are_refused(void **state)
 {
     (void)state;
     struct fixture f;
-    parse(&f, "early = 1\n[a]\njust words\nkey: value\n= x\nbad key = x\n[b\n[b] c\n[]\n[B]\n[a b c]\n[a .]\nk=1\n");
+    parse(&f, "early = 1\n[a]\njust words\nkey: value\n= x\nbad key = x\n[b\n[b] c\n[]\n[B]\n[a b c]\n[a "
+              ".]\nk=1\n");
     assert_int_equal(f.report.count, 11);
     assert_problem(&f, 0, 1, "before the first [SECTION]");
     assert_problem(&f, 1, 3, "`just words` is neither");

@@ -318,7 +318,8 @@ static void a_struct_is_not_filled_from_mistakes(void **state)
 {
     (void)state;
     refuse(&sample_options, NULL, 0, "`name` is missing");
-    refuse(&sample_options, (struct accord_pair[]){{"name", "n"}, {"colur", "red"}}, 2, "did you mean `colour`?");
+    refuse(&sample_options, (struct accord_pair[]){{"name", "n"}, {"colur", "red"}}, 2,
+           "did you mean `colour`?");
     refuse(&sample_options, (struct accord_pair[]){{"name", "n"}, {"name", "n"}}, 2, "twice");
     refuse(&sample_options, (struct accord_pair[]){{"name", "n"}, {"count", "x"}}, 2, "`count`: `x` is not");
     struct accord_option outside[] = {{.name = "a", .kind = ACCORD_LIST, .offset = 8}, {.name = NULL}};
