@@ -1,4 +1,5 @@
 /* What a child is told before START: its folders, plugins, links, services and modules. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,19 +144,40 @@ static void put_services(const struct child *child, struct buf *out)
     }
 }
 
+/* `logging` judges what the agreement's trail is really kept for, wherever that was written. */
+static size_t module_options(const struct conf_agreement *agreement, const struct conf_policy *policy,
+                             struct accord_pair *options, char days[2][32])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < policy->option_count && i < WIRE_PAIRS_MAX; i++) {
+        options[count] = policy->options[i];
+        bool online = strcmp(options[count].name, "online") == 0;
+        if (strcmp(policy->module->name, "logging") == 0 &&
+            (online || strcmp(options[count].name, "archive") == 0)) {
+            int64_t kept = online ? agreement->online_retention : agreement->archive_retention;
+            snprintf(days[!online], sizeof days[0], "%" PRId64 " ms", kept);
+            options[count].value = days[!online];
+        }
+        count++;
+    }
+    return count;
+}
+
 static void put_modules(const struct child *child, struct buf *out)
 {
     const struct conf_agreement *agreement = child->unit->agreement;
+    struct accord_pair options[WIRE_PAIRS_MAX];
+    char days[2][32];
     uint32_t number = 0;
     for (size_t i = 0; child->role != CHILD_LINK && i < agreement->policy_count; i++) {
         const struct conf_policy *policy = &agreement->policies[i];
+        size_t count = takes(child, policy) ? module_options(agreement, policy, options, days) : 0;
         if (takes(child, policy))
-            wire_put_MODULE(
-                out, &(struct wire_MODULE){.module = number++,
-                                           .name = policy->module->name,
-                                           .from = agreement->in_force_from,
-                                           .until = agreement->in_force_until,
-                                           .options = pairs_of(policy->options, policy->option_count)});
+            wire_put_MODULE(out, &(struct wire_MODULE){.module = number++,
+                                                       .name = policy->module->name,
+                                                       .from = agreement->in_force_from,
+                                                       .until = agreement->in_force_until,
+                                                       .options = WIRE_PAIRS(options, count)});
     }
 }
 

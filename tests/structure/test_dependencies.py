@@ -24,8 +24,9 @@ CORE = {
 # Libraries of protocols and payloads, and those that load code: by the names of their headers.
 PARSERS = {"curl/", "libssh/", "proton/", "libxml/", "libxml2/", "jansson.h", "expat.h", "zip.h", "openssl/ssl.h"}
 LOADERS = {"ltdl.h", "dlfcn.h", "plugin/loader.h"}
-# What each plugin speaks with. Anything else outside of libc and <accord/...> is a mistake.
-PROTOCOL = {"sftp": {"libssh/"}, "taxii": {"curl/", "libxml/"}, "mq": {"proton/"}, "smtp": {"curl/"},
+# What each plugin speaks with. Anything else outside of libc and <accord/...> is a mistake. libssh stands on
+# libcrypto, from which sftp takes hashing and wiping.
+PROTOCOL = {"sftp": {"libssh/", "openssl/evp.h", "openssl/crypto.h"}, "taxii": {"curl/", "libxml/"}, "mq": {"proton/"}, "smtp": {"curl/"},
             "content": {"libxml/", "jansson.h"}}
 LIBC = {"sys/", "netinet/", "arpa/", "linux/"}
 

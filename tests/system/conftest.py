@@ -1,12 +1,12 @@
 """Fixtures of the system tests; what they give is in harness.py."""
 import pytest
 
-from harness import Agent, Installation, Partner, Sshd
+from harness import Agent, Partner, Sshd, install
 
 
 @pytest.fixture(scope="session")
 def installation():
-    installed = Installation()
+    installed = install()
     yield installed
     installed.remove()
 
