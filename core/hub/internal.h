@@ -138,7 +138,8 @@ void units_stop(struct hub *);
 bool units_down(const struct hub *);
 void units_free(struct hub *);
 struct unit *unit_find(struct hub *, const char *name);
-const char *unit_state_name(enum unit_state);
+/* For people: up, disabled, not-in-force, ... */
+const char *unit_state_text(const struct unit *);
 /* Something about its children changed: ready, gone, profiles complete. */
 void unit_update(struct unit *);
 struct child *unit_child(struct unit *, enum child_role, const struct conf_link *);

@@ -7,10 +7,16 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-const char *unit_state_name(enum unit_state state)
+const char *unit_state_text(const struct unit *unit)
 {
     static const char *const names[] = {"down", "starting", "up", "draining"};
-    return names[state];
+    if (unit->state != UNIT_DOWN)
+        return names[unit->state];
+    if (unit->absent)
+        return "absent";
+    if (!unit->agreement->enabled)
+        return "disabled";
+    return bus_in_force(unit->agreement, clock_wall()) ? "down" : "not-in-force";
 }
 
 struct unit *unit_find(struct hub *hub, const char *name)

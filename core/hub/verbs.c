@@ -31,9 +31,9 @@ static void row_agreement(struct answer *answer, const struct unit *unit)
         text_duration(left, sizeof left, ms > 0 ? ms : 0);
     }
     answer_row(answer, "agreements",
-               CELLS({"agreement", unit->name}, {"state", unit_state_name(unit->state)},
+               CELLS({"agreement", unit->name}, {"state", unit_state_text(unit)},
                      {"partner", agreement->partner}, {"from", from}, {"until", until}, {"left", left},
-                     {"why", unit->state == UNIT_UP ? "" : unit->why}));
+                     {"reason", unit->state == UNIT_UP ? "" : unit->why}));
 }
 
 static void rows_links(struct answer *answer, const struct unit *unit)
@@ -47,7 +47,7 @@ static void rows_links(struct answer *answer, const struct unit *unit)
                    CELLS({"agreement", unit->name}, {"link", link->name},
                          {"connector", link->connector->name}, {"endpoint", endpoint},
                          {"state", unit->parked[i].is ? "parked" : "open"}, {"rule", unit->parked[i].rule},
-                         {"why", unit->parked[i].reason}));
+                         {"reason", unit->parked[i].reason}));
     }
 }
 
@@ -65,7 +65,7 @@ static void rows_children(struct answer *answer, const struct unit *unit)
         snprintf(failures, sizeof failures, "%u", child->failures);
         answer_row(answer, "processes",
                    CELLS({"process", child->name}, {"pid", pid}, {"state", states[child->state]},
-                         {"failures", failures}, {"walls", walls}, {"why", child->why}));
+                         {"failures", failures}, {"walls", walls}, {"reason", child->why}));
     }
 }
 
