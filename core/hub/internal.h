@@ -147,6 +147,7 @@ void unit_park(struct unit *, const struct conf_link *, const char *rule, const 
 void unit_resume(struct unit *, const char *why);
 /* The index of a link in its agreement. */
 size_t unit_link_index(const struct unit *, const struct conf_link *);
+void profile_clear(struct profile *);
 struct profile *unit_profile(struct unit *, const struct conf_link *);
 
 /* ---- payload to a child (stream.c) ---- */

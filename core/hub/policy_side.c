@@ -173,16 +173,6 @@ static void pulled(struct child *child, const struct wire_PULL *m)
         stream_pull(&inquiry->stream, m->bytes);
 }
 
-static void profile_free(struct profile *profile)
-{
-    for (size_t i = 0; i < profile->count; i++) {
-        free((char *)profile->items[i].name);
-        free((char *)profile->items[i].value);
-    }
-    free(profile->items);
-    *profile = (struct profile){0};
-}
-
 static void profile_came(struct child *child, const struct wire_PROFILE *m)
 {
     struct unit *unit = child->unit;
@@ -191,7 +181,8 @@ static void profile_came(struct child *child, const struct wire_PROFILE *m)
         return;
     }
     struct profile *profile = unit_profile(unit, child->links[m->link]);
-    profile_free(profile);
+    profile_clear(profile);
+    profile->asked = true;
     profile->items = calloc(m->profile.count + 1, sizeof *profile->items);
     struct accord_pair pair;
     for (size_t at = 0; profile->items && wire_pairs_next(&m->profile, &at, &pair);)

@@ -192,16 +192,20 @@ static bool make_children(struct unit *unit)
     return true;
 }
 
+void profile_clear(struct profile *profile)
+{
+    for (size_t i = 0; i < profile->count; i++) {
+        free((char *)profile->items[i].name);
+        free((char *)profile->items[i].value);
+    }
+    free(profile->items);
+    *profile = (struct profile){0};
+}
+
 static void forget_profiles(struct unit *unit)
 {
-    for (size_t i = 0; unit->profiles && i < unit->agreement->link_count; i++) {
-        for (size_t j = 0; j < unit->profiles[i].count; j++) {
-            free((char *)unit->profiles[i].items[j].name);
-            free((char *)unit->profiles[i].items[j].value);
-        }
-        free(unit->profiles[i].items);
-        unit->profiles[i] = (struct profile){0};
-    }
+    for (size_t i = 0; unit->profiles && i < unit->agreement->link_count; i++)
+        profile_clear(&unit->profiles[i]);
 }
 
 static void ask_profiles(struct unit *unit, struct child *guard)
