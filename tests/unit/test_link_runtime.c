@@ -15,6 +15,8 @@
 
 #include <cmocka.h> /* last: it defines fail() */
 
+#define GRACE_MS 50
+
 /* ---- the puppet, in the child ---- */
 
 struct puppet {
@@ -179,6 +181,8 @@ static bool obey_loop(struct puppet *p, const char *verb)
 {
     if (!strcmp(verb, "timer"))
         p->timer = p->host->timer(p->self, 0, on_tick, p);
+    else if (!strcmp(verb, "past-grace"))
+        p->timer = p->host->timer(p->self, 2 * GRACE_MS, on_tick, p);
     else if (!strcmp(verb, "long-timer"))
         p->timer = p->host->timer(p->self, 3600000, on_tick, p);
     else if (!strcmp(verb, "watch")) {
@@ -381,7 +385,7 @@ static void configure(struct fake_hub *hub, const char *link, const char *messy)
 
 static void begin(struct fake_hub *hub, const char *messy)
 {
-    hub_open(hub, WIRE_L, link_run, load, 50);
+    hub_open(hub, WIRE_L, link_run, load, GRACE_MS);
     configure(hub, "sftp", messy);
     hub_expect_log(hub, "open", "sftp peer.example:22 2048 2 in");
     hub_expect(hub, WIRE_READY);
@@ -488,7 +492,7 @@ static void a_link_that_does_not_open_fails_with_its_reason(void **state)
 {
     (void)state;
     struct fake_hub hub;
-    hub_open(&hub, WIRE_L, link_run, load, 50);
+    hub_open(&hub, WIRE_L, link_run, load, GRACE_MS);
     configure(&hub, "broken", "no");
     hub_expect_failure(&hub, "plugin.open");
     assert_non_null(strstr(hub.text, "no such folder"));
@@ -498,7 +502,7 @@ static void options_that_do_not_fit_fail(void **state)
 {
     (void)state;
     struct fake_hub hub;
-    hub_open(&hub, WIRE_L, link_run, load, 50);
+    hub_open(&hub, WIRE_L, link_run, load, GRACE_MS);
     configure(&hub, "sftp", "perhaps");
     hub_expect_failure(&hub, "plugin.options");
 }
@@ -507,7 +511,7 @@ static void a_plugin_that_does_not_load_fails(void **state)
 {
     (void)state;
     struct fake_hub hub;
-    hub_open(&hub, WIRE_L, link_run, load, 50);
+    hub_open(&hub, WIRE_L, link_run, load, GRACE_MS);
     wire_put_LOAD(&hub.out, &(struct wire_LOAD){"connector-none.so", ""});
     hub_send(&hub, -1);
     hub_expect_failure(&hub, "plugin.missing");
@@ -601,6 +605,8 @@ static void a_cancelled_delivery_is_finished_by_its_connector(void **state)
     hub_send(&hub, -1);
     hub_expect_log(&hub, "cancel", "please");
     finished_with(&hub, id, ACCORD_RETRY, "cancelled");
+    command(&hub, "past-grace"); /* nothing expires any more */
+    hub_expect_log(&hub, "tick", "once");
     end(&hub);
 }
 
@@ -955,7 +961,7 @@ static void messages_out_of_order_are_refused(void **state)
 {
     (void)state;
     struct fake_hub hub;
-    hub_open(&hub, WIRE_L, link_run, load, 50);
+    hub_open(&hub, WIRE_L, link_run, load, GRACE_MS);
     put_delivery(&hub, "hold", 0); /* before START */
     hub_expect_failure(&hub, "hub.protocol");
     begin(&hub, "no");
