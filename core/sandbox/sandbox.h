@@ -15,7 +15,8 @@
 enum sandbox_role { SANDBOX_LINK, SANDBOX_GUARD, SANDBOX_INSPECT, SANDBOX_DESCRIBE };
 
 /* Closes every inherited descriptor above 3, dies with `parent` (PR_SET_PDEATHSIG, then getppid() is checked),
- * clears LTDL_LIBRARY_PATH and the like from the environment, no core files, not dumpable. */
+ * clears the environment but for the locale, no core files, limits on memory and descriptors; ignores SIGPIPE, SIGINT
+ * and SIGHUP, since a terminal's ^C is for the hub to handle. */
 int sandbox_begin(pid_t parent, struct reason *why);
 
 struct sandbox_folder {
@@ -31,8 +32,9 @@ struct sandbox_walls {
     struct reason namespaces_why, landlock_why;
 };
 
-/* Readable without being named: the system's libraries, CA bundle and locale data (read only). Fails only when
- * seccomp cannot be had. */
+/* Closes the walls for ever, over all threads there will be; the process is not dumpable from here on. Readable
+ * without being named: the system's libraries, CA bundle, time zones and locale data. Fails when seccomp cannot be
+ * had, or when the process has a second thread already. */
 int sandbox_close(enum sandbox_role, const struct sandbox_folder *, size_t count, struct sandbox_walls *,
                   struct reason *why);
 
