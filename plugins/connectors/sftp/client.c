@@ -1,0 +1,112 @@
+#include "client.h"
+
+#include <accord/base.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void client_fini(struct client *client)
+{
+    outbox_fini(&client->outbox);
+    free(client->inbox);
+    memset(client, 0, sizeof *client);
+}
+
+uint32_t client_ask(struct client *client, client_reply_fn run, void *arg, uint32_t note)
+{
+    if (client->waiting == CLIENT_SLOTS) {
+        client->overrun = true;
+        return UINT32_MAX;
+    }
+    while (client->slots[client->next].busy)
+        client->next = (client->next + 1) % CLIENT_SLOTS;
+    struct client_slot *slot = &client->slots[client->next];
+    *slot = (struct client_slot){.busy = true, .run = run, .arg = arg, .note = note};
+    slot->turn = ++client->turn % (UINT32_MAX / CLIENT_SLOTS);
+    client->waiting++;
+    return slot->turn * CLIENT_SLOTS + client->next;
+}
+
+void client_forget(struct client *client, const void *arg)
+{
+    for (uint32_t i = 0; i < CLIENT_SLOTS; i++)
+        if (client->slots[i].arg == arg)
+            client->slots[i].run = NULL;
+}
+
+static int keep(struct client *client, const uint8_t *bytes, size_t size)
+{
+    if (client->in_size + size > client->in_capacity) {
+        size_t capacity = client->in_size + size + 4096;
+        uint8_t *inbox = realloc(client->inbox, capacity);
+        if (!inbox)
+            return ACCORD_ENOMEM;
+        client->inbox = inbox;
+        client->in_capacity = capacity;
+    }
+    memcpy(client->inbox + client->in_size, bytes, size);
+    client->in_size += size;
+    return ACCORD_OK;
+}
+
+static int greet(struct client *client, const struct sftp_reply *reply, char *why, size_t why_size)
+{
+    if (client->greeted || reply->version < 3) {
+        snprintf(why, why_size, "the partner speaks version %u of SFTP; 3 is needed", reply->version);
+        return ACCORD_EPROTO;
+    }
+    client->greeted = true;
+    client->has_fsync = reply->has_fsync;
+    return ACCORD_OK;
+}
+
+static int dispatch(struct client *client, const uint8_t *bytes, size_t size, char *why, size_t why_size)
+{
+    struct sftp_reply reply;
+    if (sftp_decode(bytes, size, &reply) < 0) {
+        snprintf(why, why_size, "the partner sent a reply that is not SFTP (type %u, %zu bytes)", bytes[0],
+                 size);
+        return ACCORD_EPROTO;
+    }
+    if (reply.type == SFTP_VERSION)
+        return greet(client, &reply, why, why_size);
+    struct client_slot *slot = &client->slots[reply.id % CLIENT_SLOTS];
+    if (!slot->busy || slot->turn != reply.id / CLIENT_SLOTS) {
+        snprintf(why, why_size, "the partner answered a request that was not made (%u)", reply.id);
+        return ACCORD_EPROTO;
+    }
+    client_reply_fn run = slot->run;
+    slot->busy = false;
+    slot->run = NULL;
+    client->waiting--;
+    if (run)
+        run(slot->arg, slot->note, &reply);
+    else if (reply.type == SFTP_HANDLE)
+        sftp_put_close(&client->outbox, client_ask(client, NULL, NULL, 0), &reply.handle);
+    return ACCORD_OK;
+}
+
+int client_feed(struct client *client, const uint8_t *bytes, size_t size, const bool *stop, char *why,
+                size_t why_size)
+{
+    int result = keep(client, bytes, size);
+    if (result < 0)
+        snprintf(why, why_size, "out of memory");
+    size_t at = 0;
+    while (result == 0 && !*stop) {
+        size_t length;
+        int whole = sftp_frame(client->inbox + at, client->in_size - at, &length);
+        if (whole < 0) {
+            snprintf(why, why_size, "the partner sent a reply of %zu bytes, which SFTP does not allow",
+                     length);
+            return whole;
+        }
+        if (!whole)
+            break;
+        result = dispatch(client, client->inbox + at + 4, length, why, why_size);
+        at += 4 + length;
+    }
+    memmove(client->inbox, client->inbox + at, client->in_size - at);
+    client->in_size -= at;
+    return result;
+}

@@ -1,0 +1,433 @@
+/* From the connected socket to the SFTP greeting. The order is the promise: algorithms from the profile only;
+ * host key compared with the pins before anything of ours is sent; the handshake's verdict before the private
+ * key is even asked for; the verdict on the authenticated session before the channel is opened. */
+#include "session.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *peer_of(const struct session *session)
+{
+    return session->link->setup->endpoint_host;
+}
+
+/* ---- configuration ---- */
+
+/* libssh takes what it knows of a list; a list of which it knows nothing is an error. */
+static int apply_profile(struct session *session)
+{
+    static const struct {
+        const char *name;
+        enum ssh_options_e options[2];
+    } rules[] = {
+        {"ssh.kex", {SSH_OPTIONS_KEY_EXCHANGE, SSH_OPTIONS_KEY_EXCHANGE}},
+        {"ssh.ciphers", {SSH_OPTIONS_CIPHERS_C_S, SSH_OPTIONS_CIPHERS_S_C}},
+        {"ssh.macs", {SSH_OPTIONS_HMAC_C_S, SSH_OPTIONS_HMAC_S_C}},
+        {"ssh.host-key-types", {SSH_OPTIONS_HOSTKEYS, SSH_OPTIONS_HOSTKEYS}},
+        {"ssh.user-key-types", {SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES}},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        const char *value = session->link->host->profile(session->handle, rules[i].name);
+        if (!value || !*value) {
+            session_break(session, "sftp.no-profile",
+                          "the session profile says nothing about %s, so no session is allowed; see the "
+                          "agreement's [policy encryption]",
+                          rules[i].name);
+            return ACCORD_EDENIED;
+        }
+        for (int j = 0; j < 2; j++)
+            if (ssh_options_set(session->ssh, rules[i].options[j], value) != SSH_OK) {
+                session_break(session, "sftp.no-algorithm", "none of %s \"%.200s\" is known to libssh %s",
+                              rules[i].name, value, ssh_version(0));
+                return ACCORD_ENOTSUP;
+            }
+    }
+    return ACCORD_OK;
+}
+
+static int apply_options(struct session *session)
+{
+    const struct link *link = session->link;
+    const int no = 0;
+    const struct {
+        enum ssh_options_e option;
+        const void *value;
+    } settings[] = {
+        {SSH_OPTIONS_PROCESS_CONFIG, &no}, /* no ssh_config, the user's or the system's */
+        {SSH_OPTIONS_SSH_DIR, "/nonexistent"},
+        {SSH_OPTIONS_KNOWNHOSTS, "/dev/null"}, /* the pins of the agreement are the only truth */
+        {SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null"},
+        {SSH_OPTIONS_HOST, link->setup->endpoint_host},
+        {SSH_OPTIONS_USER, link->options->user},
+        {SSH_OPTIONS_COMPRESSION, "no"},
+        {SSH_OPTIONS_FD, &session->fd},
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (ssh_options_set(session->ssh, settings[i].option, settings[i].value) != SSH_OK) {
+            session_break(session, NULL, "libssh refuses its configuration: %s", ssh_get_error(session->ssh));
+            return ACCORD_EINVAL;
+        }
+    ssh_set_blocking(session->ssh, 0);
+    return ACCORD_OK;
+}
+
+int login_begin(struct session *session)
+{
+    session->ssh = ssh_new();
+    if (!session->ssh) {
+        session_break(session, NULL, "out of memory");
+        return ACCORD_ENOMEM;
+    }
+    int result = apply_options(session);
+    return result < 0 ? result : apply_profile(session);
+}
+
+/* ---- the peer ---- */
+
+static bool pinned(const struct accord_list *pins, const char *fingerprint)
+{
+    for (size_t i = 0; i < pins->count; i++)
+        if (strcmp(pins->items[i], fingerprint) == 0)
+            return true;
+    return false;
+}
+
+static const char *key_type(const ssh_key key)
+{
+    /* For ECDSA the type names the family only; the curve matters. */
+    const char *curve = ssh_pki_key_ecdsa_name(key);
+    if (strncmp(ssh_key_type_to_char(ssh_key_type(key)), "ecdsa", 5) == 0 && curve)
+        return curve;
+    return ssh_key_type_to_char(ssh_key_type(key));
+}
+
+/* The fingerprint as ssh-keygen -l prints it, to be freed with ssh_string_free_char. */
+static char *fingerprint_of(const ssh_key key)
+{
+    unsigned char *hash = NULL;
+    size_t size = 0;
+    if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &size) != 0)
+        return NULL;
+    char *text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, size);
+    ssh_clean_pubkey_hash(&hash);
+    return text;
+}
+
+static void complain_of_key(struct session *session, const char *type, const char *got)
+{
+    const struct accord_list *pins = &session->link->options->host_keys;
+    session_break(
+        session, "sftp.host-key-changed",
+        "%s shows the %s host key %s, expected %s%s; nothing was sent. Ask the partner, then correct "
+        "host-key",
+        peer_of(session), type, got, pins->items[0], pins->count > 1 ? " or another pin" : "");
+}
+
+static void on_peer_verdict(void *arg, enum accord_answer answer, const char *rule, const char *reason);
+
+static void report_peer(struct session *session, const char *type, const char *fingerprint)
+{
+    const struct accord_pair facts[] = {
+        {"ssh.kex", ssh_get_kex_algo(session->ssh)},
+        {"ssh.cipher.out", ssh_get_cipher_out(session->ssh)},
+        {"ssh.cipher.in", ssh_get_cipher_in(session->ssh)},
+        {"ssh.mac.out", ssh_get_hmac_out(session->ssh)},
+        {"ssh.mac.in", ssh_get_hmac_in(session->ssh)},
+        {"ssh.host-key.type", type},
+        {"ssh.host-key.sha256", fingerprint},
+    };
+    const size_t count = sizeof facts / sizeof facts[0];
+    for (size_t i = 0; i < count; i++)
+        if (!facts[i].value) {
+            session_break(session, NULL, "%s: libssh does not say what %s is", peer_of(session),
+                          facts[i].name);
+            return;
+        }
+    session_enter(session, SESSION_PEER_JUDGED);
+    session->link->host->watch_set(session->watch, 0);
+    if (session->link->host->report(session->handle, ACCORD_HANDSHAKE, facts, count, on_peer_verdict,
+                                    session) < 0)
+        session_break(session, NULL, "the host takes no session facts");
+}
+
+static void check_peer(struct session *session)
+{
+    ssh_key key = NULL;
+    char *fingerprint = NULL;
+    if (ssh_get_server_publickey(session->ssh, &key) == SSH_OK)
+        fingerprint = fingerprint_of(key);
+    if (!fingerprint)
+        session_break(session, NULL, "%s: libssh gives no host key", peer_of(session));
+    else if (!pinned(&session->link->options->host_keys, fingerprint))
+        complain_of_key(session, key_type(key), fingerprint);
+    else
+        report_peer(session, key_type(key), fingerprint);
+    ssh_string_free_char(fingerprint);
+    ssh_key_free(key);
+}
+
+static void step_handshake(struct session *session)
+{
+    session->connecting = true; /* the descriptor is libssh's from here on */
+    int result = ssh_connect(session->ssh);
+    /* libssh 0.10 makes the descriptor blocking once it takes it for connected; a partner that stops reading
+     * would then stop the whole loop. It writes only after poll() said so, so that this is safe. */
+    if (ssh_get_fd(session->ssh) >= 0)
+        fcntl(ssh_get_fd(session->ssh), F_SETFL, O_NONBLOCK);
+    if (result == SSH_AGAIN)
+        return;
+    if (result == SSH_OK) {
+        check_peer(session);
+        return;
+    }
+    const char *words = ssh_get_error(session->ssh);
+    bool unmatched = strstr(words, "no match for method") != NULL;
+    session_break(
+        session, unmatched ? "sftp.no-common-algorithm" : NULL, "%s: the SSH handshake failed%s: %s",
+        peer_of(session),
+        unmatched ? " (the agreement's [policy encryption] and the partner have no algorithm in common)" : "",
+        words);
+}
+
+/* ---- ourselves ---- */
+
+static void refuse(struct session *session, enum accord_answer answer, const char *stage, const char *rule,
+                   const char *reason)
+{
+    bool denied = answer == ACCORD_DENY;
+    session_break(session,
+                  !denied ? NULL
+                  : *rule ? rule
+                          : "sftp.session-denied",
+                  "%s: the %s session is %s by %s: %s", peer_of(session), stage,
+                  denied ? "denied" : "deferred", rule, reason);
+}
+
+void login_wipe(struct session *session)
+{
+    if (session->key_text) {
+        OPENSSL_cleanse(session->key_text, session->key_size);
+        free(session->key_text);
+    }
+    session->key_text = NULL;
+    ssh_key_free(session->key);
+    session->key = NULL;
+}
+
+static void import_key(struct session *session, const char *passphrase)
+{
+    /* "" and not NULL: with NULL the library would ask at the terminal. */
+    int result = ssh_pki_import_privkey_base64(session->key_text, passphrase, NULL, NULL, &session->key);
+    OPENSSL_cleanse(session->key_text, session->key_size);
+    free(session->key_text);
+    session->key_text = NULL;
+    if (result != SSH_OK) {
+        session_break(session, "sftp.bad-key",
+                      "the private key \"%s\" cannot be read: not an OpenSSH or PEM key, or %s",
+                      session->link->options->key,
+                      *passphrase ? "the passphrase is wrong"
+                                  : "it has a passphrase and key-passphrase is not set");
+        return;
+    }
+    session_enter(session, SESSION_AUTH);
+    login_step(session);
+}
+
+static void on_passphrase(void *arg, int result, const uint8_t *bytes, size_t size, const char *reason)
+{
+    struct session *session = arg;
+    char passphrase[1024];
+    if (session->stage != SESSION_KEY)
+        return;
+    if (result < 0 || size >= sizeof passphrase) {
+        session_break(session, "sftp.bad-key", "the secret \"%s\" cannot be read: %s",
+                      session->link->options->key_passphrase, result < 0 ? reason : "it is too long");
+        return;
+    }
+    while (size > 0 && (bytes[size - 1] == '\n' || bytes[size - 1] == '\r'))
+        size--; /* files end with a line end */
+    memcpy(passphrase, bytes, size);
+    passphrase[size] = '\0';
+    import_key(session, passphrase);
+    OPENSSL_cleanse(passphrase, sizeof passphrase);
+}
+
+static void on_key(void *arg, int result, const uint8_t *bytes, size_t size, const char *reason)
+{
+    struct session *session = arg;
+    const struct link_options *options = session->link->options;
+    if (session->stage != SESSION_KEY)
+        return;
+    if (result < 0) {
+        session_break(session, "sftp.bad-key", "the secret \"%s\" cannot be read: %s", options->key, reason);
+        return;
+    }
+    session->key_text = calloc(1, size + 1);
+    session->key_size = size + 1;
+    if (!session->key_text) {
+        session_break(session, NULL, "out of memory");
+        return;
+    }
+    memcpy(session->key_text, bytes, size);
+    if (!options->key_passphrase)
+        import_key(session, "");
+    else if (session->link->host->secret(session->handle, "key-passphrase", on_passphrase, session) < 0)
+        session_break(session, NULL, "the host gives no secrets");
+}
+
+static void on_peer_verdict(void *arg, enum accord_answer answer, const char *rule, const char *reason)
+{
+    struct session *session = arg;
+    if (session->stage != SESSION_PEER_JUDGED)
+        return;
+    if (answer != ACCORD_ALLOW) {
+        refuse(session, answer, "encrypted", rule, reason);
+        return;
+    }
+    session_enter(session, SESSION_KEY);
+    if (session->link->host->secret(session->handle, "key", on_key, session) < 0)
+        session_break(session, NULL, "the host gives no secrets");
+}
+
+/* Bits of an RSA modulus, from the public key's blob (RFC 4253 section 6.6: name, e, n); 0: unknown. */
+static int rsa_bits(const ssh_key key)
+{
+    char *text = NULL;
+    unsigned char blob[4096];
+    int bits = 0;
+    if (ssh_pki_export_pubkey_base64(key, &text) != SSH_OK)
+        return 0;
+    size_t length = strlen(text);
+    int size = length / 4 * 3 <= sizeof blob ? EVP_DecodeBlock(blob, (unsigned char *)text, (int)length) : 0;
+    size_t at = 0, part = 0;
+    for (int i = 0; i < 3 && size > 0; i++) {
+        at += part;
+        if (at + 4 > (size_t)size)
+            goto out;
+        part = (size_t)blob[at] << 24 | (size_t)blob[at + 1] << 16 | (size_t)blob[at + 2] << 8 | blob[at + 3];
+        at += 4;
+        if (part > (size_t)size - at)
+            goto out;
+    }
+    while (part > 0 && blob[at] == 0)
+        at++, part--;
+    if (part > 0)
+        bits = (int)part * 8 - __builtin_clz(blob[at]) + 24;
+out:
+    ssh_string_free_char(text);
+    return bits;
+}
+
+static int key_bits(const ssh_key key)
+{
+    const char *type = key_type(key);
+    if (strstr(type, "nistp256") || strstr(type, "ed25519"))
+        return 256;
+    if (strstr(type, "nistp384"))
+        return 384;
+    if (strstr(type, "nistp521"))
+        return 521;
+    return rsa_bits(key);
+}
+
+static void on_self_verdict(void *arg, enum accord_answer answer, const char *rule, const char *reason)
+{
+    struct session *session = arg;
+    if (session->stage != SESSION_SELF_JUDGED)
+        return;
+    if (answer != ACCORD_ALLOW) {
+        refuse(session, answer, "authenticated", rule, reason);
+        return;
+    }
+    session_enter(session, SESSION_CHANNEL);
+    login_step(session);
+}
+
+static void report_self(struct session *session)
+{
+    char bits[16];
+    snprintf(bits, sizeof bits, "%d", key_bits(session->key));
+    const struct accord_pair facts[] = {
+        {"ssh.user", session->link->options->user},
+        {"ssh.auth", "publickey"},
+        {"ssh.user-key.type", key_type(session->key)},
+        {"ssh.user-key.bits", bits},
+    };
+    const struct accord_host *host = session->link->host;
+    session_enter(session, SESSION_SELF_JUDGED);
+    host->watch_set(session->watch, 0);
+    if (host->report(session->handle, ACCORD_AUTHENTICATED, facts, 4, on_self_verdict, session) < 0)
+        session_break(session, NULL, "the host takes no session facts");
+    login_wipe(session);
+}
+
+static void step_auth(struct session *session)
+{
+    int result = ssh_userauth_publickey(session->ssh, NULL, session->key);
+    if (result == SSH_AUTH_AGAIN)
+        return;
+    if (result == SSH_AUTH_SUCCESS)
+        report_self(session);
+    else if (result == SSH_AUTH_DENIED || result == SSH_AUTH_PARTIAL)
+        session_break(
+            session, "sftp.auth-refused",
+            "%s refuses user %s with the %s key \"%s\" (%s); ask the partner whether this key is known "
+            "there",
+            peer_of(session), session->link->options->user, key_type(session->key),
+            session->link->options->key,
+            result == SSH_AUTH_PARTIAL ? "it wants a second way of authentication"
+                                       : ssh_get_error(session->ssh));
+    else
+        session_break(session, NULL, "%s: authentication broke off: %s", peer_of(session),
+                      ssh_get_error(session->ssh));
+}
+
+/* ---- the channel ---- */
+
+static void step_channel(struct session *session)
+{
+    if (!session->channel)
+        session->channel = ssh_channel_new(session->ssh);
+    int result = session->channel ? ssh_channel_open_session(session->channel) : SSH_ERROR;
+    if (result == SSH_OK)
+        session_enter(session, SESSION_SUBSYSTEM);
+    else if (result != SSH_AGAIN)
+        session_break(session, NULL, "%s gives no channel: %s", peer_of(session),
+                      ssh_get_error(session->ssh));
+}
+
+static void step_subsystem(struct session *session)
+{
+    int result = ssh_channel_request_subsystem(session->channel, "sftp");
+    if (result == SSH_OK) {
+        session_enter(session, SESSION_GREETING);
+        sftp_put_init(&session->client.outbox);
+    } else if (result != SSH_AGAIN) {
+        session_break(session, NULL, "%s has no SFTP for user %s: %s", peer_of(session),
+                      session->link->options->user, ssh_get_error(session->ssh));
+    }
+}
+
+void login_step(struct session *session)
+{
+    static void (*const steps[])(struct session *) = {
+        [SESSION_HANDSHAKE] = step_handshake, [SESSION_AUTH] = step_auth, [SESSION_CHANNEL] = step_channel,
+        [SESSION_SUBSYSTEM] = step_subsystem, [SESSION_BROKEN] = NULL,
+    };
+    enum session_stage before;
+    do {
+        before = session->stage;
+        if (steps[before])
+            steps[before](session);
+    } while (session->stage != before && session->stage != SESSION_BROKEN);
+    if (!steps[session->stage]) {
+        session_pump(session); /* from the greeting on */
+        return;
+    }
+    bool blocked = ssh_get_poll_flags(session->ssh) & SSH_WRITE_PENDING;
+    session->link->host->watch_set(session->watch, ACCORD_READABLE | (blocked ? ACCORD_WRITABLE : 0));
+}
