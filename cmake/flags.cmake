@@ -18,3 +18,6 @@ endif()
 if(ACCORD_FAULTS)
     add_compile_definitions(ACCORD_FAULTS)
 endif()
+if(ACCORD_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link) # the code under test counts its branches too, not the target alone
+endif()
