@@ -220,6 +220,8 @@ void control_close(struct hub *);
 
 /* Loads conf.d and the plugins' tables. The report is logged. NULL with reason: nothing usable. */
 struct hub_conf *hub_conf_load(const struct hub_options *, struct conf_report *, struct reason *why);
+/* Every problem as a line of the log. */
+void hub_report_log(const struct conf_report *);
 /* Loads again and applies; returns the number of errors. `report` may be NULL. `user` is who asked. */
 size_t hub_reload(struct hub *, const char *user, struct conf_report *report);
 

@@ -77,12 +77,14 @@ static void put_load(struct child *child, struct buf *out, const struct conf_plu
 {
     wire_put_LOAD(out, &(struct wire_LOAD){.plugin = plugin->path, .sha256 = plugin->sha256});
     char file[ACCORD_NAME_MAX];
+    struct accord_pair hash = {"sha256", plugin->sha256};
     snprintf(file, sizeof file, "%s", strrchr(plugin->path, '/') + 1);
     struct audit_event event = {.action = AUDIT_PLUGIN_LOADED,
                                 .agreement = child->unit->name,
                                 .module = child->name,
                                 .name = file,
-                                .sha256 = plugin->sha256};
+                                .details = &hash,
+                                .detail_count = 1};
     trail_event(child->unit->hub, &event);
 }
 

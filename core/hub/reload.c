@@ -65,7 +65,7 @@ struct hub_conf *hub_conf_load(const struct hub_options *options, struct conf_re
     return conf;
 }
 
-static void log_report(const struct conf_report *report)
+void hub_report_log(const struct conf_report *report)
 {
     static const enum accord_level levels[] = {ACCORD_ERROR, ACCORD_WARNING, ACCORD_NOTICE};
     for (size_t i = 0; i < report->count; i++) {
@@ -116,7 +116,7 @@ size_t hub_reload(struct hub *hub, const char *user, struct conf_report *given)
     struct reason why;
     struct hub_conf *conf = hub_conf_load(&hub->options, report, &why);
     conf_report_sort(report);
-    log_report(report);
+    hub_report_log(report);
     size_t errors = conf_report_count(report, CONF_ERROR, NULL);
     if (conf) {
         record(hub, user, errors, conf->conf);

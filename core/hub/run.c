@@ -197,12 +197,6 @@ static int start(struct hub *hub, struct conf_report *report, struct reason *why
     return 0;
 }
 
-static void print_report(const struct conf_report *report)
-{
-    for (size_t i = 0; i < report->count; i++)
-        fprintf(stderr, "%s:%d: %s\n", report->items[i].file, report->items[i].line, report->items[i].text);
-}
-
 /* The user to become stands in agent.conf, which is therefore read once as root. */
 static int drop_privileges(const struct hub_options *options, struct conf_report *report, struct reason *why)
 {
@@ -244,7 +238,7 @@ int hub_main(const struct hub_options *options)
         result = start(&hub, &report, &why);
     }
     conf_report_sort(&report);
-    print_report(&report);
+    hub_report_log(&report);
     if (result) {
         fprintf(stderr, "accordd: %s\n", why.text);
         conf_report_fini(&report);

@@ -307,7 +307,10 @@ static void drain(struct unit *unit, const char *why)
     text_copy(unit->why, sizeof unit->why, why);
     unit->drain_by = clock_ticks() + unit->conf->conf->agent.drain_timeout;
     enter(unit, UNIT_DRAINING);
-    bus_party_enable(unit->party, false, why);
+    if (unit->hub->stopping)
+        bus_party_ready(unit->party, false); /* what waits goes on waiting, for the next start */
+    else
+        bus_party_enable(unit->party, false, why);
     for (size_t i = 0; i < unit->child_count; i++)
         if (unit->children[i].role == CHILD_LINK && child_ready(&unit->children[i]))
             wire_put_DRAIN(channel_out(unit->children[i].channel), &(struct wire_DRAIN){0});
@@ -343,9 +346,9 @@ static void down(struct unit *unit)
     if (unit->wanted) {
         start(unit);
     } else {
-        if (strcmp(unit->why, why) != 0)
-            text_copy(unit->why, sizeof unit->why, why);
-        bus_party_enable(unit->party, false, why);
+        text_copy(unit->why, sizeof unit->why, why);
+        if (!unit->hub->stopping)
+            bus_party_enable(unit->party, false, why);
     }
 }
 

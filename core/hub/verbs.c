@@ -192,7 +192,7 @@ static void row_message(struct answer *answer, const struct store_message *messa
     answer_row(answer, "messages",
                CELLS({"id", message->id}, {"time", time}, {"type", message->type}, {"name", message->name},
                      {"size", size}, {"origin", message->origin}, {"state", state_of(message)},
-                     {"rule", message->rule}));
+                     {"rule", message->rule}, {"reason", message->reason}));
 }
 
 static void listed(void *arg, int result)

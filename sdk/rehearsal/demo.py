@@ -123,7 +123,12 @@ class Partner:
 
     def change_host_key(self):
         self.stop()
-        (self.folder / "host_key").unlink()
+        (self.folder / "host_key").rename(self.folder / "true_host_key")
+        self.start()
+
+    def restore_host_key(self):
+        self.stop()
+        (self.folder / "true_host_key").rename(self.folder / "host_key")
         self.start()
 
     def stop(self):
@@ -136,6 +141,7 @@ class Demo:
         self.installation = Installation(build)
         self.agent = Agent(self.installation)
         self.user_key = Key()
+        self.plans = 0
         self.partner = Partner(self.installation.folder(), self.user_key)
 
     def write_agreement(self, enabled="yes"):
@@ -144,8 +150,10 @@ class Demo:
             host_key=self.host_key))
 
     def plan(self, name, **options):
-        """Drops a stow plan into the site's folder, and returns its SHA-256."""
-        command = ["/usr/bin/python3", HERE / "make_stow_plan.py"]
+        """Drops a stow plan into the site's folder, and returns its SHA-256. Each has its own control reference: the
+        agreement takes none twice."""
+        self.plans += 1
+        command = ["/usr/bin/python3", HERE / "make_stow_plan.py", "--reference", f"DEMO{self.plans}"]
         for option, value in options.items():
             command += ["--" + option, str(value)]
         content = subprocess.run(command, capture_output=True, check=True).stdout
@@ -211,6 +219,10 @@ class Demo:
                             f"{len(self.partner.events('auth'))} log-ins")
         show("message", f"{row['id']} waits; it is not lost")
         require(not self.partner.events("auth"), "someone tried to log in")
+        self.partner.restore_host_key()
+        self.agent.reload()
+        self.agent.wait_message(name="later.edi", state="delivered")
+        show("then", "the right key is back, `accord reload` tries the link again, and the plan is delivered")
 
     def switch_off(self):
         title("enabled = no: the agreement's processes go")
@@ -221,6 +233,13 @@ class Demo:
                           if row["agreement"] == "cbp-isa" and row["state"] == "disabled"], "the agreement to be off")
         wait_for(lambda: len(self.agent.children()) < before, "its processes to end")
         show("processes", f"{before} before, {len(self.agent.children())} now")
+        self.plan("meanwhile.edi", containers=12)
+        row = self.agent.wait_message(name="meanwhile.edi", state="held")
+        show("message", f"{row['id']} came meanwhile, and is held")
+        self.write_agreement()
+        self.agent.reload()
+        self.agent.wait_message(name="meanwhile.edi", state="delivered")
+        show("then", "enabled = yes again: what was held is delivered")
 
     def verify(self):
         title("The audit trail")

@@ -53,12 +53,11 @@ class Partner(asyncssh.SSHServer):
 
 class Files(asyncssh.SFTPServer):
     def __init__(self, chan):
-        self.connection = chan.get_connection()
         super().__init__(chan, chroot=options.root.encode())
 
     def cut(self, why):
         tell("cut", why=why)
-        self.connection.abort()
+        self.peer.abort()
         raise asyncssh.SFTPFailure("cut")
 
     def open(self, path, pflags, attrs):
@@ -101,7 +100,7 @@ async def serve():
              for name in ("kex_algs", "encryption_algs", "mac_algs") if getattr(options, name)}
     server = await asyncssh.create_server(
         Partner, "127.0.0.1", options.port, server_host_keys=[key], authorized_client_keys=options.authorized_keys,
-        sftp_factory=Files, password_auth=False, kbdint_auth=False, gss_host=None, **lists)
+        sftp_factory=Files, reuse_address=True, password_auth=False, kbdint_auth=False, gss_host=None, **lists)
     tell("listening", port=server.sockets[0].getsockname()[1], host_key=key.get_fingerprint())
     await server.wait_closed()
 
