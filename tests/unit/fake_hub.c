@@ -122,7 +122,7 @@ int hub_close(struct fake_hub *hub)
     hub->child = 0;
     buf_fini(&hub->out);
     free(hub->in);
-    if (size && (!WIFEXITED(status) || WEXITSTATUS(status)))
-        print_message("child: %s", hub->text);
+    if (!WIFEXITED(status) || strstr(hub->text, "Sanitizer"))
+        print_error("child: %s\n", hub->text);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
