@@ -2,6 +2,7 @@
  * host read or write beside its structs. */
 #include <string.h>
 
+#include "conf/value.h"
 #include "plugin/loader.h"
 #include "util/text.h"
 
@@ -47,14 +48,6 @@ static bool is_line(const char *text, size_t max)
     return size && size < max && text_utf8(text, size, false);
 }
 
-static bool is_choice(const char *const *choices, const char *text)
-{
-    for (; *choices; choices++)
-        if (strcmp(*choices, text) == 0)
-            return true;
-    return false;
-}
-
 static int check_choices(const struct accord_option *option, struct reason *why)
 {
     if (!option->choices)
@@ -69,9 +62,23 @@ static int check_choices(const struct accord_option *option, struct reason *why)
         if (++count > CHOICES_MAX || !is_line(*choice, 128))
             return fail(why, ACCORD_EFORMAT, "option %s has too many choices, or one that is not a word",
                         option->name);
-    if (option->kind == ACCORD_CHOICE && option->fallback && !is_choice(option->choices, option->fallback))
-        return fail(why, ACCORD_EFORMAT, "option %s: its default is not one of its choices", option->name);
     return count ? 0 : fail(why, ACCORD_EFORMAT, "option %s has no choices", option->name);
+}
+
+/* The default must be what a file might say. An empty text is one. */
+static int check_fallback(const struct accord_option *option, struct reason *why)
+{
+    struct conf_value value;
+    struct reason cause;
+    if (!option->fallback || !option->fallback[0])
+        return 0;
+    if (!is_line(option->fallback, HELP_MAX))
+        return fail(why, ACCORD_EFORMAT, "option %s: its default is not one line of text", option->name);
+    if (conf_value_parse(option, option->fallback, &value, &cause) < 0)
+        return fail(why, ACCORD_EFORMAT, "option %s: its default cannot be: %.300s", option->name,
+                    cause.text);
+    conf_value_fini(&value);
+    return 0;
 }
 
 static int check_words(const struct accord_option *option, struct reason *why)
@@ -84,11 +91,10 @@ static int check_words(const struct accord_option *option, struct reason *why)
         return fail(why, ACCORD_EFORMAT, "option %s opens a folder, but is not a path", option->name);
     if (option->fallback && (option->flags & ACCORD_REQUIRED))
         return fail(why, ACCORD_EFORMAT, "option %s is required and has a default", option->name);
-    if (option->fallback && option->fallback[0] && !is_line(option->fallback, HELP_MAX))
-        return fail(why, ACCORD_EFORMAT, "option %s: its default is not one line of text", option->name);
     if (option->min > option->max)
         return fail(why, ACCORD_EFORMAT, "option %s: its least value is above its greatest", option->name);
-    return check_choices(option, why);
+    int result = check_choices(option, why);
+    return result ? result : check_fallback(option, why);
 }
 
 /* Two options may not share bytes: the second would overwrite the first. */
