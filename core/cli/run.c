@@ -92,11 +92,11 @@ static size_t terminal_width(void)
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
 }
 
-static int put_out(FILE *to, struct buf *text)
+/* Flushes even when there is nothing more, so that what came before stands above the last line. */
+static int put_out(FILE *to, const struct buf *text)
 {
-    if (!text->failed && !text->size)
-        return 0;
-    return text->failed || fwrite(text->data, 1, text->size, to) != text->size || fflush(to) ? -1 : 0;
+    bool whole = !text->size || fwrite(text->data, 1, text->size, to) == text->size;
+    return text->failed || !whole || fflush(to) ? -1 : 0;
 }
 
 /* The last line goes to standard error when the command failed, so that a script sees it in either case. */

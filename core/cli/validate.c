@@ -1,5 +1,6 @@
 /* accord validate: the content policy's verdict on one file, without the agent. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -28,12 +29,16 @@ static void setting_fini(struct setting *setting)
     conf_report_fini(&setting->report);
 }
 
-static int first_problem(struct cli *cli, const struct setting *setting, const char *what)
+/* The first error, of this file if it has one. */
+static int first_problem(struct cli *cli, const struct setting *setting, const char *file, const char *what)
 {
     const struct conf_problem *problem = NULL;
-    for (size_t i = 0; i < setting->report.count && !problem; i++)
-        if (setting->report.items[i].severity == CONF_ERROR)
-            problem = &setting->report.items[i];
+    for (size_t i = 0; i < setting->report.count; i++) {
+        const struct conf_problem *item = &setting->report.items[i];
+        bool better = !problem || (strcmp(item->file, file) == 0 && strcmp(problem->file, file) != 0);
+        if (item->severity == CONF_ERROR && better)
+            problem = item;
+    }
     return cli_end(cli, EXIT_CONFIG, "%s%s%s%s%s; accord check lists everything", what, problem ? ": " : "",
                    problem ? problem->file : "", problem ? ": " : "", problem ? problem->text : "");
 }
@@ -45,7 +50,7 @@ static int load_agent(struct cli *cli, struct setting *setting)
     if (file_path(path, sizeof path, cli->conf, "agent.conf") || access(path, F_OK) < 0)
         return 0;
     if (conf_load_agent(cli->conf, cli->state_option, &setting->agent, &setting->report))
-        return first_problem(cli, setting, "agent.conf has errors");
+        return first_problem(cli, setting, "agent.conf", "agent.conf has errors");
     return 0;
 }
 
@@ -56,7 +61,9 @@ static int load_plugins(struct cli *cli, struct setting *setting)
     int result = plugin_describe_all(cli->daemon, folder, setting->agent.pins, setting->agent.pin_count,
                                      &setting->plugins, &setting->report);
     setting->plugin = result ? NULL : conf_plugin_find(&setting->plugins, ACCORD_POLICY, MODULE);
-    return setting->plugin ? 0 : first_problem(cli, setting, "the policy `" MODULE "` cannot be loaded");
+    return setting->plugin ? 0
+                           : first_problem(cli, setting, "policy-" MODULE ".so",
+                                           "the policy `" MODULE "` cannot be loaded");
 }
 
 static int load_agreement(struct cli *cli, struct setting *setting, const char *name)
@@ -64,7 +71,7 @@ static int load_agreement(struct cli *cli, struct setting *setting, const char *
     if (!name)
         return 0;
     if (conf_load(cli->conf, &setting->agent, &setting->plugins, &setting->conf, &setting->report))
-        return first_problem(cli, setting, "conf.d cannot be read");
+        return first_problem(cli, setting, "agent.conf", "conf.d cannot be read");
     const struct conf_agreement *agreement = conf_agreement_find(setting->conf, name);
     if (!agreement)
         return cli_end(cli, EXIT_CONFIG, "there is no sound agreement `%s` in %s; try: accord check", name,
@@ -98,13 +105,14 @@ static int answer(struct cli *cli, const char *path, const struct inspect_verdic
     static const char *const names[] = {"allow", "deny", "defer"};
     char size[32];
     snprintf(size, sizeof size, "%lld", (long long)verdict->size);
-    cli_row(cli, "verdict",
-            (struct accord_pair[]){{"answer", names[verdict->answer]},
-                                   {"rule", verdict->rule},
-                                   {"reason", verdict->reason},
-                                   {"size", size},
-                                   {"sha256", verdict->sha256}},
-            5);
+    if (cli->json) /* people read it all in the last line */
+        cli_row(cli, "verdict",
+                (struct accord_pair[]){{"answer", names[verdict->answer]},
+                                       {"rule", verdict->rule},
+                                       {"reason", verdict->reason},
+                                       {"size", size},
+                                       {"sha256", verdict->sha256}},
+                5);
     if (verdict->answer == ACCORD_ALLOW)
         return cli_end(cli, EXIT_OK, "%s: allowed", path);
     return cli_end(cli, EXIT_REFUSED, "%s: %s by rule %s: %s", path,

@@ -2,23 +2,21 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "plugin/answers.h"
 #include "plugin/loader.h"
+#include "plugin/spawn.h"
 #include "util/file.h"
 #include "util/text.h"
 
@@ -30,62 +28,6 @@ static int refuse(char rule[ACCORD_RULE_MAX], const char *name, int code)
 {
     text_copy(rule, ACCORD_RULE_MAX, name);
     return code;
-}
-
-/* ---- the child process ---- */
-
-/* The child clears its environment itself; this is for the time before, when the dynamic linker reads it. */
-static void child_environment(char *environment[5])
-{
-    static const char *const kept[] = {"ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LANG=", "TZ="};
-    size_t count = 0;
-    for (char **entry = environ; entry && *entry; entry++)
-        for (size_t i = 0; i < sizeof kept / sizeof *kept && count < 4; i++)
-            if (strncmp(*entry, kept[i], strlen(kept[i])) == 0)
-                environment[count++] = *entry;
-    environment[count] = NULL;
-}
-
-static int spawn_files(posix_spawn_file_actions_t *files, posix_spawnattr_t *attributes, int fd)
-{
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    int result = posix_spawn_file_actions_adddup2(files, fd, 3);
-    if (!result)
-        result = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (!result)
-        result = posix_spawn_file_actions_addopen(files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    if (!result)
-        result = posix_spawnattr_setsigmask(attributes, &none);
-    if (!result)
-        result = posix_spawnattr_setsigdefault(attributes, &all);
-    if (!result)
-        result = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    return result;
-}
-
-static int spawn(const char *executable, const char *name, int fd, pid_t *pid)
-{
-    char named[300], parent[32], *environment[5];
-    snprintf(named, sizeof named, "--name=%.255s", name);
-    snprintf(parent, sizeof parent, "--parent=%d", (int)getpid());
-    child_environment(environment);
-    char *arguments[] = {(char *)executable, "--role=describe", named, parent, NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    int result = posix_spawn_file_actions_init(&files);
-    if (result)
-        return result;
-    result = posix_spawnattr_init(&attributes);
-    if (!result) {
-        result = spawn_files(&files, &attributes, fd);
-        if (!result)
-            result = posix_spawn(pid, executable, &files, &attributes, arguments, environment);
-        posix_spawnattr_destroy(&attributes);
-    }
-    posix_spawn_file_actions_destroy(&files);
-    return result;
 }
 
 /* ---- the talk with it ---- */
@@ -159,21 +101,6 @@ static int converse(int fd, int deadline_ms, struct answers *answers, bool *gone
     return more;
 }
 
-/* What it says is said: it gets `patience_ms` to end by itself, and no more. Returns its status. */
-static int end_child(pid_t pid, int patience_ms)
-{
-    int handle = (int)syscall(SYS_pidfd_open, pid, 0);
-    struct pollfd poll_fd = {.fd = handle, .events = POLLIN};
-    if (handle < 0 || poll(&poll_fd, 1, patience_ms) <= 0)
-        kill(pid, SIGKILL);
-    if (handle >= 0)
-        close(handle);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status;
-}
-
 /* A plugin that crashed is told by how its process ended. */
 static void explain_end(int status, struct reason *why)
 {
@@ -193,29 +120,21 @@ static int run(const char *executable, const char *path, const char *sha256, int
     char folder[512], file[512];
     text_copy(folder, sizeof folder, path);
     text_copy(file, sizeof file, path);
-    int pair[2];
     pid_t pid;
+    int channel;
     bool gone = false;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return refuse(rule, "hub.spawn",
-                      fail(why, ACCORD_ELIMIT, "cannot make a channel: %s", strerror(errno)));
-    int number = spawn(executable, basename(file), pair[1], &pid);
-    close(pair[1]);
-    int result = number ? refuse(rule, "hub.spawn",
-                                 fail(why, ACCORD_EIO, "cannot start %s: %s", executable, strerror(number)))
-                        : 0;
-    if (!result) {
-        refuse(rule, "hub.spawn", 0);
-        result = send_questions(pair[0], dirname(folder), path, sha256, why);
-        if (!result)
-            result = converse(pair[0], deadline_ms, answers, &gone, rule, why);
-    }
-    close(pair[0]);
-    if (!number) {
-        int status = end_child(pid, gone ? END_MS : 0);
-        if (gone)
-            explain_end(status, why);
-    }
+    refuse(rule, "hub.spawn", 0);
+    int result = spawn_child(executable, "describe", basename(file), &pid, &channel, why);
+    if (result)
+        return result;
+    result = send_questions(channel, dirname(folder), path, sha256, why);
+    if (!result)
+        result = converse(channel, deadline_ms, answers, &gone, rule, why);
+    close(channel);
+    /* What it says is said: only one that went by itself gets time to end. */
+    int status = spawn_end(pid, gone ? END_MS : 0);
+    if (gone)
+        explain_end(status, why);
     return result;
 }
 

@@ -96,7 +96,7 @@ class Installation:
 
     def __init__(self, build, environment=None):
         self.environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **(environment or {})}
-        self.prefix = pathlib.Path(tempfile.mkdtemp(prefix="accord-", dir="/tmp"))
+        self.prefix = pathlib.Path(tempfile.mkdtemp(prefix="rehearsal-", dir="/tmp"))
         self.prefix.chmod(0o755)
         done = subprocess.run(["cmake", "--install", build, "--prefix", self.prefix / "usr"], capture_output=True,
                               text=True, check=False)

@@ -125,6 +125,8 @@ def test_public_headers_include_only_each_other():
 def test_include_guards_are_named_after_files():
     wrong = []
     for path in sources("core", "sdk/include", "plugins", endings=(".h",)):
+        if path.name.endswith(".sql.h"):
+            continue  # text for one place
         guard = re.sub(r"[^A-Z0-9]", "_", "_".join(path.parts[-2:]).upper())
         if f"#ifndef {guard}\n#define {guard}\n" not in read(path):
             wrong.append(f"{path}: wants the guard {guard}")
