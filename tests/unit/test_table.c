@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/table.h"
+#include <accord/base.h>
+
+#include "util/table.h"
 
 #include <cmocka.h> /* last: it defines fail() */
 
