@@ -28,6 +28,9 @@ struct trail {
     struct store_heads heads;
     uint64_t incidents;
     void (*finished)(struct hub *); /* stopping: call when all is exported */
+    bool anchoring;                 /* `heads` is being read */
+    bool last;                      /* stopping: with that, the last anchor is made */
+    bool anchored;                  /* stopping: the last anchor is on its way to the store */
 };
 
 /* ---- records ---- */
@@ -79,10 +82,15 @@ uint64_t trail_incident_count(const struct hub *hub)
 
 static void export_next(struct trail *trail);
 
-static void finish_if_done(struct trail *trail)
+/* An export that was under way when the stop began has not seen the last anchor. */
+static void finish_if_done(struct trail *trail, bool failed)
 {
-    if (!trail->finished)
+    if (!trail->finished || !trail->anchored)
         return;
+    if (trail->dirty && !failed) {
+        export_next(trail);
+        return;
+    }
     void (*finished)(struct hub *) = trail->finished;
     trail->finished = NULL;
     finished(trail->hub);
@@ -102,7 +110,7 @@ static void export_worked(uv_work_t *work, int status)
     trail->exporting = false;
     if (trail->export_result) {
         log_event(ACCORD_ERROR, "audit.export-failed", NULL, "%s; trying again", trail->export_why.text);
-        finish_if_done(trail);
+        finish_if_done(trail, true);
         return;
     }
     trail->exported = trail->verb.position;
@@ -116,7 +124,7 @@ static void lines_read(void *arg, int result)
         trail->exporting = false;
         if (result)
             log_event(ACCORD_ERROR, "audit.export-failed", NULL, "the store could not be read (%d)", result);
-        finish_if_done(trail);
+        finish_if_done(trail, result != 0);
         return;
     }
     trail->work.data = trail;
@@ -155,6 +163,8 @@ static void anchor_heads(struct trail *trail)
     free(anchor);
 }
 
+static void anchor_now(struct trail *trail);
+
 static void heads_read(void *arg, int result)
 {
     struct trail *trail = arg;
@@ -162,12 +172,21 @@ static void heads_read(void *arg, int result)
         anchor_heads(trail);
     free(trail->heads.rows);
     trail->heads = (struct store_heads){0};
-    if (trail->finished)
+    trail->anchoring = false;
+    if (trail->finished && !trail->last) {
+        anchor_now(trail);
+    } else if (trail->finished) {
+        trail->anchored = true;
         export_next(trail);
+    }
 }
 
 static void anchor_now(struct trail *trail)
 {
+    if (trail->anchoring)
+        return;
+    trail->anchoring = true;
+    trail->last = trail->finished != NULL;
     store_heads(trail->hub->store, &trail->heads, heads_read, trail);
 }
 
