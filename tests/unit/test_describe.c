@@ -158,15 +158,13 @@ static void an_executable_that_is_not_there_is_said(void **state)
 
 static int make_folder(void **state)
 {
-    char *folder = strdup("/tmp/accord-plugins-XXXXXX"), command[512];
+    char *folder = strdup("/tmp/accord-plugins-XXXXXX"), command[4096];
     assert_non_null(mkdtemp(folder));
     snprintf(command, sizeof command,
-             "cp %s/connector-{good,wrong-major,crash}.so %s && head -c 9000 %s/connector-good.so "
-             "> %s/connector-cut.so && cp %s/connector-good.so %s/notes.so",
+             "bash -c 'cp %s/connector-{good,wrong-major,crash}.so %s && head -c 9000 %s/connector-good.so "
+             "> %s/connector-cut.so && cp %s/connector-good.so %s/notes.so'",
              faults(), folder, faults(), folder, faults(), folder);
-    char shell[600];
-    snprintf(shell, sizeof shell, "bash -c '%s'", command);
-    assert_int_equal(system(shell), 0);
+    assert_int_equal(system(command), 0);
     *state = folder;
     return 0;
 }
