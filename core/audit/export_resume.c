@@ -197,7 +197,7 @@ static int resume_file(struct export_chain *chain, int fd, const char *date, con
     if (scan(fd, begin, chain, &good_end))
         return fail(why, ACCORD_EIO, "cannot read %s to find where the export stopped", path);
     char last = '\n';
-    bool kept = !begin && pread(fd, &last, 1, st.st_size - 1) == 1 && last == '\n' && good_end > 0;
+    bool kept = !begin && pread(fd, &last, 1, st.st_size - 1) == 1 && last == '\n';
     if (!kept && good_end < st.st_size)
         log_event(ACCORD_NOTICE, "audit.export-cut", NULL, "cut %lld bytes of a half-written record off %s",
                   (long long)(st.st_size - good_end), path);

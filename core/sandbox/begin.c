@@ -14,7 +14,7 @@
 
 static pid_t parent_pid;
 
-static int limit(int resource, rlim_t most, const char *name, struct reason *why)
+static int limit(__rlimit_resource_t resource, rlim_t most, const char *name, struct reason *why)
 {
     struct rlimit now;
     if (getrlimit(resource, &now) < 0)

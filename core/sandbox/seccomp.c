@@ -155,8 +155,14 @@ static const struct {
 
 /* ---- calls allowed with these arguments ---- */
 
-#define IS(arg, value)         SCMP_A##arg(SCMP_CMP_EQ, (value))
-#define BITS(arg, mask, value) SCMP_A##arg(SCMP_CMP_MASKED_EQ, (uint64_t)(mask), (uint64_t)(value))
+#define IS(index, value)                                                                                     \
+    {                                                                                                        \
+        .arg = (index), .op = SCMP_CMP_EQ, .datum_a = (uint64_t)(value)                                      \
+    }
+#define BITS(index, mask, value)                                                                             \
+    {                                                                                                        \
+        .arg = (index), .op = SCMP_CMP_MASKED_EQ, .datum_a = (uint64_t)(mask), .datum_b = (uint64_t)(value)  \
+    }
 
 #define CLONE_SPACES                                                                                         \
     (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |               \
