@@ -1,8 +1,8 @@
 /* One question to the modules: who is asked when, the payload that they share, and whose answer decides.
  *
- * The first module in the order of the file that does not allow decides. The guard asks one after the other, so
- * that a module counts only what its predecessors let through. The inspect process asks all at once: the same
- * pieces go to all of them, at the pace of the slowest.
+ * The first module in the order of the file that does not allow decides. The guard asks one after the
+ * other, so that a module counts only what its predecessors let through. The inspect process asks all at
+ * once: the same pieces go to all of them, at the pace of the slowest.
  */
 #include <stdlib.h>
 #include <string.h>

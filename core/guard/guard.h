@@ -1,6 +1,6 @@
-/* The guard and the inspect process: run the policy modules of one agreement, inside the sandbox. The inspect
- * process has those that read payloads, and asks them all at once over one stream; the guard asks one after the
- * other.
+/* The guard and the inspect process: run the policy modules of one agreement, inside the sandbox. The
+ * inspect process has those that read payloads, and asks them all at once over one stream; the guard asks
+ * one after the other.
  */
 #ifndef GUARD_GUARD_H
 #define GUARD_GUARD_H

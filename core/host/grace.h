@@ -1,4 +1,5 @@
-/* What was cancelled and must end by itself soon: when it does not, the plugin hangs, and the process gives up. */
+/* What was cancelled and must end by itself soon: when it does not, the plugin hangs, and the process gives
+ * up. */
 #ifndef HOST_GRACE_H
 #define HOST_GRACE_H
 

@@ -1,5 +1,5 @@
-/* The host's side of one open plugin instance, a link or a policy module, and the services that every plugin has:
- * log, metric, clocks (here), timers, watches, work on a thread (loop.h).
+/* The host's side of one open plugin instance, a link or a policy module, and the services that every
+ * plugin has: log, metric, clocks (here), timers, watches, work on a thread (loop.h).
  */
 #ifndef HOST_INSTANCE_H
 #define HOST_INSTANCE_H

@@ -1,5 +1,5 @@
-/* Received pairs and envelopes, copied out of their datagram into room that the caller has made: an object and
- * all its texts are one allocation. */
+/* Received pairs and envelopes, copied out of their datagram into room that the caller has made: an object
+ * and all its texts are one allocation. */
 #ifndef HOST_PAIRS_H
 #define HOST_PAIRS_H
 
@@ -15,18 +15,18 @@ const struct accord_pair *pairs_copy(const struct wire_pairs *, void *room);
 struct accord_pair *pairs_keep(const struct wire_pairs *);
 
 /* The fields of DELIVER and JUDGE as an envelope whose texts are still in the datagram. */
-#define ENVELOPE_OF(m)                                                                                                 \
-    ((struct accord_envelope){.id = (m)->id,                                                                           \
-                              .type = (m)->type,                                                                       \
-                              .name = (m)->name,                                                                       \
-                              .origin = (m)->origin,                                                                   \
-                              .source_id = (m)->source_id,                                                             \
-                              .time = (m)->time,                                                                       \
-                              .size = (m)->size,                                                                       \
+#define ENVELOPE_OF(m)                                                                                       \
+    ((struct accord_envelope){.id = (m)->id,                                                                 \
+                              .type = (m)->type,                                                             \
+                              .name = (m)->name,                                                             \
+                              .origin = (m)->origin,                                                         \
+                              .source_id = (m)->source_id,                                                   \
+                              .time = (m)->time,                                                             \
+                              .size = (m)->size,                                                             \
                               .sha256 = (m)->sha256})
 
 size_t envelope_room(const struct accord_envelope *, const struct wire_pairs *headers);
-void envelope_copy(struct accord_envelope *to, const struct accord_envelope *from, const struct wire_pairs *headers,
-                   void *room);
+void envelope_copy(struct accord_envelope *to, const struct accord_envelope *from,
+                   const struct wire_pairs *headers, void *room);
 
 #endif

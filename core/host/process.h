@@ -1,5 +1,5 @@
-/* The frame of a child process that runs plugins: its loop, its channel to the hub, the loaded plugins, start,
- * drain and end. What a link or a guard does beyond that is its `process_role`.
+/* The frame of a child process that runs plugins: its loop, its channel to the hub, the loaded plugins,
+ * start, drain and end. What a link or a guard does beyond that is its `process_role`.
  *
  * The hub's messages are decoded strictly: one that is malformed or out of order ends the process.
  */
@@ -71,7 +71,8 @@ struct buf *process_out(struct process *);
 /* The loaded plugin of this kind and name, or NULL. */
 const struct accord_plugin *process_plugin(const struct process *, enum accord_plugin_kind, const char *name);
 
-/* Says what is broken to the log and to the hub (FAILED), and exits at once: no plugin runs another instruction. */
+/* Says what is broken to the log and to the hub (FAILED), and exits at once: no plugin runs another
+ * instruction. */
 _Noreturn void process_die(struct process *, const char *rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* A plugin broke the contract. Names the one whose code ran last. */

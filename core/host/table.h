@@ -1,5 +1,5 @@
-/* From id to object. What a plugin holds as a handle is the id, never an address, so that a dead handle is found
- * out instead of followed. */
+/* From id to object. What a plugin holds as a handle is the id, never an address, so that a dead handle is
+ * found out instead of followed. */
 #ifndef HOST_TABLE_H
 #define HOST_TABLE_H
 

@@ -94,7 +94,8 @@ void delivery_finish(struct accord_delivery *, const struct accord_result *);
 void delivery_sweep(void);
 
 /* ---- offer.c ---- */
-struct accord_offer *offer_begin(struct accord_instance *, size_t service, const struct accord_envelope *, void *arg);
+struct accord_offer *offer_begin(struct accord_instance *, size_t service, const struct accord_envelope *,
+                                 void *arg);
 int offer_write(struct accord_offer *, const uint8_t *, size_t, bool last);
 void offer_abort(struct accord_offer *);
 void offer_pulled(const struct wire_message *); /* OFFER_PULL */

@@ -1,5 +1,5 @@
-/* Sessions: dial, profile, report, secret, end. The hub decides; late answers for a session that has ended are
- * dropped, with their descriptor. */
+/* Sessions: dial, profile, report, secret, end. The hub decides; late answers for a session that has ended
+ * are dropped, with their descriptor. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

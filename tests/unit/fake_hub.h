@@ -1,5 +1,6 @@
-/* The hub's end of a child process's channel, for tests: forks, runs a role in the child over a socket pair and
- * speaks to it in blocking calls, each with a deadline. What the child's plugins do shows as LOG messages.
+/* The hub's end of a child process's channel, for tests: forks, runs a role in the child over a socket pair
+ * and speaks to it in blocking calls, each with a deadline. What the child's plugins do shows as LOG
+ * messages.
  */
 #ifndef TEST_FAKE_HUB_H
 #define TEST_FAKE_HUB_H
@@ -21,8 +22,8 @@ struct fake_hub {
 };
 
 /* `run` in the child, whose exit status it returns. */
-void hub_open(struct fake_hub *, unsigned peer, int (*run)(const struct process_setup *), process_load_fn *load,
-              int64_t grace);
+void hub_open(struct fake_hub *, unsigned peer, int (*run)(const struct process_setup *),
+              process_load_fn *load, int64_t grace);
 /* Sends what is in `out`, as one datagram, with a descriptor unless -1. */
 void hub_send(struct fake_hub *, int fd);
 /* The next message, which must be of this type. */

@@ -1,5 +1,5 @@
-/* The guard and inspect roles without their sandbox: the test is the hub, and each module a puppet that does what
- * its options say. */
+/* The guard and inspect roles without their sandbox: the test is the hub, and each module a puppet that
+ * does what its options say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* The link role without its sandbox: the test is the hub, and the connector a puppet that does what the name of a
- * delivery says. */
+/* The link role without its sandbox: the test is the hub, and the connector a puppet that does what the
+ * name of a delivery says. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
