@@ -15,3 +15,6 @@ if(ACCORD_SANITIZE)
     add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined)
     add_link_options(-fsanitize=address,undefined)
 endif()
+if(ACCORD_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link) # the code under test counts its branches too, not the target alone
+endif()

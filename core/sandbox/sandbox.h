@@ -20,7 +20,7 @@ enum sandbox_role { SANDBOX_LINK, SANDBOX_GUARD, SANDBOX_INSPECT, SANDBOX_DESCRI
 int sandbox_begin(pid_t parent, struct reason *why);
 
 struct sandbox_folder {
-    const char *path;
+    const char *path; /* what is not there when the sandbox closes stays shut when it comes later */
     bool write;
 };
 

@@ -85,7 +85,9 @@ static const int plain_loops[] = {
 };
 
 /* A passed connection, and files in the folders of a `dir` link. Where Landlock has no say (mode, owner, times,
- * extended attributes, truncation by name, links by symbol) there is no call at all. */
+ * extended attributes) or no link needs it (truncation by name, links by symbol, devices) there is no call at all.
+ * What remains outside those folders: whether a name exists (stat, access, readlink), and notice of changes in a
+ * folder that this user may read (inotify). */
 static const int plain_link[] = {
     SCMP_SYS(shutdown),
     SCMP_SYS(getsockname),
