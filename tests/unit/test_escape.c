@@ -1,5 +1,6 @@
-/* Every way out of a sandbox is tried from inside each of them, and outside in the same test: what is shut inside
- * must be open outside, or the probe proves nothing. Run by root, all of it runs again as an ordinary user. */
+/* Every way out of a sandbox is tried from inside each of them, and outside in the same test: what is shut
+ * inside must be open outside, or the probe proves nothing. Run by root, all of it runs again as an
+ * ordinary user. */
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>

@@ -24,8 +24,8 @@
 
 #include <cmocka.h> /* last: it has a macro `fail` */
 
-/* Runs `inside` in a process of its own after sandbox_begin() and, unless `role` is -1, sandbox_close(). What it
- * returns is 0 when all is well, else the number of the line that is not. */
+/* Runs `inside` in a process of its own after sandbox_begin() and, unless `role` is -1, sandbox_close().
+ * What it returns is 0 when all is well, else the number of the line that is not. */
 struct run {
     int role;
     const char *folder;
@@ -157,7 +157,8 @@ static void a_process_with_threads_is_not_closed(void **state)
     assert_int_equal(status, 0);
 }
 
-/* The middle process starts a confined one and is killed; the confined one holds a pipe's end until it dies. */
+/* The middle process starts a confined one and is killed; the confined one holds a pipe's end until it
+ * dies. */
 static void a_child_dies_with_its_hub(void **state)
 {
     (void)state;
