@@ -138,6 +138,9 @@ int cli_audit_verify(struct cli *cli, const struct cli_command *command, int arg
     if (!compared)
         snprintf(heads_said, sizeof heads_said, "not compared: %s", argc ? "a folder was named" : why.text);
     struct anchor_key *key = find_key(folder, state, &key_why);
+    char signatures[ACCORD_REASON_MAX + 16] = "checked";
+    if (!key)
+        snprintf(signatures, sizeof signatures, "not checked: %s", key_why.text);
     struct verify_options options = {.folder = folder,
                                      .key = key,
                                      .heads = compared ? heads.rows : NULL,
@@ -147,7 +150,7 @@ int cli_audit_verify(struct cli *cli, const struct cli_command *command, int arg
     struct verify_summary summary = {0};
     int result = verify_trail(&options, &summary, &why);
     if (!result)
-        put_summary(cli, &summary, key ? "checked" : "not checked: no public key", heads_said);
+        put_summary(cli, &summary, signatures, heads_said);
     code = result ? cli_end(cli, EXIT_UNCHECKED, "%s", why.text) : conclude(cli, folder, &summary, key);
     anchor_key_close(key);
     heads_fini(&heads);
