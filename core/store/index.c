@@ -345,7 +345,8 @@ int index_open(struct index *index, const char *folder, struct reason *why)
     if (!result)
         result = load(index);
     return result ? fail(why, result, "%s is unusable: %s (%d, errno %d)", path, sqlite3_errmsg(index->db),
-                         sqlite3_extended_errcode(index->db), sqlite3_system_errno(index->db)) : 0;
+                         sqlite3_extended_errcode(index->db), sqlite3_system_errno(index->db))
+                  : 0;
 }
 
 void index_close(struct index *index)
