@@ -302,7 +302,6 @@ static int put_commit(struct journal *journal)
     return finish_record(journal, start, RECORD_COMMIT);
 }
 
-
 static int write_group(struct journal *journal)
 {
     int result = segments_write(&journal->segments, journal->at, journal->bytes.data, journal->bytes.size);

@@ -80,7 +80,8 @@ static void on_sent(void *arg, int result)
     }
     struct sending *next = malloc(sizeof *next);
     *next = (struct sending){sender, sending.index, true};
-    sender->records[sending.index] = (struct store_audit){.chain = "isa", .body = make_body("message-delivered")};
+    sender->records[sending.index] =
+        (struct store_audit){.chain = "isa", .body = make_body("message-delivered")};
     sender->settlements[sending.index] =
         (struct store_settlement){.number = sender->letters[sending.index].deliveries[0].number,
                                   .state = STORE_DELIVERED,
