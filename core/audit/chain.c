@@ -108,6 +108,6 @@ int audit_unseal(const char *line, size_t size, struct audit_seal_facts *facts, 
     if (digest_of(line, size, hash))
         return fail(why, ACCORD_EIO, "cannot compute SHA-256");
     if (memcmp(hash, facts->hash, DIGEST_SIZE))
-        return fail(why, ACCORD_EFORMAT, "the hash does not belong to the line; the line was changed");
+        return fail(why, ACCORD_EFORMAT, "the hash does not belong to it");
     return 0;
 }
