@@ -179,8 +179,25 @@ static void settle_uncertain(struct bus_dispatch *dispatch, const struct accord_
                                       .reason = result->reason});
 }
 
+/* Trying again would not mend it. */
+static void settle_damaged(struct bus_dispatch *dispatch)
+{
+    struct log_about about = {dispatch->delivery.agreement, NULL, dispatch->delivery.message};
+    const char *reason = "the store's copy of the payload is damaged; get the message from its source again";
+    log_event(ACCORD_ERROR, "bus.damaged", &about, "a message cannot be delivered: %s", reason);
+    settle(dispatch, &(struct ending){.state = STORE_DEAD,
+                                      .action = AUDIT_DEAD,
+                                      .module = "hub",
+                                      .rule = "store.damaged",
+                                      .reason = reason});
+}
+
 void bus_dispatch_finish(struct bus_dispatch *dispatch, const struct accord_result *result)
 {
+    if (dispatch->source.unreadable && result->outcome != ACCORD_DELIVERED) {
+        settle_damaged(dispatch);
+        return;
+    }
     uint64_t generation = dispatch->delivery.generation;
     switch (result->outcome) {
     case ACCORD_DELIVERED:
@@ -217,6 +234,10 @@ static void judged(void *arg, struct bus_verdict *verdict)
     if (verdict->answer == ACCORD_ALLOW) {
         dispatch->delivery.generation = party->generation;
         party->bus->ports.send(party->bus->arg, dispatch);
+        return;
+    }
+    if (dispatch->source.unreadable) {
+        settle_damaged(dispatch);
         return;
     }
     struct ending ending = {.module = verdict->module, .rule = verdict->rule, .reason = verdict->reason};
