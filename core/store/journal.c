@@ -361,6 +361,16 @@ int journal_commit(void *state)
     return 0;
 }
 
+/* An empty group behind the last one: a later damage to that one is then known for what it is, and not taken
+ * for a torn end. */
+void journal_finish(struct journal *journal)
+{
+    clear_group(journal);
+    journal->durable = true;
+    if (remaining(journal) >= COMMIT_SPAN && !put_commit(journal))
+        write_group(journal);
+}
+
 static void journal_idle(void *state)
 {
     struct journal *journal = state;

@@ -21,6 +21,7 @@ struct journal {
 
     uint64_t at;    /* where the next group goes */
     uint64_t group; /* number of the last one */
+    uint64_t opened_at; /* number of the last one when the store was opened */
     bool broken;    /* an fdatasync or a clean-up failed: nothing is written any more */
     bool tail_dirty; /* behind `at` is what a failed write left */
     bool behind;    /* the index must be filled from the journal before anything else */
@@ -47,6 +48,7 @@ int journal_catch_up(struct journal *);
 /* Replays into the index; the caller set from, end and durable. */
 int journal_replay(struct journal *, struct recover *);
 int journal_flush(struct journal *);
+void journal_finish(struct journal *);
 
 /* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it is
  * damaged or of another type. */

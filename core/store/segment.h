@@ -57,6 +57,9 @@ int segment_fd(struct segments *, struct segment *);
 int segments_read(struct segments *, uint64_t position, void *to, size_t size, size_t *got);
 int segments_write(struct segments *, uint64_t position, const void *bytes, size_t size);
 int segments_sync(struct segments *, uint64_t position);
+/* Lets go of what is cached from the position on, so that it is read from the disk: after a failed sync the cache
+ * holds pages that never got there. */
+void segments_forget(struct segments *, uint64_t position);
 /* Makes everything behind the position in its file zeros, durably. */
 int segments_zero(struct segments *, uint64_t position);
 /* Gives back what was preallocated behind the position. */
