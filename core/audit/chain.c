@@ -23,16 +23,24 @@ int audit_seal(struct buf *line, const char *chain, struct audit_head *head)
         return ACCORD_EINVAL;
     size_t size = line->size;
     struct audit_head next = {.sequence = head->sequence + 1};
-    char hex[DIGEST_HEX];
+    char hex[DIGEST_HEX], sequence[24];
     hex_encode(hex, head->hash, DIGEST_SIZE);
-    buf_format(line, CHAIN_FIELD "%s" SEQUENCE_FIELD "%llu" PREVIOUS_FIELD "%s\"", chain,
-               (unsigned long long)next.sequence, hex);
+    snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)next.sequence);
+    buf_text(line, CHAIN_FIELD);
+    buf_text(line, chain);
+    buf_text(line, SEQUENCE_FIELD);
+    buf_text(line, sequence);
+    buf_text(line, PREVIOUS_FIELD);
+    buf_text(line, hex);
+    buf_text(line, "\"");
     int result = line->failed ? ACCORD_ENOMEM : line->size + HASH_TAIL > AUDIT_LINE_MAX ? ACCORD_ELIMIT : 0;
     if (!result)
         result = digest_of(line->data, line->size, next.hash);
     if (!result) {
         hex_encode(hex, next.hash, DIGEST_SIZE);
-        buf_format(line, HASH_FIELD "%s\"}", hex);
+        buf_text(line, HASH_FIELD);
+        buf_text(line, hex);
+        buf_text(line, "\"}");
         result = line->failed ? ACCORD_ENOMEM : 0;
     }
     if (result)

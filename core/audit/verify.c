@@ -16,6 +16,8 @@
 
 struct verify {
     const struct verify_options *options;
+    const struct audit_chain_head *heads_now; /* NULL until a chain goes on beyond options' */
+    size_t heads_now_count;
     struct verify_summary *summary;
     int folder;
     char **host_files; /* what promises point to */
@@ -268,6 +270,25 @@ static int check_sequence(struct walk *walk, const struct audit_seal_facts *reco
     return 0;
 }
 
+static const struct audit_chain_head *head_of(const struct audit_chain_head *heads, size_t count,
+                                              const char *chain)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(heads[i].chain, chain))
+            return &heads[i];
+    return NULL;
+}
+
+static void see_head(struct walk *walk, const struct audit_seal_facts *facts, uint64_t line)
+{
+    const struct verify_options *options = walk->verify->options;
+    const struct audit_chain_head *head = head_of(options->heads, options->head_count, walk->chain);
+    if (head && facts->sequence == head->head.sequence &&
+        memcmp(facts->hash, head->head.hash, DIGEST_SIZE) != 0)
+        report_line(walk, VERIFY_CHANGED, line,
+                    "record %" PRIu64 " is not the one in the store: it was written anew", facts->sequence);
+}
+
 static int check_line(struct walk *walk, const struct line_reader *reader)
 {
     struct audit_seal_facts facts;
@@ -298,6 +319,7 @@ static int check_line(struct walk *walk, const struct line_reader *reader)
                     "record %" PRIu64 " stands in the file of another day", facts.sequence);
     result = check_sequence(walk, &facts, reader->number);
     keep_promise(walk, &facts, reader->number);
+    see_head(walk, &facts, reader->number);
     return result;
 }
 
@@ -356,38 +378,38 @@ static void report_cut(struct walk *walk, uint64_t wanted, const char *who)
            last, who, wanted);
 }
 
-static const struct audit_chain_head *head_of(const struct verify_options *options, const char *chain)
+/* While the agent goes on, its newest record may be behind what is in the files by now. */
+static uint64_t store_ends_now(struct verify *verify, const char *chain)
 {
-    for (size_t i = 0; i < options->head_count; i++)
-        if (!strcmp(options->heads[i].chain, chain))
-            return &options->heads[i];
-    return NULL;
+    const struct verify_options *options = verify->options;
+    if (!verify->heads_now && options->heads_now)
+        verify->heads_now = options->heads_now(options->arg, &verify->heads_now_count);
+    const struct audit_chain_head *head = head_of(verify->heads_now, verify->heads_now_count, chain);
+    return head ? head->head.sequence : 0;
 }
 
-/* The record at the store's head must be the last one, and the same. holes.before of the last hole is its hash. */
+/* The newest record of the store must be there (see_head: and be the same), and nothing behind it. */
 static void check_head(struct walk *walk)
 {
-    const struct audit_chain_head *head = head_of(walk->verify->options, walk->chain);
+    const struct verify_options *options = walk->verify->options;
+    const struct audit_chain_head *head = head_of(options->heads, options->head_count, walk->chain);
     uint64_t last = holes_last(&walk->holes), wanted = head ? head->head.sequence : 0;
-    if (!walk->verify->options->heads)
+    if (!options->heads)
         return;
     if (wanted > last)
         report_cut(walk, wanted, "the store");
-    else if (wanted < last)
+    else if (wanted < last && store_ends_now(walk->verify, walk->chain) < last)
         report(walk->verify, VERIFY_CHANGED, walk->chain, 0,
                "the chain goes on to record %" PRIu64 ", but the store ends with %" PRIu64
                ": records were added, or the store lost some",
                last, wanted);
-    else if (wanted &&
-             memcmp(walk->holes.holes[walk->holes.count - 1].before, head->head.hash, DIGEST_SIZE) != 0)
-        report(walk->verify, VERIFY_CHANGED, walk->chain, 0,
-               "record %" PRIu64 ", the last one, is not the one in the store: it was written anew", last);
 }
 
 static void check_end(struct walk *walk)
 {
     const struct promise *promise = walk->promise_count ? &walk->promises[walk->promise_count - 1] : NULL;
-    const struct audit_chain_head *head = head_of(walk->verify->options, walk->chain);
+    const struct audit_chain_head *head =
+        head_of(walk->verify->options->heads, walk->verify->options->head_count, walk->chain);
     report_holes(walk);
     /* The store's head, when it is higher, says the same and more. */
     if (promise && (!head || head->head.sequence < promise->sequence)) {

@@ -33,6 +33,9 @@ struct verify_options {
     const struct anchor_key *key;         /* NULL: signatures are not checked */
     const struct audit_chain_head *heads; /* of the store, read after its records were exported; NULL: not compared */
     size_t head_count;
+    /* Asked once, when a chain goes on beyond `heads`: the store's heads of now, for an agent that runs meanwhile.
+     * NULL: the store has ended. */
+    const struct audit_chain_head *(*heads_now)(void *arg, size_t *count);
     bool begins_late; /* older records were archived: a chain may begin after 1 */
     void (*report)(void *arg, const struct verify_problem *);
     void *arg;

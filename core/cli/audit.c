@@ -60,9 +60,26 @@ static bool ask_heads(const char *state, struct heads *heads, struct reason *why
     return !result;
 }
 
+/* What a verification asks for and tells. */
+struct verification {
+    struct cli *cli;
+    const char *state;
+    struct heads heads, now;
+};
+
+static const struct audit_chain_head *ask_again(void *arg, size_t *count)
+{
+    struct verification *v = arg;
+    struct reason why;
+    if (!ask_heads(v->state, &v->now, &why))
+        return NULL;
+    *count = v->now.count;
+    return v->now.rows;
+}
+
 static void take_problem(void *arg, const struct verify_problem *problem)
 {
-    struct cli *cli = arg;
+    struct cli *cli = ((struct verification *)arg)->cli;
     char line[24] = "";
     if (problem->line)
         snprintf(line, sizeof line, "%" PRIu64, problem->line);
@@ -124,7 +141,7 @@ int cli_audit_verify(struct cli *cli, const struct cli_command *command, int arg
 {
     (void)command;
     char state[PATH_MAX] = "", folder[PATH_MAX], heads_said[ACCORD_REASON_MAX + 16] = "compared";
-    struct heads heads = {0};
+    struct verification v = {.cli = cli, .state = state};
     struct reason why = {""}, key_why = {""};
     int code = cli_state(cli, state);
     if (code && !argc)
@@ -134,22 +151,27 @@ int cli_audit_verify(struct cli *cli, const struct cli_command *command, int arg
     else if (file_path(folder, sizeof folder, state, "audit"))
         return cli_end(cli, EXIT_CONFIG, "the state folder's name is too long");
     /* The agent's heads belong to its own trail, not to a copy from another day. */
-    bool compared = !argc && ask_heads(state, &heads, &why);
+    bool compared = !argc && ask_heads(state, &v.heads, &why);
     if (!compared)
         snprintf(heads_said, sizeof heads_said, "not compared: %s", argc ? "a folder was named" : why.text);
     struct anchor_key *key = find_key(folder, state, &key_why);
+    char signatures[ACCORD_REASON_MAX + 16] = "checked";
+    if (!key)
+        snprintf(signatures, sizeof signatures, "not checked: %s", key_why.text);
     struct verify_options options = {.folder = folder,
                                      .key = key,
-                                     .heads = compared ? heads.rows : NULL,
-                                     .head_count = compared ? heads.count : 0,
+                                     .heads = compared ? v.heads.rows : NULL,
+                                     .head_count = compared ? v.heads.count : 0,
+                                     .heads_now = compared ? ask_again : NULL,
                                      .report = take_problem,
-                                     .arg = cli};
+                                     .arg = &v};
     struct verify_summary summary = {0};
     int result = verify_trail(&options, &summary, &why);
     if (!result)
-        put_summary(cli, &summary, key ? "checked" : "not checked: no public key", heads_said);
+        put_summary(cli, &summary, signatures, heads_said);
     code = result ? cli_end(cli, EXIT_UNCHECKED, "%s", why.text) : conclude(cli, folder, &summary, key);
     anchor_key_close(key);
-    heads_fini(&heads);
+    heads_fini(&v.heads);
+    heads_fini(&v.now);
     return code;
 }

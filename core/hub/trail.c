@@ -12,6 +12,15 @@
 #include "util/text.h"
 
 #define EXPORT_LINES 4096
+#define EXPORT_EVERY 1000 /* ms */
+
+/* Someone who waits until all that was recorded before is in the files. */
+struct waiter {
+    struct waiter *next;
+    uint64_t pass; /* of the export that must be over */
+    void (*done)(void *arg);
+    void *arg;
+};
 
 struct trail {
     struct hub *hub;
@@ -21,13 +30,16 @@ struct trail {
     struct buf lines;
     struct store_trail verb;
     uv_work_t work;
-    bool exporting, dirty;
+    bool exporting;
     int export_result;
     struct reason export_why;
     int64_t export_at, anchor_at; /* ticks */
     struct store_heads heads;
     uint64_t incidents;
-    void (*finished)(struct hub *); /* stopping: call when all is exported */
+    uint64_t pass; /* exports begun: each goes on until the store has nothing more */
+    struct waiter *waiters;
+    bool stopping;
+    void (*stopped)(struct hub *);
 };
 
 /* ---- records ---- */
@@ -51,7 +63,6 @@ void trail_event(struct hub *hub, const struct audit_event *event)
     }
     audit->chain = event->agreement ? event->agreement : AUDIT_HOST_CHAIN;
     audit_render(&audit->body, event);
-    hub->trail->dirty = true;
     store_audit(hub->store, audit, 1, recorded, audit);
 }
 
@@ -78,14 +89,27 @@ uint64_t trail_incident_count(const struct hub *hub)
 /* ---- export ---- */
 
 static void export_next(struct trail *trail);
+static void export_begin(struct trail *trail);
 
-static void finish_if_done(struct trail *trail)
+/* An export is over, with or without success: whoever waited for it goes on. */
+static void export_over(struct trail *trail)
 {
-    if (!trail->finished)
-        return;
-    void (*finished)(struct hub *) = trail->finished;
-    trail->finished = NULL;
-    finished(trail->hub);
+    trail->exporting = false;
+    struct waiter *list = trail->waiters;
+    trail->waiters = NULL;
+    while (list) {
+        struct waiter *waiter = list;
+        list = waiter->next;
+        if (waiter->pass > trail->pass) {
+            waiter->next = trail->waiters;
+            trail->waiters = waiter;
+            continue;
+        }
+        waiter->done(waiter->arg);
+        free(waiter);
+    }
+    if (trail->waiters)
+        export_begin(trail);
 }
 
 static void export_work(uv_work_t *work)
@@ -99,10 +123,9 @@ static void export_worked(uv_work_t *work, int status)
 {
     struct trail *trail = work->data;
     (void)status;
-    trail->exporting = false;
     if (trail->export_result) {
         log_event(ACCORD_ERROR, "audit.export-failed", NULL, "%s; trying again", trail->export_why.text);
-        finish_if_done(trail);
+        export_over(trail);
         return;
     }
     trail->exported = trail->verb.position;
@@ -113,10 +136,9 @@ static void lines_read(void *arg, int result)
 {
     struct trail *trail = arg;
     if (result || !trail->verb.count) {
-        trail->exporting = false;
         if (result)
             log_event(ACCORD_ERROR, "audit.export-failed", NULL, "the store could not be read (%d)", result);
-        finish_if_done(trail);
+        export_over(trail);
         return;
     }
     trail->work.data = trail;
@@ -125,14 +147,31 @@ static void lines_read(void *arg, int result)
 
 static void export_next(struct trail *trail)
 {
-    if (trail->exporting)
-        return;
-    trail->exporting = true;
-    trail->dirty = false;
     buf_clear(&trail->lines);
     trail->verb =
         (struct store_trail){.position = trail->exported, .limit = EXPORT_LINES, .lines = &trail->lines};
     store_trail(trail->hub->store, &trail->verb, lines_read, trail);
+}
+
+static void export_begin(struct trail *trail)
+{
+    if (trail->exporting)
+        return;
+    trail->exporting = true;
+    trail->pass++;
+    export_next(trail);
+}
+
+int trail_exported(struct hub *hub, void (*done)(void *arg), void *arg)
+{
+    struct trail *trail = hub->trail;
+    struct waiter *waiter = malloc(sizeof *waiter);
+    if (!waiter)
+        return ACCORD_ENOMEM;
+    *waiter = (struct waiter){.next = trail->waiters, .pass = trail->pass + 1, .done = done, .arg = arg};
+    trail->waiters = waiter;
+    export_begin(trail);
+    return 0;
 }
 
 /* ---- anchors ---- */
@@ -155,6 +194,12 @@ static void anchor_heads(struct trail *trail)
     free(anchor);
 }
 
+static void last_exported(void *arg)
+{
+    struct trail *trail = arg;
+    trail->stopped(trail->hub);
+}
+
 static void heads_read(void *arg, int result)
 {
     struct trail *trail = arg;
@@ -162,8 +207,8 @@ static void heads_read(void *arg, int result)
         anchor_heads(trail);
     free(trail->heads.rows);
     trail->heads = (struct store_heads){0};
-    if (trail->finished)
-        export_next(trail);
+    if (trail->stopping && trail_exported(trail->hub, last_exported, trail) < 0)
+        last_exported(trail);
 }
 
 static void anchor_now(struct trail *trail)
@@ -174,13 +219,16 @@ static void anchor_now(struct trail *trail)
 void trail_tick(struct hub *hub, int64_t ticks)
 {
     struct trail *trail = hub->trail;
-    if (trail->finished)
+    if (trail->stopping)
         return;
     if (ticks >= trail->anchor_at) {
         trail->anchor_at = ticks + hub->conf->conf->agent.anchor_every;
         anchor_now(trail);
     }
-    export_next(trail);
+    if (ticks >= trail->export_at) {
+        trail->export_at = ticks + EXPORT_EVERY;
+        export_begin(trail);
+    }
 }
 
 /* ---- life ---- */
@@ -223,7 +271,8 @@ int trail_open(struct hub *hub, struct reason *why)
 
 void trail_finish(struct hub *hub, void (*done)(struct hub *))
 {
-    hub->trail->finished = done;
+    hub->trail->stopping = true;
+    hub->trail->stopped = done;
     anchor_now(hub->trail);
 }
 

@@ -376,10 +376,10 @@ struct heads {
     struct store_heads verb;
 };
 
-static void heads_read(void *arg, int result)
+static void heads_exported(void *arg)
 {
     struct heads *heads = arg;
-    for (size_t i = 0; !result && i < heads->verb.count; i++) {
+    for (size_t i = 0; i < heads->verb.count; i++) {
         char sequence[24], hash[DIGEST_HEX];
         snprintf(sequence, sizeof sequence, "%" PRIu64, heads->verb.rows[i].head.sequence);
         hex_encode(hash, heads->verb.rows[i].head.hash, DIGEST_SIZE);
@@ -387,8 +387,20 @@ static void heads_read(void *arg, int result)
                    CELLS({"chain", heads->verb.rows[i].chain}, {"sequence", sequence}, {"hash", hash}));
     }
     free(heads->verb.rows);
-    answer_end(heads->answer, result ? ANSWER_NO : ANSWER_OK, "%s",
-               result ? "the store could not be read" : "");
+    answer_end(heads->answer, ANSWER_OK, "%s", "");
+    free(heads);
+}
+
+/* The heads are told when the files have caught up with them. */
+static void heads_read(void *arg, int result)
+{
+    struct heads *heads = arg;
+    if (!result)
+        result = trail_exported(heads->answer->hub, heads_exported, heads);
+    if (!result)
+        return;
+    free(heads->verb.rows);
+    answer_end(heads->answer, ANSWER_NO, "the store could not be read");
     free(heads);
 }
 

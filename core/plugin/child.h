@@ -4,9 +4,9 @@
  *     if (child_begin(&child, SANDBOX_LINK, parent, &why) < 0)
  *         return child_failed("hub.sandbox", &why);
  *
- * sandbox_begin(); a blocking read of SETUP from descriptor 3; OpenSSL initialised; sandbox_close(); SANDBOXED
- * sent. After that the process is confined for ever, still has one thread, and may load plugins and make its loop:
- * channel_open(..., CHILD_FD, WIRE_H, ...).
+ * sandbox_begin(); a blocking read of SETUP from descriptor 3; OpenSSL initialised; sandbox_close();
+ * SANDBOXED sent. After that the process is confined for ever, still has one thread, and may load plugins
+ * and make its loop: channel_open(..., CHILD_FD, WIRE_H, ...).
  */
 #ifndef PLUGIN_CHILD_H
 #define PLUGIN_CHILD_H

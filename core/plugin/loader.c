@@ -15,9 +15,9 @@ static int refuse(char rule[ACCORD_RULE_MAX], const char *name, int code)
     return code;
 }
 
-/* libltdl calls everything "file not found", and binds lazily. The dynamic linker itself knows what is wrong,
- * and with RTLD_NOW a missing symbol fails here instead of killing the process at its first call. The handle is
- * kept: nothing is ever unloaded. */
+/* libltdl calls everything "file not found", and binds lazily. The dynamic linker itself knows what is
+ * wrong, and with RTLD_NOW a missing symbol fails here instead of killing the process at its first call.
+ * The handle is kept: nothing is ever unloaded. */
 static int bind_now(const char *path, struct reason *why)
 {
     dlerror();

@@ -1,5 +1,5 @@
-/* What a correct descriptor looks like. A plugin that fails here was never run; one that passes cannot make the
- * host read or write beside its structs. */
+/* What a correct descriptor looks like. A plugin that fails here was never run; one that passes cannot
+ * make the host read or write beside its structs. */
 #include <string.h>
 
 #include "conf/value.h"

@@ -1,4 +1,5 @@
-/* The third wall: files. What is not below a named folder or on the short list of system files cannot be opened. */
+/* The third wall: files. What is not below a named folder or on the short list of system files cannot be
+ * opened. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>

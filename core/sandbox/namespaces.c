@@ -1,4 +1,5 @@
-/* The second wall: a new socket, should seccomp ever let one through, reaches no network and no abstract Unix name. */
+/* The second wall: a new socket, should seccomp ever let one through, reaches no network and no abstract
+ * Unix name. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>

@@ -84,8 +84,10 @@ static const int plain_loops[] = {
     SCMP_SYS(getsockopt),
 };
 
-/* A passed connection, and files in the folders of a `dir` link. Where Landlock has no say (mode, owner, times,
- * extended attributes, truncation by name, links by symbol) there is no call at all. */
+/* A passed connection, and files in the folders of a `dir` link. Where Landlock has no say (mode, owner,
+ * times, extended attributes) or no link needs it (truncation by name, links by symbol, devices) there is
+ * no call at all. What remains outside those folders: whether a name exists (stat, access, readlink), and
+ * notice of changes in a folder that this user may read (inotify). */
 static const int plain_link[] = {
     SCMP_SYS(shutdown),
     SCMP_SYS(getsockname),
@@ -204,7 +206,8 @@ static const struct allowed with_arguments[] = {
     {FOR_ALL, SCMP_SYS(prlimit64), 2, {IS(0, 0), IS(2, 0)}},
     {FOR_ALL, SCMP_SYS(prctl), 1, {IS(0, PR_SET_NAME)}},
     {FOR_ALL, SCMP_SYS(prctl), 1, {IS(0, PR_SET_NO_NEW_PRIVS)}},
-    /* Without an address, and not opening a connection: MSG_FASTOPEN re-aims a socket whose peer has reset it. */
+    /* Without an address, and not opening a connection: MSG_FASTOPEN re-aims a socket whose peer has reset
+     * it. */
     {FOR_ALL, SCMP_SYS(sendto), 2, {BITS(3, MSG_FASTOPEN, 0), IS(4, 0)}},
     /* A name in the header is invisible here; a connected TCP socket ignores it, and there are no others. */
     {FOR_ALL, SCMP_SYS(sendmsg), 1, {BITS(2, MSG_FASTOPEN, 0)}},

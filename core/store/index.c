@@ -344,7 +344,9 @@ int index_open(struct index *index, const char *folder, struct reason *why)
         result = prepare_all(index);
     if (!result)
         result = load(index);
-    return result ? fail(why, result, "%s is unusable: %s", path, sqlite3_errmsg(index->db)) : 0;
+    return result ? fail(why, result, "%s is unusable: %s (%d, errno %d)", path, sqlite3_errmsg(index->db),
+                         sqlite3_extended_errcode(index->db), sqlite3_system_errno(index->db))
+                  : 0;
 }
 
 void index_close(struct index *index)
@@ -514,6 +516,7 @@ int index_settlement(struct index *index, uint64_t position, const struct record
         return result;
     enum store_state state = s->state == STORE_SENDING ? STORE_WAITING : s->state;
     recount(index, before.place, before.state, state);
+    index->recent.number = 0;
     return index_run(index, index_bind(index, INDEX_SETTLE, "iiiiiii", (int64_t)s->number, (int64_t)position,
                                        (int64_t)state, (int64_t)s->attempted,
                                        s->not_before > 0 ? s->not_before : (int64_t)0, s->changed,
@@ -533,6 +536,7 @@ int index_move(struct index *index, uint64_t position, const struct record_move 
         }
         if (!result)
             recount(index, before.place, before.state, move->to);
+        index->recent.number = 0;
         if (!result)
             result = index_run(index, index_bind(index, INDEX_MOVE, "iiii", (int64_t)number,
                                                  (int64_t)position, (int64_t)move->to, move->changed));
@@ -615,6 +619,7 @@ int index_undo(struct index *index)
     if (index->begun && !sqlite3_get_autocommit(index->db))
         index_run(index, index_bind(index, INDEX_ROLLBACK, ""));
     index->begun = false;
+    index->recent.number = 0;
     for (size_t i = 0; i < index->place_count; i++) {
         index->places[i].id = 0; /* load() gives the rows that are there their number again */
         memset(index->places[i].states, 0, sizeof index->places[i].states);

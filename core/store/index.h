@@ -54,6 +54,15 @@ struct index_progress {
     uint64_t messages, quarantined, bytes;
 };
 
+/* A row of the deliveries. */
+struct index_delivery {
+    uint64_t number, message, detail; /* positions of the admission and of the record with rule and reason */
+    size_t place;                     /* index into places */
+    enum store_state state;           /* with what is sending as such */
+    int64_t attempts, not_before, changed;
+    uint64_t generation;
+};
+
 struct index {
     sqlite3 *db;
     sqlite3_stmt *statements[INDEX_STATEMENTS];
@@ -67,16 +76,8 @@ struct index {
     struct index_head *heads;
     size_t head_count, head_room;
     struct index_progress progress;
-    struct numbers sending; /* deliveries, with their place */
-};
-
-/* A row of the deliveries. */
-struct index_delivery {
-    uint64_t number, message, detail; /* positions of the admission and of the record with rule and reason */
-    size_t place;                     /* index into places */
-    enum store_state state;           /* with what is sending as such */
-    int64_t attempts, not_before, changed;
-    uint64_t generation;
+    struct numbers sending;      /* deliveries */
+    struct index_delivery recent; /* the row read last, as stored: a settlement asks for it three times */
 };
 
 /* ACCORD_EFORMAT: not an index, or a damaged one; delete and open again. */

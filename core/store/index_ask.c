@@ -38,6 +38,12 @@ static size_t place_of(const struct index *index, int64_t id)
     return SIZE_MAX;
 }
 
+static void overlay(const struct index *index, struct index_delivery *delivery)
+{
+    if (delivery->state == STORE_WAITING && numbers_has(&index->sending, delivery->number))
+        delivery->state = STORE_SENDING;
+}
+
 /* Reads the row that a statement stands on, and resets it. */
 static int read_delivery(struct index *index, sqlite3_stmt *row, struct index_delivery *to)
 {
@@ -57,13 +63,18 @@ static int read_delivery(struct index *index, sqlite3_stmt *row, struct index_de
         index->corrupt = true;
         return ACCORD_EFORMAT;
     }
-    if (to->state == STORE_WAITING && numbers_has(&index->sending, to->number))
-        to->state = STORE_SENDING;
+    index->recent = *to;
+    overlay(index, to);
     return 0;
 }
 
 int index_find_delivery(struct index *index, uint64_t number, struct index_delivery *found)
 {
+    if (number && index->recent.number == number) {
+        *found = index->recent;
+        overlay(index, found);
+        return 0;
+    }
     sqlite3_stmt *row = index_bind(index, INDEX_DELIVERY, "i", (int64_t)number);
     int result = index_step(index, row);
     return result > 0 ? read_delivery(index, row, found) : result ? result : ACCORD_ENOENT;

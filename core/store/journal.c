@@ -67,10 +67,22 @@ int journal_flush(struct journal *journal)
     return result; /* otherwise the transaction is still there, and is tried again later */
 }
 
+/* What a failed write left must be gone before anything is written there: behind records of a later group it
+ * would look like a group that had been synced. Without room even for that, it is tried again. */
+static int clean_tail(struct journal *journal)
+{
+    int result = segments_zero(&journal->segments, journal->at);
+    journal->tail_dirty = result == ACCORD_ELIMIT;
+    journal->broken |= result && result != ACCORD_ELIMIT;
+    return result;
+}
+
 int journal_begin(void *state, uint64_t need)
 {
     struct journal *journal = state;
     int result = journal->broken ? ACCORD_EIO : 0;
+    if (!result && journal->tail_dirty)
+        result = clean_tail(journal);
     if (!result && journal->unflushed >= FLUSH_AFTER)
         journal_flush(journal);
     if (!result && journal->behind)
@@ -288,13 +300,6 @@ static int put_commit(struct journal *journal)
     size_t start = start_record(journal);
     record_put_commit(&journal->bytes, &commit);
     return finish_record(journal, start, RECORD_COMMIT);
-}
-
-/* A half-written group must not be mistaken for one later on. */
-static void clean_tail(struct journal *journal)
-{
-    if (segments_zero(&journal->segments, journal->at))
-        journal->broken = true;
 }
 
 static int write_group(struct journal *journal)

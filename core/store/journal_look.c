@@ -24,8 +24,9 @@ int journal_record(struct journal *journal, uint64_t position, enum record_type 
     struct record_head head;
     size_t got = 0,
            want = type == RECORD_PIECE ? RECORD_HEAD + 8 + RECORD_SEAL_SPACE + ACCORD_PIECE_MAX : READ_FIRST;
-    const uint8_t *bytes = journal->bytes.data + (position - journal->at);
+    const uint8_t *bytes;
     if (position >= journal->at && position < journal->at + journal->bytes.size) {
+        bytes = journal->bytes.data + (position - journal->at);
         got = journal->bytes.size - (size_t)(position - journal->at);
     } else {
         buf_clear(to);

@@ -81,11 +81,11 @@ static int take(struct work *work)
     return result;
 }
 
-/* The group was never reported as done. With its commit record it is odd enough to be kept for a look. */
+/* The group was never reported as done. With a whole commit record it is odd enough to be kept for a look. */
 static void drop(struct work *work)
 {
     buf_clear(&work->regions);
-    if (work->ended) {
+    if (work->marker) {
         add_region(work, work->start, work->end - work->start);
         count_damage(work);
     }

@@ -178,7 +178,7 @@ class Demo:
         show("agreement", f"{self.agent.conf}/cbp-isa.conf")
         show("partner", f"sftp://127.0.0.1:{self.partner.port}, host key {self.host_key}")
         for row in self.agent.ask("status").tables.get("processes", []):
-            show("process", ", ".join(f"{name} {value}" for name, value in row.items()))
+            show("process", f"{row['process']}, pid {row['pid']}: {row['walls']}")
 
     def deliver(self):
         title("A stow plan leaves a folder and arrives at the partner")

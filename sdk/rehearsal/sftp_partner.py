@@ -57,7 +57,7 @@ class Files(asyncssh.SFTPServer):
 
     def cut(self, why):
         tell("cut", why=why)
-        self.peer.abort()
+        self.connection.abort()
         raise asyncssh.SFTPFailure("cut")
 
     def open(self, path, pflags, attrs):

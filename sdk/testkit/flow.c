@@ -134,6 +134,13 @@ static void give_piece(struct testhost *host, struct testhost_event *event)
     reached_byte(host, delivery);
 }
 
+void testhost_unstall(struct testhost *host, struct accord_delivery *delivery)
+{
+    delivery->stall_at = -1;
+    if (!delivery->finished && host->phase < TESTHOST_CLOSING)
+        post_piece(host, delivery);
+}
+
 void testhost_do_pull(struct accord_delivery *delivery, struct accord_session *session, int64_t bytes)
 {
     struct testhost *host = delivery->host;

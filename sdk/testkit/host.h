@@ -131,6 +131,8 @@ void testhost_at_byte(struct testhost *, struct accord_delivery *, int64_t bytes
 
 struct accord_delivery *testhost_deliver(struct testhost *, size_t service, const struct testhost_message *);
 void testhost_cancel(struct testhost *, struct accord_delivery *);
+/* Lifts `stall_at`: the host gives the rest. */
+void testhost_unstall(struct testhost *, struct accord_delivery *);
 /* Runs until the delivery is finished; false when `ms` have passed before. */
 bool testhost_settle(struct testhost *, struct accord_delivery *, int64_t ms);
 size_t testhost_offers(const struct testhost *);

@@ -1,4 +1,5 @@
-/* A datagram from any sender: the first byte says which. What is decoded must encode to the bytes it came from. */
+/* A datagram from any sender: the first byte says which. What is decoded must encode to the bytes it came
+ * from. */
 #include <stdlib.h>
 #include <string.h>
 

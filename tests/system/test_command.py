@@ -1,4 +1,5 @@
 """The accord command where no agent runs: checking, validating, usage, exit codes."""
+import hashlib
 import os
 import subprocess
 
@@ -177,6 +178,50 @@ def test_audit_verify_of_an_empty_folder_is_no_success(configured):
     folder = configured.home / "empty"
     folder.mkdir()
     assert configured.ask("audit", "verify", folder).code == 1
+
+
+def sealed_chain(count):
+    """Records of one chain, sealed as core/audit/chain.h says."""
+    previous, lines = "0" * 64, []
+    for sequence in range(1, count + 1):
+        body = (f'{{"@timestamp":"2026-01-01T00:00:0{sequence}.000000Z","event.action":"command","accord.chain":"isa",'
+                f'"accord.sequence":{sequence},"accord.previous":"{previous}"')
+        previous = hashlib.sha256(body.encode()).hexdigest()
+        lines.append(f'{body},"accord.hash":"{previous}"}}')
+    return lines
+
+
+@pytest.fixture
+def trail(agent):
+    folder = agent.home / "trail"
+    (folder / "isa").mkdir(parents=True)
+    return folder, folder / "isa/2026-01-01.jsonl"
+
+
+def test_audit_verify_without_the_key_says_what_it_could_not_check(agent, trail):
+    folder, path = trail
+    path.write_text("\n".join(sealed_chain(5)) + "\n")
+    answer = agent.ask("audit", "verify", folder)
+    assert answer.code == 5, answer
+    assert answer["trail"][0]["records"] == "5"
+    assert answer["trail"][0]["signatures"].startswith("not checked")
+    assert answer["problems"] == []
+
+
+@pytest.mark.parametrize("fault, line", [("changed", "3"), ("missing", "3"), ("swapped", "4")])
+def test_audit_verify_names_the_line(agent, trail, fault, line):
+    folder, path = trail
+    lines = sealed_chain(5)
+    if fault == "changed":
+        lines[2] = lines[2].replace("command", "commanD")
+    elif fault == "missing":
+        del lines[2]
+    else:
+        lines[2], lines[3] = lines[3], lines[2]
+    path.write_text("\n".join(lines) + "\n")
+    answer = agent.ask("audit", "verify", folder)
+    assert answer.code == 1, answer
+    assert {"fault": fault, "file": "isa/2026-01-01.jsonl", "line": line}.items() <= answer["problems"][0].items()
 
 
 def test_the_reference_pages_are_those_of_this_build(configured):

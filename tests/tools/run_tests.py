@@ -24,6 +24,7 @@ class Results:
         self.passed = 0
         self.failed = []   # names
         self.not_run = {}  # name -> why
+        self.said = []     # what failed programs said: (name, lines)
 
     def counts(self):
         return self.passed, len(self.failed), len(self.not_run)
@@ -49,6 +50,12 @@ def parts_not_run(text):
     return dict(re.findall(r"^not run: ([^:\n]+): (.*)$", text, re.MULTILINE))
 
 
+def words_of_case(output, case):
+    """What a program printed while this cmocka case ran, the last of it."""
+    began = output.rfind(f"] {case}", 0, output.find(f"[  FAILED  ] {case}"))
+    return output[began + 1:output.find(f"[  FAILED  ] {case}")].splitlines()[1:][-20:]
+
+
 def read_program(case, results):
     """One ctest program. Its cmocka cases are counted one by one."""
     name, output = case.get("name"), case.findtext("system-out") or ""
@@ -67,6 +74,8 @@ def read_program(case, results):
         failures = list(dict.fromkeys(by_state["FAILED"]))
         results.passed += len(by_state["OK"])
         results.failed += [f"{name}::{case}" for case in failures] or [name]
+        results.said += [(f"{name}::{case}", words_of_case(output, case)) for case in failures] or \
+            [(name, output.splitlines()[-30:])]
     for case_name in dict.fromkeys(by_state["SKIPPED"]):
         results.not_run[f"{name}::{case_name}"] = reasons.get(case_name, "no reason given")
     results.not_run.update(parts_not_run(output))
@@ -119,8 +128,13 @@ def run(name, what, command, junit, reader, limit, environment):
             results.failed.append(f"{name} ended with {code}")
     passed, failed, not_run = results.counts()
     say(name, f"{what}: {passed} passed, {failed} failed, {not_run} not run ({took})")
-    if failed:
+    for case, lines in results.said:
+        say("", f"{case} said:")
+        print("\n".join(f"    {line}" for line in lines))
+    if failed and not results.said:
         show_tail(log, 60)
+    elif failed:
+        say("", f"all of it: {log.relative_to(ROOT)}")
     return results
 
 

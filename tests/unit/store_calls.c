@@ -46,7 +46,7 @@ void bench_open(struct bench *bench, const char *backend)
     const char *temporary = getenv("TMPDIR");
     struct reason why = {""};
     memset(bench, 0, sizeof *bench);
-    snprintf(bench->folder, sizeof bench->folder, "%s/accord-store-XXXXXX", temporary ? temporary : "/tmp");
+    snprintf(bench->folder, sizeof bench->folder, "%s/store-bench-XXXXXX", temporary ? temporary : "/tmp");
     assert_non_null(mkdtemp(bench->folder));
     bench->config = (struct store_config){
         .folder = bench->folder, .backend = backend, .epoch = 1, .segment_size = 1 << 20};

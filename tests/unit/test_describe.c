@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "plugin/answers.h"
+#include "plugin/child.h"
 #include "plugin/describe.h"
 #include "plugin/loader.h"
 #include "util/file.h"
@@ -156,15 +158,13 @@ static void an_executable_that_is_not_there_is_said(void **state)
 
 static int make_folder(void **state)
 {
-    char *folder = strdup("/tmp/accord-plugins-XXXXXX"), command[512];
+    char *folder = strdup("/tmp/accord-plugins-XXXXXX"), command[4096];
     assert_non_null(mkdtemp(folder));
     snprintf(command, sizeof command,
-             "cp %s/connector-{good,wrong-major,crash}.so %s && head -c 9000 %s/connector-good.so "
-             "> %s/connector-cut.so && cp %s/connector-good.so %s/notes.so",
+             "bash -c 'cp %s/connector-{good,wrong-major,crash}.so %s && head -c 9000 %s/connector-good.so "
+             "> %s/connector-cut.so && cp %s/connector-good.so %s/notes.so'",
              faults(), folder, faults(), folder, faults(), folder);
-    char shell[600];
-    snprintf(shell, sizeof shell, "bash -c '%s'", command);
-    assert_int_equal(system(shell), 0);
+    assert_int_equal(system(command), 0);
     *state = folder;
     return 0;
 }
@@ -223,6 +223,81 @@ static void a_folder_that_is_not_there_is_reported(void **state)
     assert_non_null(strstr(problem(&report, "plugins"), "/nonexistent/plugins"));
     conf_plugins_free(&plugins);
     conf_report_fini(&report);
+}
+
+/* ---- SETUP, as the child takes it ---- */
+
+/* The FAILED that a describing child says to this first datagram. */
+static void child_refuses(struct buf *first, const char *words)
+{
+    uint8_t said[WIRE_DATAGRAM_MAX];
+    int pair[2], status;
+    pid_t parent = getpid();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(pair[1], CHILD_FD);
+        _exit(describe_main(parent));
+    }
+    close(pair[1]);
+    assert_true(send(pair[0], first->data, first->size, 0) > 0);
+    ssize_t n = recv(pair[0], said, sizeof said, 0);
+    struct wire_bytes bytes = {said, n > 0 ? (size_t)n : 0};
+    struct wire_message message;
+    assert_int_equal(wire_decode(&bytes, WIRE_D, &message, &why), 0);
+    assert_int_equal(message.type, WIRE_FAILED);
+    assert_string_equal(message.FAILED.rule, "hub.sandbox");
+    if (!strstr(message.FAILED.reason, words))
+        fail_msg("\"%s\" does not say \"%s\"", message.FAILED.reason, words);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    close(pair[0]);
+    buf_fini(first);
+    *first = (struct buf){0};
+}
+
+static void a_child_refuses_a_setup_that_cannot_be(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    struct accord_pair folders[] = {{"/tmp", "all"}, {"tmp", "read"}};
+    struct wire_SETUP setup = {.version = WIRE_VERSION + 1, .role = "describe"};
+    wire_put_SETUP(&out, &setup);
+    child_refuses(&out, "restart it");
+    setup = (struct wire_SETUP){.version = WIRE_VERSION, .role = "link"};
+    wire_put_SETUP(&out, &setup);
+    child_refuses(&out, "SETUP says link");
+    setup = (struct wire_SETUP){.version = WIRE_VERSION, .role = "describe", .plugins = "plugins"};
+    wire_put_SETUP(&out, &setup);
+    child_refuses(&out, "plugin folder that cannot be");
+    for (int i = 0; i < 2; i++) {
+        setup = (struct wire_SETUP){
+            .version = WIRE_VERSION, .role = "describe", .folders = WIRE_PAIRS(folders + i, 1)};
+        wire_put_SETUP(&out, &setup);
+        child_refuses(&out, "a folder it should not");
+    }
+    wire_put_START(&out, &(struct wire_START){0});
+    child_refuses(&out, "was START, not SETUP");
+    buf_text(&out, "no frame");
+    child_refuses(&out, "frame size");
+}
+
+static void only_files_of_the_plugin_folder_are_found(void **state)
+{
+    (void)state;
+    const struct child child = {.plugins = "/usr/lib/accord/plugins"};
+    char path[512];
+    assert_int_equal(child_plugin_path(&child, "connector-a.so", path, sizeof path, &why), 0);
+    assert_string_equal(path, "/usr/lib/accord/plugins/connector-a.so");
+    assert_int_equal(
+        child_plugin_path(&child, "/usr/lib/accord/plugins/connector-a.so", path, sizeof path, &why), 0);
+    assert_string_equal(path, "/usr/lib/accord/plugins/connector-a.so");
+    assert_true(child_plugin_path(&child, "../connector-a.so", path, sizeof path, &why) < 0);
+    assert_true(child_plugin_path(&child, "/tmp/connector-a.so", path, sizeof path, &why) < 0);
+    assert_true(
+        child_plugin_path(&child, "/usr/lib/accord/plugins/x/connector-a.so", path, sizeof path, &why) < 0);
+    assert_true(child_plugin_path(&child, "/usr/lib/accord/plugins/", path, sizeof path, &why) < 0);
+    assert_true(child_plugin_path(&child, "", path, sizeof path, &why) < 0);
 }
 
 /* ---- answers, decoded alone ---- */
@@ -347,6 +422,8 @@ int main(int argc, char **argv)
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_pin_that_does_not_fit_is_reported, make_folder, remove_folder),
         cmocka_unit_test(a_folder_that_is_not_there_is_reported),
+        cmocka_unit_test(a_child_refuses_a_setup_that_cannot_be),
+        cmocka_unit_test(only_files_of_the_plugin_folder_are_found),
         cmocka_unit_test(answers_out_of_order_are_refused),
         cmocka_unit_test(a_child_without_its_sandbox_is_refused),
         cmocka_unit_test(more_options_than_allowed_are_refused),

@@ -1,5 +1,6 @@
-/* Every way out of a sandbox is tried from inside each of them, and outside in the same test: what is shut inside
- * must be open outside, or the probe proves nothing. Run by root, all of it runs again as an ordinary user. */
+/* Every way out of a sandbox is tried from inside each of them, and outside in the same test: what is shut
+ * inside must be open outside, or the probe proves nothing. Run by root, all of it runs again as an
+ * ordinary user. */
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
@@ -221,12 +222,12 @@ static void all_holds_for_an_ordinary_user(void **state)
     assert_non_null(mkdtemp(copy));
     snprintf(command, sizeof command, FOR_SHELL, copy, environment("ACCORD_BUILD"),
              environment("ACCORD_SOURCE"));
-    assert_int_equal(system(command), 0);
-    int status = 0;
-    pid_t pid = fork();
+    int status = system(command);
+    pid_t pid = status ? -1 : fork();
     if (pid == 0)
         become_nobody(copy);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (pid > 0)
+        waitpid(pid, &status, 0);
     snprintf(command, sizeof command, "rm -r '%s'", copy);
     assert_int_equal(system(command), 0);
     assert_int_equal(status, 0);

@@ -275,8 +275,9 @@ void drop_close(struct drop *drop)
     for (struct parcel *parcel = drop->parcels, *next; parcel; parcel = next) {
         next = parcel->next;
         /* What a thread is at is not known: it is tried again, and a repeat is recognised. */
-        parcel->end = (struct accord_result){
-            .outcome = ACCORD_RETRY, .reason = "the link was closed before the file was written", .receipt = ""};
+        parcel->end = (struct accord_result){.outcome = ACCORD_RETRY,
+                                             .reason = "the link was closed before the file was written",
+                                             .receipt = ""};
         finish(parcel);
         if (parcel->busy)
             continue;

@@ -56,7 +56,7 @@ static void unwatch_folder(struct intake *intake)
     if (intake->inotify >= 0)
         close(intake->inotify);
     intake->watch = NULL;
-    intake->inotify = -1;
+    intake->inotify = intake->inotify == -2 ? -2 : -1;
 }
 
 /* ---- scanning ---- */
@@ -76,6 +76,8 @@ static void tell_results(struct intake *intake)
     if (!scan->failed && intake->failed)
         dir_log(intake->dir, ACCORD_NOTICE, "dir.folder-back", "%s can be read again", intake->path);
     intake->failed = scan->failed;
+    if (scan->pass_over && !scan->failed)
+        intake->dir->host->metric(intake->dir->instance, "dir.passes", 1);
     for (size_t i = 0; i < scan->refused_count; i++) {
         char name[NAME_ROOM];
         name_safe(name, scan->refused[i].name);
@@ -96,9 +98,9 @@ static void scan_done(void *arg)
     intake->place.folder = intake->scan.folder;
     intake->place.claimed = intake->scan.claimed;
     tell_results(intake);
-    if (intake->scan.failed)
+    if (intake->scan.failed || intake->scan.reopened)
         unwatch_folder(intake);
-    else
+    if (!intake->scan.failed)
         watch_folder(intake);
     intake->next_ready = 0;
     intake->unplanned = true;

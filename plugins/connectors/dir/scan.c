@@ -190,7 +190,7 @@ static bool open_folders(struct scan *scan)
     }
     close_folders(scan);
     scan->folder = folder;
-    scan->recover = true;
+    scan->recover = scan->reopened = true;
     snprintf(claimed, sizeof claimed, ".accord/claimed/%s", scan->service);
     scan->claimed = place_make(folder, claimed, 0700);
     if (scan->claimed < 0) {
@@ -252,7 +252,7 @@ static bool begin_pass(struct scan *scan)
 void scan_step(struct scan *scan)
 {
     scan->ready_count = scan->refused_count = 0;
-    scan->ready_claimed = scan->failed = scan->pass_over = false;
+    scan->ready_claimed = scan->failed = scan->pass_over = scan->reopened = false;
     if (!scan->dir && !begin_pass(scan))
         return;
     for (size_t names = 0; names < SCAN_STEP && scan->ready_count < SCAN_READY; names++) {

@@ -39,6 +39,7 @@ struct scan {
     size_t refused_count;
     bool pass_over;  /* the next step begins a new pass */
     int64_t due;     /* with pass_over: when the first unsettled file settles; 0: none waits */
+    bool reopened;   /* the folder is another one than before */
     bool failed;     /* `why` says what; the next step tries anew */
     char why[WHY_ROOM];
 

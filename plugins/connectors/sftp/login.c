@@ -172,7 +172,6 @@ static void check_peer(struct session *session)
 
 static void step_handshake(struct session *session)
 {
-    session->connecting = true; /* the descriptor is libssh's from here on */
     int result = ssh_connect(session->ssh);
     /* libssh 0.10 makes the descriptor blocking once it takes it for connected; a partner that stops reading
      * would then stop the whole loop. It writes only after poll() said so, so that this is safe. */

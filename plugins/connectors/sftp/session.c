@@ -1,11 +1,11 @@
 /* The life of one session: dial, deadlines, pumping bytes, going idle, breaking, closing. */
 #include "session.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Rounds of writing and reading in one callback, so that one link cannot keep the loop to itself. */
@@ -26,24 +26,39 @@ static void stop_timer(struct session *session, struct accord_timer **timer)
 
 /* ---- ending ---- */
 
+static void end_watch(struct session *session)
+{
+    if (session->watch)
+        host_of(session)->watch_end(session->watch);
+    session->watch = NULL;
+}
+
+/* libssh closes a descriptor that was given to it after some errors and not at other times. Whether the number
+ * still stands for our socket, and not for one opened meanwhile, is seen from its inode. */
+static void close_socket(const struct session *session)
+{
+    struct stat status;
+    if (session->fd >= 0 && fstat(session->fd, &status) == 0 && status.st_ino == session->inode &&
+        S_ISSOCK(status.st_mode))
+        close(session->fd);
+}
+
 static void free_session(struct session *session)
 {
     struct link *link = session->link;
     stop_timer(session, &session->deadline);
     stop_timer(session, &session->idle);
     stop_timer(session, &session->soon);
+    end_watch(session);
     stale_free(session->sweeps);
-    if (session->watch)
-        host_of(session)->watch_end(session->watch);
     login_wipe(session);
     if (session->channel)
         ssh_channel_free(session->channel);
     if (session->ssh) {
-        ssh_disconnect(session->ssh); /* says goodbye without waiting, closes the descriptor */
+        ssh_disconnect(session->ssh); /* says goodbye without waiting */
         ssh_free(session->ssh);
     }
-    if (session->fd >= 0 && !session->connecting)
-        close(session->fd);
+    close_socket(session);
     client_fini(&session->client);
     if (link->session == session)
         link->session = NULL;
@@ -88,8 +103,8 @@ void session_break(struct session *session, const char *rule, const char *format
     stop_timer(session, &session->deadline);
     stop_timer(session, &session->idle);
     stop_timer(session, &session->soon);
-    if (session->watch)
-        host_of(session)->watch_set(session->watch, 0);
+    /* Now and not later: libssh may have closed the descriptor, and its number may be given out again. */
+    end_watch(session);
     session->soon = host_of(session)->timer(session->link->instance, 0, take_down, session);
 }
 
@@ -251,6 +266,9 @@ static void on_dialled(void *arg, struct accord_session *handle, int fd, const c
     }
     session->handle = handle;
     session->fd = fd;
+    struct stat status;
+    if (fstat(fd, &status) == 0)
+        session->inode = status.st_ino;
     if (!link->uploads) {
         session_break(session, NULL, "nothing is left to be sent");
         return;

@@ -24,8 +24,8 @@ struct session {
     struct link *link;
     enum session_stage stage;
     struct accord_session *handle; /* NULL until dialled */
-    int fd;                        /* ours until ssh_connect was called, then libssh's; -1 none */
-    bool connecting;               /* ssh_connect was called */
+    int fd;                        /* -1: none */
+    uint64_t inode;                /* of its socket */
     ssh_session ssh;
     ssh_channel channel;
     ssh_key key;

@@ -1,6 +1,6 @@
 /* The battery as a plugin: a connector (-DBATTERY_CONNECTOR) or a policy, which reads payloads with
- * -DBATTERY_INSPECT. open() runs the probes and reports each to the log as event "battery.NAME"; a connector goes
- * on with the probes of a session when it was dialled; "battery.end" comes last.
+ * -DBATTERY_INSPECT. open() runs the probes and reports each to the log as event "battery.NAME"; a
+ * connector goes on with the probes of a session when it was dialled; "battery.end" comes last.
  */
 #include <accord/plugin.h>
 

@@ -1,4 +1,5 @@
-/* A hub for one child with the battery in it: starts the child, gives it what it needs, collects what it reports. */
+/* A hub for one child with the battery in it: starts the child, gives it what it needs, collects what it
+ * reports. */
 #ifndef ESCAPE_DRIVE_H
 #define ESCAPE_DRIVE_H
 
@@ -21,8 +22,8 @@ struct drive {
         char text[48]; /* "blocked EPERM" */
     } results[DRIVE_RESULTS];
     size_t count;
-    bool ended;     /* the battery came to its end */
-    int status;     /* of the process, as from waitpid(); meaningless when it ended by itself after `ended` */
+    bool ended; /* the battery came to its end */
+    int status; /* of the process, as from waitpid(); meaningless when it ended by itself after `ended` */
     char words[512]; /* what else it said: walls, failures */
 };
 

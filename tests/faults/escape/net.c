@@ -265,7 +265,8 @@ static enum escape ioctl_async(const struct ground *g)
 static socklen_t unix_address(struct sockaddr_un *to, const char *text, bool abstract)
 {
     *to = (struct sockaddr_un){.sun_family = AF_UNIX};
-    snprintf(to->sun_path + abstract, sizeof to->sun_path - 1, "%s", text);
+    snprintf(to->sun_path + abstract, sizeof to->sun_path - abstract, "%.*s",
+             (int)(sizeof to->sun_path - 2), text);
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + abstract + strlen(text));
 }
 

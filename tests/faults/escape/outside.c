@@ -1,5 +1,6 @@
-/* escape-outside: runs every probe without a sandbox, each in a process and a ground of its own, and prints one
- * line for each: NAME ESCAPED|blocked|not-possible ERRNO. A battery that finds nothing shut here proves nothing.
+/* escape-outside: runs every probe without a sandbox, each in a process and a ground of its own, and
+ * prints one line for each: NAME ESCAPED|blocked|not-possible ERRNO. A battery that finds nothing shut
+ * here proves nothing.
  */
 #include <errno.h>
 #include <signal.h>
@@ -35,7 +36,8 @@ static enum escape probe_here(const struct probe *probe, const struct site *site
     return result;
 }
 
-/* The errno comes back through a pipe; the result through the exit status, since a probe may become a program. */
+/* The errno comes back through a pipe; the result through the exit status, since a probe may become a
+ * program. */
 static enum escape probe_apart(const struct probe *probe, const struct site *site, int *number)
 {
     int ends[2], status = 0;

@@ -1,6 +1,6 @@
-/* The escape battery: each probe tries one way out of a sandbox. The same code runs inside every sandbox, where
- * all of it must fail, and outside, where all that the kernel lets this user do must succeed: a probe that fails on
- * both sides proves nothing.
+/* The escape battery: each probe tries one way out of a sandbox. The same code runs inside every sandbox,
+ * where all of it must fail, and outside, where all that the kernel lets this user do must succeed: a
+ * probe that fails on both sides proves nothing.
  */
 #ifndef ESCAPE_PROBE_H
 #define ESCAPE_PROBE_H
@@ -11,7 +11,8 @@
 
 /* What the probes need of the world. Outside it is made new for each probe. */
 struct ground {
-    const char *outside;  /* a folder that no sandbox was given, with: canary, victim (files), empty (a folder) */
+    /* A folder that no sandbox was given, with: canary, victim (files), empty (a folder). */
+    const char *outside;
     const char *inside;   /* a folder that a link was given, with: own (a file) */
     const char *abstract; /* an abstract Unix socket that listens */
     uint16_t port;        /* a loopback TCP port that listens and that no agreement lists */
@@ -30,7 +31,8 @@ struct probe {
     bool session; /* needs `connected` and `reset` */
 };
 
-extern const struct probe probes_net[], probes_process[], probes_kernel[], probes_file[]; /* end with a NULL name */
+/* Each ends with a NULL name. */
+extern const struct probe probes_net[], probes_process[], probes_kernel[], probes_file[];
 /* Calls `each` for every probe of the battery. */
 void escape_each(void (*each)(void *arg, const struct probe *), void *arg);
 const struct probe *escape_find(const char *name);
