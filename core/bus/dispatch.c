@@ -268,6 +268,14 @@ static void begin(struct bus_dispatch *dispatch)
 
 /* ---- claiming ---- */
 
+/* Claims are not durable: what was on its way when the agent was killed looks as if it had never been sent. A
+ * connector that meets its own work at the partner's must know that it may be. */
+static int64_t attempt_of(const struct bus_lane *lane, const struct store_delivery *delivery)
+{
+    bool perhaps_sent = delivery->number < store_first_number(lane->party->bus->store);
+    return delivery->attempts + 1 + perhaps_sent;
+}
+
 static bool dispatch_new(struct bus_lane *lane, struct store_claimed *claimed)
 {
     struct bus_dispatch *dispatch = calloc(1, sizeof *dispatch);
@@ -293,7 +301,7 @@ static bool dispatch_new(struct bus_lane *lane, struct store_claimed *claimed)
     dispatch->view = (struct bus_dispatch_view){.party = lane->party,
                                                 .service = lane->service,
                                                 .number = claimed->delivery.number,
-                                                .attempt = claimed->delivery.attempts + 1,
+                                                .attempt = attempt_of(lane, &claimed->delivery),
                                                 .envelope = &dispatch->envelope,
                                                 .source = &dispatch->source};
     lane->in_flight++;

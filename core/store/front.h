@@ -54,7 +54,7 @@ struct store {
     /* store thread */
     struct chain *chains;
     size_t chain_count, chain_room;
-    uint64_t next_number, next_before;
+    uint64_t next_number, next_before, first_number;
     bool stale;      /* a newer epoch has written */
     int group_error; /* the open group must be rolled back */
     bool has_admission, has_settlement;

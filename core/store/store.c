@@ -336,7 +336,7 @@ static int store_start(struct store *store, uv_loop_t *loop, const struct store_
         return result;
     if (recovery)
         *recovery = found.recovery;
-    store->next_number = store->next_before = found.next_number;
+    store->next_number = store->next_before = store->first_number = found.next_number;
     if ((result = take_heads(store)) || (result = take_epoch(store, config->epoch, found.epoch)))
         return fail(why, result, "the store in %s was read but cannot be written: %s; look at the disk",
                     config->folder, error_name(result));
@@ -390,6 +390,11 @@ void store_close(struct store *store)
     store->signal->store = NULL;
     uv_close((uv_handle_t *)&store->signal->async, on_signal_closed);
     store_release(store);
+}
+
+uint64_t store_first_number(const struct store *store)
+{
+    return store->first_number;
 }
 
 /* ---- calls ---- */

@@ -105,6 +105,9 @@ int store_open(struct store **, uv_loop_t *, const struct store_config *, struct
                struct reason *why);
 /* Commits what is queued, then ends the thread; outstanding `done` functions run before it returns. */
 void store_close(struct store *);
+/* Deliveries with smaller numbers are older than this opening of the store: a process that was killed may have sent
+ * them without coming to settle them. */
+uint64_t store_first_number(const struct store *);
 
 /* ---- in ---- */
 

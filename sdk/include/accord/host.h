@@ -30,7 +30,7 @@ enum accord_stage {
 
 /* How a delivery ended. */
 enum accord_outcome {
-    ACCORD_DELIVERED, /* the other side has it; `receipt` says so in its words */
+    ACCORD_DELIVERED, /* the other side has it, perhaps from before; `receipt` says so in its words */
     ACCORD_RETRY,     /* it does not; trying again may help, not before `wait` */
     ACCORD_REFUSED,   /* it will not take this message, ever */
     ACCORD_UNCERTAIN, /* cut after the last byte and before the answer */
