@@ -205,9 +205,22 @@ static void feed_routes(struct bus_offer *offer)
     }
 }
 
+/* The source is told what became of the message the first time: the answer may have been lost with its process. */
+static void repeated(void *arg, int result)
+{
+    struct bus_offer *offer = arg;
+    struct store_message *message = offer->get.found;
+    if (!result && (message->flags & STORE_QUARANTINED))
+        offer_answer(offer, ACCORD_QUARANTINED, message->id, message->rule, message->reason);
+    else
+        offer_answer(offer, ACCORD_ACCEPTED, offer->admission.repeated, "", "");
+    store_message_free(message);
+}
+
 static void committed(void *arg, int result)
 {
     struct bus_offer *offer = arg;
+    struct bus *bus = offer->party->bus;
     bool quarantined = offer->admission.flags & STORE_QUARANTINED;
     if (result == ACCORD_EEXIST) {
         key_used(offer);
@@ -219,7 +232,8 @@ static void committed(void *arg, int result)
                      "the store failed; the message stays with its source");
     } else if (offer->admission.repeat) {
         offer_record(offer, AUDIT_REPEATED, "hub.repeat", offer->admission.repeated);
-        offer_answer(offer, ACCORD_ACCEPTED, offer->admission.repeated, "", "");
+        offer->get.message = offer->admission.repeated;
+        store_get(bus->store, &offer->get, repeated, offer);
     } else {
         feed_routes(offer);
         offer_answer(offer, quarantined ? ACCORD_QUARANTINED : ACCORD_ACCEPTED, offer->id.text,

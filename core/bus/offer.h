@@ -40,6 +40,7 @@ struct bus_offer {
     size_t key_count;
     struct offer_route **key_routes; /* which route gave the key; NULL: the source */
     struct store_admission admission;
+    struct store_get get; /* the message that this one repeats */
 };
 
 /* offer.c: the ends. Each tells the source and frees the offer. */
