@@ -57,11 +57,10 @@ static bool audit_source(struct bus_offer *offer, bool quarantined)
     return add_audit(offer, &event);
 }
 
-static bool audit_route(struct bus_offer *offer, const struct offer_route *route)
+static bool audit_route(struct bus_offer *offer, const struct offer_route *route, enum audit_action action)
 {
-    bool denied = route->verdict.answer == ACCORD_DENY;
     struct accord_pair from = {"origin", offer->origin};
-    struct audit_event event = event_of(offer, denied ? AUDIT_DEAD : AUDIT_ADMITTED);
+    struct audit_event event = event_of(offer, action);
     event.agreement = route->party->conf->name;
     event.link = route->service->link->name;
     event.service = route->service->name;
@@ -132,9 +131,21 @@ static bool prepare_accepted(struct bus_offer *offer)
               add_keys(offer, offer->party->conf->name, &offer->verdict, NULL);
     for (size_t i = 0; ok && i < offer->route_count; i++) {
         struct offer_route *route = &offer->routes[i];
+        bool denied = route->verdict.answer == ACCORD_DENY;
         deliver_to(&offer->deliveries[i], route);
-        ok = audit_route(offer, route) && add_keys(offer, route->party->conf->name, &route->verdict, route);
+        ok = audit_route(offer, route, denied ? AUDIT_DEAD : AUDIT_ADMITTED) &&
+             add_keys(offer, route->party->conf->name, &route->verdict, route);
     }
+    return ok;
+}
+
+/* The source's record, and one in the chain of each agreement that refused: its own evidence. */
+static bool prepare_quarantined(struct bus_offer *offer)
+{
+    bool ok = audit_source(offer, true);
+    for (size_t i = 0; ok && i < offer->route_count; i++)
+        if (offer->routes[i].verdict.answer == ACCORD_DENY)
+            ok = audit_route(offer, &offer->routes[i], AUDIT_QUARANTINED);
     return ok;
 }
 
@@ -143,7 +154,7 @@ static void committed(void *arg, int result);
 void offer_commit(struct bus_offer *offer, bool quarantined)
 {
     struct bus *bus = offer->party->bus;
-    bool ok = quarantined ? audit_source(offer, true) : prepare_accepted(offer);
+    bool ok = quarantined ? prepare_quarantined(offer) : prepare_accepted(offer);
     if (!ok) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
         return;
