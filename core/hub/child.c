@@ -1,4 +1,5 @@
-/* The life of one child process: spawn, ready, watch, end, back off. */
+#include "hub/child.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,8 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "hub/internal.h"
+#include "hub/link_side.h"
+#include "hub/load.h"
+#include "hub/policy_side.h"
+#include "hub/session.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
 #include "util/clock.h"
+#include "util/log.h"
 #include "util/text.h"
 
 #define START_TIME    20000 /* ms from spawn to READY */

@@ -1,9 +1,12 @@
-/* What links ask and report: sessions, deliveries on their way, offers. Every word is checked against the hub's
- * own tables; a link that breaks the protocol is ended and started again. */
+#include "hub/link_side.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/internal.h"
+#include "hub/intake.h"
+#include "hub/session.h"
+#include "hub/stream.h"
+#include "hub/unit.h"
 #include "util/clock.h"
 
 #define CANCEL_GRACE 10000 /* ms that a connector has to finish a delivery after CANCEL */

@@ -1,10 +1,12 @@
-/* What a child is told before START: its folders, plugins, links, services and modules. */
+#include "hub/load.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/internal.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
 
 static struct wire_pairs pairs_of(const struct accord_pair *items, size_t count)
 {

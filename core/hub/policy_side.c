@@ -1,8 +1,10 @@
-/* Questions to guards and inspectors, their answers, and the session profiles that guards compile. */
+#include "hub/policy_side.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/internal.h"
+#include "hub/stream.h"
+#include "hub/unit.h"
 #include "util/clock.h"
 #include "util/text.h"
 
