@@ -58,7 +58,7 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
 {
     const struct bus_dispatch_view *view = bus_dispatch_view(dispatch);
     uint32_t service = child ? service_index(child, view->service) : WIRE_NONE;
-    if (!child || child->state != CHILD_READY || service == WIRE_NONE) {
+    if (!child_ready(child) || service == WIRE_NONE) {
         refuse_send(dispatch, "the link's process is not ready");
         return;
     }

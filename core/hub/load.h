@@ -6,5 +6,7 @@
 
 /* Puts everything into the child's channel. False: out of memory. */
 bool child_configure(struct child *);
+/* The audit records of the plugins that it was given; it is ready, so they are loaded. */
+void child_record_plugins(const struct child *);
 
 #endif

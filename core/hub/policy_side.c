@@ -56,7 +56,7 @@ static struct bus_verdict deferral(const char *rule, const char *reason)
 /* NULL: the process is not there; the question was deferred. */
 static struct inquiry *inquiry_new(struct child *child, struct inquiry first)
 {
-    struct inquiry *inquiry = child && child->state == CHILD_READY ? calloc(1, sizeof *inquiry) : NULL;
+    struct inquiry *inquiry = child_ready(child) ? calloc(1, sizeof *inquiry) : NULL;
     if (inquiry) {
         *inquiry = first;
         inquiry->stream.child = child;

@@ -86,11 +86,6 @@ void unit_resume(struct unit *unit, const char *why)
 
 /* ---- what is ready ---- */
 
-static bool child_ready(const struct child *child)
-{
-    return child && child->state == CHILD_READY;
-}
-
 /* Everything that must judge is there, and every link knows what its sessions may negotiate. */
 static bool judges_ready(struct unit *unit)
 {
@@ -313,7 +308,7 @@ static void drain(struct unit *unit, const char *why)
 static bool children_running(const struct unit *unit)
 {
     for (size_t i = 0; i < unit->child_count; i++)
-        if (unit->children[i].running)
+        if (child_running(&unit->children[i]))
             return true;
     return false;
 }
@@ -324,7 +319,7 @@ static void draining(struct unit *unit)
     if (!over && bus_party_busy(unit->party))
         return;
     for (size_t i = 0; i < unit->child_count; i++)
-        child_stop(&unit->children[i]);
+        child_stop(&unit->children[i], unit->why);
     if (children_running(unit) || bus_party_busy(unit->party))
         return;
     bus_party_ready(unit->party, false);
