@@ -1,10 +1,13 @@
 /* One commit: message, deliveries, cursor, unique keys and audit records. */
+
 #include "bus/offer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/dispatch.h"
+#include "bus/trail.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -104,7 +107,7 @@ static bool add_keys(struct bus_offer *offer, const char *agreement, const struc
 {
     for (size_t i = 0; i < verdict->key_count; i++) {
         char key[CONF_NAME_MAX + ACCORD_KEY_MAX + 2];
-        bus_key_of(key, sizeof key, agreement, verdict->keys[i].text);
+        snprintf(key, sizeof key, "%s\x1f%s", agreement, verdict->keys[i].text);
         if (has_key(offer, key)) /* two services of one agreement, one control number */
             continue;
         const char **keys = realloc(offer->keys, (offer->key_count + 1) * sizeof *keys);
