@@ -36,17 +36,12 @@ struct trail {
     int64_t export_at, anchor_at; /* ticks */
     struct store_heads heads;
     uint64_t incidents;
-<<<<<<< HEAD
     uint64_t pass; /* exports begun: each goes on until the store has nothing more */
     struct waiter *waiters;
+    bool anchoring; /* `heads` is being read */
     bool stopping;
+    bool last; /* stopping: it is read for the last anchor */
     void (*stopped)(struct hub *);
-=======
-    void (*finished)(struct hub *); /* stopping: call when all is exported */
-    bool anchoring;                 /* `heads` is being read */
-    bool last;                      /* stopping: with that, the last anchor is made */
-    bool anchored;                  /* stopping: the last anchor is on its way to the store */
->>>>>>> part/faults
 };
 
 /* ---- records ---- */
@@ -98,7 +93,6 @@ uint64_t trail_incident_count(const struct hub *hub)
 static void export_next(struct trail *trail);
 static void export_begin(struct trail *trail);
 
-<<<<<<< HEAD
 /* An export is over, with or without success: whoever waited for it goes on. */
 static void export_over(struct trail *trail)
 {
@@ -118,20 +112,6 @@ static void export_over(struct trail *trail)
     }
     if (trail->waiters)
         export_begin(trail);
-=======
-/* An export that was under way when the stop began has not seen the last anchor. */
-static void finish_if_done(struct trail *trail, bool failed)
-{
-    if (!trail->finished || !trail->anchored)
-        return;
-    if (trail->dirty && !failed) {
-        export_next(trail);
-        return;
-    }
-    void (*finished)(struct hub *) = trail->finished;
-    trail->finished = NULL;
-    finished(trail->hub);
->>>>>>> part/faults
 }
 
 static void export_work(uv_work_t *work)
@@ -147,11 +127,7 @@ static void export_worked(uv_work_t *work, int status)
     (void)status;
     if (trail->export_result) {
         log_event(ACCORD_ERROR, "audit.export-failed", NULL, "%s; trying again", trail->export_why.text);
-<<<<<<< HEAD
         export_over(trail);
-=======
-        finish_if_done(trail, true);
->>>>>>> part/faults
         return;
     }
     trail->exported = trail->verb.position;
@@ -164,11 +140,7 @@ static void lines_read(void *arg, int result)
     if (result || !trail->verb.count) {
         if (result)
             log_event(ACCORD_ERROR, "audit.export-failed", NULL, "the store could not be read (%d)", result);
-<<<<<<< HEAD
         export_over(trail);
-=======
-        finish_if_done(trail, result != 0);
->>>>>>> part/faults
         return;
     }
     trail->work.data = trail;
@@ -224,15 +196,13 @@ static void anchor_heads(struct trail *trail)
     free(anchor);
 }
 
-<<<<<<< HEAD
 static void last_exported(void *arg)
 {
     struct trail *trail = arg;
     trail->stopped(trail->hub);
 }
-=======
+
 static void anchor_now(struct trail *trail);
->>>>>>> part/faults
 
 static void heads_read(void *arg, int result)
 {
@@ -241,26 +211,19 @@ static void heads_read(void *arg, int result)
         anchor_heads(trail);
     free(trail->heads.rows);
     trail->heads = (struct store_heads){0};
-<<<<<<< HEAD
-    if (trail->stopping && trail_exported(trail->hub, last_exported, trail) < 0)
-        last_exported(trail);
-=======
     trail->anchoring = false;
-    if (trail->finished && !trail->last) {
+    if (trail->stopping && !trail->last)
         anchor_now(trail);
-    } else if (trail->finished) {
-        trail->anchored = true;
-        export_next(trail);
-    }
->>>>>>> part/faults
+    else if (trail->stopping && trail_exported(trail->hub, last_exported, trail) < 0)
+        last_exported(trail);
 }
 
 static void anchor_now(struct trail *trail)
 {
     if (trail->anchoring)
-        return;
+        return; /* when the stop began meanwhile, it is followed by another */
     trail->anchoring = true;
-    trail->last = trail->finished != NULL;
+    trail->last = trail->stopping;
     store_heads(trail->hub->store, &trail->heads, heads_read, trail);
 }
 
