@@ -57,11 +57,11 @@ static void an_offer_is_rejected_before_its_first_byte(void **state)
 {
     (void)state;
     struct fake_hub hub;
-    begin(&hub, "no");
-    uint64_t id = offer(&hub);
+    hub_begin(&hub, "no");
+    uint64_t id = puppet_offers(&hub);
     offer_ends(&hub, id, ACCORD_REJECTED, "services.size");
     hub_expect_log(&hub, "offer_done", "1 3 id7 services.size why");
-    end(&hub);
+    hub_end(&hub);
 }
 
 static void an_offer_is_deferred(void **state)
