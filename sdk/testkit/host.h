@@ -111,6 +111,8 @@ size_t testhost_timers(const struct testhost *); /* running now */
 
 /* Where dial() connects to on 127.0.0.1. 0: dialling fails. Without a call the connector has no endpoint. */
 void testhost_endpoint(struct testhost *, uint16_t port);
+/* SO_SNDBUF of the sockets dialled from now on, so that a partner that does not read is felt early. */
+void testhost_send_buffer(struct testhost *, int bytes);
 /* The next `count` dials fail with this reason. */
 void testhost_fail_dials(struct testhost *, unsigned count, const char *reason);
 /* NULL as the value: the name is absent. */

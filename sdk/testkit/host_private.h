@@ -96,6 +96,7 @@ struct testhost {
 
     bool has_endpoint;
     uint16_t port;
+    int send_buffer; /* 0: the system's */
     unsigned failing_dials;
     char dial_reason[ACCORD_REASON_MAX];
     struct testhost_answer verdicts[2];
