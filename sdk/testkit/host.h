@@ -1,8 +1,8 @@
 /* testkit/host.h: a host that stands in for the link process, so that one connector runs in a unit test on a
  * libuv loop of its own. It scripts what a host decides (dial, profile, verdicts, secrets, admissions), records
  * what the connector did, and complains about every breach of the contract in accord/host.h: finishing a
- * delivery twice or never, payload before the verdict, secrets before the handshake, anything left behind by
- * `close`. A test ends with testhost_free() and asserts that there were no complaints.
+ * delivery twice or never, payload before the verdict, secrets before the handshake, a descriptor made blocking,
+ * anything left behind by `close`. A test ends with testhost_free() and asserts that there were no complaints.
  *
  *     struct testhost *host = testhost_new(plugin.connector, TESTHOST_REAL_CLOCK);
  *     testhost_endpoint(host, port);

@@ -87,6 +87,7 @@ static void run_dial(struct testhost *host, struct testhost_event *event)
     fstat(fd, &status);
     struct accord_session *session = calloc(1, sizeof *session);
     session->host = host;
+    session->fd = fd;
     session->socket = status.st_ino;
     session->next = host->sessions;
     host->sessions = session;
@@ -202,6 +203,13 @@ void testhost_do_park(struct accord_instance *instance, const char *rule, const 
     host->parked = true;
     copy(host->park.rule, sizeof host->park.rule, rule);
     copy(host->park.reason, sizeof host->park.reason, reason);
+}
+
+bool testhost_blocks(const struct accord_session *session)
+{
+    struct stat status;
+    return fstat(session->fd, &status) == 0 && status.st_ino == session->socket &&
+           !(fcntl(session->fd, F_GETFL) & O_NONBLOCK);
 }
 
 static bool socket_open(uint64_t inode)
