@@ -103,7 +103,8 @@ static void writable(uv_poll_t *poll, int status, int events)
     const struct addrinfo *at = dial->next;
     int number = 0, on = 1;
     socklen_t size = sizeof number;
-    if (status < 0 || getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0 || number) {
+    /* The socket knows the cause; libuv reports every failure as a bad descriptor. */
+    if (getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0 || number || status < 0) {
         address_failed(dial, number ? number : EIO);
         return;
     }
