@@ -1,4 +1,4 @@
-/* A journal with a history: what was acknowledged, and where the journal stood then; a copy of it to damage. */
+/* A journal with a history: what was acknowledged, and where the journal stood then. Tests damage copies. */
 #ifndef TEST_STORE_HISTORY_H
 #define TEST_STORE_HISTORY_H
 

@@ -83,7 +83,8 @@ static void zero_range(const char *path, uint64_t from, uint64_t to)
     free(zeros);
 }
 
-/* The last message has most of its payload in groups of its own, unsynced, before the group that admits it. */
+/* The last message has most of its payload in groups of its own, unsynced, before the group that admits it.
+ */
 static void a_group_with_any_page_missing_never_was(void **state)
 {
     struct history *history = *state;
@@ -205,7 +206,8 @@ static void damage_is_counted_and_set_aside(void **state)
     }
 }
 
-/* Nothing follows the last group, and it is damaged: the index, which never runs ahead, says that it was synced. */
+/* Nothing follows the last group, and it is damaged: the index, which never runs ahead, says that it was
+ * synced. */
 static void the_index_vouches_for_the_last_group(void **state)
 {
     struct history *history = *state;
