@@ -13,10 +13,10 @@
 #include "store/store.h"
 
 struct bus;
-struct bus_party; /* one agreement, or the site */
-struct bus_offer; /* a message on its way in */
+struct bus_party;    /* one agreement, or the site */
+struct bus_offer;    /* a message on its way in */
 struct bus_dispatch; /* a delivery on its way out */
-struct bus_case; /* one question to one policy process */
+struct bus_case;     /* one question to one policy process */
 
 /* A payload that can be read from anywhere in it: staged in an offer, or stored. */
 struct bus_source;

@@ -1,10 +1,13 @@
 /* One commit: message, deliveries, cursor, unique keys and audit records. */
+
 #include "bus/offer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/dispatch.h"
+#include "bus/trail.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -57,11 +60,10 @@ static bool audit_source(struct bus_offer *offer, bool quarantined)
     return add_audit(offer, &event);
 }
 
-static bool audit_route(struct bus_offer *offer, const struct offer_route *route)
+static bool audit_route(struct bus_offer *offer, const struct offer_route *route, enum audit_action action)
 {
-    bool denied = route->verdict.answer == ACCORD_DENY;
     struct accord_pair from = {"origin", offer->origin};
-    struct audit_event event = event_of(offer, denied ? AUDIT_DEAD : AUDIT_ADMITTED);
+    struct audit_event event = event_of(offer, action);
     event.agreement = route->party->conf->name;
     event.link = route->service->link->name;
     event.service = route->service->name;
@@ -105,7 +107,7 @@ static bool add_keys(struct bus_offer *offer, const char *agreement, const struc
 {
     for (size_t i = 0; i < verdict->key_count; i++) {
         char key[CONF_NAME_MAX + ACCORD_KEY_MAX + 2];
-        bus_key_of(key, sizeof key, agreement, verdict->keys[i].text);
+        snprintf(key, sizeof key, "%s\x1f%s", agreement, verdict->keys[i].text);
         if (has_key(offer, key)) /* two services of one agreement, one control number */
             continue;
         const char **keys = realloc(offer->keys, (offer->key_count + 1) * sizeof *keys);
@@ -132,9 +134,21 @@ static bool prepare_accepted(struct bus_offer *offer)
               add_keys(offer, offer->party->conf->name, &offer->verdict, NULL);
     for (size_t i = 0; ok && i < offer->route_count; i++) {
         struct offer_route *route = &offer->routes[i];
+        bool denied = route->verdict.answer == ACCORD_DENY;
         deliver_to(&offer->deliveries[i], route);
-        ok = audit_route(offer, route) && add_keys(offer, route->party->conf->name, &route->verdict, route);
+        ok = audit_route(offer, route, denied ? AUDIT_DEAD : AUDIT_ADMITTED) &&
+             add_keys(offer, route->party->conf->name, &route->verdict, route);
     }
+    return ok;
+}
+
+/* The source's record, and one in the chain of each agreement that refused: its own evidence. */
+static bool prepare_quarantined(struct bus_offer *offer)
+{
+    bool ok = audit_source(offer, true);
+    for (size_t i = 0; ok && i < offer->route_count; i++)
+        if (offer->routes[i].verdict.answer == ACCORD_DENY)
+            ok = audit_route(offer, &offer->routes[i], AUDIT_QUARANTINED);
     return ok;
 }
 
@@ -143,7 +157,7 @@ static void committed(void *arg, int result);
 void offer_commit(struct bus_offer *offer, bool quarantined)
 {
     struct bus *bus = offer->party->bus;
-    bool ok = quarantined ? audit_source(offer, true) : prepare_accepted(offer);
+    bool ok = quarantined ? prepare_quarantined(offer) : prepare_accepted(offer);
     if (!ok) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
         return;
@@ -205,9 +219,22 @@ static void feed_routes(struct bus_offer *offer)
     }
 }
 
+/* The source is told what became of the message the first time: the answer may have been lost with its process. */
+static void repeated(void *arg, int result)
+{
+    struct bus_offer *offer = arg;
+    struct store_message *message = offer->get.found;
+    if (!result && (message->flags & STORE_QUARANTINED))
+        offer_answer(offer, ACCORD_QUARANTINED, message->id, message->rule, message->reason);
+    else
+        offer_answer(offer, ACCORD_ACCEPTED, offer->admission.repeated, "", "");
+    store_message_free(message);
+}
+
 static void committed(void *arg, int result)
 {
     struct bus_offer *offer = arg;
+    struct bus *bus = offer->party->bus;
     bool quarantined = offer->admission.flags & STORE_QUARANTINED;
     if (result == ACCORD_EEXIST) {
         key_used(offer);
@@ -219,7 +246,8 @@ static void committed(void *arg, int result)
                      "the store failed; the message stays with its source");
     } else if (offer->admission.repeat) {
         offer_record(offer, AUDIT_REPEATED, "hub.repeat", offer->admission.repeated);
-        offer_answer(offer, ACCORD_ACCEPTED, offer->admission.repeated, "", "");
+        offer->get.message = offer->admission.repeated;
+        store_get(bus->store, &offer->get, repeated, offer);
     } else {
         feed_routes(offer);
         offer_answer(offer, quarantined ? ACCORD_QUARANTINED : ACCORD_ACCEPTED, offer->id.text,

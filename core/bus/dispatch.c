@@ -1,11 +1,15 @@
 /* Out: claims what is due, judges it again when the policies have changed, hands it to its link, settles. */
+#include "bus/dispatch.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "bus/internal.h"
+#include "bus/judge.h"
+#include "bus/source.h"
+#include "bus/trail.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -73,7 +77,7 @@ static void settled(void *arg, int result)
     dispatch_free(dispatch);
 }
 
-void bus_settle_again(struct bus *bus)
+static void settle_again(struct bus *bus)
 {
     struct bus_dispatch *list = bus->unsettled;
     bus->unsettled = NULL;
@@ -366,7 +370,7 @@ static void timer_fired(uv_timer_t *timer)
 {
     struct bus *bus = timer->data;
     int64_t now = clock_wall();
-    bus_settle_again(bus);
+    settle_again(bus);
     for (struct bus_party *party = bus->parties; party; party = party->next)
         for (size_t i = 0; i < party->lane_count; i++) {
             struct bus_lane *lane = &party->lanes[i];

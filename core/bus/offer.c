@@ -1,10 +1,12 @@
 /* In: takes the payload of an offer, and tells its source how it ended. */
+
 #include "bus/offer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/trail.h"
 #include "util/clock.h"
 #include "util/text.h"
 

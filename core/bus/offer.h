@@ -3,7 +3,9 @@
 #ifndef BUS_OFFER_H
 #define BUS_OFFER_H
 
-#include "bus/internal.h"
+#include "audit/record.h"
+#include "bus/judge.h"
+#include "bus/source.h"
 
 #define OFFER_ROUTES_MAX 32
 
@@ -40,10 +42,12 @@ struct bus_offer {
     size_t key_count;
     struct offer_route **key_routes; /* which route gave the key; NULL: the source */
     struct store_admission admission;
+    struct store_get get; /* the message that this one repeats */
 };
 
 /* offer.c: the ends. Each tells the source and frees the offer. */
-void offer_answer(struct bus_offer *, enum accord_admission, const char *id, const char *rule, const char *reason);
+void offer_answer(struct bus_offer *, enum accord_admission, const char *id, const char *rule,
+                  const char *reason);
 void offer_defer(struct bus_offer *, const char *rule, const char *reason);
 /* An audit record of an offer that does not become a message. */
 void offer_record(struct bus_offer *, enum audit_action, const char *rule, const char *reason);

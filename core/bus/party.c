@@ -1,9 +1,12 @@
+#include "bus/party.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "bus/internal.h"
-#include "util/log.h"
+#include "bus/dispatch.h"
+#include "bus/trail.h"
 #include "util/clock.h"
+#include "util/log.h"
 #include "util/text.h"
 
 struct bus *bus_new(uv_loop_t *loop, struct store *store, const struct bus_ports *ports, void *arg)

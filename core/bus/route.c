@@ -1,4 +1,5 @@
 /* Who takes a message, and what their policies say of it. */
+
 #include "bus/offer.h"
 
 #include <stdio.h>

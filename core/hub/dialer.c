@@ -4,6 +4,8 @@
  * state, so that no holder of the descriptor can re-aim it with a fast-open send. One deadline covers name
  * resolution and every address.
  */
+#include "hub/dialer.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,7 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "hub/internal.h"
 #include "util/text.h"
 
 struct dial {

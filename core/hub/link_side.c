@@ -1,9 +1,12 @@
-/* What links ask and report: sessions, deliveries on their way, offers. Every word is checked against the hub's
- * own tables; a link that breaks the protocol is ended and started again. */
+#include "hub/link_side.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/internal.h"
+#include "hub/intake.h"
+#include "hub/session.h"
+#include "hub/stream.h"
+#include "hub/unit.h"
 #include "util/clock.h"
 
 #define CANCEL_GRACE 10000 /* ms that a connector has to finish a delivery after CANCEL */
@@ -55,7 +58,7 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
 {
     const struct bus_dispatch_view *view = bus_dispatch_view(dispatch);
     uint32_t service = child ? service_index(child, view->service) : WIRE_NONE;
-    if (!child || child->state != CHILD_READY || service == WIRE_NONE) {
+    if (!child_ready(child) || service == WIRE_NONE) {
         refuse_send(dispatch, "the link's process is not ready");
         return;
     }

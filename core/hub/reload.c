@@ -1,10 +1,13 @@
-/* Loads conf.d, and applies what is good of it. A file with mistakes keeps its running version. */
+#include "hub/reload.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/internal.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
 #include "plugin/describe.h"
+#include "util/log.h"
 
 struct hub_conf *hub_conf_ref(struct hub_conf *conf)
 {

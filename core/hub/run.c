@@ -1,4 +1,6 @@
 /* The hub's life: privileges, configuration, store, bus, units; the loop; an orderly end. */
+#include "hub/hub.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -9,11 +11,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hub/internal.h"
+#include "hub/control.h"
+#include "hub/link_side.h"
+#include "hub/policy_side.h"
+#include "hub/reload.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
 #include "sandbox/sandbox.h"
 #include "util/clock.h"
 #include "util/fault.h"
 #include "util/file.h"
+#include "util/log.h"
 
 /* ---- privileges: never root once started ---- */
 

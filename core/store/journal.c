@@ -313,7 +313,8 @@ static int write_group(struct journal *journal)
         return 0;
     fault(journal, "commit");
     if (segments_sync(&journal->segments, journal->at)) {
-        /* What reached the disk is unknown, and asking again would not tell: the kernel has dropped the pages. */
+        /* What reached the disk is unknown, and asking again would not tell: the kernel has dropped the
+         * pages. */
         journal->broken = true;
         return ACCORD_EIO;
     }

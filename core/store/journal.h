@@ -19,12 +19,12 @@ struct journal {
     void (*fault)(const char *point);
     bool segments_opened, index_opened;
 
-    uint64_t at;    /* where the next group goes */
-    uint64_t group; /* number of the last one */
+    uint64_t at;        /* where the next group goes */
+    uint64_t group;     /* number of the last one */
     uint64_t opened_at; /* number of the last one when the store was opened */
-    bool broken;    /* an fdatasync or a clean-up failed: nothing is written any more */
-    bool tail_dirty; /* behind `at` is what a failed write left */
-    bool behind;    /* the index must be filled from the journal before anything else */
+    bool broken;        /* an fdatasync or a clean-up failed: nothing is written any more */
+    bool tail_dirty;    /* behind `at` is what a failed write left */
+    bool behind;        /* the index must be filled from the journal before anything else */
 
     /* the group at hand */
     struct buf bytes;
@@ -34,7 +34,7 @@ struct journal {
     uint64_t next_number;
     struct buf changes; /* struct journal_change */
 
-    uint32_t unflushed; /* groups since the index was flushed */
+    uint32_t unflushed;                /* groups since the index was flushed */
     struct buf first, second, numbers; /* for reading */
 };
 
@@ -50,10 +50,10 @@ int journal_replay(struct journal *, struct recover *);
 int journal_flush(struct journal *);
 void journal_finish(struct journal *);
 
-/* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it is
- * damaged or of another type. */
-int journal_record(struct journal *, uint64_t position, enum record_type, struct buf *to, const uint8_t **body,
-                   size_t *size);
+/* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it
+ * is damaged or of another type. */
+int journal_record(struct journal *, uint64_t position, enum record_type, struct buf *to,
+                   const uint8_t **body, size_t *size);
 int journal_admission(struct journal *, uint64_t position, struct record_admission_room *);
 
 int journal_claim(void *state, struct store_claim *);

@@ -9,10 +9,17 @@ import make_stow_plan
 
 SITE = {
     "site": {"name": "Acme Shipping Lines"},
-    "link plans": {"connector": "dir", "path": None},
-    "service stow-plans": {"type": "stow-plan", "direction": "receive", "link": "plans", "settle": "100 ms",
-                           "rescan": "500 ms"},
+    "link folders": {"connector": "dir", "path": None},
+    "service stow-plans": {"type": "stow-plan", "direction": "receive", "link": "folders", "folder": "plans",
+                           "settle": "100 ms", "rescan": "500 ms"},
 }
+
+
+def receiving(folder, type_, **others):
+    """One more folder of the site, as a change of SITE."""
+    keys = {"type": type_, "direction": "receive", "link": "folders", "folder": folder, "settle": "100 ms"}
+    return {f"service {folder}": {**keys, **{key.replace("_", "-"): value for key, value in others.items()}}}
+
 
 AGREEMENT = {
     "agreement": {"title": "Interconnection Security Agreement", "partner": "Partner", "enabled": "yes",
@@ -63,8 +70,11 @@ class Traffic:
         self.inbox.mkdir(exist_ok=True)
         give(server.files, "daemon")
         agent.secret("isa", "id", server.user_key.private)
-        agent.write_conf("site.conf", conf(SITE, {"link plans": {"path": self.folder}}, site or {}))
+        self.write_site(site or {})
         self.write_agreement(*changes)
+
+    def write_site(self, *changes):
+        self.agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": self.agent.site}}, *changes))
 
     def write_agreement(self, *changes, name="isa"):
         self.agent.write_conf(f"{name}.conf", conf(AGREEMENT, partner_of(self.server), *changes))
@@ -88,11 +98,11 @@ class Traffic:
     def reload(self):
         return self.agent.ask("reload")
 
-    def send(self, name, content=None, **options):
-        """Drops a plan under a control reference of its own; returns its bytes."""
+    def send(self, name, content=None, folder="plans", **options):
+        """Drops a file, otherwise a plan under a control reference of its own; returns its bytes."""
         self.plans += 1
-        content = content or plan(f"SENT{self.plans}", **options)
-        self.agent.drop("plans", name, content)
+        content = plan(f"SENT{self.plans}", **options) if content is None else content
+        self.agent.drop(folder, name, content)
         return content
 
     def wait(self, name, state):
@@ -129,6 +139,13 @@ class Traffic:
                  lambda: f"a record {actions} {fields} in {chain}; there are "
                          + json.dumps(self.agent.audit_records(chain)[-12:], indent=1))
         return self.records(*actions, chain=chain, **fields)[0]
+
+    def rejected(self, name, content, folder="plans"):
+        """Waits until the file was set aside, whole, and returns the reason beside it."""
+        aside = self.agent.site / folder / "rejected"
+        wait_for((aside / name).exists, lambda: f"{aside / name}; the log ends:\n{self.agent.log_tail()}")
+        assert (aside / name).read_bytes() == content
+        return (aside / f"{name}.reason.txt").read_text()
 
     def left_behind(self):
         """What the source still has, claimed files included."""

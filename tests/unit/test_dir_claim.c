@@ -114,6 +114,26 @@ static void a_quarantined_file_goes_to_rejected_with_its_reason(void **state)
     connector_end();
 }
 
+static void a_file_that_is_refused_unread_stays_as_the_only_copy(void **state)
+{
+    (void)state;
+    put_text("in/plan.edi", "UNB+...");
+    connector_begin();
+    testhost_admission(host, ACCORD_REJECTED, "services.size",
+                       "the message is larger than its service allows");
+    assert_true(within(60000, is_there, "in/rejected/plan.edi"));
+    assert_string_equal(get_text("in/rejected/plan.edi"), "UNB+...");
+    const char *reason = get_text("in/rejected/plan.edi.reason.txt");
+    assert_non_null(reason);
+    assert_non_null(strstr(reason, "services.size"));
+    assert_non_null(strstr(reason, "larger than its service allows"));
+    assert_non_null(strstr(reason, "the only one"));
+    assert_null(strstr(reason, "quarantine"));
+    wait_passes(3);
+    assert_int_equal(testhost_offers(host), 1);
+    connector_end();
+}
+
 /* Put back as it is, it must not be taken for a repeat of what was refused. */
 static void a_rejected_file_that_is_put_back_is_a_new_message(void **state)
 {
@@ -232,6 +252,7 @@ int main(void)
         in_folder(a_deferred_file_is_offered_again_later),
         in_folder(a_deferred_file_does_not_hold_up_others),
         in_folder(a_quarantined_file_goes_to_rejected_with_its_reason),
+        in_folder(a_file_that_is_refused_unread_stays_as_the_only_copy),
         in_folder(a_rejected_file_that_is_put_back_is_a_new_message),
         in_folder(an_accepted_file_is_kept_where_the_service_says),
         in_folder(two_files_of_one_name_go_one_after_the_other),

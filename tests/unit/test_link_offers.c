@@ -53,6 +53,17 @@ static void an_offer_is_quarantined_before_its_last_byte(void **state)
     hub_end(&hub);
 }
 
+static void an_offer_is_rejected_before_its_first_byte(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin(&hub, "no");
+    uint64_t id = puppet_offers(&hub);
+    offer_ends(&hub, id, ACCORD_REJECTED, "services.size");
+    hub_expect_log(&hub, "offer_done", "1 3 id7 services.size why");
+    hub_end(&hub);
+}
+
 static void an_offer_is_deferred(void **state)
 {
     (void)state;
@@ -121,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_offer_is_accepted),
         cmocka_unit_test(an_offer_is_quarantined_before_its_last_byte),
+        cmocka_unit_test(an_offer_is_rejected_before_its_first_byte),
         cmocka_unit_test(an_offer_is_deferred),
         cmocka_unit_test(an_offer_cannot_be_accepted_before_its_last_byte),
         cmocka_unit_test(an_aborted_offer_hears_no_more),

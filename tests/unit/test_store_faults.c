@@ -237,12 +237,13 @@ static size_t kill_at(const char *point, int after, int at_once)
     return unacknowledged;
 }
 
-/* One verb at a time: what a kill at each point leaves is known exactly. Several: what is acknowledged is there. */
+/* One verb at a time: what a kill at each point leaves is known exactly. Several: what is acknowledged is
+ * there. */
 static void check_point(const char *point, size_t exactly)
 {
     for (int after = 0; after < 12; after += 3) {
         assert_int_equal(kill_at(point, after, 1), exactly);
-        kill_at(point, after, 6);
+        kill_at(point, after / 2, 6); /* there may be no more than eight groups of admissions */
     }
 }
 
@@ -340,7 +341,8 @@ static int try_admit(struct bench *bench, char id[ACCORD_ID_MAX])
     return result;
 }
 
-/* Left there, and with a later group half on the disk after a power cut, it would look like something synced. */
+/* Left there, and with a later group half on the disk after a power cut, it would look like something synced.
+ */
 static bool zeros_behind(uint64_t position, const char *folder)
 {
     char path[PATH_MAX];
