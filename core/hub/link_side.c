@@ -29,11 +29,6 @@ static uint32_t service_index(const struct child *child, const struct conf_servi
 
 /* ---- out ---- */
 
-static void refuse_send(struct bus_dispatch *dispatch, const char *reason)
-{
-    bus_dispatch_finish(dispatch, &(struct accord_result){.outcome = ACCORD_RETRY, .reason = reason});
-}
-
 static void put_deliver(struct child *child, const struct bus_dispatch_view *view, uint32_t service)
 {
     static const struct accord_pair none;
@@ -59,13 +54,13 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
     const struct bus_dispatch_view *view = bus_dispatch_view(dispatch);
     uint32_t service = child ? service_index(child, view->service) : WIRE_NONE;
     if (!child_ready(child) || service == WIRE_NONE) {
-        refuse_send(dispatch, "the link's process is not ready");
+        bus_dispatch_return(dispatch, "the link's process is not ready");
         return;
     }
     struct flight *flight = calloc(1, sizeof *flight);
     if (!flight || table_put(&child->flights, view->number, flight) < 0) {
         free(flight);
-        refuse_send(dispatch, "out of memory");
+        bus_dispatch_return(dispatch, "out of memory");
         return;
     }
     *flight = (struct flight){.stream = {.child = child, .source = view->source, .id = view->number},

@@ -106,7 +106,7 @@ static void apply(struct hub *hub, struct hub_conf *conf, const struct conf_repo
 {
     struct hub_conf *old = hub->conf;
     hub->conf = conf;
-    bus_conf_set(hub->bus, conf->conf, conf->conf->agent.duplicate_horizon * 1000);
+    bus_duplicate_horizon_set(hub->bus, conf->conf->agent.duplicate_horizon * 1000);
     mark_absent(hub, conf->conf, report);
     units_apply(hub, conf);
     if (old != conf)

@@ -236,14 +236,15 @@ static void adopt(struct unit *unit)
     free(unit->parked);
     unit->profiles = calloc(agreement->link_count + 1, sizeof *unit->profiles);
     unit->parked = calloc(agreement->link_count + 1, sizeof *unit->parked);
+    int result = 0;
     if (unit->party)
-        bus_party_set(unit->party, agreement, unit_generation(agreement));
+        result = bus_party_set(unit->party, agreement, unit_generation(agreement));
     else
         unit->party = bus_party_add(unit->hub->bus, agreement, unit_generation(agreement));
     unit->agreement = agreement;
     struct hub_conf *old = unit->conf;
     unit->conf = conf;
-    if (!make_children(unit) || !unit->party || !unit->profiles || !unit->parked) {
+    if (result || !make_children(unit) || !unit->party || !unit->profiles || !unit->parked) {
         log_event(ACCORD_ERROR, "hub.no-memory", NULL, "out of memory for agreement %s", unit->name);
         abort(); /* a supervisor starts the agent again; nothing durable is half done */
     }
@@ -328,10 +329,13 @@ static void draining(struct unit *unit)
 
 static void down(struct unit *unit)
 {
+    if (unit->next_conf && unit->party && bus_party_busy(unit->party))
+        return; /* what is under way still uses the old configuration */
     if (unit->next_conf)
         adopt(unit);
     const char *why = why_not(unit);
     unit->wanted = !why;
+    bus_party_retire(unit->party, unit->absent);
     if (unit->wanted) {
         start(unit);
     } else {
@@ -345,6 +349,7 @@ static void running(struct unit *unit)
 {
     const char *why = unit->next_conf ? "its configuration has changed" : why_not(unit);
     unit->wanted = !why;
+    bus_party_retire(unit->party, unit->absent);
     if (why) {
         drain(unit, why);
         draining(unit);

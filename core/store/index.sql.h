@@ -32,7 +32,9 @@ S(LIST_READY, "SELECT number FROM deliveries INDEXED BY ready "
               "WHERE place=? AND state=1 AND due=0 ORDER BY number")
 S(LIST_LATER, "SELECT number FROM deliveries INDEXED BY later "
               "WHERE place=? AND state=1 AND due>0 ORDER BY due")
-S(LIST_HELD, "SELECT number FROM deliveries INDEXED BY held WHERE place=? AND state=2 ORDER BY number")
+/* Those that wait for a person (STORE_NEVER) are not listed. */
+S(LIST_HELD, "SELECT number FROM deliveries INDEXED BY held WHERE place=? AND state=2 "
+             "AND not_before<9223372036854775807 ORDER BY number")
 S(WALK, "SELECT id, position, origin, type, flags, first, count FROM messages WHERE id<? ORDER BY id DESC")
 S(ADD_PLACE, "INSERT INTO places(agreement, service, waiting, held, delivered, dead, discarded) "
              "VALUES (?,?,0,0,0,0,0)")

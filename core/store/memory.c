@@ -280,11 +280,16 @@ bool memory_of_route(const struct store_delivery *delivery, const char *agreemen
     return !strcmp(delivery->agreement, agreement) && (!service || !strcmp(delivery->service, service));
 }
 
+static bool is_for_a_person(const struct store_delivery *delivery)
+{
+    return delivery->state == STORE_HELD && delivery->not_before == STORE_NEVER;
+}
+
 static int memory_put_move(void *state, struct store_move *move, int64_t now)
 {
     struct memory *m = state;
     for (size_t i = 0; i < m->deliveries.count; i++) {
-        if (m->deliveries.items[i].state != move->from ||
+        if (m->deliveries.items[i].state != move->from || is_for_a_person(&m->deliveries.items[i]) ||
             !memory_of_route(&m->deliveries.items[i], move->agreement, move->service))
             continue;
         struct store_delivery *delivery = change(m, i);

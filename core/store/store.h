@@ -22,6 +22,8 @@
 #define STORE_ROUTE_MAX   (2 * STORE_NAME_MAX)
 #define STORE_RECEIPT_MAX 1024
 #define STORE_PAGE_MAX    256
+/* As not_before of a held delivery: it waits for a person, and store_move() leaves it where it is. */
+#define STORE_NEVER INT64_MAX
 
 struct store;
 
@@ -165,7 +167,8 @@ struct store_claim {
     int64_t next;                  /* out: earliest not_before of what still waits, `now` when some of it could be
                                     * claimed at once; 0: nothing waits */
 };
-/* Oldest first; waiting deliveries become `sending`. Not a durable write of its own: after a crash they wait. */
+/* Oldest first; waiting deliveries become `sending`. Not a durable write of its own: after a crash they wait. Also
+ * when it fails, `count` says how many were handed out. */
 void store_claim(struct store *, struct store_claim *, store_done, void *arg);
 
 struct store_settlement {
@@ -182,7 +185,7 @@ struct store_settlement {
 void store_settle(struct store *, struct store_settlement *, store_done, void *arg);
 
 /* Moves every open delivery of an agreement (service NULL: all) from one state to another: `held` when it is
- * switched off, `waiting` when it is back. */
+ * switched off, `waiting` when it is back; but none that is held for a person (STORE_NEVER). */
 struct store_move {
     const char *agreement, *service;
     enum store_state from, to;

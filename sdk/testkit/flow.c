@@ -161,6 +161,9 @@ void testhost_do_pull(struct accord_delivery *delivery, struct accord_session *s
                           session->ended ? "ended" : "not authenticated");
         return;
     }
+    if (session && testhost_blocks(session))
+        testhost_complain(host,
+                          "the session's descriptor was made blocking: a slow partner would hold the loop");
     delivery->credit += bytes;
     post_piece(host, delivery);
 }

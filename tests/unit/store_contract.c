@@ -520,6 +520,23 @@ static void a_move_takes_the_open_deliveries_and_no_others(void **state)
     buf_fini(&record.body);
 }
 
+static void a_move_leaves_what_is_held_for_a_person(void **state)
+{
+    struct bench *bench = *state;
+    char ids[2][ACCORD_ID_MAX];
+    for (size_t i = 0; i < 2; i++) {
+        struct store_settlement hold = {.number = admit_small(bench, (const char *[]){"a", "b"}[i], ids[i]),
+                                        .state = STORE_HELD,
+                                        .not_before = i ? STORE_NEVER : 0};
+        assert_int_equal(settle_with(bench, &hold), 0);
+    }
+    struct store_move release = {.agreement = "isa", .from = STORE_HELD, .to = STORE_WAITING};
+    assert_int_equal(move(bench, &release), 0);
+    assert_int_equal(release.moved, 1);
+    assert_int_equal(state_of(bench, ids[0], 0), STORE_WAITING);
+    assert_int_equal(state_of(bench, ids[1], 0), STORE_HELD);
+}
+
 /* ---- looking ---- */
 
 static void a_scan_gives_pages_newest_first(void **state)
@@ -772,6 +789,7 @@ int store_contract_run(const char *backend)
         T(a_claimed_delivery_given_back_is_claimed_again),
         T(deliveries_of_several_services_are_claimed_in_order),
         T(a_move_takes_the_open_deliveries_and_no_others),
+        T(a_move_leaves_what_is_held_for_a_person),
         T(a_scan_gives_pages_newest_first),
         T(counts_follow_every_change),
         T(cursors_move_with_their_messages),

@@ -44,6 +44,7 @@ struct world {
     struct accord_admitted admitted;
     char id[ACCORD_ID_MAX], rule[ACCORD_RULE_MAX], reason[ACCORD_REASON_MAX];
     int64_t pulled;
+    int records[AUDIT_ACTION_END];
 };
 
 static void turn(struct world *w, const bool *until)
@@ -117,7 +118,12 @@ static void done(void *arg, const struct accord_admitted *admitted)
 }
 
 static const struct bus_offer_events events = {pull, done};
-static const struct bus_ports ports = {ask, send_out};
+static void record(void *arg, const struct audit_event *event)
+{
+    ((struct world *)arg)->records[event->action]++;
+}
+
+static const struct bus_ports ports = {ask, send_out, record};
 
 static void build_agreement(struct world *w, size_t i, const char *name)
 {
@@ -162,7 +168,7 @@ static struct world *world_new(bool second)
     w->conf.agreements = w->list;
     w->conf.agreement_count = second ? 3 : 2;
     w->bus = bus_new(&w->loop, w->store, &ports, w);
-    bus_conf_set(w->bus, &w->conf, DAY);
+    bus_duplicate_horizon_set(w->bus, DAY);
     w->site = bus_party_add(w->bus, w->list[0], 1);
     w->isa = bus_party_add(w->bus, w->list[1], 7);
     w->other = second ? bus_party_add(w->bus, w->list[2], 8) : NULL;
