@@ -1,12 +1,19 @@
 /* One commit: message, deliveries, cursor, unique keys and audit records. */
+
 #include "bus/offer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/dispatch.h"
+#include "bus/trail.h"
 #include "util/clock.h"
 #include "util/text.h"
+
+#define DELIVERIES_MAX 256 /* of one message, and likewise keys: what the store takes */
+#define KEYS_MAX       256
+#define VERDICTS_TOLD  32 /* in the source's record */
 
 static bool add_audit(struct bus_offer *offer, const struct audit_event *event)
 {
@@ -31,37 +38,53 @@ static struct audit_event event_of(const struct bus_offer *offer, enum audit_act
     };
 }
 
-/* The source's record, with every verdict as a detail. */
+static const char *const answers[] = {"allow", "deny", "defer"};
+
+static void verdict_text(char *to, size_t room, const struct bus_verdict *verdict)
+{
+    snprintf(to, room, "%s%s%s", answers[verdict->answer], verdict->rule[0] ? " " : "", verdict->rule);
+}
+
+/* The source's record, with every verdict as a detail: those that do not fit one record stand in their
+ * destinations' own. */
 static bool audit_source(struct bus_offer *offer, bool quarantined)
 {
-    struct accord_pair details[OFFER_ROUTES_MAX];
-    char names[OFFER_ROUTES_MAX][STORE_ROUTE_MAX + 16], verdicts[OFFER_ROUTES_MAX][ACCORD_RULE_MAX + 16];
-    static const char *const words[] = {"allow", "deny", "defer"};
-    for (size_t i = 0; i < offer->route_count; i++) {
-        const struct offer_route *route = &offer->routes[i];
-        snprintf(names[i], sizeof names[i], "verdict.%s/%s", route->party->conf->name, route->service->name);
-        snprintf(verdicts[i], sizeof verdicts[i], "%s %s", words[route->verdict.answer], route->verdict.rule);
-        details[i] = (struct accord_pair){names[i], verdicts[i]};
+    struct accord_pair details[VERDICTS_TOLD + 1];
+    char names[VERDICTS_TOLD][STORE_ROUTE_MAX + 16], verdicts[VERDICTS_TOLD + 1][ACCORD_RULE_MAX + 16];
+    size_t count = 0;
+    for (; count < offer->route_count && count < VERDICTS_TOLD; count++) {
+        const struct offer_route *route = &offer->routes[count];
+        snprintf(names[count], sizeof names[0], "verdict.%s/%s", route->party->conf->name,
+                 route->service->name);
+        verdict_text(verdicts[count], sizeof verdicts[0], &route->verdict);
+        details[count] = (struct accord_pair){names[count], verdicts[count]};
     }
     struct audit_event event = event_of(offer, quarantined ? AUDIT_QUARANTINED : AUDIT_ADMITTED);
     event.agreement = offer->party->conf->name;
     event.link = offer->service->link->name;
     event.service = offer->service->name;
-    event.details = details;
-    event.detail_count = offer->route_count;
     if (quarantined) {
         event.module = offer->verdict.module;
         event.rule = offer->verdict.rule;
         event.reason = offer->verdict.reason;
+    } else {
+        verdict_text(verdicts[count], sizeof verdicts[0], &offer->verdict);
+        details[count] = (struct accord_pair){"verdict", verdicts[count]};
+        count++;
     }
+    event.details = details;
+    event.detail_count = count;
     return add_audit(offer, &event);
 }
 
-static bool audit_route(struct bus_offer *offer, const struct offer_route *route)
+/* The destination's record. */
+static bool audit_route(struct bus_offer *offer, const struct offer_route *route, bool quarantined)
 {
     bool denied = route->verdict.answer == ACCORD_DENY;
     struct accord_pair from = {"origin", offer->origin};
-    struct audit_event event = event_of(offer, denied ? AUDIT_DEAD : AUDIT_ADMITTED);
+    struct audit_event event = event_of(offer, quarantined ? AUDIT_QUARANTINED
+                                               : denied    ? AUDIT_DEAD
+                                                           : AUDIT_ADMITTED);
     event.agreement = route->party->conf->name;
     event.link = route->service->link->name;
     event.service = route->service->name;
@@ -76,20 +99,16 @@ static bool audit_route(struct bus_offer *offer, const struct offer_route *route
 static void deliver_to(struct store_delivery *delivery, const struct offer_route *route)
 {
     const struct bus_party *party = route->party;
-    bool off = !party->enabled || !bus_in_force(party->conf, clock_wall());
-    *delivery = (struct store_delivery){.state = off ? STORE_HELD : STORE_WAITING};
+    const char *off = bus_party_off(party);
+    const struct bus_verdict *verdict = &route->verdict;
+    bool denied = verdict->answer == ACCORD_DENY;
+    *delivery = (struct store_delivery){.state = denied ? STORE_DEAD : off ? STORE_HELD : STORE_WAITING};
     text_copy(delivery->agreement, sizeof delivery->agreement, party->conf->name);
     text_copy(delivery->service, sizeof delivery->service, route->service->name);
-    if (route->verdict.answer == ACCORD_DENY)
-        delivery->state = STORE_DEAD;
-    if (route->verdict.answer == ACCORD_ALLOW)
+    if (verdict->answer == ACCORD_ALLOW)
         delivery->generation = party->generation;
-    if (off && route->verdict.answer == ACCORD_DEFER)
-        text_copy(delivery->reason, sizeof delivery->reason, party->why_off);
-    if (route->verdict.answer != ACCORD_DENY)
-        return;
-    text_copy(delivery->rule, sizeof delivery->rule, route->verdict.rule);
-    text_copy(delivery->reason, sizeof delivery->reason, route->verdict.reason);
+    text_copy(delivery->rule, sizeof delivery->rule, denied ? verdict->rule : off ? "hub.not-enabled" : "");
+    text_copy(delivery->reason, sizeof delivery->reason, denied ? verdict->reason : off ? off : "");
 }
 
 static bool has_key(const struct bus_offer *offer, const char *key)
@@ -105,7 +124,7 @@ static bool add_keys(struct bus_offer *offer, const char *agreement, const struc
 {
     for (size_t i = 0; i < verdict->key_count; i++) {
         char key[CONF_NAME_MAX + ACCORD_KEY_MAX + 2];
-        bus_key_of(key, sizeof key, agreement, verdict->keys[i].text);
+        snprintf(key, sizeof key, "%s\x1f%s", agreement, verdict->keys[i].text);
         if (has_key(offer, key)) /* two services of one agreement, one control number */
             continue;
         const char **keys = realloc(offer->keys, (offer->key_count + 1) * sizeof *keys);
@@ -133,8 +152,19 @@ static bool prepare_accepted(struct bus_offer *offer)
     for (size_t i = 0; ok && i < offer->route_count; i++) {
         struct offer_route *route = &offer->routes[i];
         deliver_to(&offer->deliveries[i], route);
-        ok = audit_route(offer, route) && add_keys(offer, route->party->conf->name, &route->verdict, route);
+        ok = audit_route(offer, route, false) &&
+             add_keys(offer, route->party->conf->name, &route->verdict, route);
     }
+    return ok;
+}
+
+/* Also the agreements whose rules refused it have it on record. */
+static bool prepare_quarantined(struct bus_offer *offer)
+{
+    bool ok = audit_source(offer, true);
+    for (size_t i = 0; ok && i < offer->route_count; i++)
+        if (offer->routes[i].verdict.answer == ACCORD_DENY && offer->routes[i].party != offer->party)
+            ok = audit_route(offer, &offer->routes[i], true);
     return ok;
 }
 
@@ -143,9 +173,18 @@ static void committed(void *arg, int result);
 void offer_commit(struct bus_offer *offer, bool quarantined)
 {
     struct bus *bus = offer->party->bus;
-    bool ok = quarantined ? audit_source(offer, true) : prepare_accepted(offer);
-    if (!ok) {
+    if (offer->route_count > DELIVERIES_MAX) {
+        offer_defer(offer, "hub.too-many-routes",
+                    "more services take it than one message can have deliveries");
+        return;
+    }
+    if (quarantined ? !prepare_quarantined(offer) : !prepare_accepted(offer)) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
+        return;
+    }
+    if (offer->key_count > KEYS_MAX) {
+        offer_defer(offer, "hub.too-many-keys",
+                    "the policies gave more unique keys than one message can have");
         return;
     }
     offer->admission = (struct store_admission){
@@ -227,6 +266,9 @@ static void committed(void *arg, int result)
     } else if (result == ACCORD_ELIMIT) {
         offer_answer(offer, ACCORD_DEFERRED, "", "hub.store-full",
                      "the store has no room; the message stays with its source until there is");
+    } else if (result == ACCORD_EINVAL) {
+        offer_reject(offer, "hub.invalid",
+                     "the store cannot hold a message with this envelope; see the agent's log");
     } else if (result) {
         offer_answer(offer, ACCORD_DEFERRED, "", "hub.store-failed",
                      "the store failed; the message stays with its source");

@@ -1,8 +1,9 @@
 /* One judgement: the guard's answer, then the inspector's; the first that is not allow decides. */
+#include "bus/judge.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "bus/internal.h"
 #include "util/text.h"
 
 struct bus_case {

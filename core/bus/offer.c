@@ -1,10 +1,12 @@
 /* In: takes the payload of an offer, and tells its source how it ended. */
+
 #include "bus/offer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/trail.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -13,8 +15,6 @@
 static void offer_free(struct bus_offer *offer)
 {
     struct bus_party *party = offer->party;
-    for (size_t i = 0; i < offer->route_count; i++)
-        free(offer->routes[i].verdict.keys);
     for (size_t i = 0; i < offer->key_count; i++)
         free((char *)offer->keys[i]);
     for (size_t i = 0; i < offer->envelope.header_count; i++) {
@@ -22,17 +22,25 @@ static void offer_free(struct bus_offer *offer)
         free((char *)offer->headers[i].value);
     }
     bus_trail_free(offer->audit, offer->audit_count);
+    offer_routes_free(offer);
+    buf_fini(&offer->waiting);
     free(offer->verdict.keys);
     free(offer->keys);
     free(offer->key_routes);
     free(offer->headers);
     free(offer->deliveries);
     free(offer->audit);
-    if (offer->payload)
-        store_payload_free(offer->payload);
+    store_payload_free(offer->payload);
     free(offer);
     party->offers--;
     party->bus->offers--;
+}
+
+static void leave(struct bus_offer *offer)
+{
+    offer->aborted = offer->over = true;
+    if (!offer->taking)
+        offer_free(offer);
 }
 
 void offer_answer(struct bus_offer *offer, enum accord_admission admission, const char *id, const char *rule,
@@ -41,24 +49,14 @@ void offer_answer(struct bus_offer *offer, enum accord_admission admission, cons
     struct accord_admitted admitted = {.admission = admission, .id = id, .rule = rule, .reason = reason};
     if (!offer->aborted)
         offer->events.done(offer->arg, &admitted);
-    offer_free(offer);
-}
-
-static void recorded(void *arg, int result)
-{
-    struct store_audit *audit = arg;
-    (void)result; /* a trail that cannot be written stops admissions by itself */
-    buf_fini(&audit->body);
-    free(audit);
+    leave(offer);
 }
 
 void offer_record(struct bus_offer *offer, enum audit_action action, const char *rule, const char *reason)
 {
-    struct store_audit *audit = calloc(1, sizeof *audit);
-    if (!audit)
-        return;
+    struct bus *bus = offer->party->bus;
     struct audit_event event = {.action = action,
-                                .outcome = AUDIT_FAILURE,
+                                .outcome = action == AUDIT_REPEATED ? AUDIT_SUCCESS : AUDIT_FAILURE,
                                 .agreement = offer->party->conf->name,
                                 .link = offer->service->link->name,
                                 .service = offer->service->name,
@@ -66,8 +64,7 @@ void offer_record(struct bus_offer *offer, enum audit_action action, const char 
                                 .type = offer->service->type->name,
                                 .rule = rule,
                                 .reason = reason};
-    bus_trail_render(audit, &event);
-    store_audit(offer->party->bus->store, audit, 1, recorded, audit);
+    bus->ports.record(bus->arg, &event);
 }
 
 void offer_defer(struct bus_offer *offer, const char *rule, const char *reason)
@@ -76,23 +73,33 @@ void offer_defer(struct bus_offer *offer, const char *rule, const char *reason)
     offer_answer(offer, ACCORD_DEFERRED, "", rule, reason);
 }
 
-static void reject(struct bus_offer *offer, const char *rule, const char *reason)
+void offer_reject(struct bus_offer *offer, const char *rule, const char *reason)
 {
     offer_record(offer, AUDIT_REFUSED, rule, reason);
     offer_answer(offer, ACCORD_REJECTED, "", rule, reason);
 }
 
+void bus_offer_abort(struct bus_offer *offer)
+{
+    offer->aborted = true;
+    if (!offer->whole)
+        leave(offer); /* otherwise its admission ends it */
+}
+
 /* ---- the payload ---- */
 
-static void sealed(struct bus_offer *offer)
+static void seal(struct bus_offer *offer)
 {
     uint8_t hash[DIGEST_SIZE];
-    offer->sealed = true;
     store_payload_seal(offer->payload, hash, &offer->envelope.size);
     hex_encode(offer->sha256, hash, DIGEST_SIZE);
     offer->envelope.time = clock_wall();
     if (id_make(&offer->id, offer->envelope.time) < 0) {
         offer_defer(offer, "hub.no-random", "the system gives no random numbers");
+        return;
+    }
+    if (!bus_in_force(offer->party->conf, offer->envelope.time)) {
+        offer_reject(offer, "hub.not-in-force", "the agreement is not in force");
         return;
     }
     offer->source = (struct bus_source){
@@ -106,39 +113,74 @@ static void grant(struct bus_offer *offer)
     offer->events.pull(offer->arg, offer->granted);
 }
 
-static void piece_taken(void *arg, int result)
+static void taken(void *arg, int result);
+
+/* The store wants one piece at a time. */
+static void take(struct bus_offer *offer, const uint8_t *bytes, size_t size)
+{
+    offer->taking = true;
+    store_payload_add(offer->payload, bytes, size, taken, offer);
+}
+
+static void take_waiting(struct bus_offer *offer)
+{
+    struct buf waiting = offer->waiting;
+    offer->waiting = (struct buf){0};
+    take(offer, waiting.data, waiting.size);
+    buf_fini(&waiting);
+}
+
+static void taken(void *arg, int result)
 {
     struct bus_offer *offer = arg;
-    if (result)
+    offer->taking = false;
+    if (offer->over)
+        offer_free(offer);
+    else if (result || offer->waiting.failed)
         offer_answer(offer, ACCORD_DEFERRED, "", "hub.store-full",
                      "the store has no room; the message stays with its source until there is");
-    else if (offer->aborted)
-        offer_free(offer);
-    else
+    else if (offer->waiting.size)
+        take_waiting(offer);
+    else if (offer->whole)
+        seal(offer);
+    else if (!offer->granted)
         grant(offer);
 }
 
-static void last_piece_taken(void *arg, int result)
+/* What the source says of the size must be true: a file that grew or shrank while it was read is another one. */
+static bool size_is_wrong(struct bus_offer *offer)
 {
-    if (result)
-        piece_taken(arg, result);
-    else
-        sealed(arg);
+    char reason[ACCORD_REASON_MAX];
+    if (offer->received > offer->service->max_size) {
+        offer_reject(offer, "services.size", "the message is larger than its service allows (max-size)");
+        return true;
+    }
+    if (offer->announced < 0 ||
+        (offer->whole ? offer->received == offer->announced : offer->received <= offer->announced))
+        return false;
+    snprintf(reason, sizeof reason,
+             "%lld bytes were announced and %lld have come: it changed while it was read, and stays with its "
+             "source",
+             (long long)offer->announced, (long long)offer->received);
+    offer_defer(offer, "hub.size-changed", reason);
+    return true;
 }
 
 int bus_offer_data(struct bus_offer *offer, const uint8_t *bytes, size_t size, bool last)
 {
-    if (offer->sealed || (int64_t)size > offer->granted || (!size && !last))
+    if (offer->whole || (int64_t)size > offer->granted)
         return ACCORD_EPROTO;
-    offer->granted = 0;
-    offer->received += (int64_t)size;
-    if (offer->received > offer->service->max_size) {
-        reject(offer, "services.size", "the message is larger than its service allows (max-size)");
+    if (!size && !last)
         return 0;
-    }
-    if (last)
-        offer->sealed = true; /* nothing may follow */
-    store_payload_add(offer->payload, bytes, size, last ? last_piece_taken : piece_taken, offer);
+    offer->granted -= (int64_t)size;
+    offer->received += (int64_t)size;
+    offer->whole = last;
+    if (size_is_wrong(offer))
+        return 0;
+    if (offer->taking)
+        buf_put(&offer->waiting, bytes, size);
+    else
+        take(offer, bytes, size);
     return 0;
 }
 
@@ -168,6 +210,7 @@ static void describe(struct bus_offer *offer, const struct accord_envelope *from
     if (cursor)
         text_copy(offer->cursor, sizeof offer->cursor, cursor);
     offer->has_cursor = cursor != NULL;
+    offer->announced = from->size;
     offer->envelope = (struct accord_envelope){.id = offer->id.text,
                                                .type = offer->service->type->name,
                                                .name = offer->name,
@@ -182,11 +225,11 @@ static bool refused_at_once(struct bus_offer *offer)
 {
     const struct bus_party *party = offer->party;
     if (offer->service->direction != ACCORD_RECEIVE)
-        reject(offer, "services.direction", "this service does not receive");
+        offer_reject(offer, "services.direction", "this service does not receive");
     else if (!bus_in_force(party->conf, clock_wall()))
-        reject(offer, "hub.not-in-force", "the agreement is not in force");
+        offer_reject(offer, "hub.not-in-force", "the agreement is not in force");
     else if (offer->envelope.size > offer->service->max_size)
-        reject(offer, "services.size", "the message is larger than its service allows (max-size)");
+        offer_reject(offer, "services.size", "the message is larger than its service allows (max-size)");
     else if (!party->enabled)
         offer_defer(offer, "hub.not-enabled", party->why_off);
     else
@@ -219,11 +262,4 @@ int bus_offer_new(struct bus_party *party, const struct conf_service *service,
     *out = offer;
     grant(offer);
     return 0;
-}
-
-void bus_offer_abort(struct bus_offer *offer)
-{
-    offer->aborted = true;
-    if (!offer->sealed && offer->granted)
-        offer_free(offer); /* otherwise the piece that the store is taking ends it */
 }

@@ -1,9 +1,12 @@
+#include "bus/party.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "bus/internal.h"
-#include "util/log.h"
+#include "bus/dispatch.h"
+#include "bus/trail.h"
 #include "util/clock.h"
+#include "util/log.h"
 #include "util/text.h"
 
 struct bus *bus_new(uv_loop_t *loop, struct store *store, const struct bus_ports *ports, void *arg)
@@ -37,10 +40,9 @@ bool bus_idle(const struct bus *bus)
     return !bus->offers && !bus->dispatches && !bus->cases;
 }
 
-void bus_conf_set(struct bus *bus, const struct conf *conf, int64_t duplicate_horizon)
+void bus_duplicate_horizon_set(struct bus *bus, int64_t microseconds)
 {
-    bus->conf = conf;
-    bus->duplicate_horizon = duplicate_horizon;
+    bus->duplicate_horizon = microseconds;
 }
 
 bool bus_in_force(const struct conf_agreement *agreement, int64_t wall)
@@ -61,30 +63,40 @@ static struct bus_lane *lanes_new(struct bus_party *party, const struct conf_agr
 
 struct bus_party *bus_party_add(struct bus *bus, const struct conf_agreement *conf, uint64_t generation)
 {
-    struct bus_party *party = calloc(1, sizeof *party);
+    struct bus_party *party = calloc(1, sizeof *party), **last = &bus->parties;
     if (!party)
         return NULL;
-    *party = (struct bus_party){.bus = bus, .next = bus->parties, .conf = conf, .generation = generation};
+    *party = (struct bus_party){.bus = bus, .conf = conf, .generation = generation};
     party->lanes = lanes_new(party, conf, &party->lane_count);
     if (!party->lanes) {
         free(party);
         return NULL;
     }
-    bus->parties = party;
+    while (*last)
+        last = &(*last)->next;
+    *last = party;
     return party;
 }
 
-void bus_party_set(struct bus_party *party, const struct conf_agreement *conf, uint64_t generation)
+static void lanes_free(struct bus_party *party)
+{
+    for (size_t i = 0; i < party->lane_count; i++)
+        bus_lane_fini(&party->lanes[i]);
+    free(party->lanes);
+}
+
+int bus_party_set(struct bus_party *party, const struct conf_agreement *conf, uint64_t generation)
 {
     size_t count;
     struct bus_lane *lanes = lanes_new(party, conf, &count);
     if (!lanes)
-        return; /* the old configuration stays */
-    free(party->lanes);
+        return ACCORD_ENOMEM;
+    lanes_free(party);
     party->lanes = lanes;
     party->lane_count = count;
     party->conf = conf;
     party->generation = generation;
+    return 0;
 }
 
 uint64_t bus_party_generation(const struct bus_party *party)
@@ -119,6 +131,15 @@ static void feed_all(struct bus_party *party)
         bus_lane_feed(&party->lanes[i]);
 }
 
+const char *bus_party_off(const struct bus_party *party)
+{
+    if (!party->enabled)
+        return party->why_off[0] ? party->why_off : "the agreement is off";
+    return bus_in_force(party->conf, clock_wall()) ? NULL : "the agreement is not in force";
+}
+
+/* ---- open deliveries follow the switch ---- */
+
 struct move {
     struct bus_party *party;
     struct store_move verb;
@@ -127,40 +148,51 @@ struct move {
     char reason[ACCORD_REASON_MAX];
 };
 
+static void move_later(struct bus_party *party)
+{
+    party->move_due = true;
+    bus_try_again(party->bus);
+}
+
 static void moved(void *arg, int result)
 {
     struct move *move = arg;
     struct bus_party *party = move->party;
     struct log_about about = {.agreement = move->agreement};
-    if (result)
+    party->moves--;
+    if (result && !party->bus->giving_up) {
         log_event(ACCORD_ERROR, "bus.move-failed", &about,
-                  "open deliveries could not be %s: the store failed",
-                  move->verb.to == STORE_HELD ? "held" : "released");
-    else if (move->verb.moved)
+                  "open deliveries could not be %s (%s); trying again every second",
+                  move->verb.to == STORE_HELD ? "held" : "released", error_name(result));
+        move_later(party);
+    } else if (!result && move->verb.moved) {
         log_event(ACCORD_NOTICE, "bus.moved", &about, "%llu open deliveries are now %s: %s",
                   (unsigned long long)move->verb.moved, store_state_name(move->verb.to), move->reason);
+    }
     buf_fini(&move->audit.body);
     free(move);
-    party->moves--;
     if (party->enabled)
         feed_all(party);
 }
 
-static void move_all(struct bus_party *party, enum store_state from, enum store_state to, const char *reason)
+static void move_all(struct bus_party *party)
 {
+    enum store_state to = party->enabled ? STORE_WAITING : STORE_HELD;
     struct move *move = calloc(1, sizeof *move);
-    if (!move)
+    party->move_due = false;
+    if (!move) {
+        move_later(party);
         return;
+    }
     move->party = party;
     text_copy(move->agreement, sizeof move->agreement, party->conf->name);
-    text_copy(move->reason, sizeof move->reason, reason);
+    text_copy(move->reason, sizeof move->reason, party->why_off);
     struct audit_event event = {.action = to == STORE_HELD ? AUDIT_HELD : AUDIT_RELEASED,
                                 .agreement = move->agreement,
                                 .reason = move->reason};
     bus_trail_render(&move->audit, &event);
-    move->audit.chain = move->agreement;
     move->verb = (struct store_move){.agreement = move->agreement,
-                                     .from = from,
+                                     .from = party->enabled ? STORE_HELD : STORE_WAITING,
                                      .to = to,
                                      .reason = move->reason,
                                      .audit = &move->audit,
@@ -169,16 +201,24 @@ static void move_all(struct bus_party *party, enum store_state from, enum store_
     store_move(party->bus->store, &move->verb, moved, move);
 }
 
+void bus_party_move_again(struct bus_party *party)
+{
+    if (party->move_due && !party->moves)
+        move_all(party);
+}
+
 void bus_party_enable(struct bus_party *party, bool enabled, const char *why)
 {
-    if (party->enabled == enabled && party->why_off[0])
-        return;
+    bool changed = party->enabled != enabled || !party->why_off[0];
     party->enabled = enabled;
     text_copy(party->why_off, sizeof party->why_off, why);
-    if (enabled)
-        move_all(party, STORE_HELD, STORE_WAITING, why);
-    else
-        move_all(party, STORE_WAITING, STORE_HELD, why);
+    if (changed)
+        move_all(party);
+}
+
+void bus_party_retire(struct bus_party *party, bool retired)
+{
+    party->retired = retired;
 }
 
 void bus_party_ready(struct bus_party *party, bool ready)
@@ -207,7 +247,7 @@ size_t bus_party_busy(const struct bus_party *party)
     size_t claiming = 0;
     for (size_t i = 0; i < party->lane_count; i++)
         claiming += party->lanes[i].claiming;
-    return party->offers + party->dispatches + party->moves + claiming;
+    return party->offers + party->guests + party->dispatches + party->moves + claiming;
 }
 
 void bus_party_remove(struct bus_party *party)
@@ -216,6 +256,6 @@ void bus_party_remove(struct bus_party *party)
     while (*at != party)
         at = &(*at)->next;
     *at = party->next;
-    free(party->lanes);
+    lanes_free(party);
     free(party);
 }

@@ -1,8 +1,10 @@
 /* Who takes a message, and what their policies say of it. */
+
 #include "bus/offer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/text.h"
 
@@ -39,6 +41,73 @@ void offer_conclude(struct bus_offer *offer)
     offer_commit(offer, !wanted);
 }
 
+/* ---- who takes it: what the running configurations of both ends say ---- */
+
+static bool lists(const struct conf_route *routes, size_t count, const char *agreement, const char *service)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(routes[i].agreement, agreement) == 0 && strcmp(routes[i].service, service) == 0)
+            return true;
+    return false;
+}
+
+/* From one agreement to another nothing flows unless the source's file releases the type. */
+static bool released(const struct bus_offer *offer, const struct conf_agreement *to)
+{
+    const struct conf_agreement *from = offer->party->conf;
+    if (from->is_site || to->is_site || strcmp(from->name, to->name) == 0)
+        return true;
+    for (size_t i = 0; i < from->release_count; i++)
+        if (strcmp(from->releases[i].service, offer->service->type->name) == 0 &&
+            strcmp(from->releases[i].agreement, to->name) == 0)
+            return true;
+    return false;
+}
+
+static bool takes(const struct bus_offer *offer, const struct bus_lane *lane)
+{
+    const struct conf_agreement *from = offer->party->conf, *to = lane->party->conf;
+    return !lane->party->retired && released(offer, to) &&
+           (lists(offer->service->to, offer->service->to_count, to->name, lane->service->name) ||
+            lists(lane->service->from, lane->service->from_count, from->name, offer->service->name));
+}
+
+/* Calls for every lane that takes the offer; returns how many. */
+static size_t each_taker(struct bus_offer *offer, void (*each)(struct bus_offer *, struct bus_lane *))
+{
+    size_t count = 0;
+    for (struct bus_party *party = offer->party->bus->parties; party; party = party->next)
+        for (size_t i = 0; i < party->lane_count; i++) {
+            if (!takes(offer, &party->lanes[i]))
+                continue;
+            count++;
+            if (each)
+                each(offer, &party->lanes[i]);
+        }
+    return count;
+}
+
+static void add_route(struct bus_offer *offer, struct bus_lane *lane)
+{
+    struct bus_party *party = lane->party;
+    party->guests++;
+    offer->routes[offer->route_count++] = (struct offer_route){
+        .offer = offer, .party = party, .service = lane->service, .source = offer->source};
+}
+
+void offer_routes_free(struct bus_offer *offer)
+{
+    for (size_t i = 0; i < offer->route_count; i++) {
+        offer->routes[i].party->guests--;
+        free(offer->routes[i].verdict.keys);
+    }
+    free(offer->routes);
+    offer->routes = NULL;
+    offer->route_count = 0;
+}
+
+/* ---- what their policies say ---- */
+
 static void route_judged(void *arg, struct bus_verdict *verdict)
 {
     struct offer_route *route = arg;
@@ -47,37 +116,49 @@ static void route_judged(void *arg, struct bus_verdict *verdict)
         offer_conclude(route->offer);
 }
 
-static void add_route(void *arg, const struct conf_agreement *agreement, const struct conf_service *service)
+/* The hub's own word on a destination; true: `verdict` has it, and nobody is asked. */
+static bool route_decided(const struct offer_route *route, struct bus_verdict *verdict)
 {
-    struct bus_offer *offer = arg;
-    struct bus_party *party = bus_party_find(offer->party->bus, agreement->name);
-    struct bus_lane *lane = party ? bus_lane_find(party, service->name) : NULL;
-    if (!lane || offer->route_count == OFFER_ROUTES_MAX)
-        return;
-    offer->routes[offer->route_count++] =
-        (struct offer_route){.offer = offer, .party = party, .service = lane->service};
+    const struct bus_offer *offer = route->offer;
+    const char *off = bus_party_off(route->party);
+    if (strcmp(route->service->type->name, offer->envelope.type) != 0)
+        offer_verdict_set(verdict, ACCORD_DENY, "hub", "services.type",
+                          "the service does not carry messages of this type");
+    else if (offer->envelope.size > route->service->max_size)
+        offer_verdict_set(verdict, ACCORD_DENY, "hub", "services.size",
+                          "the message is larger than the service allows (max-size)");
+    else if (off)
+        offer_verdict_set(verdict, ACCORD_DEFER, "hub", "hub.not-enabled", off);
+    else
+        return false;
+    return true;
+}
+
+static void judge_route(struct offer_route *route)
+{
+    struct bus_verdict verdict = {0};
+    struct bus_case_view view = {.party = route->party,
+                                 .question = ACCORD_ASK_OUT,
+                                 .service = route->service,
+                                 .envelope = &route->offer->envelope};
+    if (route_decided(route, &verdict))
+        route_judged(route, &verdict);
+    else
+        bus_judge(route->offer->party->bus, &view, &route->source, route_judged, route);
 }
 
 static void judge_routes(struct bus_offer *offer)
 {
-    struct bus *bus = offer->party->bus;
-    conf_routes(bus->conf, offer->party->conf, offer->service, add_route, offer);
-    offer->judging = offer->route_count + 1;
-    for (size_t i = 0; i < offer->route_count; i++) {
-        struct offer_route *route = &offer->routes[i];
-        struct bus_case_view view = {.party = route->party,
-                                     .question = ACCORD_ASK_OUT,
-                                     .service = route->service,
-                                     .envelope = &offer->envelope};
-        if (offer->envelope.size > route->service->max_size) {
-            struct bus_verdict verdict = {0};
-            offer_verdict_set(&verdict, ACCORD_DENY, "hub", "services.size",
-                              "the message is larger than the service allows (max-size)");
-            route_judged(route, &verdict);
-        } else {
-            bus_judge(bus, &view, &offer->source, route_judged, route);
-        }
+    size_t count = each_taker(offer, NULL);
+    offer->routes = calloc(count + 1, sizeof *offer->routes);
+    if (!offer->routes) {
+        offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
+        return;
     }
+    each_taker(offer, add_route);
+    offer->judging = count + 1;
+    for (size_t i = 0; i < count; i++)
+        judge_route(&offer->routes[i]);
     if (--offer->judging == 0)
         offer_conclude(offer);
 }

@@ -1,4 +1,4 @@
-#include "bus/internal.h"
+#include "bus/source.h"
 
 int64_t bus_source_size(const struct bus_source *source)
 {

@@ -1,6 +1,4 @@
-#include <stdio.h>
-
-#include "bus/internal.h"
+#include "bus/trail.h"
 
 void bus_trail_render(struct store_audit *audit, const struct audit_event *event)
 {
@@ -13,9 +11,4 @@ void bus_trail_free(struct store_audit *audit, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         buf_fini(&audit[i].body);
-}
-
-void bus_key_of(char *to, size_t room, const char *agreement, const char *key)
-{
-    snprintf(to, room, "%s\x1f%s", agreement, key);
 }

@@ -66,7 +66,7 @@ int cli_messages(struct cli *cli, const struct cli_command *command, int argc, c
 
 static int answer_submit(struct cli *cli, const char *path, const struct client_verdict *verdict)
 {
-    static const char *const names[] = {"accepted", "quarantined", "deferred"};
+    static const char *const names[] = {"accepted", "quarantined", "deferred", "rejected"};
     const char *name = names[verdict->admission];
     cli_row(
         cli, "submitted",
@@ -79,6 +79,9 @@ static int answer_submit(struct cli *cli, const char *path, const struct client_
                        verdict->id);
     case ACCORD_QUARANTINED:
         return cli_end(cli, EXIT_REFUSED, "%s was set aside as %s by rule %s: %s", path, verdict->id,
+                       verdict->rule, verdict->reason);
+    case ACCORD_REJECTED:
+        return cli_end(cli, EXIT_REFUSED, "%s was refused by rule %s, and no copy is kept: %s", path,
                        verdict->rule, verdict->reason);
     default:
         return cli_end(cli, EXIT_REFUSED, "%s was not taken now: %s; submit it again later", path,

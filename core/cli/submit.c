@@ -120,7 +120,7 @@ static int converse(struct submission *s, struct client_verdict *verdict, struct
                 return result;
             break;
         case WIRE_OFFER_DONE:
-            if (message.OFFER_DONE.admission > ACCORD_DEFERRED)
+            if (message.OFFER_DONE.admission > ACCORD_REJECTED)
                 return fail(why, ACCORD_EPROTO, "the agent gave a verdict that this command does not know");
             take_verdict(verdict, &message.OFFER_DONE);
             return 0;

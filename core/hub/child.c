@@ -1,4 +1,5 @@
-/* The life of one child process: spawn, ready, watch, end, back off. */
+#include "hub/child.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,17 +10,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "hub/internal.h"
+#include "hub/link_side.h"
+#include "hub/load.h"
+#include "hub/policy_side.h"
+#include "hub/session.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
 #include "util/clock.h"
+#include "util/log.h"
 #include "util/text.h"
 
-#define START_TIME    20000 /* ms from spawn to READY */
-#define PING_EVERY    5000
-#define PONG_TIME     15000
-#define END_TIME      2000 /* ms from closing its channel to SIGKILL */
-#define BACKOFF_LEAST 100
-#define BACKOFF_MOST  30000
-#define CALM_TIME     60000 /* ready for this long: the next failure is the first again */
+#define START_TIME      20000 /* ms from spawn to READY */
+#define PING_EVERY      5000
+#define PONG_TIME       15000
+#define END_TIME        2000 /* ms from closing its channel to SIGKILL */
+#define LAST_WORDS_TIME 1000 /* ms from its exit to the end of its channel */
+#define BACKOFF_LEAST   100
+#define BACKOFF_MOST    30000
+#define CALM_TIME       60000 /* ready for this long: the next failure is the first again */
 
 const char *child_role_name(enum child_role role)
 {
@@ -32,27 +40,17 @@ static unsigned wire_side(const struct child *child)
     return child->role == CHILD_LINK ? WIRE_L : WIRE_P;
 }
 
+bool child_running(const struct child *child)
+{
+    return child->handle_open || child->channel;
+}
+
+bool child_ready(const struct child *child)
+{
+    return child && child->state == CHILD_READY && child->channel;
+}
+
 /* ---- ending ---- */
-
-static void let_go(struct child *child)
-{
-    if (child->role == CHILD_LINK) {
-        sessions_gone(child);
-        link_side_gone(child);
-    } else {
-        policy_side_gone(child);
-    }
-}
-
-/* The channel is closed: nothing that the process says or holds counts any more. */
-static void disconnect(struct child *child)
-{
-    if (!child->channel)
-        return;
-    channel_close(child->channel);
-    child->channel = NULL;
-    let_go(child);
-}
 
 static void back_off(struct child *child)
 {
@@ -62,104 +60,171 @@ static void back_off(struct child *child)
     child->retry_at = clock_ticks() + (pause < BACKOFF_MOST ? pause : BACKOFF_MOST);
 }
 
-/* The process is reaped and its handle free to be used again. */
-static void reaped(uv_handle_t *handle)
+static void failed_again(struct child *child)
 {
-    struct child *child = handle->data;
-    bool expected = child->state == CHILD_ENDING && !child->why[0];
-    child->running = false;
-    if (!expected && !child->why[0])
+    if (!child->why[0])
         text_copy(child->why, sizeof child->why, child->exit);
-    disconnect(child);
+    if (child->ready_since && clock_ticks() - child->ready_since > CALM_TIME)
+        child->failures = 0;
+    child->failures++;
+    back_off(child);
+    struct audit_event event = {.action = AUDIT_CHILD_FAILED,
+                                .outcome = AUDIT_FAILURE,
+                                .agreement = child->unit->name,
+                                .module = child->name,
+                                .reason = child->why};
+    trail_event(child->unit->hub, &event);
+    struct log_about about = {.agreement = child->unit->name};
+    log_event(ACCORD_ERROR, "hub.child-failed", &about, "%s failed: %s; starting it again in %" PRId64 " ms",
+              child->name, child->why, child->retry_at - clock_ticks());
+}
+
+/* The process is reaped, its handle free to be used again, and its last words have been heard. */
+static void end_if_over(struct child *child)
+{
+    if (child_running(child) || child->state == CHILD_DOWN)
+        return;
     child->state = CHILD_DOWN;
     child->deadline = 0;
-    if (!expected) {
-        if (child->ready_since && clock_ticks() - child->ready_since > CALM_TIME)
-            child->failures = 0;
-        child->failures++;
-        struct audit_event event = {.action = AUDIT_CHILD_FAILED,
-                                    .outcome = AUDIT_FAILURE,
-                                    .agreement = child->unit->name,
-                                    .module = child->name,
-                                    .reason = child->why};
-        trail_event(child->unit->hub, &event);
-        struct log_about about = {.agreement = child->unit->name};
-        back_off(child);
-        log_event(ACCORD_ERROR, "hub.child-failed", &about,
-                  "%s failed: %s; starting it again in %" PRId64 " ms", child->name, child->why,
-                  child->retry_at - clock_ticks());
-    }
+    if (!child->stopping)
+        failed_again(child);
     child->ready_since = 0;
     unit_update(child->unit);
 }
 
+static void disconnect(struct child *child)
+{
+    if (!child->channel)
+        return;
+    channel_close(child->channel);
+    child->channel = NULL;
+    if (child->role == CHILD_LINK) {
+        sessions_gone(child);
+        link_side_gone(child);
+    } else {
+        policy_side_gone(child);
+    }
+}
+
+/* From now on nothing is asked of it; it must be gone in time. */
+static void begin_end(struct child *child, int64_t patience)
+{
+    child->state = CHILD_ENDING;
+    child->deadline = clock_ticks() + patience;
+}
+
+static void handle_closed(uv_handle_t *handle)
+{
+    struct child *child = handle->data;
+    child->handle_open = false;
+    end_if_over(child);
+}
+
+/* What it said last may still wait in the channel, whose end comes behind it. */
 static void exited(uv_process_t *process, int64_t status, int signal)
 {
     struct child *child = process->data;
     snprintf(child->exit, sizeof child->exit, signal ? "ended by signal %d" : "ended with status %d",
              signal ? signal : (int)status);
-    uv_close((uv_handle_t *)process, reaped);
+    child->alive = false;
+    uv_close((uv_handle_t *)process, handle_closed);
+    if (child->state == CHILD_ENDING)
+        return;
+    begin_end(child, LAST_WORDS_TIME);
+    unit_update(child->unit);
 }
 
-void child_stop(struct child *child)
+void child_stop(struct child *child, const char *why)
 {
     child->retry_at = 0;
-    if (!child->running || child->state == CHILD_ENDING)
+    if (!child_running(child) || child->state == CHILD_ENDING)
         return;
-    child->state = CHILD_ENDING;
+    child->stopping = true;
     child->why[0] = 0;
-    child->deadline = clock_ticks() + END_TIME;
-    sessions_revoke(child, "the agreement was switched off");
+    begin_end(child, END_TIME);
+    if (child->role == CHILD_LINK)
+        sessions_revoke(child, why);
     disconnect(child);
+}
+
+static void kill_now(struct child *child)
+{
+    if (child->alive)
+        uv_process_kill(&child->process, SIGKILL);
 }
 
 void child_fail(struct child *child, const char *rule, const char *format, ...)
 {
-    if (!child->running || child->state == CHILD_ENDING)
-        return;
-    char text[ACCORD_REASON_MAX - ACCORD_RULE_MAX];
+    char text[ACCORD_REASON_MAX - ACCORD_RULE_MAX - 2];
     va_list list;
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    snprintf(child->why, sizeof child->why, "%s: %s", rule, text);
-    child->state = CHILD_ENDING;
-    uv_process_kill(&child->process, SIGKILL);
+    if (!child_running(child))
+        return;
+    if (!child->stopping && !child->why[0])
+        snprintf(child->why, sizeof child->why, "%.63s: %s", rule, text);
+    kill_now(child);
+    if (child->state != CHILD_ENDING)
+        begin_end(child, END_TIME);
     disconnect(child);
     unit_update(child->unit);
+    end_if_over(child);
 }
 
 /* ---- messages that every child sends ---- */
 
-static void put_wall(struct child *child, const struct accord_pair *wall)
-{
-    if (child->wall_count < 3)
-        snprintf(child->walls[child->wall_count++], sizeof child->walls[0], "%s %s", wall->name, wall->value);
-}
-
+/* Once, before any plugin is loaded: nothing that comes later can be believed about it. */
 static void sandboxed(struct child *child, const struct wire_SANDBOXED *m)
 {
     struct accord_pair wall;
-    child->wall_count = 0;
-    for (size_t at = 0; wire_pairs_next(&m->walls, &at, &wall);)
-        put_wall(child, &wall);
+    if (child->state != CHILD_STARTING || child->wall_count) {
+        child_fail(child, "hub.protocol", "it reported its sandbox twice");
+        return;
+    }
+    for (size_t at = 0; child->wall_count < 3 && wire_pairs_next(&m->walls, &at, &wall);) {
+        struct child_wall *to = &child->walls[child->wall_count++];
+        text_copy(to->name, sizeof to->name, wall.name);
+        text_copy(to->state, sizeof to->state, wall.value);
+    }
 }
 
-static void ready(struct child *child)
+static bool behind_seccomp(const struct child *child)
+{
+    for (size_t i = 0; i < child->wall_count; i++)
+        if (strcmp(child->walls[i].name, "seccomp") == 0 && strcmp(child->walls[i].state, "yes") == 0)
+            return true;
+    return false;
+}
+
+static void record_start(const struct child *child)
 {
     struct accord_pair walls[3];
-    for (size_t i = 0; i < child->wall_count; i++)
-        walls[i] = (struct accord_pair){i == 0 ? "wall.1" : i == 1 ? "wall.2" : "wall.3", child->walls[i]};
-    child->state = CHILD_READY;
-    child->why[0] = 0;
-    child->ready_since = child->pinged = clock_ticks();
-    child->deadline = 0;
+    char names[3][48];
+    for (size_t i = 0; i < child->wall_count; i++) {
+        snprintf(names[i], sizeof names[i], "wall.%s", child->walls[i].name);
+        walls[i] = (struct accord_pair){names[i], child->walls[i].state};
+    }
     struct audit_event event = {.action = AUDIT_CHILD_STARTED,
                                 .agreement = child->unit->name,
                                 .module = child->name,
                                 .details = walls,
                                 .detail_count = child->wall_count};
     trail_event(child->unit->hub, &event);
+    child_record_plugins(child);
+}
+
+static void ready(struct child *child)
+{
+    if (!behind_seccomp(child)) {
+        child_fail(child, "hub.sandbox", "it is not confined by seccomp");
+        return;
+    }
+    child->state = CHILD_READY;
+    child->why[0] = 0;
+    child->ready_since = child->pinged = clock_ticks();
+    child->deadline = 0;
+    record_start(child);
     unit_update(child->unit);
 }
 
@@ -184,11 +249,10 @@ static void failed(struct child *child, const struct wire_FAILED *m)
     child_fail(child, m->rule, "%s", m->reason);
 }
 
-static bool pong(struct child *child, const struct wire_PONG *m)
+static void pong(struct child *child, const struct wire_PONG *m)
 {
-    if (m->token == child->ping)
+    if (child->state == CHILD_READY && m->token == child->ping)
         child->deadline = 0;
-    return true;
 }
 
 /* Messages of every role; false: not one of them. */
@@ -211,10 +275,30 @@ static bool common_message(struct child *child, const struct wire_message *m)
     case WIRE_METRIC:
         return true; /* counted per instance once `accord metrics` shows them */
     case WIRE_PONG:
-        return pong(child, &m->PONG);
+        pong(child, &m->PONG);
+        return true;
     default:
         return false;
     }
+}
+
+static void role_message(struct child *child, const struct wire_message *m)
+{
+    if (!child->ready_since)
+        child_fail(child, "hub.protocol", "%s came before READY", wire_type_name(m->type));
+    else if (child->role == CHILD_LINK)
+        link_side_message(child, m);
+    else
+        policy_side_message(child, m);
+}
+
+/* The process has ended: what it still reports counts, what it asks for does not. */
+static void last_words(struct child *child, const struct wire_message *m)
+{
+    if (m->type == WIRE_FAILED || m->type == WIRE_LOG)
+        common_message(child, m);
+    else if (m->type == WIRE_FINISH || m->type == WIRE_VERDICT || m->type == WIRE_PARK)
+        role_message(child, m);
 }
 
 static void message(void *arg, const struct wire_message *m, int fd)
@@ -223,25 +307,26 @@ static void message(void *arg, const struct wire_message *m, int fd)
     if (fd >= 0) {
         close(fd);
         child_fail(child, "hub.protocol", "it passed a descriptor that nobody asked for");
-        return;
+    } else if (child->state == CHILD_ENDING) {
+        last_words(child, m);
+    } else if (!common_message(child, m)) {
+        role_message(child, m);
     }
-    if (common_message(child, m))
-        return;
-    if (child->state != CHILD_READY)
-        child_fail(child, "hub.protocol", "%s came before READY", wire_type_name(m->type));
-    else if (child->role == CHILD_LINK)
-        link_side_message(child, m);
-    else
-        policy_side_message(child, m);
 }
 
+/* A child that closes its channel without having ended is as good as gone, and is helped along. */
 static void gone(void *arg, const struct reason *why)
 {
     struct child *child = arg;
-    if (why->text[0])
+    if (why->text[0]) {
         child_fail(child, "hub.protocol", "%s", why->text);
-    else
-        disconnect(child); /* the process is ending; its exit status says how */
+        return;
+    }
+    if (child->state != CHILD_ENDING)
+        begin_end(child, END_TIME);
+    disconnect(child);
+    unit_update(child->unit);
+    end_if_over(child);
 }
 
 static void room(void *arg)
@@ -257,49 +342,81 @@ static const struct channel_events events = {.message = message, .gone = gone, .
 
 /* ---- starting ---- */
 
+/* A child takes nothing from the hub's environment but what it would keep itself (sandbox/begin.c); this is for the
+ * time before, when the dynamic linker reads it. */
+static void child_environment(char *environment[], size_t room)
+{
+    static const char *const kept[] = {
+        "LANG=", "LC_ALL=", "LC_CTYPE=", "TZ=", "ASAN_OPTIONS=", "UBSAN_OPTIONS="};
+    size_t count = 0;
+    for (char **entry = environ; entry && *entry; entry++)
+        for (size_t i = 0; i < sizeof kept / sizeof *kept && count + 1 < room; i++)
+            if (strncmp(*entry, kept[i], strlen(kept[i])) == 0)
+                environment[count++] = *entry;
+    environment[count] = NULL;
+}
+
+/* The handle is in use, and must be closed, whatever the result. */
 static int spawn(struct child *child, int theirs)
 {
-    char role[32], name[2 * CONF_NAME_MAX + 16], parent[32];
+    char role[32], name[2 * CONF_NAME_MAX + 16], parent[32], *environment[16];
     snprintf(role, sizeof role, "--role=%s", child_role_name(child->role));
     snprintf(name, sizeof name, "--name=%s", child->name);
     snprintf(parent, sizeof parent, "--parent=%d", (int)getpid());
+    child_environment(environment, sizeof environment / sizeof *environment);
     char *const arguments[] = {(char *)"accordd", role, name, parent, NULL};
     uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
-                                    {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
+                                    {.flags = UV_IGNORE},
                                     {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
                                     {.flags = UV_INHERIT_FD, .data.fd = theirs}};
     uv_process_options_t options = {.exit_cb = exited,
                                     .file = child->unit->hub->options.executable,
                                     .args = (char **)arguments,
+                                    .env = environment,
                                     .stdio = stdio,
                                     .stdio_count = 4};
     int result = uv_spawn(&child->unit->hub->loop, &child->process, &options);
     child->process.data = child;
-    if (result < 0)
-        uv_close((uv_handle_t *)&child->process, NULL);
+    child->handle_open = true;
+    child->alive = result == 0;
     return result;
 }
 
 static void start_failed(struct child *child, const char *what)
 {
-    struct log_about about = {.agreement = child->unit->name};
-    child->failures++;
     snprintf(child->why, sizeof child->why, "cannot be started: %s", what);
-    back_off(child);
-    log_event(ACCORD_ERROR, "hub.spawn-failed", &about, "%s %s", child->name, child->why);
+    begin_end(child, END_TIME);
+    if (child->handle_open)
+        uv_close((uv_handle_t *)&child->process, handle_closed);
+    else
+        end_if_over(child);
+}
+
+static void connect_child(struct child *child, int ours)
+{
+    struct hub *hub = child->unit->hub;
+    fcntl(ours, F_SETFL, O_NONBLOCK);
+    if (channel_open(&child->channel, &hub->loop, ours, wire_side(child), &events, child) < 0 ||
+        !child_configure(child))
+        child_fail(child, "hub.no-memory", "out of memory while starting it");
 }
 
 void child_start(struct child *child)
 {
     int ends[2];
-    if (child->running)
+    if (child_running(child))
         return;
     child->retry_at = 0;
+    child->stopping = false;
+    child->why[0] = child->exit[0] = 0;
+    child->wall_count = 0;
+    child->incarnation++;
+    child->state = CHILD_STARTING;
+    child->deadline = clock_ticks() + START_TIME;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
         start_failed(child, strerror(errno));
         return;
     }
-    fcntl(ends[0], F_SETFL, O_NONBLOCK);
     int result = spawn(child, ends[1]);
     close(ends[1]);
     if (result < 0) {
@@ -307,15 +424,22 @@ void child_start(struct child *child)
         start_failed(child, uv_strerror(result));
         return;
     }
-    child->running = true;
-    child->incarnation++;
-    child->state = CHILD_STARTING;
-    child->why[0] = 0;
-    child->deadline = clock_ticks() + START_TIME;
-    if (channel_open(&child->channel, &child->unit->hub->loop, ends[0], wire_side(child), &events, child) <
-            0 ||
-        !child_configure(child))
-        child_fail(child, "hub.no-memory", "out of memory while starting it");
+    connect_child(child, ends[0]);
+}
+
+static void overdue(struct child *child)
+{
+    if (child->state == CHILD_STARTING) {
+        child_fail(child, "hub.start-timeout", "it was not ready within %d s", START_TIME / 1000);
+    } else if (child->state == CHILD_READY) {
+        child_fail(child, "hub.hung", "it did not answer for %d s", PONG_TIME / 1000);
+    } else {
+        if (child->alive && !child->stopping && !child->why[0])
+            text_copy(child->why, sizeof child->why, "it closed its channel and did not end");
+        kill_now(child);
+        disconnect(child);
+        end_if_over(child);
+    }
 }
 
 void child_tick(struct child *child, int64_t ticks)
@@ -324,18 +448,11 @@ void child_tick(struct child *child, int64_t ticks)
         child_start(child);
         return;
     }
-    if (!child->running)
-        return;
     if (child->deadline && ticks >= child->deadline) {
-        if (child->state == CHILD_ENDING)
-            uv_process_kill(&child->process, SIGKILL);
-        else if (child->state == CHILD_STARTING)
-            child_fail(child, "hub.start-timeout", "it was not ready within %d s", START_TIME / 1000);
-        else
-            child_fail(child, "hub.hung", "it did not answer for %d s", PONG_TIME / 1000);
+        overdue(child);
         return;
     }
-    if (child->state != CHILD_READY)
+    if (!child_ready(child))
         return;
     if (!child->deadline && ticks - child->pinged >= PING_EVERY) {
         child->pinged = ticks;

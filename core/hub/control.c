@@ -11,6 +11,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "hub/intake.h"
+#include "hub/reload.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
+#include "hub/verbs.h"
 #include "util/text.h"
 
 #define CLIENTS_MAX 32

@@ -2,7 +2,10 @@
 #ifndef HUB_CONTROL_H
 #define HUB_CONTROL_H
 
-#include "hub/internal.h"
+#include "hub/hub.h"
+#include "util/error.h"
+#include "util/table.h"
+#include "wire/channel.h"
 
 struct control_client {
     struct control *control;
@@ -12,6 +15,9 @@ struct control_client {
     struct table intakes;
     int pending; /* answers that are being made */
 };
+
+int control_open(struct hub *, struct reason *why);
+void control_close(struct hub *);
 
 /* An answer in the making: rows, then one end. */
 struct answer {
@@ -25,8 +31,5 @@ void answer_end(struct answer *, int exit, const char *format, ...) __attribute_
 
 /* Exit codes of the accord command. */
 enum { ANSWER_OK = 0, ANSWER_NO = 1, ANSWER_USAGE = 2, ANSWER_CONF = 4 };
-
-/* verbs.c: answers one command; the message's texts live during the call only. */
-void verb_run(struct control_client *, const struct wire_COMMAND *);
 
 #endif

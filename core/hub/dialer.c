@@ -4,6 +4,8 @@
  * state, so that no holder of the descriptor can re-aim it with a fast-open send. One deadline covers name
  * resolution and every address.
  */
+#include "hub/dialer.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,7 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "hub/internal.h"
 #include "util/text.h"
 
 struct dial {
@@ -102,7 +103,8 @@ static void writable(uv_poll_t *poll, int status, int events)
     const struct addrinfo *at = dial->next;
     int number = 0, on = 1;
     socklen_t size = sizeof number;
-    if (status < 0 || getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0 || number) {
+    /* The socket knows the cause; libuv reports every failure as a bad descriptor. */
+    if (getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0 || number || status < 0) {
         address_failed(dial, number ? number : EIO);
         return;
     }

@@ -1,7 +1,6 @@
-/* Offers, from links and from `accord submit`, handed to the bus. */
-#include <stdlib.h>
+#include "hub/intake.h"
 
-#include "hub/internal.h"
+#include <stdlib.h>
 
 struct intake {
     struct intake_host host;

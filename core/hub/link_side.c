@@ -1,9 +1,12 @@
-/* What links ask and report: sessions, deliveries on their way, offers. Every word is checked against the hub's
- * own tables; a link that breaks the protocol is ended and started again. */
+#include "hub/link_side.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/internal.h"
+#include "hub/intake.h"
+#include "hub/session.h"
+#include "hub/stream.h"
+#include "hub/unit.h"
 #include "util/clock.h"
 
 #define CANCEL_GRACE 10000 /* ms that a connector has to finish a delivery after CANCEL */
@@ -25,11 +28,6 @@ static uint32_t service_index(const struct child *child, const struct conf_servi
 }
 
 /* ---- out ---- */
-
-static void refuse_send(struct bus_dispatch *dispatch, const char *reason)
-{
-    bus_dispatch_finish(dispatch, &(struct accord_result){.outcome = ACCORD_RETRY, .reason = reason});
-}
 
 static void cancel(struct flight *flight)
 {
@@ -70,14 +68,14 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
 {
     const struct bus_dispatch_view *view = bus_dispatch_view(dispatch);
     uint32_t service = child ? service_index(child, view->service) : WIRE_NONE;
-    if (!child || child->state != CHILD_READY || service == WIRE_NONE) {
-        refuse_send(dispatch, "the link's process is not ready");
+    if (!child_ready(child) || service == WIRE_NONE) {
+        bus_dispatch_return(dispatch, "the link's process is not ready");
         return;
     }
     struct flight *flight = calloc(1, sizeof *flight);
     if (!flight || table_put(&child->flights, view->number, flight) < 0) {
         free(flight);
-        refuse_send(dispatch, "out of memory");
+        bus_dispatch_return(dispatch, "out of memory");
         return;
     }
     *flight = (struct flight){

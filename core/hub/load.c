@@ -1,10 +1,12 @@
-/* What a child is told before START: its folders, plugins, links, services and modules. */
+#include "hub/load.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/internal.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
 
 static struct wire_pairs pairs_of(const struct accord_pair *items, size_t count)
 {
@@ -73,9 +75,31 @@ static void put_setup(struct child *child, struct buf *out)
 
 /* ---- plugins, each once ---- */
 
-static void put_load(struct child *child, struct buf *out, const struct conf_plugin *plugin)
+static void each_plugin(const struct child *child, void (*each)(void *arg, const struct conf_plugin *),
+                        void *arg)
 {
+    const struct conf_agreement *agreement = child->unit->agreement;
+    for (size_t i = 0; child->role == CHILD_LINK && i < child->link_count; i++) {
+        bool again = false;
+        for (size_t j = 0; j < i; j++)
+            again = again || child->links[j]->connector == child->links[i]->connector;
+        if (!again)
+            each(arg, child->links[i]->connector);
+    }
+    for (size_t i = 0; child->role != CHILD_LINK && i < agreement->policy_count; i++)
+        if (takes(child, &agreement->policies[i]))
+            each(arg, agreement->policies[i].module);
+}
+
+static void put_load(void *arg, const struct conf_plugin *plugin)
+{
+    struct buf *out = arg;
     wire_put_LOAD(out, &(struct wire_LOAD){.plugin = plugin->path, .sha256 = plugin->sha256});
+}
+
+static void record_plugin(void *arg, const struct conf_plugin *plugin)
+{
+    const struct child *child = arg;
     char file[ACCORD_NAME_MAX];
     struct accord_pair hash = {"sha256", plugin->sha256};
     snprintf(file, sizeof file, "%s", strrchr(plugin->path, '/') + 1);
@@ -88,19 +112,9 @@ static void put_load(struct child *child, struct buf *out, const struct conf_plu
     trail_event(child->unit->hub, &event);
 }
 
-static void put_plugins(struct child *child, struct buf *out)
+void child_record_plugins(const struct child *child)
 {
-    const struct conf_agreement *agreement = child->unit->agreement;
-    for (size_t i = 0; child->role == CHILD_LINK && i < child->link_count; i++) {
-        bool again = false;
-        for (size_t j = 0; j < i; j++)
-            again = again || child->links[j]->connector == child->links[i]->connector;
-        if (!again)
-            put_load(child, out, child->links[i]->connector);
-    }
-    for (size_t i = 0; child->role != CHILD_LINK && i < agreement->policy_count; i++)
-        if (takes(child, &agreement->policies[i]))
-            put_load(child, out, agreement->policies[i].module);
+    each_plugin(child, record_plugin, (void *)child);
 }
 
 /* ---- links, services, modules ---- */
@@ -187,7 +201,7 @@ bool child_configure(struct child *child)
 {
     struct buf *out = channel_out(child->channel);
     put_setup(child, out);
-    put_plugins(child, out);
+    each_plugin(child, put_load, out);
     put_links(child, out);
     put_services(child, out);
     put_modules(child, out);

@@ -1,8 +1,10 @@
-/* Questions to guards and inspectors, their answers, and the session profiles that guards compile. */
+#include "hub/policy_side.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/internal.h"
+#include "hub/stream.h"
+#include "hub/unit.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -61,7 +63,7 @@ static void unreadable(struct stream *stream)
 /* NULL: the process is not there; the question was deferred. */
 static struct inquiry *inquiry_new(struct child *child, struct inquiry first)
 {
-    struct inquiry *inquiry = child && child->state == CHILD_READY ? calloc(1, sizeof *inquiry) : NULL;
+    struct inquiry *inquiry = child_ready(child) ? calloc(1, sizeof *inquiry) : NULL;
     if (inquiry) {
         *inquiry = first;
         inquiry->stream.child = child;

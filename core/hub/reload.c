@@ -1,10 +1,13 @@
-/* Loads conf.d, and applies what is good of it. A file with mistakes keeps its running version. */
+#include "hub/reload.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/internal.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
 #include "plugin/describe.h"
+#include "util/log.h"
 
 struct hub_conf *hub_conf_ref(struct hub_conf *conf)
 {
@@ -103,7 +106,7 @@ static void apply(struct hub *hub, struct hub_conf *conf, const struct conf_repo
 {
     struct hub_conf *old = hub->conf;
     hub->conf = conf;
-    bus_conf_set(hub->bus, conf->conf, conf->conf->agent.duplicate_horizon * 1000);
+    bus_duplicate_horizon_set(hub->bus, conf->conf->agent.duplicate_horizon * 1000);
     mark_absent(hub, conf->conf, report);
     units_apply(hub, conf);
     if (old != conf)

@@ -1,4 +1,6 @@
 /* The hub's life: privileges, configuration, store, bus, units; the loop; an orderly end. */
+#include "hub/hub.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
@@ -10,11 +12,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hub/internal.h"
+#include "hub/control.h"
+#include "hub/link_side.h"
+#include "hub/policy_side.h"
+#include "hub/reload.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
 #include "sandbox/sandbox.h"
 #include "util/clock.h"
 #include "util/fault.h"
 #include "util/file.h"
+#include "util/log.h"
 
 /* ---- privileges: never root once started ---- */
 
@@ -138,7 +146,12 @@ static void send_out(void *arg, struct bus_dispatch *dispatch)
     link_side_send(unit_child(unit, CHILD_LINK, view->service->link), dispatch);
 }
 
-static const struct bus_ports ports = {.ask = ask, .send = send_out};
+static void record(void *arg, const struct audit_event *event)
+{
+    trail_event(arg, event);
+}
+
+static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = record};
 
 /* ---- starting ---- */
 
@@ -203,7 +216,7 @@ static int start(struct hub *hub, struct conf_report *report, struct reason *why
     hub->bus = bus_new(&hub->loop, hub->store, &ports, hub);
     if (!hub->bus)
         return fail(why, ACCORD_ENOMEM, "out of memory");
-    bus_conf_set(hub->bus, hub->conf->conf, agent->duplicate_horizon * 1000);
+    bus_duplicate_horizon_set(hub->bus, agent->duplicate_horizon * 1000);
     struct audit_event event = {.action = AUDIT_AGENT_START};
     trail_event(hub, &event);
     result = control_open(hub, why);

@@ -1,5 +1,5 @@
-/* Sessions of links: dialled here, judged by the guard, revocable at any time through a kept duplicate of the
- * descriptor. Secrets go only to a session whose handshake was allowed; payload only after authentication was. */
+#include "hub/session.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "hub/internal.h"
+#include "hub/dialer.h"
+#include "hub/policy_side.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
 #include "util/clock.h"
 #include "util/file.h"
+#include "util/log.h"
 #include "util/text.h"
 
 #define SESSIONS_MAX 64

@@ -1,7 +1,6 @@
-/* Payload from the store to a child, in pieces, as far as its credit goes. */
-#include <stdlib.h>
+#include "hub/stream.h"
 
-#include "hub/internal.h"
+#include <stdlib.h>
 
 #define CREDIT_MOST (8 << 20)
 

@@ -1,4 +1,5 @@
-/* The audit trail as the hub keeps it: single records, incidents, anchors every minute, export to files. */
+#include "hub/trail.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +8,11 @@
 
 #include "audit/anchor.h"
 #include "audit/export.h"
-#include "hub/internal.h"
+#include "hub/reload.h"
+#include "store/store.h"
 #include "util/clock.h"
 #include "util/fault.h"
+#include "util/log.h"
 #include "util/text.h"
 
 #define EXPORT_LINES 4096

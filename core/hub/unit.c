@@ -1,10 +1,12 @@
-/* One unit for each agreement: its party on the bus and its processes; up, draining, down. */
+#include "hub/unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/internal.h"
+#include "hub/trail.h"
 #include "util/clock.h"
+#include "util/log.h"
 #include "util/text.h"
 
 const char *unit_state_text(const struct unit *unit)
@@ -17,14 +19,6 @@ const char *unit_state_text(const struct unit *unit)
     if (!unit->agreement->enabled)
         return "disabled";
     return bus_in_force(unit->agreement, clock_wall()) ? "down" : "not-in-force";
-}
-
-struct unit *unit_find(struct hub *hub, const char *name)
-{
-    struct unit *unit = hub->units;
-    while (unit && strcmp(unit->name, name) != 0)
-        unit = unit->next;
-    return unit;
 }
 
 struct child *unit_child(struct unit *unit, enum child_role role, const struct conf_link *link)
@@ -91,11 +85,6 @@ void unit_resume(struct unit *unit, const char *why)
 }
 
 /* ---- what is ready ---- */
-
-static bool child_ready(const struct child *child)
-{
-    return child && child->state == CHILD_READY;
-}
 
 /* Everything that must judge is there, and every link knows what its sessions may negotiate. */
 static bool judges_ready(struct unit *unit)
@@ -222,7 +211,7 @@ static void ask_profiles(struct unit *unit, struct child *guard)
 /* ---- configuration ---- */
 
 /* What decides about messages: the file and the modules. */
-static uint64_t generation_of(const struct conf_agreement *agreement)
+uint64_t unit_generation(const struct conf_agreement *agreement)
 {
     uint8_t hash[DIGEST_SIZE] = {0};
     uint64_t generation = 0;
@@ -247,14 +236,15 @@ static void adopt(struct unit *unit)
     free(unit->parked);
     unit->profiles = calloc(agreement->link_count + 1, sizeof *unit->profiles);
     unit->parked = calloc(agreement->link_count + 1, sizeof *unit->parked);
+    int result = 0;
     if (unit->party)
-        bus_party_set(unit->party, agreement, generation_of(agreement));
+        result = bus_party_set(unit->party, agreement, unit_generation(agreement));
     else
-        unit->party = bus_party_add(unit->hub->bus, agreement, generation_of(agreement));
+        unit->party = bus_party_add(unit->hub->bus, agreement, unit_generation(agreement));
     unit->agreement = agreement;
     struct hub_conf *old = unit->conf;
     unit->conf = conf;
-    if (!make_children(unit) || !unit->party || !unit->profiles || !unit->parked) {
+    if (result || !make_children(unit) || !unit->party || !unit->profiles || !unit->parked) {
         log_event(ACCORD_ERROR, "hub.no-memory", NULL, "out of memory for agreement %s", unit->name);
         abort(); /* a supervisor starts the agent again; nothing durable is half done */
     }
@@ -319,7 +309,7 @@ static void drain(struct unit *unit, const char *why)
 static bool children_running(const struct unit *unit)
 {
     for (size_t i = 0; i < unit->child_count; i++)
-        if (unit->children[i].running)
+        if (child_running(&unit->children[i]))
             return true;
     return false;
 }
@@ -330,7 +320,7 @@ static void draining(struct unit *unit)
     if (!over && bus_party_busy(unit->party))
         return;
     for (size_t i = 0; i < unit->child_count; i++)
-        child_stop(&unit->children[i]);
+        child_stop(&unit->children[i], unit->why);
     if (children_running(unit) || bus_party_busy(unit->party))
         return;
     bus_party_ready(unit->party, false);
@@ -339,10 +329,13 @@ static void draining(struct unit *unit)
 
 static void down(struct unit *unit)
 {
+    if (unit->next_conf && unit->party && bus_party_busy(unit->party))
+        return; /* what is under way still uses the old configuration */
     if (unit->next_conf)
         adopt(unit);
     const char *why = why_not(unit);
     unit->wanted = !why;
+    bus_party_retire(unit->party, unit->absent);
     if (unit->wanted) {
         start(unit);
     } else {
@@ -356,6 +349,7 @@ static void running(struct unit *unit)
 {
     const char *why = unit->next_conf ? "its configuration has changed" : why_not(unit);
     unit->wanted = !why;
+    bus_party_retire(unit->party, unit->absent);
     if (why) {
         drain(unit, why);
         draining(unit);
@@ -382,95 +376,15 @@ void unit_update(struct unit *unit)
         running(unit);
 }
 
-/* ---- all units ---- */
-
-static bool same(const struct conf_agreement *a, const struct conf_agreement *b)
+void unit_free(struct unit *unit)
 {
-    if (strcmp(a->sha256, b->sha256) != 0 || generation_of(a) != generation_of(b) ||
-        a->link_count != b->link_count)
-        return false;
-    for (size_t i = 0; i < a->link_count; i++)
-        if (strcmp(a->links[i].connector->sha256, b->links[i].connector->sha256) != 0)
-            return false;
-    return true;
-}
-
-static struct unit *unit_new(struct hub *hub, const char *name)
-{
-    struct unit *unit = calloc(1, sizeof *unit);
-    if (!unit)
-        return NULL;
-    unit->hub = hub;
-    text_copy(unit->name, sizeof unit->name, name);
-    struct unit **at = &hub->units;
-    while (*at && (strcmp((*at)->name, CONF_SITE) == 0 ||
-                   (strcmp(name, CONF_SITE) != 0 && strcmp((*at)->name, name) < 0)))
-        at = &(*at)->next;
-    unit->next = *at;
-    *at = unit;
-    return unit;
-}
-
-static void apply(struct hub *hub, struct hub_conf *conf, const struct conf_agreement *agreement)
-{
-    struct unit *unit = unit_find(hub, agreement->name);
-    if (!unit)
-        unit = unit_new(hub, agreement->name);
-    if (!unit)
-        return;
-    unit->absent = false;
-    if (unit->agreement && same(unit->agreement, agreement)) {
-        unit_resume(unit, "the configuration was loaded again");
-        return;
-    }
+    drop_children(unit);
+    forget_profiles(unit);
+    free(unit->profiles);
+    free(unit->parked);
     if (unit->next_conf)
         hub_conf_unref(unit->next_conf);
-    unit->next_conf = hub_conf_ref(conf);
-}
-
-void units_apply(struct hub *hub, struct hub_conf *conf)
-{
-    for (size_t i = 0; i < conf->conf->agreement_count; i++)
-        apply(hub, conf, conf->conf->agreements[i]);
-    for (struct unit *unit = hub->units; unit; unit = unit->next)
-        unit_update(unit);
-}
-
-void units_tick(struct hub *hub, int64_t ticks)
-{
-    for (struct unit *unit = hub->units; unit; unit = unit->next) {
-        unit_update(unit);
-        for (size_t i = 0; i < unit->child_count; i++)
-            child_tick(&unit->children[i], ticks);
-    }
-}
-
-void units_stop(struct hub *hub)
-{
-    for (struct unit *unit = hub->units; unit; unit = unit->next)
-        unit_update(unit);
-}
-
-bool units_down(const struct hub *hub)
-{
-    for (const struct unit *unit = hub->units; unit; unit = unit->next)
-        if (unit->state != UNIT_DOWN || bus_party_busy(unit->party))
-            return false;
-    return true;
-}
-
-void units_free(struct hub *hub)
-{
-    while (hub->units) {
-        struct unit *unit = hub->units;
-        hub->units = unit->next;
-        drop_children(unit);
-        forget_profiles(unit);
-        free(unit->profiles);
-        free(unit->parked);
-        if (unit->next_conf)
-            hub_conf_unref(unit->next_conf);
+    if (unit->conf)
         hub_conf_unref(unit->conf);
-        free(unit);
-    }
+    free(unit);
 }

@@ -173,7 +173,7 @@ void offer_done(const struct wire_message *m)
     struct offer *offer = table_get(&link_role->offers, done->offer);
     if (!offer)
         return;
-    if (done->admission > ACCORD_DEFERRED || (done->admission == ACCORD_ACCEPTED && !offer->ended))
+    if (done->admission > ACCORD_REJECTED || (done->admission == ACCORD_ACCEPTED && !offer->ended))
         process_refuse(&link_role->process, m, "offer %llu cannot have ended so",
                        (unsigned long long)done->offer);
     struct link *link = offer->link;

@@ -52,7 +52,8 @@ struct backend {
     int (*put_settlement)(void *state, const struct record_settlement *);
     /* Fills `moved`. */
     int (*put_move)(void *state, struct store_move *, int64_t now);
-    uint64_t (*movable)(void *state, const struct store_move *); /* upper bound of deliveries that would move */
+    uint64_t (*movable)(void *state,
+                        const struct store_move *); /* upper bound of deliveries that would move */
     int (*put_audit)(void *state, const struct record_audit *);
     int (*put_epoch)(void *state, uint64_t epoch);
 

@@ -1,6 +1,6 @@
-/* The index of the journal: an SQLite file that can be deleted at any time. It holds numbers and positions; the
- * texts are in the journal. It is written behind the journal and knows how far it has come, so that it never
- * knows more than the journal does.
+/* The index of the journal: an SQLite file that can be deleted at any time. It holds numbers and positions;
+ * the texts are in the journal. It is written behind the journal and knows how far it has come, so that it
+ * never knows more than the journal does.
  *
  * Small things that change with every group (counters, chain heads, cursors) are kept in memory and written
  * when the index is flushed. Which deliveries are `sending` is in memory alone: after a crash they wait.
@@ -68,7 +68,7 @@ struct index {
     sqlite3_stmt *statements[INDEX_STATEMENTS];
     char *path;
     bool corrupt; /* seen to be damaged: delete it before the next open */
-    bool begun; /* a transaction is open: changes since the last flush */
+    bool begun;   /* a transaction is open: changes since the last flush */
     struct place *places;
     size_t place_count, place_room;
     struct name *names;
@@ -76,7 +76,7 @@ struct index {
     struct index_head *heads;
     size_t head_count, head_room;
     struct index_progress progress;
-    struct numbers sending;      /* deliveries */
+    struct numbers sending;       /* deliveries */
     struct index_delivery recent; /* the row read last, as stored: a settlement asks for it three times */
 };
 
@@ -131,9 +131,10 @@ struct index_message {
     uint64_t first, count;
 };
 /* Walks messages older than `before` (NULL: all), newest first, until `visit` returns non-zero. */
-int index_walk(struct index *, const char *before, int (*visit)(void *, const struct index_message *), void *arg);
+int index_walk(struct index *, const char *before, int (*visit)(void *, const struct index_message *),
+               void *arg);
 
-/* ---- for index.c and index_ask.c ---- */
+/* ---- for index.c, index_change.c and index_ask.c ---- */
 
 /* Binds and makes ready: 'i' int64_t, 't' text that stays until the statement is reset. */
 sqlite3_stmt *index_bind(struct index *, enum index_statement, const char *kinds, ...);
@@ -141,6 +142,12 @@ sqlite3_stmt *index_bind(struct index *, enum index_statement, const char *kinds
 int index_step(struct index *, sqlite3_stmt *);
 /* Runs to the end and resets. */
 int index_run(struct index *, sqlite3_stmt *);
+/* The small things as they were flushed. */
+int index_load(struct index *);
+struct place *index_add_place(struct index *, int64_t id, const char *agreement, const char *service);
+struct name *index_add_name(struct index *, int64_t id, const char *text);
+struct name *index_find_name(struct index *, const char *text);
+struct index_head *index_add_head(struct index *, const char *chain); /* or the one that is there */
 struct name *index_name(struct index *, const char *text);
 
 #endif

@@ -7,8 +7,8 @@ S(ADD_MESSAGE, "INSERT INTO messages VALUES (?,?,?,?,?,?,?)")
 S(ADD_DELIVERY, "INSERT INTO deliveries VALUES (?,?,?,?,?,?,?,?,?,?)")
 S(ADD_SEEN, "INSERT OR IGNORE INTO seen VALUES (?,?,?,?)")
 S(ADD_KEY, "INSERT OR IGNORE INTO keys VALUES (?)")
-S(SETTLE, "UPDATE deliveries SET detail=?2, state=?3, attempts=attempts+?4, due=?5, not_before=?5, changed=?6, "
-          "generation=?7 WHERE number=?1")
+S(SETTLE, "UPDATE deliveries SET detail=?2, state=?3, attempts=attempts+?4, due=?5, not_before=?5, "
+          "changed=?6, generation=?7 WHERE number=?1")
 S(MOVE, "UPDATE deliveries SET detail=?2, state=?3, changed=?4 WHERE number=?1")
 S(PROMOTE, "UPDATE deliveries SET due=0 WHERE number=?")
 S(MESSAGE, "SELECT position FROM messages WHERE id=?")
@@ -24,12 +24,17 @@ S(NEXT_LATER, "SELECT number, due FROM deliveries INDEXED BY later WHERE place=?
               "ORDER BY due LIMIT 1")
 S(FIRST_READY, "SELECT number, message FROM deliveries INDEXED BY ready WHERE place=? AND state=1 AND due=0 "
                "ORDER BY number LIMIT 1")
-S(FIRST_LATER, "SELECT min(number), message FROM deliveries INDEXED BY later WHERE place=? AND state=1 AND due>0")
+S(FIRST_LATER, "SELECT min(number), message FROM deliveries INDEXED BY later "
+               "WHERE place=? AND state=1 AND due>0")
 S(FIRST_HELD, "SELECT number, message FROM deliveries INDEXED BY held WHERE place=? AND state=2 "
               "ORDER BY number LIMIT 1")
-S(LIST_READY, "SELECT number FROM deliveries INDEXED BY ready WHERE place=? AND state=1 AND due=0 ORDER BY number")
-S(LIST_LATER, "SELECT number FROM deliveries INDEXED BY later WHERE place=? AND state=1 AND due>0 ORDER BY due")
-S(LIST_HELD, "SELECT number FROM deliveries INDEXED BY held WHERE place=? AND state=2 ORDER BY number")
+S(LIST_READY, "SELECT number FROM deliveries INDEXED BY ready "
+              "WHERE place=? AND state=1 AND due=0 ORDER BY number")
+S(LIST_LATER, "SELECT number FROM deliveries INDEXED BY later "
+              "WHERE place=? AND state=1 AND due>0 ORDER BY due")
+/* Those that wait for a person (STORE_NEVER) are not listed. */
+S(LIST_HELD, "SELECT number FROM deliveries INDEXED BY held WHERE place=? AND state=2 "
+             "AND not_before<9223372036854775807 ORDER BY number")
 S(WALK, "SELECT id, position, origin, type, flags, first, count FROM messages WHERE id<? ORDER BY id DESC")
 S(ADD_PLACE, "INSERT INTO places(agreement, service, waiting, held, delivered, dead, discarded) "
              "VALUES (?,?,0,0,0,0,0)")

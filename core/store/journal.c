@@ -313,7 +313,8 @@ static int write_group(struct journal *journal)
         return 0;
     fault(journal, "commit");
     if (segments_sync(&journal->segments, journal->at)) {
-        /* What reached the disk is unknown, and asking again would not tell: the kernel has dropped the pages. */
+        /* What reached the disk is unknown, and asking again would not tell: the kernel has dropped the
+         * pages. */
         journal->broken = true;
         return ACCORD_EIO;
     }
@@ -359,6 +360,16 @@ int journal_commit(void *state)
     apply_changes(journal); /* without memory they wait again: sent twice rather than never */
     journal->unflushed++;
     return 0;
+}
+
+/* An empty group behind the last one: a later damage to that one is then known for what it is, and not taken
+ * for a torn end. */
+void journal_finish(struct journal *journal)
+{
+    clear_group(journal);
+    journal->durable = true;
+    if (remaining(journal) >= COMMIT_SPAN && !put_commit(journal))
+        write_group(journal);
 }
 
 static void journal_idle(void *state)

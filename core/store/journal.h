@@ -20,11 +20,12 @@ struct journal {
     bool segments_opened, index_opened;
     uint64_t known_messages, known_audit; /* to an index that did not match, and was thrown away */
 
-    uint64_t at;    /* where the next group goes */
-    uint64_t group; /* number of the last one */
-    bool broken;    /* an fdatasync or a clean-up failed: nothing is written any more */
-    bool tail_dirty; /* behind `at` is what a failed write left */
-    bool behind;    /* the index must be filled from the journal before anything else */
+    uint64_t at;        /* where the next group goes */
+    uint64_t group;     /* number of the last one */
+    uint64_t opened_at; /* number of the last one when the store was opened */
+    bool broken;        /* an fdatasync or a clean-up failed: nothing is written any more */
+    bool tail_dirty;    /* behind `at` is what a failed write left */
+    bool behind;        /* the index must be filled from the journal before anything else */
 
     /* the group at hand */
     struct buf bytes;
@@ -34,7 +35,7 @@ struct journal {
     uint64_t next_number;
     struct buf changes; /* struct journal_change */
 
-    uint32_t unflushed; /* groups since the index was flushed */
+    uint32_t unflushed;                /* groups since the index was flushed */
     struct buf first, second, numbers; /* for reading */
 };
 
@@ -48,11 +49,12 @@ int journal_catch_up(struct journal *);
 /* Replays into the index; the caller set from, end and durable. */
 int journal_replay(struct journal *, struct recover *);
 int journal_flush(struct journal *);
+void journal_finish(struct journal *);
 
-/* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it is
- * damaged or of another type. */
-int journal_record(struct journal *, uint64_t position, enum record_type, struct buf *to, const uint8_t **body,
-                   size_t *size);
+/* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it
+ * is damaged or of another type. */
+int journal_record(struct journal *, uint64_t position, enum record_type, struct buf *to,
+                   const uint8_t **body, size_t *size);
 int journal_admission(struct journal *, uint64_t position, struct record_admission_room *);
 
 int journal_claim(void *state, struct store_claim *);

@@ -210,9 +210,15 @@ static int resume(struct journal *journal, const struct recover *run)
         if (journal->segments.items[i].number >= POSITION_SEGMENT(end))
             result = segments_zero(&journal->segments, start > end ? start : end);
     }
+    /* What a killed process had written counts from now on, so it must not hang on the page cache alone. */
+    if (!result && segments_sync(&journal->segments, end))
+        result = ACCORD_EIO;
+    if (!result && last->number != POSITION_SEGMENT(end))
+        result = segments_sync(&journal->segments, POSITION(last->number, 0));
     journal->at = POSITION_SEGMENT(end) == last->number ? end : POSITION(last->number, SEGMENT_DATA);
     journal->group =
         run->last_group > journal->index.progress.group ? run->last_group : journal->index.progress.group;
+    journal->opened_at = journal->group;
     segments_extend(&journal->segments, last->number, journal->segment_size);
     return result;
 }
@@ -227,13 +233,12 @@ static int recover_all(struct journal *journal, struct backend_found *found, str
     const struct index_progress *progress = &journal->index.progress;
     struct recover run = {.from = verify_from(journal), .end = UINT64_MAX, .durable = progress->group};
     bool fresh = !journal->segments.count;
+    segments_forget(&journal->segments, progress->position);
     int result = journal_replay(journal, &run);
-    if (!result)
-        result = index_flush(&journal->index);
     if (result)
         return fail(why, result, "cannot read the journal in %s (%s); look at the disk and at memory",
                     journal->segments.folder, error_name(result));
-    if ((result = resume(journal, &run)))
+    if ((result = resume(journal, &run)) || (result = index_flush(&journal->index)))
         return fail(why, result, "cannot write to the journal in %s: %s", journal->segments.folder,
                     result == ACCORD_ELIMIT ? "the disk is full; make room" : "the disk refuses; look at it");
     found->next_number = progress->next_number;
@@ -296,5 +301,7 @@ void journal_close(void *state)
     struct journal *journal = state;
     if (!journal->broken && !journal->behind)
         index_flush(&journal->index); /* a failure costs the next start a longer replay */
+    if (!journal->broken && !journal->tail_dirty && journal->group != journal->opened_at)
+        journal_finish(journal);
     release(journal);
 }

@@ -3,8 +3,8 @@
  * A record is a head of 40 bytes, a body, and zeros up to a multiple of 8; all numbers little-endian:
  *     0 u32 magic   4 u32 body size   8 u64 position of this record   16 u64 group   24 u16 type
  *    26 u16 zero   28 u32 CRC32C of the body   32 u32 zero   36 u32 CRC32C of the 36 bytes before
- * The position makes a record that strayed invalid; the group number tells the leavings of a failed write from
- * what was written over them. Texts are a u16 size, which counts the NUL, and the bytes with their NUL.
+ * The position makes a record that strayed invalid; the group number tells the leavings of a failed write
+ * from what was written over them. Texts are a u16 size, which counts the NUL, and the bytes with their NUL.
  *
  * Decoded texts and bytes point into the body.
  */
@@ -15,15 +15,15 @@
 
 #include "store/store.h"
 
-#define RECORD_HEAD     40
-#define RECORD_MAX      (4u << 20) /* largest body */
+#define RECORD_HEAD           40
+#define RECORD_MAX            (4u << 20) /* largest body */
 #define RECORD_DELIVERIES_MAX 256
-#define RECORD_KEYS_MAX 256
-#define RECORD_KEY_MAX  512
-#define RECORD_HEADER_MAX 4096   /* bytes of a header's name or value, with NUL */
-#define RECORD_PIECES_MAX 262144 /* payload pieces of one message: 32 GiB */
-#define RECORD_SEAL_SPACE 64     /* key and nonce data of a sealed piece */
-#define RECORD_MOVE_MAX 8192     /* deliveries in one move record */
+#define RECORD_KEYS_MAX       256
+#define RECORD_KEY_MAX        512
+#define RECORD_HEADER_MAX     4096   /* bytes of a header's name or value, with NUL */
+#define RECORD_PIECES_MAX     262144 /* payload pieces of one message: 32 GiB */
+#define RECORD_SEAL_SPACE     64     /* key and nonce data of a sealed piece */
+#define RECORD_MOVE_MAX       8192   /* deliveries in one move record */
 
 enum record_type {
     RECORD_PIECE = 1,  /* up to ACCORD_PIECE_MAX of payload */
@@ -47,16 +47,16 @@ struct record_head {
     uint64_t position;
     uint64_t group;
 };
-/* Writes head and padding of a record whose body stands at buf->data + start + RECORD_HEAD up to the end of the
- * buffer; returns the head's checksum. */
+/* Writes head and padding of a record whose body stands at buf->data + start + RECORD_HEAD up to the end of
+ * the buffer; returns the head's checksum. */
 uint32_t record_finish(struct buf *, size_t start, uint64_t position, uint64_t group, enum record_type);
 /* Reads RECORD_HEAD bytes; false when they are no head of a record that stands at `position`. */
 bool record_read_head(const uint8_t *, uint64_t position, struct record_head *);
 bool record_body_good(const struct record_head *, const uint8_t *body);
 
 struct record_piece {
-    uint8_t seal;   /* sealing algorithm; 0: none */
-    uint32_t index; /* of the piece within its payload */
+    uint8_t seal;             /* sealing algorithm; 0: none */
+    uint32_t index;           /* of the piece within its payload */
     const uint8_t *seal_data; /* RECORD_SEAL_SPACE bytes of salt, nonce, key name; NULL: zeros */
     const void *data;
     size_t size;
@@ -127,9 +127,9 @@ struct record_audit {
 #define RECORD_SYNCED 1u /* the group was followed by fdatasync: it was reported as done */
 
 struct record_commit {
-    uint64_t start;       /* position of the group's first record */
-    uint32_t count;       /* records before this one */
-    uint32_t heads_crc;   /* CRC32C over their head checksums, in order */
+    uint64_t start;     /* position of the group's first record */
+    uint32_t count;     /* records before this one */
+    uint32_t heads_crc; /* CRC32C over their head checksums, in order */
     uint32_t flags;
     uint64_t next_number; /* of deliveries */
     int64_t time;
@@ -144,8 +144,8 @@ void record_put_audit(struct buf *, const struct record_audit *);
 void record_put_epoch(struct buf *, uint64_t epoch);
 void record_put_commit(struct buf *, const struct record_commit *);
 
-/* 0, or ACCORD_EFORMAT: a size or count out of its limits, a text without its NUL or with one inside, an unknown
- * state, bytes left over. */
+/* 0, or ACCORD_EFORMAT: a size or count out of its limits, a text without its NUL or with one inside, an
+ * unknown state, bytes left over. */
 int record_get_piece(const uint8_t *, size_t, struct record_piece *);
 int record_get_admission(const uint8_t *, size_t, struct record_admission_room *);
 int record_get_settlement(const uint8_t *, size_t, struct record_settlement *);

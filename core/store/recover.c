@@ -157,14 +157,11 @@ static int end_group(struct work *work, const struct scanned *found, uint64_t en
     }
     work->next_number = commit.next_number;
     whole = commit.start == work->start && commit.count == work->count && commit.heads_crc == work->heads_crc;
-    /* Damage before the group alone does not touch it, unless its payload was there. */
-    if (whole && region_count(work) && !payloads_readable(work))
-        whole = false;
-    if (whole && work->doubt && !region_count(work) && !payloads_readable(work))
+    /* Damage before the group does not touch it, unless its payload was there. */
+    if (whole && work->doubt && !payloads_readable(work))
         whole = false;
     if (!whole) {
-        if (!region_count(work))
-            work->doubt = true;
+        work->doubt = true;
         return 0;
     }
     if (commit.flags & RECORD_SYNCED)

@@ -362,6 +362,18 @@ int segments_sync(struct segments *segments, uint64_t position)
     return fd < 0 || segment_io.fdatasync(fd) < 0 ? ACCORD_EIO : 0;
 }
 
+void segments_forget(struct segments *segments, uint64_t position)
+{
+    for (size_t i = 0; i < segments->count; i++) {
+        struct segment *segment = &segments->items[i];
+        bool first = segment->number == POSITION_SEGMENT(position);
+        int fd = segment->number < POSITION_SEGMENT(position) ? -1 : segment_fd(segments, segment);
+        if (fd >= 0)
+            posix_fadvise(fd, first ? (off_t)(POSITION_OFFSET(position) & ~(uint64_t)4095) : 0, 0,
+                          POSIX_FADV_DONTNEED);
+    }
+}
+
 static int write_zeros(int fd, uint64_t offset, uint64_t end)
 {
     static const uint8_t zeros[65536];

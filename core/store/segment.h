@@ -15,7 +15,7 @@
 #define SEGMENT_VERSION 1
 #define SEGMENT_DATA    4096 /* offset of the first record */
 
-#define POSITION(segment, offset) ((uint64_t)(segment) << 36 | (uint64_t)(offset))
+#define POSITION(segment, offset)  ((uint64_t)(segment) << 36 | (uint64_t)(offset))
 #define POSITION_SEGMENT(position) ((uint32_t)((position) >> 36))
 #define POSITION_OFFSET(position)  ((position) & (((uint64_t)1 << 36) - 1))
 
@@ -46,7 +46,8 @@ extern struct segment_io segment_io;
 int segments_open(struct segments *, const char *folder, struct reason *why);
 void segments_close(struct segments *);
 
-/* Adds a file for at least `need` bytes of records, `size` if there is room. ACCORD_ELIMIT when there is not. */
+/* Adds a file for at least `need` bytes of records, `size` if there is room. ACCORD_ELIMIT when there is not.
+ */
 int segments_add(struct segments *, uint64_t size, uint64_t need);
 struct segment *segments_find(struct segments *, uint32_t number);
 /* The next one that exists after `number`, or NULL. */
@@ -57,6 +58,9 @@ int segment_fd(struct segments *, struct segment *);
 int segments_read(struct segments *, uint64_t position, void *to, size_t size, size_t *got);
 int segments_write(struct segments *, uint64_t position, const void *bytes, size_t size);
 int segments_sync(struct segments *, uint64_t position);
+/* Lets go of what is cached from the position on, so that it is read from the disk: after a failed sync the
+ * cache holds pages that never got there. */
+void segments_forget(struct segments *, uint64_t position);
 /* Makes everything behind the position in its file zeros, durably. */
 int segments_zero(struct segments *, uint64_t position);
 /* Gives back what was preallocated behind the position. */

@@ -161,6 +161,9 @@ void testhost_do_pull(struct accord_delivery *delivery, struct accord_session *s
                           session->ended ? "ended" : "not authenticated");
         return;
     }
+    if (session && testhost_blocks(session))
+        testhost_complain(host,
+                          "the session's descriptor was made blocking: a slow partner would hold the loop");
     delivery->credit += bytes;
     post_piece(host, delivery);
 }
@@ -282,7 +285,7 @@ static void tell_admission(struct testhost *host, struct testhost_event *event)
     offer->done = true;
     offer->admission = host->admission.admission;
     struct accord_admitted admitted = {.admission = offer->admission,
-                                       .id = offer->admission == ACCORD_DEFERRED ? "" : id,
+                                       .id = offer->admission <= ACCORD_QUARANTINED ? id : "",
                                        .rule = host->admission.rule,
                                        .reason = host->admission.reason};
     host->connector->offer_done(host->state, offer, offer->arg, &admitted);

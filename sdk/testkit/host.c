@@ -93,12 +93,13 @@ void testhost_drop_events(struct testhost *host, const struct accord_session *se
     host->events_tail = at;
 }
 
-static void run_events(struct testhost *host)
+static bool run_events(struct testhost *host)
 {
     /* Only those that are there now: what they start is for the next turn. */
     size_t count = 0;
     for (struct testhost_event *event = host->events; event; event = event->next)
         count++;
+    bool ran = count > 0;
     while (count-- && host->events) {
         struct testhost_event *event = host->events;
         host->events = event->next;
@@ -107,6 +108,7 @@ static void run_events(struct testhost *host)
         event->run(host, event);
         testhost_event_free(event);
     }
+    return ran;
 }
 
 /* ---- clock and timers ---- */
@@ -144,11 +146,11 @@ static void on_tick(uv_timer_t *tick)
 
 static void turn(struct testhost *host, int64_t wait)
 {
-    run_events(host);
+    bool ran = run_events(host);
     while (run_due_timer(host))
-        ;
-    if (host->events)
-        wait = 0;
+        ran = true;
+    if (ran || host->events)
+        wait = 0; /* what has run may be what the caller waits for */
     if (host->clock == TESTHOST_REAL_CLOCK && host->timers) {
         int64_t due = host->timers->due - testhost_ticks(host);
         if (due < wait)
@@ -156,7 +158,7 @@ static void turn(struct testhost *host, int64_t wait)
     }
     if (wait > 0) {
         uv_update_time(&host->loop);
-        uv_timer_start(&host->tick, on_tick, (uint64_t)wait, 0);
+        uv_timer_start(&host->tick, on_tick, (uint64_t)wait, (uint64_t)wait); /* again: it may fall due before the poll */
     }
     uv_run(&host->loop, wait > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     uv_timer_stop(&host->tick);

@@ -1,8 +1,8 @@
 /* testkit/host.h: a host that stands in for the link process, so that one connector runs in a unit test on a
  * libuv loop of its own. It scripts what a host decides (dial, profile, verdicts, secrets, admissions), records
  * what the connector did, and complains about every breach of the contract in accord/host.h: finishing a
- * delivery twice or never, payload before the verdict, secrets before the handshake, anything left behind by
- * `close`. A test ends with testhost_free() and asserts that there were no complaints.
+ * delivery twice or never, payload before the verdict, secrets before the handshake, a descriptor made blocking,
+ * anything left behind by `close`. A test ends with testhost_free() and asserts that there were no complaints.
  *
  *     struct testhost *host = testhost_new(plugin.connector, TESTHOST_REAL_CLOCK);
  *     testhost_endpoint(host, port);
@@ -111,6 +111,8 @@ size_t testhost_timers(const struct testhost *); /* running now */
 
 /* Where dial() connects to on 127.0.0.1. 0: dialling fails. Without a call the connector has no endpoint. */
 void testhost_endpoint(struct testhost *, uint16_t port);
+/* SO_SNDBUF of the sockets dialled from now on, so that a partner that does not read is felt early. */
+void testhost_send_buffer(struct testhost *, int bytes);
 /* The next `count` dials fail with this reason. */
 void testhost_fail_dials(struct testhost *, unsigned count, const char *reason);
 /* NULL as the value: the name is absent. */

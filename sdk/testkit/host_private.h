@@ -27,7 +27,8 @@ struct accord_watch {
 struct accord_session {
     struct testhost *host;
     struct accord_session *next;
-    uint64_t socket;  /* inode of the socket, to see whether it was closed */
+    int fd; /* as handed over; may have been closed since */
+    uint64_t socket; /* inode of the socket, to see whether it was closed */
     unsigned allowed; /* one bit for each stage */
     unsigned reported;
     bool ended;
@@ -96,6 +97,7 @@ struct testhost {
 
     bool has_endpoint;
     uint16_t port;
+    int send_buffer; /* 0: the system's */
     unsigned failing_dials;
     char dial_reason[ACCORD_REASON_MAX];
     struct testhost_answer verdicts[2];
@@ -139,6 +141,7 @@ int testhost_do_report(struct accord_session *, enum accord_stage, const struct 
 int testhost_do_secret(struct accord_session *, const char *option, accord_secret_fn, void *arg);
 void testhost_do_end(struct accord_session *, const char *reason);
 void testhost_do_park(struct accord_instance *, const char *rule, const char *reason);
+bool testhost_blocks(const struct accord_session *); /* its descriptor was made blocking */
 void testhost_check_sessions(struct testhost *); /* after close: all ended, all sockets closed */
 
 /* flow.c */

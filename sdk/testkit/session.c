@@ -48,11 +48,18 @@ void testhost_verdict(struct testhost *host, enum accord_stage stage, enum accor
     copy(verdict->reason, sizeof verdict->reason, reason);
 }
 
-static int connect_loopback(uint16_t port)
+void testhost_send_buffer(struct testhost *host, int bytes)
+{
+    host->send_buffer = bytes;
+}
+
+static int connect_loopback(const struct testhost *host)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(host->port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd >= 0 && host->send_buffer)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &host->send_buffer, sizeof host->send_buffer);
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0) {
         if (fd >= 0)
             close(fd);
@@ -71,7 +78,7 @@ static void run_dial(struct testhost *host, struct testhost_event *event)
         event->call.dial(event->arg, NULL, -1, host->dial_reason);
         return;
     }
-    int fd = host->port ? connect_loopback(host->port) : -1;
+    int fd = host->port ? connect_loopback(host) : -1;
     if (fd < 0) {
         event->call.dial(event->arg, NULL, -1, "connection refused");
         return;
@@ -80,6 +87,7 @@ static void run_dial(struct testhost *host, struct testhost_event *event)
     fstat(fd, &status);
     struct accord_session *session = calloc(1, sizeof *session);
     session->host = host;
+    session->fd = fd;
     session->socket = status.st_ino;
     session->next = host->sessions;
     host->sessions = session;
@@ -195,6 +203,13 @@ void testhost_do_park(struct accord_instance *instance, const char *rule, const 
     host->parked = true;
     copy(host->park.rule, sizeof host->park.rule, rule);
     copy(host->park.reason, sizeof host->park.reason, reason);
+}
+
+bool testhost_blocks(const struct accord_session *session)
+{
+    struct stat status;
+    return fstat(session->fd, &status) == 0 && status.st_ino == session->socket &&
+           !(fcntl(session->fd, F_GETFL) & O_NONBLOCK);
 }
 
 static bool socket_open(uint64_t inode)

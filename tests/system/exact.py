@@ -25,7 +25,7 @@ path      = {site}
 type      = stow-plan
 direction = receive
 link      = plans
-settle    = 0 ms
+settle    = 100 ms
 rescan    = 1 s
 """
 

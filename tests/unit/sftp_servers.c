@@ -111,11 +111,11 @@ static void make_folder(struct server *server)
     snprintf(server->folder, sizeof server->folder, "/tmp/accord-sftp-XXXXXX");
     if (!mkdtemp(server->folder))
         die(server->folder);
-    in_folder(server, path, "root");
+    in_folder(server, path, "partner");
     mkdir(path, 0755);
-    in_folder(server, path, "root/in");
+    in_folder(server, path, "partner/in");
     mkdir(path, 0755);
-    snprintf(server->drop, sizeof server->drop, "%s/root/in", server->folder);
+    snprintf(server->drop, sizeof server->drop, "%s/partner/in", server->folder);
     make_host_key(server);
     make_user_key(server);
 }
@@ -223,7 +223,7 @@ static void exec_rehearsal(const struct server *server, const char *const *extra
     const char *source = getenv("ACCORD_SOURCE");
     snprintf(program, sizeof program, "%s/sdk/rehearsal/sftp_partner.py", source ? source : ".");
     snprintf(port, sizeof port, "%u", server->port);
-    in_folder(server, root, "root");
+    in_folder(server, root, "partner");
     in_folder(server, host_key, "host_key");
     in_folder(server, keys, "authorized_keys");
     const char *args[ARGS_MAX] = {
@@ -246,7 +246,6 @@ static void run(struct server *server, const char *const *extra)
     if (server->pid < 0)
         die("fork");
     if (server->pid == 0) {
-        setpgid(0, 0);
         int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
         dup2(fd, 1);
         dup2(fd, 2);
@@ -256,7 +255,6 @@ static void run(struct server *server, const char *const *extra)
             exec_rehearsal(server, extra);
         _exit(127);
     }
-    setpgid(server->pid, server->pid);
     wait_until_listening(server);
 }
 
@@ -272,6 +270,45 @@ void server_start(struct server *server, enum server_kind kind, const char *cons
     run(server, extra);
 }
 
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], line[512] = "";
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return 0;
+    const char *end =
+        fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL; /* the name may hold anything */
+    fclose(file);
+    return end && sscanf(end, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* sshd's children leave its process group, so that the tree is followed. Adds `root` and all below it. */
+static size_t collect(pid_t root, pid_t pids[64], size_t count)
+{
+    glob_t found;
+    if (count < 64)
+        pids[count++] = root;
+    if (glob("/proc/[0-9]*", GLOB_NOSORT, NULL, &found) != 0)
+        return count;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        pid_t pid = atoi(found.gl_pathv[i] + strlen("/proc/"));
+        if (count < 64 && parent_of(pid) == root)
+            count = collect(pid, pids, count);
+    }
+    globfree(&found);
+    return count;
+}
+
+void server_signal(const struct server *server, int number)
+{
+    pid_t pids[64];
+    size_t count = collect(server->pid, pids, 0);
+    for (size_t i = 0; i < count; i++)
+        kill(pids[i], number);
+}
+
 static void end_processes(struct server *server)
 {
     if (server->pid <= 0)
@@ -285,11 +322,6 @@ void server_restart(struct server *server, const char *const *extra)
 {
     end_processes(server);
     run(server, extra);
-}
-
-void server_signal(const struct server *server, int number)
-{
-    kill(-server->pid, number);
 }
 
 void server_stop(struct server *server)

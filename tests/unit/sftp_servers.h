@@ -11,7 +11,7 @@ enum server_kind { SERVER_REHEARSAL, SERVER_OPENSSH };
 
 struct server {
     enum server_kind kind;
-    pid_t pid; /* leads a process group of its own */
+    pid_t pid;
     uint16_t port;
     char folder[64];    /* keys, log, files */
     char drop[128];     /* where delivered files appear, on this machine */
@@ -27,7 +27,7 @@ const char *server_missing(enum server_kind);
 void server_start(struct server *, enum server_kind, const char *const *extra);
 /* Ends its processes and starts it anew on the same port, with the same folder and keys. */
 void server_restart(struct server *, const char *const *extra);
-void server_signal(const struct server *, int number); /* to the whole group */
+void server_signal(const struct server *, int number); /* to it and all its children */
 /* Ends its processes and removes the folder. */
 void server_stop(struct server *);
 

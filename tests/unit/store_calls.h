@@ -53,7 +53,8 @@ int audit(struct bench *, const char *chain, const char *text);
 int move(struct bench *, struct store_move *);
 int scan(struct bench *, struct store_scan *);
 int counts(struct bench *, struct store_counts *);
-/* Walks the whole trail; fails the test unless every chain is whole and ends at its head. Returns the lines. */
+/* Walks the whole trail; fails the test unless every chain is whole and ends at its head. Returns the lines.
+ */
 size_t verify_chains(struct bench *);
 
 #endif

@@ -29,7 +29,7 @@ static const struct accord_option service_table[] = {
      "Where the files are, below the link's path: one or more names, no `..`, no hidden ones."},
     {"pattern", ACCORD_TEXT, 0, SERVICE(pattern), "*", 0, 0, NULL,
      "receive: only names that match (`*`, `?`, `[...]`). Hidden files are never taken."},
-    {"settle", ACCORD_DURATION, 0, SERVICE(settle), "2 s", 0, 86400000, NULL,
+    {"settle", ACCORD_DURATION, 0, SERVICE(settle), "2 s", 100, 86400000, NULL,
      "receive: a file is taken when its size and time have stayed the same for this long."},
     {"rescan", ACCORD_DURATION, 0, SERVICE(rescan), "10 s", 100, 86400000, NULL,
      "receive: how often the folder is looked at when the system gives no notice of changes."},

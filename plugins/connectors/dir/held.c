@@ -196,25 +196,40 @@ void intake_pull(struct held *held, int64_t bytes)
 
 /* ---- verdicts ---- */
 
+/* What becomes of it now, in the reason file. Of what was refused unread the agent has nothing. */
+static void compose_advice(const struct accord_admitted *admitted, char *to, size_t room)
+{
+    if (admitted->admission == ACCORD_QUARANTINED)
+        snprintf(to, room, "The agent keeps a copy in quarantine: accord explain %s\n", admitted->id);
+    else
+        snprintf(to, room, "The agent did not read it and has no copy: this file is the only one.\n");
+}
+
 static void compose_reason(struct held *held, const struct accord_admitted *admitted)
 {
     const struct dir *dir = held->intake->dir;
-    char name[NAME_ROOM], when[32];
+    char name[NAME_ROOM], when[32], advice[256];
     time_t now = (time_t)(dir->host->wall(dir->instance) / 1000000);
     struct tm tm;
     name_safe(name, held->file.name);
+    compose_advice(admitted, advice, sizeof advice);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
     if (asprintf(
             &held->reason_text,
             "This file was not accepted.\n\n"
             "file:    %s\nrule:    %s\nreason:  %s\nmessage: %s\ntime:    %s\nservice: %s/%s\n\n"
-            "The agent keeps a copy in quarantine: accord explain %s\n"
+            "%s"
             "What to do: correct the file and put it into the folder again. To offer it again as it is "
             "(after\n"
             "the agreement has changed), copy it back with cp; then remove it and this file from here.\n",
-            name, admitted->rule, admitted->reason, admitted->id, when, dir->setup->agreement,
-            held->intake->service->name, admitted->id) < 0)
+            name, admitted->rule, admitted->reason, *admitted->id ? admitted->id : "none", when,
+            dir->setup->agreement, held->intake->service->name, advice) < 0)
         held->reason_text = NULL;
+}
+
+static bool refused(const struct held *held)
+{
+    return held->admission == ACCORD_QUARANTINED || held->admission == ACCORD_REJECTED;
 }
 
 static void act(struct held *held)
@@ -222,7 +237,7 @@ static void act(struct held *held)
     if (held->admission == ACCORD_DEFERRED) {
         held->judged = false;
         try_later(held);
-    } else if (held->admission == ACCORD_QUARANTINED && held->reason_text) {
+    } else if (refused(held) && held->reason_text) {
         step_begin(held, HELD_REJECT);
     } else if (held->admission == ACCORD_ACCEPTED) {
         held->tries = 0;
@@ -238,7 +253,7 @@ void intake_verdict(struct held *held, const struct accord_admitted *admitted)
     held->offer = NULL;
     held->judged = true;
     held->admission = admitted->admission;
-    if (admitted->admission == ACCORD_QUARANTINED)
+    if (refused(held))
         compose_reason(held, admitted);
     if (admitted->admission == ACCORD_DEFERRED)
         tell(held, ACCORD_INFO, "dir.deferred", admitted->reason);

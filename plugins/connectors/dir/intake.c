@@ -95,6 +95,7 @@ static void scan_done(void *arg)
         intake_release(intake);
         return;
     }
+    intake->scan.ended = intake->dir->host->ticks(intake->dir->instance);
     intake->place.folder = intake->scan.folder;
     intake->place.claimed = intake->scan.claimed;
     tell_results(intake);

@@ -56,6 +56,15 @@ static struct seen *remember(struct scan *scan, struct seen **at, const char *na
     return seen;
 }
 
+/* A step may take long on a slow file system: what it saw new is as it is since the step ended, not since it
+ * began. */
+static void date_fresh(struct scan *scan)
+{
+    for (size_t i = 0; i < scan->fresh_count; i++)
+        scan->fresh[i]->since = scan->ended;
+    scan->fresh_count = 0;
+}
+
 /* After a pass: forgets what is gone, and finds when the next file will have settled. */
 static void sweep(struct scan *scan)
 {
@@ -130,6 +139,8 @@ static void look(struct scan *scan, const char *name)
         seen->links = st.st_nlink;
         seen->since = scan->now;
         seen->refused = false;
+        scan->fresh[scan->fresh_count++] = seen;
+        return;
     }
     if (scan->now - seen->since < scan->settle)
         return;
@@ -251,6 +262,7 @@ static bool begin_pass(struct scan *scan)
 
 void scan_step(struct scan *scan)
 {
+    date_fresh(scan);
     scan->ready_count = scan->refused_count = 0;
     scan->ready_claimed = scan->failed = scan->pass_over = scan->reopened = false;
     if (!scan->dir && !begin_pass(scan))

@@ -26,7 +26,8 @@ struct scan {
     int64_t settle;
 
     /* set by the loop before a step */
-    int64_t now;
+    int64_t now;     /* ticks when the step begins, before it looks at anything */
+    int64_t ended;   /* ticks after the last step had ended: what it saw, it saw before that */
     bool may_reopen; /* nothing uses the descriptors: they may be exchanged */
     bool recover;    /* hand out what stands in the claimed folder first */
 
@@ -48,6 +49,8 @@ struct scan {
     DIR *dir;
     struct seen **seen;
     size_t seen_count;
+    struct seen *fresh[SCAN_STEP]; /* seen in the last step as they are for the first time */
+    size_t fresh_count;
     uint32_t pass;
 };
 
