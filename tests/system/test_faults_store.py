@@ -9,6 +9,7 @@ from exact import Flow, digest, plan, seeded
 from harness import Agent, Key, Partner, wait_for
 
 MESSAGES = 8
+CLOSING = 96  # more bytes than the empty group has that closes a journal
 
 
 def data_end(path):
@@ -110,8 +111,8 @@ def check_told(agent, incidents, lines, what):
 
 def test_journal_cut_off(original, agents):
     """At twenty places."""
-    random, end = seeded("cut"), data_end(original.journal())
-    places = [0, 1, 4095, 4096, 4097, end - 1] + sorted(random.sample(range(4098, end - 1), 14))
+    random, end = seeded("cut"), data_end(original.journal()) - CLOSING
+    places = [0, 1, 4095, 4096, 4097, end] + sorted(random.sample(range(4098, end), 13))
     for place in places:
         agent = original.copy(agents)
         os.truncate(original.journal(agent), place)
@@ -121,6 +122,15 @@ def test_journal_cut_off(original, agents):
         check_told(agent, incidents, lines, "the end of the journal")
         assert f": {MESSAGES - len(names)} messages" in lines[0]
         agent.stop()
+
+
+def test_journal_cut_in_its_closing_group(original, agents):
+    """A twenty-first: nothing was in that group, and nothing is missing."""
+    agent = original.copy(agents)
+    os.truncate(original.journal(agent), data_end(original.journal()) - 1)
+    names, incidents, lines = look(agent)
+    assert len(names) == MESSAGES and incidents == 0 and not lines
+    check_trail(agent, damaged=False)
 
 
 def test_bits_flipped(original, agents):
