@@ -1,6 +1,6 @@
-"""The escape battery in the processes of a real agent: loaded by its link, guard and inspect, under an agreement, by the
-hub's own hand. tests/unit/test_escape.c runs the same battery against each sandbox alone and, so that it proves
-something, outside; here it is about what a real hub adds: its descriptors, its memory, its dialer."""
+"""The escape battery in the processes of a real agent: loaded by its link, guard and inspect, under an agreement,
+by the hub's own hand. tests/unit/test_escape.c runs the same battery against each sandbox alone and, so that it
+proves something, outside; here it is about what a real hub adds: its descriptors, its memory, its dialer."""
 import collections
 import ctypes
 import os
@@ -53,6 +53,7 @@ class Listeners:
     """What the agreement lists, and what it does not."""
 
     def __init__(self, name):
+        self.name = name
         self.listed, self.unlisted = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
         self.abstract = socket.socket(socket.AF_UNIX)
         self.abstract.bind("\0" + name)
@@ -135,7 +136,7 @@ class Battery:
         agent.write_conf("agent.conf", (agent.conf / "agent.conf").read_text()
                          .replace(str(agent.installation.plugins), str(plugins)))
         agent.write_conf("site.conf", SITE)
-        self.options = {"outside": self.outside, "inside": self.inside, "abstract": "accord-battery-" + agent.home.name,
+        self.options = {"outside": self.outside, "inside": self.inside, "abstract": listeners.name,
                         "port": listeners.unlisted.getsockname()[1], "address": f"{address:x}"}
         self.before = self.contents()
 
@@ -155,7 +156,8 @@ class Battery:
     def results(self):
         """What each probe came to, by the instance that ran it; `end` comes last."""
         found = collections.defaultdict(dict)
-        for instance, result, probe in re.findall(r" isa/(\S+): (.*) \[battery\.(\S+)\]$", self.agent.log(), re.MULTILINE):
+        line = re.compile(r" isa/(\S+): (.*) \[battery\.(\S+)\]$", re.MULTILINE)
+        for instance, result, probe in line.findall(self.agent.log()):
             found[instance][probe] = result
         return found
 
@@ -185,13 +187,13 @@ def check_shut(battery):
     for instance in INSTANCES:
         assert not escaped(results[instance]), f"out of {INSTANCES[instance]}: {escaped(results[instance])}"
         assert set(results[instance]) >= common and len(common) > 80, "not every probe was tried"
-    assert len(results["outward"]) > len(common), f"the probes of a session were not tried: {results['outward']['end']}"
+    assert len(results["outward"]) > len(common), f"no session was probed: {results['outward']['end']}"
     assert not battery.listeners.reached()
     assert battery.contents() == battery.before
 
 
 def test_no_way_out(battery):
-    """Every probe is blocked in link, guard and inspect, and the agreement is up all the same."""
+    """Every probe of the escape battery is blocked in the link, guard and inspect of a real agent."""
     battery.write()
     battery.start()
     battery.wait_ends()
@@ -201,7 +203,7 @@ def test_no_way_out(battery):
 
 
 def test_no_descriptor_of_the_hub_is_inherited(agent, partner):
-    """A child has its channel, the log, its folder, and what it made itself; a link also its one session."""
+    """A child of a real hub has its channel, the log, its folder, and what it made itself; a link its session."""
     if os.getuid() != 0:
         pytest.skip("only root may look at the descriptors of the agent's processes")
     flow = Flow(agent, partner())
@@ -218,7 +220,8 @@ def test_no_descriptor_of_the_hub_is_inherited(agent, partner):
 
 
 def test_death_by_the_filter(battery):
-    """A call that nobody makes by mistake ends the process. The hub says so and starts it again; the others go on."""
+    """A call that nobody makes by mistake, such as exec, ends the process by SIGSYS. The hub says so and starts it
+    again; the others go on."""
     battery.write(link_only="exec-program")
     battery.start()
     agent = battery.agent
