@@ -76,9 +76,14 @@ struct audit_event {
 };
 
 const char *audit_action_name(enum audit_action);
-/* Once, at start: host.name and host.ip of every record. */
+/* Once, at start, before any other thread renders: host.name and host.ip of every record. */
 void audit_host_set(const char *name, const char *address);
-/* Appends the record without its closing brace: audit_seal() adds the rest. */
+const char *audit_host_name(void); /* as it stands in the records; "" before audit_host_set() */
+/* Appends the record without its closing brace: audit_seal() adds the rest. Any thread. Texts are cut so that
+ * the sealed line always fits AUDIT_LINE_MAX; details that do not fit any more are left out and
+ * `accord.details-left-out` says how many. */
 void audit_render(struct buf *, const struct audit_event *);
+/* Appends docs/reference/events.md, which is generated from AUDIT_ACTIONS. */
+void audit_events_page(struct buf *);
 
 #endif

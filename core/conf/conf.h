@@ -24,7 +24,9 @@ struct conf_plugin {
     uint32_t flags; /* accord_connector_flag or accord_policy_flag */
     uint32_t asks;
     bool has_profile;
-    struct accord_option *options;         /* of the link or module; NULL-name-terminated, heap strings */
+    /* Tables end with a NULL name and may be NULL. Each table, its names, defaults, helps and choices (array
+     * and texts) are heap allocations of their own, which conf_plugins_free() frees. */
+    struct accord_option *options;         /* of the link or module */
     struct accord_option *service_options; /* of a service over this connector */
 };
 
@@ -60,6 +62,7 @@ struct conf_agent {
     size_t pin_count;
     struct conf_type *types; /* built in and [type NAME] */
     size_t type_count;
+    char sha256[DIGEST_HEX]; /* of agent.conf; "" when there is none */
 };
 
 /* ---- agreements ---- */
@@ -153,7 +156,9 @@ struct conf {
 };
 
 /* Reads agent.conf alone (the plugin folder must be known before plugins can describe themselves). `state` is
- * what --state said, or NULL. Problems go to the report; ACCORD_EINVAL when there are errors. */
+ * what --state said, or NULL. Problems go to the report; ACCORD_EINVAL when there are errors: then the agent
+ * holds what was understood, good enough to go on checking (conf_load()) and not to run. conf_agent_fini() in
+ * any case. */
 int conf_load_agent(const char *folder, const char *state, struct conf_agent *, struct conf_report *);
 /* Reads and checks all of conf.d against the plugins' tables. Takes over the agent (moved into *out). An
  * agreement with errors is left out and reported. 0, or ACCORD_ENOMEM/ACCORD_EIO; errors in files are not a

@@ -21,7 +21,8 @@ struct conf_problem {
 struct conf_report {
     struct conf_problem *items;
     size_t count;
-    bool lost; /* out of memory: there was more */
+    bool lost;   /* there was more than fits: every file with an error still has one in the list */
+    bool failed; /* out of memory: a problem could not be listed, and nothing may be taken for faultless */
 };
 
 void conf_report_add(struct conf_report *, enum conf_severity, const char *file, int line, const char *format, ...)

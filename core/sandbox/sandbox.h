@@ -1,8 +1,8 @@
-/* Confines a child process (design: "always on"). Three walls: seccomp default deny (without it: refuse), an
- * empty network namespace, Landlock (missing: go on and say so).
+/* Confines a child process (design: "always on"). Three walls: seccomp default deny (without it: refuse),
+ * an empty network namespace, Landlock (missing: go on and say so).
  *
- * Order in a child: sandbox_begin() at the very start; read SETUP; initialise libraries; sandbox_close(); only
- * then load plugins. Before any thread starts.
+ * Order in a child: sandbox_begin() at the very start; read SETUP; initialise libraries; sandbox_close();
+ * only then load plugins. Before any thread starts.
  */
 #ifndef SANDBOX_SANDBOX_H
 #define SANDBOX_SANDBOX_H
@@ -14,12 +14,13 @@
 
 enum sandbox_role { SANDBOX_LINK, SANDBOX_GUARD, SANDBOX_INSPECT, SANDBOX_DESCRIBE };
 
-/* Closes every inherited descriptor above 3, dies with `parent` (PR_SET_PDEATHSIG, then getppid() is checked),
- * clears LTDL_LIBRARY_PATH and the like from the environment, no core files, not dumpable. */
+/* Closes every inherited descriptor above 3, dies with `parent` (PR_SET_PDEATHSIG, then getppid() is
+ * checked), clears the environment but for the locale, no core files, limits on memory and descriptors;
+ * ignores SIGPIPE, SIGINT and SIGHUP, since a terminal's ^C is for the hub to handle. */
 int sandbox_begin(pid_t parent, struct reason *why);
 
 struct sandbox_folder {
-    const char *path;
+    const char *path; /* what is not there when the sandbox closes stays shut when it comes later */
     bool write;
 };
 
@@ -31,8 +32,9 @@ struct sandbox_walls {
     struct reason namespaces_why, landlock_why;
 };
 
-/* Readable without being named: the system's libraries, CA bundle and locale data (read only). Fails only when
- * seccomp cannot be had. */
+/* Closes the walls for ever, over all threads there will be; the process is not dumpable from here on.
+ * Readable without being named: the system's libraries, CA bundle, time zones and locale data. Fails when
+ * seccomp cannot be had, or when the process has a second thread already. */
 int sandbox_close(enum sandbox_role, const struct sandbox_folder *, size_t count, struct sandbox_walls *,
                   struct reason *why);
 

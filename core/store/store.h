@@ -22,6 +22,8 @@
 #define STORE_ROUTE_MAX   (2 * STORE_NAME_MAX)
 #define STORE_RECEIPT_MAX 1024
 #define STORE_PAGE_MAX    256
+/* As not_before of a held delivery: it waits for a person, and store_move() leaves it where it is. */
+#define STORE_NEVER INT64_MAX
 
 struct store;
 
@@ -103,15 +105,21 @@ struct store_recovery {
 /* Blocks while it recovers. Deliveries that were `sending` come back as `waiting`, keeping their attempts. */
 int store_open(struct store **, uv_loop_t *, const struct store_config *, struct store_recovery *,
                struct reason *why);
-/* Commits what is queued, then ends the thread; outstanding `done` functions run before it returns. */
+/* Commits what is queued, then ends the thread; outstanding `done` functions run before it returns, and verbs that
+ * these call end with ACCORD_ECANCELED. The loop must turn once more to let go of the handle. An idle store does
+ * not keep the loop alive. */
 void store_close(struct store *);
+/* Deliveries with smaller numbers are older than this opening of the store: a process that was killed may have sent
+ * them without coming to settle them. */
+uint64_t store_first_number(const struct store *);
 
 /* ---- in ---- */
 
 /* A payload on its way in; kept in memory up to ACCORD_PIECE_MAX * 2, in the journal beyond. */
 struct store_payload;
 struct store_payload *store_payload_new(struct store *);
-/* Appends a piece (copied). `done` when it was taken: wait for it before the next piece, to bound memory. */
+/* Appends a piece (copied). `done` when it was taken: wait for it before the next piece, to bound memory. What
+ * stays in memory waits for no commit, so that this `done` may overtake those of earlier verbs; so may peek's. */
 void store_payload_add(struct store_payload *, const void *, size_t, store_done, void *arg);
 /* Closes the running SHA-256. Call once, after the last piece. */
 void store_payload_seal(struct store_payload *, uint8_t sha256[DIGEST_SIZE], int64_t *size);
@@ -156,9 +164,11 @@ struct store_claim {
     size_t limit;        /* at most STORE_PAGE_MAX */
     struct store_claimed *claimed; /* out: room for `limit`; the messages are the caller's to free */
     size_t count;                  /* out */
-    int64_t next;                  /* out: earliest not_before of what still waits; 0: nothing waits */
+    int64_t next;                  /* out: earliest not_before of what still waits, `now` when some of it could be
+                                    * claimed at once; 0: nothing waits */
 };
-/* Oldest first; waiting deliveries become `sending`. Not a durable write of its own: after a crash they wait. */
+/* Oldest first; waiting deliveries become `sending`. Not a durable write of its own: after a crash they wait. Also
+ * when it fails, `count` says how many were handed out. */
 void store_claim(struct store *, struct store_claim *, store_done, void *arg);
 
 struct store_settlement {
@@ -175,7 +185,7 @@ struct store_settlement {
 void store_settle(struct store *, struct store_settlement *, store_done, void *arg);
 
 /* Moves every open delivery of an agreement (service NULL: all) from one state to another: `held` when it is
- * switched off, `waiting` when it is back. */
+ * switched off, `waiting` when it is back; but none that is held for a person (STORE_NEVER). */
 struct store_move {
     const char *agreement, *service;
     enum store_state from, to;

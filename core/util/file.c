@@ -37,19 +37,38 @@ static int read_all(int fd, const char *path, size_t limit, struct buf *out, str
 static int check_private(const struct stat *st, const char *path, struct reason *why)
 {
     if (st->st_uid != geteuid() && st->st_uid != 0)
-        return fail(why, ACCORD_EDENIED, "%s belongs to uid %u; it must belong to the agent's user (uid %u)", path,
-                    (unsigned)st->st_uid, (unsigned)geteuid());
+        return fail(why, ACCORD_EDENIED, "%s belongs to uid %u; it must belong to the agent's user (uid %u)",
+                    path, (unsigned)st->st_uid, (unsigned)geteuid());
     if (st->st_mode & 077)
         return fail(why, ACCORD_EDENIED, "%s is open to other users (mode %04o); run: chmod 600 %s", path,
                     (unsigned)st->st_mode & 07777, path);
     return 0;
 }
 
+/* Private files are for a person to put right. */
+static int fail_private(const char *path, struct reason *why)
+{
+    int number = errno;
+    unsigned uid = (unsigned)geteuid();
+    if (number == ENOENT || number == ENOTDIR)
+        return fail(
+            why, ACCORD_ENOENT,
+            "there is no file %s; put the secret there, owned by the agent's user (uid %u), mode 0600", path,
+            uid);
+    if (number == EACCES)
+        return fail(why, ACCORD_EDENIED,
+                    "the agent's user (uid %u) may not read %s: %s; give it that file and run: chmod 600 %s",
+                    uid, path, strerror(number), path);
+    if (number == ELOOP)
+        return fail(why, ACCORD_EDENIED, "%s is a symbolic link; put the file itself there", path);
+    return fail_errno(why, "open", path);
+}
+
 static int read_file(const char *path, size_t limit, bool private, struct buf *out, struct reason *why)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (private ? O_NOFOLLOW : 0));
     if (fd < 0)
-        return fail_errno(why, "open", path);
+        return private ? fail_private(path, why) : fail_errno(why, "open", path);
     struct stat st;
     int result = fstat(fd, &st) < 0 ? fail_errno(why, "examine", path) : 0;
     if (!result && !S_ISREG(st.st_mode))

@@ -133,8 +133,12 @@ void text_duration(char *to, size_t room, int64_t ms)
     static const struct {
         int64_t ms;
         const char *one, *many;
-    } units[] = {{365LL * 86400000, "year", "years"}, {86400000, "day", "days"}, {3600000, "h", "h"},
-                 {60000, "min", "min"},              {1000, "s", "s"},          {1, "ms", "ms"}};
+    } units[] = {{365LL * 86400000, "year", "years"},
+                 {86400000, "day", "days"},
+                 {3600000, "h", "h"},
+                 {60000, "min", "min"},
+                 {1000, "s", "s"},
+                 {1, "ms", "ms"}};
     size_t i = 0;
     while (i < 5 && ms < units[i].ms)
         i++;

@@ -34,16 +34,20 @@ static void put_i64(struct buf *buf, int64_t value)
     put_le(buf, (uint64_t)value, 8);
 }
 
-/* Longer text is cut, never refused: the sender's words must not be able to end the channel. */
+/* Longer text is cut and bytes that are not UTF-8 (a partner's words, a sentence cut in mid-character) become
+ * '?', never refused: the words that a sender passes on must not be able to end the channel. */
 static void put_text(struct buf *buf, const char *text)
 {
-    char cut[WIRE_TEXT_MAX];
+    char fit[WIRE_TEXT_MAX];
     text = text ? text : "";
     size_t size = strlen(text);
-    if (size >= WIRE_TEXT_MAX) {
-        text_copy(cut, sizeof cut, text);
-        text = cut;
-        size = strlen(cut);
+    if (size >= WIRE_TEXT_MAX || !text_utf8(text, size, true)) {
+        text_copy(fit, sizeof fit, text);
+        text = fit;
+        size = strlen(fit);
+        bool valid = text_utf8(fit, size, true);
+        for (size_t i = 0; i < size && !valid; i++)
+            fit[i] = (char)(fit[i] & 0x80 ? '?' : fit[i]);
     }
     put_u32(buf, (uint32_t)size + 1);
     buf_put(buf, text, size + 1);

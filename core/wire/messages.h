@@ -23,7 +23,7 @@
 /* M(NAME, senders, fields)   F(kind, name) */
 #define WIRE_MESSAGES(M)                                                                                             \
     /* ---- start and end of a child ---- */                                                                        \
-    /* First of all: what may be opened below which folder, before the sandbox closes. */                          \
+    /* First of all. `folders`: an absolute path, and "read" or "write": what the sandbox lets be opened. */       \
     M(SETUP, WIRE_H, F(u32, version) F(text, role) F(text, agreement) F(text, plugins) F(pairs, folders))            \
     /* `modules`: plugin file to its expected SHA-256; loaded inside the sandbox in this order. */                  \
     M(LOAD, WIRE_H, F(text, plugin) F(text, sha256))                                                                 \

@@ -285,7 +285,7 @@ static void tell_admission(struct testhost *host, struct testhost_event *event)
     offer->done = true;
     offer->admission = host->admission.admission;
     struct accord_admitted admitted = {.admission = offer->admission,
-                                       .id = offer->admission == ACCORD_DEFERRED ? "" : id,
+                                       .id = offer->admission <= ACCORD_QUARANTINED ? id : "",
                                        .rule = host->admission.rule,
                                        .reason = host->admission.reason};
     host->connector->offer_done(host->state, offer, offer->arg, &admitted);

@@ -112,11 +112,11 @@ static void make_folder(struct server *server)
     snprintf(server->folder, sizeof server->folder, "/tmp/accord-sftp-XXXXXX");
     if (!mkdtemp(server->folder))
         die(server->folder);
-    in_folder(server, path, "root");
+    in_folder(server, path, "partner");
     mkdir(path, 0755);
-    in_folder(server, path, "root/in");
+    in_folder(server, path, "partner/in");
     mkdir(path, 0755);
-    snprintf(server->drop, sizeof server->drop, "%s/root/in", server->folder);
+    snprintf(server->drop, sizeof server->drop, "%s/partner/in", server->folder);
     make_host_key(server);
     make_user_key(server);
 }
@@ -224,7 +224,7 @@ static void exec_rehearsal(const struct server *server, const char *const *extra
     const char *source = getenv("ACCORD_SOURCE");
     snprintf(program, sizeof program, "%s/sdk/rehearsal/sftp_partner.py", source ? source : ".");
     snprintf(port, sizeof port, "%u", server->port);
-    in_folder(server, root, "root");
+    in_folder(server, root, "partner");
     in_folder(server, host_key, "host_key");
     in_folder(server, keys, "authorized_keys");
     const char *args[ARGS_MAX] = {

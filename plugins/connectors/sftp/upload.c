@@ -175,7 +175,7 @@ void upload_abandon(struct upload *upload, const char *reason)
 {
     char text[ACCORD_REASON_MAX];
     bool renaming = upload->state == UPLOAD_RENAMING;
-    snprintf(text, sizeof text, "%s%.460s", renaming ? "cut before the answer to the rename: " : "", reason);
+    snprintf(text, sizeof text, "%s%.440s", renaming ? "cut before the answer to the rename: " : "", reason);
     end(upload, renaming ? ACCORD_UNCERTAIN : ACCORD_RETRY, text, "");
 }
 

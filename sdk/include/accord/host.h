@@ -30,7 +30,7 @@ enum accord_stage {
 
 /* How a delivery ended. */
 enum accord_outcome {
-    ACCORD_DELIVERED, /* the other side has it; `receipt` says so in its words */
+    ACCORD_DELIVERED, /* the other side has it, perhaps from before; `receipt` says so in its words */
     ACCORD_RETRY,     /* it does not; trying again may help, not before `wait` */
     ACCORD_REFUSED,   /* it will not take this message, ever */
     ACCORD_UNCERTAIN, /* cut after the last byte and before the answer */
@@ -49,6 +49,7 @@ enum accord_admission {
     ACCORD_ACCEPTED,    /* committed (also for a repeat of what was committed before) */
     ACCORD_QUARANTINED, /* committed, and set aside: `rule` and `reason` say why; tell the source */
     ACCORD_DEFERRED,    /* not taken; offer it again later */
+    ACCORD_REJECTED,    /* not taken and never will be (too large, not in force): set it aside, do not delete it */
 };
 
 struct accord_admitted {

@@ -44,7 +44,7 @@ struct accord_option {
     uint32_t flags;             /* accord_option_flag */
     size_t offset;              /* of the field in the plugin's struct */
     const char *fallback;       /* default, written as in a file; NULL: none */
-    int64_t min, max;           /* INTEGER, DURATION, SIZE; both 0: any value from 0 up */
+    int64_t min, max;           /* INTEGER, DURATION, SIZE; both 0: any value from 0 up. TEXT: max bytes; 0: any */
     const char *const *choices; /* CHOICE, LIST: NULL-terminated; NULL for LIST: any text */
     const char *help;           /* one sentence, with the clause or standard behind the rule */
 };

@@ -1,0 +1,346 @@
+#include "audit/export.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "audit/export_resume.h"
+#include "audit/line.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define UNREADABLE_FILE "unreadable.txt"
+#define TARGETS_MAX     256 /* files open at a time; a batch that needs more syncs in between */
+
+/* A file being appended to in this batch. */
+struct target {
+    size_t chain; /* index into state.chains; SIZE_MAX: the unreadable lines */
+    char date[LINE_DATE_SIZE];
+    int fd;
+    int64_t before; /* size when the batch began */
+    struct buf pending;
+};
+
+/* The highest sequence of a chain in this batch, and the file that holds it. */
+struct progress {
+    uint64_t sequence;
+    char date[LINE_DATE_SIZE];
+    int64_t size;
+};
+
+struct export
+{
+    char *folder;
+    int folder_fd;
+    void (*fault)(const char *);
+    struct export_state state;
+    struct target *targets;
+    size_t target_count;
+    struct progress *progress; /* one for each of state.chains */
+    size_t progress_room;
+    uint64_t unreadable, unreadable_now;
+    bool dirty;  /* a failed batch may have left bytes: resume before the next */
+    bool synced; /* the lines of this batch are durable: they stay even when the position cannot be written */
+};
+
+static int fail_write(const struct export *export, const struct target *target, struct reason *why)
+{
+    int number = errno;
+    const char *chain =
+        target->chain == SIZE_MAX ? UNREADABLE_FILE : export->state.chains[target->chain].name;
+    return fail(why, error_from_errno(number), "cannot write the audit trail %s/%s: %s", export->folder,
+                chain, strerror(number));
+}
+
+/* ---- targets ---- */
+
+static int open_in_chain(struct export *export, const char *chain, const char *file)
+{
+    if (mkdirat(export->folder_fd, chain, 0750) == 0) {
+        if (fsync(export->folder_fd) < 0)
+            return -1;
+    } else if (errno != EEXIST) {
+        return -1;
+    }
+    int folder = openat(export->folder_fd, chain, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0)
+        return -1;
+    struct stat st;
+    bool fresh = fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW) < 0;
+    int fd = openat(folder, file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+    if (fd >= 0 && fresh && fsync(folder) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    close(folder);
+    return fd;
+}
+
+static int open_target(struct export *export, struct target *target)
+{
+    char file[LINE_DATE_SIZE + 8];
+    struct stat st;
+    snprintf(file, sizeof file, "%s.jsonl", target->date);
+    if (target->chain == SIZE_MAX)
+        target->fd = openat(export->folder_fd, UNREADABLE_FILE,
+                            O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+    else
+        target->fd = open_in_chain(export, export->state.chains[target->chain].name, file);
+    if (target->fd < 0 || fstat(target->fd, &st) < 0)
+        return ACCORD_EIO;
+    target->before = st.st_size;
+    return 0;
+}
+
+static int flush_target(struct target *target)
+{
+    const uint8_t *bytes = target->pending.data;
+    size_t size = target->pending.size;
+    if (target->pending.failed) {
+        errno = ENOMEM;
+        return -1;
+    }
+    while (size) {
+        ssize_t n = write(target->fd, bytes, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        bytes += n;
+        size -= (size_t)n;
+    }
+    buf_clear(&target->pending);
+    return fsync(target->fd);
+}
+
+/* Writes and syncs what is pending, and notes how large the files have become. */
+static int flush(struct export *export, struct reason *why)
+{
+    for (size_t i = 0; i < export->target_count; i++) {
+        struct target *target = &export->targets[i];
+        struct stat st;
+        if (flush_target(target) < 0 || fstat(target->fd, &st) < 0)
+            return fail_write(export, target, why);
+        struct progress *progress = target->chain == SIZE_MAX ? NULL : &export->progress[target->chain];
+        if (progress && !strcmp(progress->date, target->date))
+            progress->size = st.st_size;
+    }
+    return 0;
+}
+
+static void close_targets(struct export *export, bool undo)
+{
+    for (size_t i = 0; i < export->target_count; i++) {
+        struct target *target = &export->targets[i];
+        /* After a failed sync the kernel may have forgotten what was not written: begin anew. */
+        if (undo && target->fd >= 0 && ftruncate(target->fd, target->before) < 0)
+            log_event(ACCORD_WARNING, "audit.export-undo", NULL, "cannot cut %s/%s back: %s", export->folder,
+                      target->date, strerror(errno));
+        if (target->fd >= 0)
+            close(target->fd);
+        buf_fini(&target->pending);
+    }
+    export->target_count = 0;
+}
+
+static struct target *target_of(struct export *export, size_t chain, const char *date, struct reason *why)
+{
+    for (size_t i = export->target_count; i-- > 0;)
+        if (export->targets[i].chain == chain && !strcmp(export->targets[i].date, date))
+            return &export->targets[i];
+    if (export->target_count == TARGETS_MAX) {
+        if (flush(export, why))
+            return NULL;
+        close_targets(export, false);
+    }
+    struct target *target = &export->targets[export->target_count];
+    *target = (struct target){.chain = chain, .fd = -1};
+    text_copy(target->date, sizeof target->date, date);
+    export->target_count++;
+    if (open_target(export, target) == 0)
+        return target;
+    fail_write(export, target, why);
+    return NULL;
+}
+
+/* ---- lines ---- */
+
+static int set_aside(struct export *export, const char *line, size_t size, struct reason *why)
+{
+    struct target *target = target_of(export, SIZE_MAX, "", why);
+    if (!target)
+        return ACCORD_EIO;
+    buf_put(&target->pending, line, size);
+    buf_byte(&target->pending, '\n');
+    export->unreadable_now++;
+    return 0;
+}
+
+static struct progress *progress_of(struct export *export, size_t chain)
+{
+    if (chain >= export->progress_room) {
+        size_t room = export->state.room;
+        struct progress *progress = realloc(export->progress, room * sizeof *progress);
+        if (!progress)
+            return NULL;
+        memset(progress + export->progress_room, 0, (room - export->progress_room) * sizeof *progress);
+        export->progress = progress;
+        export->progress_room = room;
+    }
+    return &export->progress[chain];
+}
+
+static int take_line(struct export *export, const char *line, size_t size, struct reason *why)
+{
+    struct audit_seal_facts facts;
+    char date[LINE_DATE_SIZE];
+    if (audit_unseal(line, size, &facts, NULL) || !line_date(line, size, date) ||
+        !text_is_name(facts.chain, 63))
+        return set_aside(export, line, size, why);
+    struct export_chain *chain = export_chain_of(&export->state, facts.chain);
+    struct progress *progress = chain ? progress_of(export, (size_t)(chain - export->state.chains)) : NULL;
+    if (!progress)
+        return fail(why, ACCORD_ELIMIT, "too many audit chains, or out of memory");
+    /* Opened also for a line that is there already: its file's size will be counted. */
+    struct target *target = target_of(export, (size_t)(chain - export->state.chains), date, why);
+    if (!target)
+        return ACCORD_EIO;
+    if (!export_chain_has(chain, facts.sequence)) {
+        buf_put(&target->pending, line, size);
+        buf_byte(&target->pending, '\n');
+    }
+    if (facts.sequence > progress->sequence) {
+        progress->sequence = facts.sequence;
+        text_copy(progress->date, sizeof progress->date, date);
+    }
+    return 0;
+}
+
+static int take_lines(struct export *export, const char *at, size_t size, struct reason *why)
+{
+    const char *end = at + size;
+    int result = 0;
+    while (!result && at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *stop = newline ? newline : end;
+        result = take_line(export, at, (size_t)(stop - at), why);
+        at = stop + 1;
+    }
+    return result;
+}
+
+/* While sequences found at start are still ahead, the old size stays: the next start must find them again. */
+static void count_progress(struct export_state *state, const struct progress *progress)
+{
+    for (size_t i = 0; i < state->count; i++) {
+        struct export_chain *chain = &state->chains[i];
+        if (progress[i].sequence <= chain->sequence)
+            continue;
+        chain->sequence = progress[i].sequence;
+        if (chain->present_count && chain->present[chain->present_count - 1] > chain->sequence)
+            continue;
+        chain->present_count = 0;
+        chain->size = progress[i].size;
+        memcpy(chain->date, progress[i].date, sizeof chain->date);
+    }
+}
+
+static int commit(struct export *export, uint64_t position, struct reason *why)
+{
+    int result = flush(export, why);
+    if (result)
+        return result;
+    export->synced = true;
+    if (export->unreadable_now && fsync(export->folder_fd) < 0)
+        return fail(why, ACCORD_EIO, "cannot sync %s: %s", export->folder, strerror(errno));
+    if (export->fault)
+        export->fault("export");
+    for (size_t i = 0; i < export->state.count; i++)
+        if (!progress_of(export, i))
+            return fail(why, ACCORD_ENOMEM, "out of memory exporting the audit trail");
+    count_progress(&export->state, export->progress);
+    export->state.position = position;
+    return export_state_save(&export->state, export->folder, why);
+}
+
+int export_append(struct export *export, const void *lines, size_t size, uint64_t position,
+                  struct reason *why)
+{
+    if (export->dirty) {
+        export_state_fini(&export->state);
+        int result = export_resume(&export->state, export->folder, why);
+        if (result)
+            return result;
+        export->dirty = false;
+    }
+    if (export->progress)
+        memset(export->progress, 0, export->progress_room * sizeof *export->progress);
+    export->unreadable_now = 0;
+    export->synced = false;
+    int result = take_lines(export, lines, size, why);
+    if (!result)
+        result = commit(export, position, why);
+    close_targets(export, result != 0 && !export->synced);
+    export->dirty = result != 0;
+    if (!result)
+        export->unreadable += export->unreadable_now;
+    return result;
+}
+
+/* ---- life ---- */
+
+int export_open(struct export **out, const struct export_config *config, struct reason *why)
+{
+    int result = file_make_folder(config->folder, why);
+    if (result)
+        return result;
+    struct export *export = calloc(1, sizeof *export);
+    if (!export)
+        return fail(why, ACCORD_ENOMEM, "out of memory opening the audit folder");
+    export->folder = strdup(config->folder);
+    export->targets = calloc(TARGETS_MAX, sizeof *export->targets);
+    export->folder_fd = open(config->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    export->fault = config->fault;
+    if (!export->folder || !export->targets || export->folder_fd < 0)
+        result = fail(why, ACCORD_EIO, "cannot open the audit folder %s", config->folder);
+    if (!result)
+        result = export_resume(&export->state, export->folder, why);
+    if (result) {
+        export_close(export);
+        return result;
+    }
+    *out = export;
+    return 0;
+}
+
+uint64_t export_position(const struct export *export)
+{
+    return export->state.position;
+}
+
+uint64_t export_unreadable(const struct export *export)
+{
+    return export->unreadable;
+}
+
+void export_close(struct export *export)
+{
+    if (!export)
+        return;
+    if (export->targets)
+        close_targets(export, false);
+    if (export->folder_fd >= 0)
+        close(export->folder_fd);
+    export_state_fini(&export->state);
+    free(export->targets);
+    free(export->progress);
+    free(export->folder);
+    free(export);
+}

@@ -1,0 +1,153 @@
+#include "audit/record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "audit/chain.h"
+#include "util/clock.h"
+#include "util/json.h"
+#include "util/text.h"
+
+/* The largest record that audit_render() makes; the seal needs less than the rest of AUDIT_LINE_MAX. */
+#define RECORD_MAX (AUDIT_LINE_MAX - 1024)
+/* Longest text of one field, with NUL; receipts, which are evidence, may be longer. JSON makes at most six bytes
+ * of one, so that the fixed fields together always fit. */
+#define TEXT_MAX    512
+#define RECEIPT_MAX 1024
+
+/* What follows the time in every record of an action, commas and quotes included. */
+#define FACTS(name, category)                                                                                \
+    "\",\"event.action\":\"" name "\",\"event.category\":\"" category "\",\"event.outcome\":\""
+
+static const struct {
+    const char *name, *category, *help, *facts;
+} actions[AUDIT_ACTION_END] = {
+#define A(ID, name, category, help) [AUDIT_##ID] = {name, category, help, FACTS(name, category)},
+    AUDIT_ACTIONS(A)
+#undef A
+};
+
+static const char *const outcomes[] = {"success", "failure", "unknown"};
+
+static struct {
+    char name[256];
+    char fields[1024]; /* ,"host.name":"...","host.ip":"..." */
+} host;
+
+const char *audit_action_name(enum audit_action action)
+{
+    return (unsigned)action < AUDIT_ACTION_END ? actions[action].name : "unknown";
+}
+
+/* Host names and addresses are ASCII; anything else would not read back byte for byte. */
+static void put_ascii(char *to, size_t room, const char *from)
+{
+    text_copy(to, room, from ? from : "");
+    for (; *to; to++)
+        if (*to <= 0x20 || *to >= 0x7f || *to == '"' || *to == '\\')
+            *to = '?';
+}
+
+void audit_host_set(const char *name, const char *address)
+{
+    char ip[128];
+    put_ascii(host.name, sizeof host.name, name);
+    put_ascii(ip, sizeof ip, address);
+    int used = snprintf(host.fields, sizeof host.fields, ",\"host.name\":\"%s\"", host.name);
+    if (*ip)
+        snprintf(host.fields + used, sizeof host.fields - (size_t)used, ",\"host.ip\":\"%s\"", ip);
+}
+
+const char *audit_host_name(void)
+{
+    return host.name;
+}
+
+/* A second's text is made once: thousands of records share it. */
+static void put_time(struct buf *buf, int64_t us)
+{
+    static _Thread_local int64_t second = INT64_MIN;
+    static _Thread_local char text[32];
+    if (us / 1000000 != second || us < 0) {
+        text_time(text, sizeof text, us);
+        second = us / 1000000;
+    }
+    int fraction = (int)(us % 1000000);
+    for (size_t at = 25; us >= 0 && at >= 20; at--, fraction /= 10)
+        text[at] = (char)('0' + fraction % 10);
+    buf_text(buf, text);
+}
+
+static void put_cut(struct json *json, const char *name, const char *value, size_t room)
+{
+    char cut[RECEIPT_MAX];
+    if (!value || !*value)
+        return;
+    if (strnlen(value, room) == room) {
+        text_copy(cut, room, value);
+        value = cut;
+    }
+    json_text(json, name, value);
+}
+
+static void put_text(struct json *json, const char *name, const char *value)
+{
+    put_cut(json, name, value, TEXT_MAX);
+}
+
+static void put_details(struct json *json, const struct audit_event *event, size_t begin)
+{
+    for (size_t i = 0; i < event->detail_count; i++) {
+        char name[128];
+        size_t before = json->buf->size;
+        snprintf(name, sizeof name, "accord.details.%s", event->details[i].name);
+        put_text(json, name, event->details[i].value);
+        if (json->buf->size - begin <= RECORD_MAX)
+            continue;
+        json->buf->size = before;
+        json_number(json, "accord.details-left-out", (int64_t)(event->detail_count - i));
+        return;
+    }
+}
+
+void audit_render(struct buf *buf, const struct audit_event *event)
+{
+    size_t begin = buf->size;
+    buf_text(buf, "{\"@timestamp\":\"");
+    put_time(buf, event->time ? event->time : clock_wall());
+    buf_text(buf, actions[event->action].facts);
+    buf_text(buf, outcomes[event->outcome]);
+    buf_byte(buf, '"');
+    buf_text(buf, host.fields);
+
+    struct json json = {.buf = buf, .more = true};
+    put_text(&json, "event.reason", event->reason);
+    put_text(&json, "user.name", event->user);
+    put_text(&json, "source.address", event->source_address);
+    put_text(&json, "destination.address", event->destination_address);
+    put_text(&json, "rule.name", event->rule);
+    put_text(&json, "accord.module", event->module);
+    put_text(&json, "accord.agreement", event->agreement);
+    put_text(&json, "accord.link", event->link);
+    put_text(&json, "accord.service", event->service);
+    put_text(&json, "accord.message", event->message);
+    put_text(&json, "accord.name", event->name);
+    put_text(&json, "accord.type", event->type);
+    if (event->sha256 && *event->sha256) {
+        put_text(&json, "accord.sha256", event->sha256);
+        json_number(&json, "accord.size", event->size);
+    }
+    put_cut(&json, "accord.receipt", event->receipt, RECEIPT_MAX);
+    put_details(&json, event, begin);
+}
+
+void audit_events_page(struct buf *buf)
+{
+    buf_text(buf, "# Audit events\n\n"
+                  "Generated from `AUDIT_ACTIONS` in `core/audit/record.h`. Each record is one line of JSON "
+                  "with Elastic\n"
+                  "Common Schema names; `event.outcome` is `success`, `failure` or `unknown`.\n\n"
+                  "| `event.action` | `event.category` | when |\n|---|---|---|\n");
+    for (size_t i = 0; i < AUDIT_ACTION_END; i++)
+        buf_format(buf, "| `%s` | `%s` | %s |\n", actions[i].name, actions[i].category, actions[i].help);
+}

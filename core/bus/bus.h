@@ -1,0 +1,135 @@
+/* The bus: admits messages, finds who takes them, has both sides' policies judge, dispatches deliveries with
+ * credit and settles them. Knows nothing of processes and sockets: the hub gives it ports.
+ *
+ * The hub's own checks are made here, from its compiled tables, on every message and at every step: a child's
+ * allow is necessary, never sufficient. Loop thread only.
+ */
+#ifndef BUS_BUS_H
+#define BUS_BUS_H
+
+#include <uv.h>
+
+#include "audit/record.h"
+#include "conf/conf.h"
+#include "store/store.h"
+
+struct bus;
+struct bus_party;    /* one agreement, or the site */
+struct bus_offer;    /* a message on its way in */
+struct bus_dispatch; /* a delivery on its way out */
+struct bus_case;     /* one question to one policy process */
+
+/* A payload that can be read from anywhere in it: staged in an offer, or stored. */
+struct bus_source;
+typedef void (*bus_read_done)(void *arg, int result, size_t got);
+int64_t bus_source_size(const struct bus_source *);
+/* One read at a time for one source. `done` runs later, in the order of the store's calls. */
+void bus_source_read(struct bus_source *, int64_t offset, void *to, size_t room, bus_read_done, void *arg);
+
+enum bus_judge { BUS_GUARD, BUS_INSPECT };
+
+struct bus_key {
+    char text[ACCORD_KEY_MAX];
+};
+
+struct bus_verdict {
+    enum accord_answer answer;
+    char module[64];
+    char rule[ACCORD_RULE_MAX];
+    char reason[ACCORD_REASON_MAX];
+    struct bus_key *keys; /* the receiver of the verdict frees */
+    size_t key_count;
+};
+
+struct bus_ports {
+    /* Puts a case to a process of its party; bus_case_answer() must follow, later, exactly once (defer when the
+     * process is not there). */
+    void (*ask)(void *arg, enum bus_judge, struct bus_case *);
+    /* Hands a delivery to its link; exactly one of bus_dispatch_finish(), _fail() and _return() must follow. */
+    void (*send)(void *arg, struct bus_dispatch *);
+    /* An audit record that belongs to no commit. */
+    void (*record)(void *arg, const struct audit_event *);
+};
+
+struct bus *bus_new(uv_loop_t *, struct store *, const struct bus_ports *, void *arg);
+/* Every offer, dispatch and case must be over: bus_idle(). */
+void bus_free(struct bus *);
+bool bus_idle(const struct bus *);
+/* How far back repeats are looked for, in microseconds; 0: not at all. */
+void bus_duplicate_horizon_set(struct bus *, int64_t);
+/* The end is near: settlements that the store does not take are given up. It has committed nothing of them: after
+ * a restart their deliveries wait again. */
+void bus_give_up(struct bus *);
+
+/* ---- parties ---- */
+
+/* `conf` must stay until replaced by bus_party_set or removed. */
+struct bus_party *bus_party_add(struct bus *, const struct conf_agreement *, uint64_t generation);
+/* A new configuration of the same agreement. Only while it is not busy. ACCORD_ENOMEM: it keeps the old one. */
+int bus_party_set(struct bus_party *, const struct conf_agreement *, uint64_t generation);
+/* Asks for a judgement again of everything that was allowed under another generation. */
+uint64_t bus_party_generation(const struct bus_party *);
+const struct conf_agreement *bus_party_conf(const struct bus_party *);
+struct bus_party *bus_party_find(struct bus *, const char *agreement);
+/* Off: its open deliveries are held, its sources refused. `why` is shown with what is held. */
+void bus_party_enable(struct bus_party *, bool enabled, const char *why);
+/* Its processes run: it may be judged and served. */
+void bus_party_ready(struct bus_party *, bool ready);
+/* A link takes no deliveries (parked, or its process is gone) or takes them again. */
+void bus_party_block(struct bus_party *, const char *link, bool blocked);
+/* Its file is gone: no new message is routed to it, and what it has is held. */
+void bus_party_retire(struct bus_party *, bool retired);
+/* Number of things under way that use its configuration: offers, routes to it, dispatches, moves, claims. */
+size_t bus_party_busy(const struct bus_party *);
+void bus_party_remove(struct bus_party *);
+/* The agreement is within its dates. */
+bool bus_in_force(const struct conf_agreement *, int64_t wall);
+
+/* ---- in ---- */
+
+struct bus_offer_events {
+    void (*pull)(void *arg, int64_t bytes);
+    /* The offer is gone when this returns. Called once, unless the offer was aborted. */
+    void (*done)(void *arg, const struct accord_admitted *);
+};
+/* `envelope` is copied. `cursor` is committed with the message. `out` is NULL when `done` has run already: the
+ * envelope alone decided. ACCORD_ENOMEM. */
+int bus_offer_new(struct bus_party *, const struct conf_service *, const struct accord_envelope *,
+                  const char *cursor, const struct bus_offer_events *, void *arg, struct bus_offer **out);
+/* At most what pull asked for, in as many parts as the source likes; ACCORD_EPROTO when it is more, or behind the
+ * last. */
+int bus_offer_data(struct bus_offer *, const uint8_t *, size_t, bool last);
+/* The source went away: no more events. A payload that was whole goes on to its admission. */
+void bus_offer_abort(struct bus_offer *);
+
+/* ---- cases ---- */
+
+struct bus_case_view {
+    struct bus_party *party;
+    enum accord_question question;
+    const struct conf_service *service;
+    const struct accord_envelope *envelope;
+    struct bus_source *source; /* NULL for the guard */
+};
+const struct bus_case_view *bus_case_view(const struct bus_case *);
+/* Takes over verdict->keys. */
+void bus_case_answer(struct bus_case *, struct bus_verdict *);
+
+/* ---- out ---- */
+
+struct bus_dispatch_view {
+    struct bus_party *party;
+    const struct conf_service *service;
+    uint64_t number; /* of the delivery */
+    int64_t attempt;
+    const struct accord_envelope *envelope;
+    struct bus_source *source;
+};
+const struct bus_dispatch_view *bus_dispatch_view(const struct bus_dispatch *);
+void bus_dispatch_finish(struct bus_dispatch *, const struct accord_result *);
+/* It can never be sent: dead. */
+void bus_dispatch_fail(struct bus_dispatch *, const char *rule, const char *reason);
+/* The link was not there to take it: it waits again, and no attempt is counted. */
+void bus_dispatch_return(struct bus_dispatch *, const char *reason);
+
+#endif

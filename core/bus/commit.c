@@ -1,0 +1,284 @@
+/* One commit: message, deliveries, cursor, unique keys and audit records. */
+
+#include "bus/offer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/dispatch.h"
+#include "bus/trail.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+#define DELIVERIES_MAX 256 /* of one message, and likewise keys: what the store takes */
+#define KEYS_MAX       256
+#define VERDICTS_TOLD  32 /* in the source's record */
+
+static bool add_audit(struct bus_offer *offer, const struct audit_event *event)
+{
+    struct store_audit *audit = realloc(offer->audit, (offer->audit_count + 1) * sizeof *audit);
+    if (!audit)
+        return false;
+    offer->audit = audit;
+    bus_trail_render(&audit[offer->audit_count++], event);
+    return !audit[offer->audit_count - 1].body.failed;
+}
+
+static struct audit_event event_of(const struct bus_offer *offer, enum audit_action action)
+{
+    return (struct audit_event){
+        .action = action,
+        .outcome = action == AUDIT_ADMITTED ? AUDIT_SUCCESS : AUDIT_FAILURE,
+        .message = offer->id.text,
+        .name = offer->name,
+        .type = offer->service->type->name,
+        .sha256 = offer->sha256,
+        .size = offer->envelope.size,
+    };
+}
+
+static const char *const answers[] = {"allow", "deny", "defer"};
+
+static void verdict_text(char *to, size_t room, const struct bus_verdict *verdict)
+{
+    snprintf(to, room, "%s%s%s", answers[verdict->answer], verdict->rule[0] ? " " : "", verdict->rule);
+}
+
+/* The source's record, with every verdict as a detail: those that do not fit one record stand in their
+ * destinations' own. */
+static bool audit_source(struct bus_offer *offer, bool quarantined)
+{
+    struct accord_pair details[VERDICTS_TOLD + 1];
+    char names[VERDICTS_TOLD][STORE_ROUTE_MAX + 16], verdicts[VERDICTS_TOLD + 1][ACCORD_RULE_MAX + 16];
+    size_t count = 0;
+    for (; count < offer->route_count && count < VERDICTS_TOLD; count++) {
+        const struct offer_route *route = &offer->routes[count];
+        snprintf(names[count], sizeof names[0], "verdict.%s/%s", route->party->conf->name,
+                 route->service->name);
+        verdict_text(verdicts[count], sizeof verdicts[0], &route->verdict);
+        details[count] = (struct accord_pair){names[count], verdicts[count]};
+    }
+    struct audit_event event = event_of(offer, quarantined ? AUDIT_QUARANTINED : AUDIT_ADMITTED);
+    event.agreement = offer->party->conf->name;
+    event.link = offer->service->link->name;
+    event.service = offer->service->name;
+    if (quarantined) {
+        event.module = offer->verdict.module;
+        event.rule = offer->verdict.rule;
+        event.reason = offer->verdict.reason;
+    } else {
+        verdict_text(verdicts[count], sizeof verdicts[0], &offer->verdict);
+        details[count] = (struct accord_pair){"verdict", verdicts[count]};
+        count++;
+    }
+    event.details = details;
+    event.detail_count = count;
+    return add_audit(offer, &event);
+}
+
+/* The destination's record. */
+static bool audit_route(struct bus_offer *offer, const struct offer_route *route, bool quarantined)
+{
+    bool denied = route->verdict.answer == ACCORD_DENY;
+    struct accord_pair from = {"origin", offer->origin};
+    struct audit_event event = event_of(offer, quarantined ? AUDIT_QUARANTINED
+                                               : denied    ? AUDIT_DEAD
+                                                           : AUDIT_ADMITTED);
+    event.agreement = route->party->conf->name;
+    event.link = route->service->link->name;
+    event.service = route->service->name;
+    event.module = route->verdict.module;
+    event.rule = route->verdict.rule;
+    event.reason = route->verdict.reason;
+    event.details = &from;
+    event.detail_count = 1;
+    return add_audit(offer, &event);
+}
+
+static void deliver_to(struct store_delivery *delivery, const struct offer_route *route)
+{
+    const struct bus_party *party = route->party;
+    const char *off = bus_party_off(party);
+    const struct bus_verdict *verdict = &route->verdict;
+    bool denied = verdict->answer == ACCORD_DENY;
+    *delivery = (struct store_delivery){.state = denied ? STORE_DEAD : off ? STORE_HELD : STORE_WAITING};
+    text_copy(delivery->agreement, sizeof delivery->agreement, party->conf->name);
+    text_copy(delivery->service, sizeof delivery->service, route->service->name);
+    if (verdict->answer == ACCORD_ALLOW)
+        delivery->generation = party->generation;
+    text_copy(delivery->rule, sizeof delivery->rule, denied ? verdict->rule : off ? "hub.not-enabled" : "");
+    text_copy(delivery->reason, sizeof delivery->reason, denied ? verdict->reason : off ? off : "");
+}
+
+static bool has_key(const struct bus_offer *offer, const char *key)
+{
+    for (size_t i = 0; i < offer->key_count; i++)
+        if (strcmp(offer->keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+static bool add_keys(struct bus_offer *offer, const char *agreement, const struct bus_verdict *verdict,
+                     struct offer_route *route)
+{
+    for (size_t i = 0; i < verdict->key_count; i++) {
+        char key[CONF_NAME_MAX + ACCORD_KEY_MAX + 2];
+        snprintf(key, sizeof key, "%s\x1f%s", agreement, verdict->keys[i].text);
+        if (has_key(offer, key)) /* two services of one agreement, one control number */
+            continue;
+        const char **keys = realloc(offer->keys, (offer->key_count + 1) * sizeof *keys);
+        if (keys)
+            offer->keys = keys;
+        struct offer_route **routes =
+            keys ? realloc(offer->key_routes, (offer->key_count + 1) * sizeof *routes) : NULL;
+        if (routes)
+            offer->key_routes = routes;
+        char *copy = routes ? strdup(key) : NULL;
+        if (!copy)
+            return false;
+        offer->keys[offer->key_count] = copy;
+        offer->key_routes[offer->key_count++] = route;
+    }
+    return true;
+}
+
+/* Deliveries, audit records and keys of an accepted message. */
+static bool prepare_accepted(struct bus_offer *offer)
+{
+    offer->deliveries = calloc(offer->route_count, sizeof *offer->deliveries);
+    bool ok = offer->deliveries && audit_source(offer, false) &&
+              add_keys(offer, offer->party->conf->name, &offer->verdict, NULL);
+    for (size_t i = 0; ok && i < offer->route_count; i++) {
+        struct offer_route *route = &offer->routes[i];
+        deliver_to(&offer->deliveries[i], route);
+        ok = audit_route(offer, route, false) &&
+             add_keys(offer, route->party->conf->name, &route->verdict, route);
+    }
+    return ok;
+}
+
+/* Also the agreements whose rules refused it have it on record. */
+static bool prepare_quarantined(struct bus_offer *offer)
+{
+    bool ok = audit_source(offer, true);
+    for (size_t i = 0; ok && i < offer->route_count; i++)
+        if (offer->routes[i].verdict.answer == ACCORD_DENY && offer->routes[i].party != offer->party)
+            ok = audit_route(offer, &offer->routes[i], true);
+    return ok;
+}
+
+static void committed(void *arg, int result);
+
+void offer_commit(struct bus_offer *offer, bool quarantined)
+{
+    struct bus *bus = offer->party->bus;
+    if (offer->route_count > DELIVERIES_MAX) {
+        offer_defer(offer, "hub.too-many-routes",
+                    "more services take it than one message can have deliveries");
+        return;
+    }
+    if (quarantined ? !prepare_quarantined(offer) : !prepare_accepted(offer)) {
+        offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
+        return;
+    }
+    if (offer->key_count > KEYS_MAX) {
+        offer_defer(offer, "hub.too-many-keys",
+                    "the policies gave more unique keys than one message can have");
+        return;
+    }
+    offer->admission = (struct store_admission){
+        .envelope = &offer->envelope,
+        .flags = quarantined ? STORE_QUARANTINED : 0,
+        .rule = quarantined ? offer->verdict.rule : NULL,
+        .reason = quarantined ? offer->verdict.reason : NULL,
+        .payload = offer->payload,
+        .deliveries = offer->deliveries,
+        .delivery_count = quarantined ? 0 : offer->route_count,
+        .cursor = offer->has_cursor ? offer->cursor : NULL,
+        .keys = offer->keys,
+        .key_count = offer->key_count,
+        .audit = offer->audit,
+        .audit_count = offer->audit_count,
+        .duplicate_horizon = bus->duplicate_horizon,
+    };
+    store_admit(bus->store, &offer->admission, committed, offer);
+}
+
+/* Forgets a prepared commit, so that another can be prepared. */
+static void unprepare(struct bus_offer *offer)
+{
+    for (size_t i = 0; i < offer->key_count; i++)
+        free((char *)offer->keys[i]);
+    offer->key_count = 0;
+    bus_trail_free(offer->audit, offer->audit_count);
+    offer->audit_count = 0;
+    free(offer->deliveries);
+    offer->deliveries = NULL;
+}
+
+/* A control number that was used before denies whoever gave it, and the rest is decided again. */
+static void key_used(struct bus_offer *offer)
+{
+    size_t index = offer->admission.used_key;
+    struct offer_route *route = offer->key_routes[index];
+    char reason[ACCORD_REASON_MAX];
+    const char *key = strchr(offer->keys[index], '\x1f');
+    snprintf(reason, sizeof reason,
+             "%s was used before in this agreement; send it under a new control number",
+             key ? key + 1 : offer->keys[index]);
+    offer_verdict_set(route ? &route->verdict : &offer->verdict, ACCORD_DENY, "hub", "hub.key-used", reason);
+    unprepare(offer);
+    if (route)
+        offer_conclude(offer);
+    else
+        offer_commit(offer, true);
+}
+
+static void feed_routes(struct bus_offer *offer)
+{
+    for (size_t i = 0; i < offer->admission.delivery_count; i++) {
+        struct bus_lane *lane = bus_lane_find(offer->routes[i].party, offer->routes[i].service->name);
+        if (lane && offer->deliveries[i].state == STORE_WAITING)
+            bus_lane_feed(lane);
+    }
+}
+
+/* The source is told what became of the message the first time: the answer may have been lost with its process. */
+static void repeated(void *arg, int result)
+{
+    struct bus_offer *offer = arg;
+    struct store_message *message = offer->get.found;
+    if (!result && (message->flags & STORE_QUARANTINED))
+        offer_answer(offer, ACCORD_QUARANTINED, message->id, message->rule, message->reason);
+    else
+        offer_answer(offer, ACCORD_ACCEPTED, offer->admission.repeated, "", "");
+    store_message_free(message);
+}
+
+static void committed(void *arg, int result)
+{
+    struct bus_offer *offer = arg;
+    struct bus *bus = offer->party->bus;
+    bool quarantined = offer->admission.flags & STORE_QUARANTINED;
+    if (result == ACCORD_EEXIST) {
+        key_used(offer);
+    } else if (result == ACCORD_ELIMIT) {
+        offer_answer(offer, ACCORD_DEFERRED, "", "hub.store-full",
+                     "the store has no room; the message stays with its source until there is");
+    } else if (result == ACCORD_EINVAL) {
+        offer_reject(offer, "hub.invalid",
+                     "the store cannot hold a message with this envelope; see the agent's log");
+    } else if (result) {
+        offer_answer(offer, ACCORD_DEFERRED, "", "hub.store-failed",
+                     "the store failed; the message stays with its source");
+    } else if (offer->admission.repeat) {
+        offer_record(offer, AUDIT_REPEATED, "hub.repeat", offer->admission.repeated);
+        offer->get.message = offer->admission.repeated;
+        store_get(bus->store, &offer->get, repeated, offer);
+    } else {
+        feed_routes(offer);
+        offer_answer(offer, quarantined ? ACCORD_QUARANTINED : ACCORD_ACCEPTED, offer->id.text,
+                     quarantined ? offer->verdict.rule : "", quarantined ? offer->verdict.reason : "");
+    }
+}

@@ -1,0 +1,111 @@
+/* One judgement: the guard's answer, then the inspector's; the first that is not allow decides. */
+#include "bus/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/text.h"
+
+struct bus_case {
+    struct bus *bus;
+    struct bus_case_view view;
+    struct bus_source *source;
+    enum bus_judge at;
+    struct bus_verdict sum; /* keys of those that have allowed */
+    bus_judged done;
+    void *arg;
+};
+
+const struct bus_case_view *bus_case_view(const struct bus_case *c)
+{
+    return &c->view;
+}
+
+static bool has_payload_policy(const struct conf_agreement *agreement)
+{
+    for (size_t i = 0; i < agreement->policy_count; i++)
+        if (agreement->policies[i].module->flags & ACCORD_READS_PAYLOAD)
+            return true;
+    return false;
+}
+
+static void conclude(struct bus_case *c, const struct bus_verdict *verdict)
+{
+    struct bus_verdict last = *verdict;
+    bus_judged done = c->done;
+    void *arg = c->arg;
+    c->bus->cases--;
+    free(c);
+    done(arg, &last);
+}
+
+static void ask(struct bus_case *c)
+{
+    c->view.source = c->at == BUS_INSPECT ? c->source : NULL;
+    c->bus->ports.ask(c->bus->arg, c->at, c);
+}
+
+/* Adds the keys of an allow to those before it. */
+static bool keep_keys(struct bus_verdict *sum, struct bus_verdict *verdict)
+{
+    if (!verdict->key_count)
+        return true;
+    struct bus_key *keys = realloc(sum->keys, (sum->key_count + verdict->key_count) * sizeof *keys);
+    if (!keys)
+        return false;
+    memcpy(keys + sum->key_count, verdict->keys, verdict->key_count * sizeof *keys);
+    sum->keys = keys;
+    sum->key_count += verdict->key_count;
+    free(verdict->keys);
+    verdict->keys = NULL;
+    verdict->key_count = 0;
+    return true;
+}
+
+static void defer(struct bus_verdict *verdict, const char *reason)
+{
+    *verdict = (struct bus_verdict){.answer = ACCORD_DEFER};
+    text_copy(verdict->module, sizeof verdict->module, "hub");
+    text_copy(verdict->rule, sizeof verdict->rule, "hub.not-ready");
+    text_copy(verdict->reason, sizeof verdict->reason, reason);
+}
+
+void bus_case_answer(struct bus_case *c, struct bus_verdict *verdict)
+{
+    if (verdict->answer == ACCORD_ALLOW && !keep_keys(&c->sum, verdict)) {
+        free(verdict->keys);
+        defer(verdict, "out of memory for unique keys");
+    }
+    if (verdict->answer != ACCORD_ALLOW) {
+        free(c->sum.keys);
+        conclude(c, verdict);
+        return;
+    }
+    if (c->at == BUS_GUARD && has_payload_policy(c->view.party->conf)) {
+        c->at = BUS_INSPECT;
+        ask(c);
+        return;
+    }
+    c->sum.answer = ACCORD_ALLOW;
+    conclude(c, &c->sum);
+}
+
+void bus_judge(struct bus *bus, const struct bus_case_view *view, struct bus_source *source, bus_judged done,
+               void *arg)
+{
+    struct bus_verdict verdict;
+    if (view->party->conf->is_site) {
+        verdict = (struct bus_verdict){.answer = ACCORD_ALLOW};
+        done(arg, &verdict);
+        return;
+    }
+    struct bus_case *c = view->party->ready ? calloc(1, sizeof *c) : NULL;
+    if (!c) {
+        defer(&verdict, view->party->ready ? "out of memory" : "the agreement's processes are not ready");
+        done(arg, &verdict);
+        return;
+    }
+    *c = (struct bus_case){.bus = bus, .view = *view, .source = source, .done = done, .arg = arg};
+    bus->cases++;
+    ask(c);
+}

@@ -1,0 +1,265 @@
+/* In: takes the payload of an offer, and tells its source how it ended. */
+
+#include "bus/offer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/trail.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+/* ---- ending ---- */
+
+static void offer_free(struct bus_offer *offer)
+{
+    struct bus_party *party = offer->party;
+    for (size_t i = 0; i < offer->key_count; i++)
+        free((char *)offer->keys[i]);
+    for (size_t i = 0; i < offer->envelope.header_count; i++) {
+        free((char *)offer->headers[i].name);
+        free((char *)offer->headers[i].value);
+    }
+    bus_trail_free(offer->audit, offer->audit_count);
+    offer_routes_free(offer);
+    buf_fini(&offer->waiting);
+    free(offer->verdict.keys);
+    free(offer->keys);
+    free(offer->key_routes);
+    free(offer->headers);
+    free(offer->deliveries);
+    free(offer->audit);
+    store_payload_free(offer->payload);
+    free(offer);
+    party->offers--;
+    party->bus->offers--;
+}
+
+static void leave(struct bus_offer *offer)
+{
+    offer->aborted = offer->over = true;
+    if (!offer->taking)
+        offer_free(offer);
+}
+
+void offer_answer(struct bus_offer *offer, enum accord_admission admission, const char *id, const char *rule,
+                  const char *reason)
+{
+    struct accord_admitted admitted = {.admission = admission, .id = id, .rule = rule, .reason = reason};
+    if (!offer->aborted)
+        offer->events.done(offer->arg, &admitted);
+    leave(offer);
+}
+
+void offer_record(struct bus_offer *offer, enum audit_action action, const char *rule, const char *reason)
+{
+    struct bus *bus = offer->party->bus;
+    struct audit_event event = {.action = action,
+                                .outcome = action == AUDIT_REPEATED ? AUDIT_SUCCESS : AUDIT_FAILURE,
+                                .agreement = offer->party->conf->name,
+                                .link = offer->service->link->name,
+                                .service = offer->service->name,
+                                .name = offer->name,
+                                .type = offer->service->type->name,
+                                .rule = rule,
+                                .reason = reason};
+    bus->ports.record(bus->arg, &event);
+}
+
+void offer_defer(struct bus_offer *offer, const char *rule, const char *reason)
+{
+    offer_record(offer, AUDIT_DEFERRED, rule, reason);
+    offer_answer(offer, ACCORD_DEFERRED, "", rule, reason);
+}
+
+void offer_reject(struct bus_offer *offer, const char *rule, const char *reason)
+{
+    offer_record(offer, AUDIT_REFUSED, rule, reason);
+    offer_answer(offer, ACCORD_REJECTED, "", rule, reason);
+}
+
+void bus_offer_abort(struct bus_offer *offer)
+{
+    offer->aborted = true;
+    if (!offer->whole)
+        leave(offer); /* otherwise its admission ends it */
+}
+
+/* ---- the payload ---- */
+
+static void seal(struct bus_offer *offer)
+{
+    uint8_t hash[DIGEST_SIZE];
+    store_payload_seal(offer->payload, hash, &offer->envelope.size);
+    hex_encode(offer->sha256, hash, DIGEST_SIZE);
+    offer->envelope.time = clock_wall();
+    if (id_make(&offer->id, offer->envelope.time) < 0) {
+        offer_defer(offer, "hub.no-random", "the system gives no random numbers");
+        return;
+    }
+    if (!bus_in_force(offer->party->conf, offer->envelope.time)) {
+        offer_reject(offer, "hub.not-in-force", "the agreement is not in force");
+        return;
+    }
+    offer->source = (struct bus_source){
+        .store = offer->party->bus->store, .staged = offer->payload, .size = offer->envelope.size};
+    offer_judge(offer);
+}
+
+static void grant(struct bus_offer *offer)
+{
+    offer->granted = ACCORD_PIECE_MAX;
+    offer->events.pull(offer->arg, offer->granted);
+}
+
+static void taken(void *arg, int result);
+
+/* The store wants one piece at a time. */
+static void take(struct bus_offer *offer, const uint8_t *bytes, size_t size)
+{
+    offer->taking = true;
+    store_payload_add(offer->payload, bytes, size, taken, offer);
+}
+
+static void take_waiting(struct bus_offer *offer)
+{
+    struct buf waiting = offer->waiting;
+    offer->waiting = (struct buf){0};
+    take(offer, waiting.data, waiting.size);
+    buf_fini(&waiting);
+}
+
+static void taken(void *arg, int result)
+{
+    struct bus_offer *offer = arg;
+    offer->taking = false;
+    if (offer->over)
+        offer_free(offer);
+    else if (result || offer->waiting.failed)
+        offer_answer(offer, ACCORD_DEFERRED, "", "hub.store-full",
+                     "the store has no room; the message stays with its source until there is");
+    else if (offer->waiting.size)
+        take_waiting(offer);
+    else if (offer->whole)
+        seal(offer);
+    else if (!offer->granted)
+        grant(offer);
+}
+
+/* What the source says of the size must be true: a file that grew or shrank while it was read is another one. */
+static bool size_is_wrong(struct bus_offer *offer)
+{
+    char reason[ACCORD_REASON_MAX];
+    if (offer->received > offer->service->max_size) {
+        offer_reject(offer, "services.size", "the message is larger than its service allows (max-size)");
+        return true;
+    }
+    if (offer->announced < 0 ||
+        (offer->whole ? offer->received == offer->announced : offer->received <= offer->announced))
+        return false;
+    snprintf(reason, sizeof reason,
+             "%lld bytes were announced and %lld have come: it changed while it was read, and stays with its "
+             "source",
+             (long long)offer->announced, (long long)offer->received);
+    offer_defer(offer, "hub.size-changed", reason);
+    return true;
+}
+
+int bus_offer_data(struct bus_offer *offer, const uint8_t *bytes, size_t size, bool last)
+{
+    if (offer->whole || (int64_t)size > offer->granted)
+        return ACCORD_EPROTO;
+    if (!size && !last)
+        return 0;
+    offer->granted -= (int64_t)size;
+    offer->received += (int64_t)size;
+    offer->whole = last;
+    if (size_is_wrong(offer))
+        return 0;
+    if (offer->taking)
+        buf_put(&offer->waiting, bytes, size);
+    else
+        take(offer, bytes, size);
+    return 0;
+}
+
+/* ---- the beginning ---- */
+
+static bool copy_headers(struct bus_offer *offer, const struct accord_envelope *from)
+{
+    offer->headers = calloc(from->header_count + 1, sizeof *offer->headers);
+    if (!offer->headers)
+        return false;
+    offer->envelope.headers = offer->headers;
+    for (size_t i = 0; i < from->header_count && i < ACCORD_HEADERS_MAX; i++) {
+        offer->headers[i].name = strdup(from->headers[i].name);
+        offer->headers[i].value = strdup(from->headers[i].value);
+        offer->envelope.header_count++;
+        if (!offer->headers[i].name || !offer->headers[i].value)
+            return false;
+    }
+    return true;
+}
+
+static void describe(struct bus_offer *offer, const struct accord_envelope *from, const char *cursor)
+{
+    text_safe_name(offer->name, sizeof offer->name, from->name);
+    text_copy(offer->source_id, sizeof offer->source_id, from->source_id);
+    snprintf(offer->origin, sizeof offer->origin, "%s/%s", offer->party->conf->name, offer->service->name);
+    if (cursor)
+        text_copy(offer->cursor, sizeof offer->cursor, cursor);
+    offer->has_cursor = cursor != NULL;
+    offer->announced = from->size;
+    offer->envelope = (struct accord_envelope){.id = offer->id.text,
+                                               .type = offer->service->type->name,
+                                               .name = offer->name,
+                                               .origin = offer->origin,
+                                               .source_id = offer->source_id,
+                                               .size = from->size,
+                                               .sha256 = offer->sha256};
+}
+
+/* The hub's own checks on the envelope alone; true when the offer is over. */
+static bool refused_at_once(struct bus_offer *offer)
+{
+    const struct bus_party *party = offer->party;
+    if (offer->service->direction != ACCORD_RECEIVE)
+        offer_reject(offer, "services.direction", "this service does not receive");
+    else if (!bus_in_force(party->conf, clock_wall()))
+        offer_reject(offer, "hub.not-in-force", "the agreement is not in force");
+    else if (offer->envelope.size > offer->service->max_size)
+        offer_reject(offer, "services.size", "the message is larger than its service allows (max-size)");
+    else if (!party->enabled)
+        offer_defer(offer, "hub.not-enabled", party->why_off);
+    else
+        return false;
+    return true;
+}
+
+int bus_offer_new(struct bus_party *party, const struct conf_service *service,
+                  const struct accord_envelope *envelope, const char *cursor,
+                  const struct bus_offer_events *events, void *arg, struct bus_offer **out)
+{
+    *out = NULL;
+    struct bus_offer *offer = calloc(1, sizeof *offer);
+    if (!offer)
+        return ACCORD_ENOMEM;
+    offer->party = party;
+    offer->service = service;
+    offer->events = *events;
+    offer->arg = arg;
+    party->offers++;
+    party->bus->offers++;
+    describe(offer, envelope, cursor);
+    offer->payload = store_payload_new(party->bus->store);
+    if (!offer->payload || !copy_headers(offer, envelope)) {
+        offer_free(offer);
+        return ACCORD_ENOMEM;
+    }
+    if (refused_at_once(offer))
+        return 0;
+    *out = offer;
+    grant(offer);
+    return 0;
+}

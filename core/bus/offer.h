@@ -1,0 +1,71 @@
+/* A message on its way in, as the files that bring it in share it: offer.c takes the payload, route.c has it
+ * judged, commit.c commits. */
+#ifndef BUS_OFFER_H
+#define BUS_OFFER_H
+
+#include "audit/record.h"
+#include "bus/judge.h"
+#include "bus/source.h"
+
+/* One service that takes the message. Its party does not change while it is a guest there. */
+struct offer_route {
+    struct bus_offer *offer;
+    struct bus_party *party;
+    const struct conf_service *service;
+    struct bus_source source; /* of its own: two inspectors read at the same time */
+    struct bus_verdict verdict;
+};
+
+struct bus_offer {
+    struct bus_party *party;
+    const struct conf_service *service;
+    struct bus_offer_events events;
+    void *arg;
+    bool aborted; /* no more events */
+    bool over;    /* goes when the store has taken the piece that it is taking */
+    bool taking;  /* the store has a piece */
+    bool whole;   /* the last bytes have come */
+    int64_t announced, granted, received;
+    struct buf waiting; /* what came while the store was taking: at most what was granted */
+    struct accord_envelope envelope;
+    struct id id;
+    char name[ACCORD_NAME_MAX], source_id[ACCORD_SOURCE_ID_MAX], origin[STORE_ROUTE_MAX], sha256[DIGEST_HEX];
+    char cursor[ACCORD_SOURCE_ID_MAX];
+    bool has_cursor;
+    struct accord_pair *headers;
+    struct store_payload *payload;
+    struct bus_source source;
+    struct bus_verdict verdict; /* of the source's policies, or of the routes when none takes it */
+    struct offer_route *routes;
+    size_t route_count, judging;
+    struct store_delivery *deliveries;
+    struct store_audit *audit;
+    size_t audit_count;
+    const char **keys;
+    size_t key_count;
+    struct offer_route **key_routes; /* which route gave the key; NULL: the source */
+    struct store_admission admission;
+    struct store_get get; /* the message that this one repeats */
+};
+
+/* offer.c: the ends. Each tells the source and frees the offer. */
+void offer_answer(struct bus_offer *, enum accord_admission, const char *id, const char *rule,
+                  const char *reason);
+void offer_defer(struct bus_offer *, const char *rule, const char *reason);
+void offer_reject(struct bus_offer *, const char *rule, const char *reason);
+/* An audit record of an offer that does not become a message. */
+void offer_record(struct bus_offer *, enum audit_action, const char *rule, const char *reason);
+
+/* route.c: the payload is whole: have the source's policies judge, then every destination's. */
+void offer_judge(struct bus_offer *);
+/* Every verdict is there: commit, to quarantine when nobody may have it. */
+void offer_conclude(struct bus_offer *);
+/* Replaces a verdict. */
+void offer_verdict_set(struct bus_verdict *, enum accord_answer, const char *module, const char *rule,
+                       const char *reason);
+void offer_routes_free(struct bus_offer *);
+
+/* commit.c */
+void offer_commit(struct bus_offer *, bool quarantined);
+
+#endif

@@ -1,0 +1,261 @@
+#include "bus/party.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/dispatch.h"
+#include "bus/trail.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/text.h"
+
+struct bus *bus_new(uv_loop_t *loop, struct store *store, const struct bus_ports *ports, void *arg)
+{
+    struct bus *bus = calloc(1, sizeof *bus);
+    if (!bus)
+        return NULL;
+    *bus = (struct bus){.loop = loop, .store = store, .ports = *ports, .arg = arg};
+    uv_timer_init(loop, &bus->timer);
+    bus->timer.data = bus;
+    return bus;
+}
+
+static void bus_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void bus_free(struct bus *bus)
+{
+    while (bus->parties)
+        bus_party_remove(bus->parties);
+    uv_close((uv_handle_t *)&bus->timer, bus_closed);
+}
+
+bool bus_idle(const struct bus *bus)
+{
+    for (const struct bus_party *party = bus->parties; party; party = party->next)
+        if (bus_party_busy(party))
+            return false;
+    return !bus->offers && !bus->dispatches && !bus->cases;
+}
+
+void bus_duplicate_horizon_set(struct bus *bus, int64_t microseconds)
+{
+    bus->duplicate_horizon = microseconds;
+}
+
+bool bus_in_force(const struct conf_agreement *agreement, int64_t wall)
+{
+    return agreement->is_site || (wall >= agreement->in_force_from && wall < agreement->in_force_until);
+}
+
+static struct bus_lane *lanes_new(struct bus_party *party, const struct conf_agreement *conf, size_t *count)
+{
+    struct bus_lane *lanes = calloc(conf->service_count + 1, sizeof *lanes);
+    *count = 0;
+    for (size_t i = 0; lanes && i < conf->service_count; i++)
+        if (conf->services[i].direction == ACCORD_SEND)
+            lanes[(*count)++] = (struct bus_lane){
+                .party = party, .service = &conf->services[i], .hungry = true, .blocked = true};
+    return lanes;
+}
+
+struct bus_party *bus_party_add(struct bus *bus, const struct conf_agreement *conf, uint64_t generation)
+{
+    struct bus_party *party = calloc(1, sizeof *party), **last = &bus->parties;
+    if (!party)
+        return NULL;
+    *party = (struct bus_party){.bus = bus, .conf = conf, .generation = generation};
+    party->lanes = lanes_new(party, conf, &party->lane_count);
+    if (!party->lanes) {
+        free(party);
+        return NULL;
+    }
+    while (*last)
+        last = &(*last)->next;
+    *last = party;
+    return party;
+}
+
+static void lanes_free(struct bus_party *party)
+{
+    for (size_t i = 0; i < party->lane_count; i++)
+        bus_lane_fini(&party->lanes[i]);
+    free(party->lanes);
+}
+
+int bus_party_set(struct bus_party *party, const struct conf_agreement *conf, uint64_t generation)
+{
+    size_t count;
+    struct bus_lane *lanes = lanes_new(party, conf, &count);
+    if (!lanes)
+        return ACCORD_ENOMEM;
+    lanes_free(party);
+    party->lanes = lanes;
+    party->lane_count = count;
+    party->conf = conf;
+    party->generation = generation;
+    return 0;
+}
+
+uint64_t bus_party_generation(const struct bus_party *party)
+{
+    return party->generation;
+}
+
+const struct conf_agreement *bus_party_conf(const struct bus_party *party)
+{
+    return party->conf;
+}
+
+struct bus_party *bus_party_find(struct bus *bus, const char *agreement)
+{
+    struct bus_party *party = bus->parties;
+    while (party && strcmp(party->conf->name, agreement) != 0)
+        party = party->next;
+    return party;
+}
+
+struct bus_lane *bus_lane_find(struct bus_party *party, const char *service)
+{
+    for (size_t i = 0; i < party->lane_count; i++)
+        if (strcmp(party->lanes[i].service->name, service) == 0)
+            return &party->lanes[i];
+    return NULL;
+}
+
+static void feed_all(struct bus_party *party)
+{
+    for (size_t i = 0; i < party->lane_count; i++)
+        bus_lane_feed(&party->lanes[i]);
+}
+
+const char *bus_party_off(const struct bus_party *party)
+{
+    if (!party->enabled)
+        return party->why_off[0] ? party->why_off : "the agreement is off";
+    return bus_in_force(party->conf, clock_wall()) ? NULL : "the agreement is not in force";
+}
+
+/* ---- open deliveries follow the switch ---- */
+
+struct move {
+    struct bus_party *party;
+    struct store_move verb;
+    struct store_audit audit;
+    char agreement[CONF_NAME_MAX];
+    char reason[ACCORD_REASON_MAX];
+};
+
+static void move_later(struct bus_party *party)
+{
+    party->move_due = true;
+    bus_try_again(party->bus);
+}
+
+static void moved(void *arg, int result)
+{
+    struct move *move = arg;
+    struct bus_party *party = move->party;
+    struct log_about about = {.agreement = move->agreement};
+    party->moves--;
+    if (result && !party->bus->giving_up) {
+        log_event(ACCORD_ERROR, "bus.move-failed", &about,
+                  "open deliveries could not be %s (%s); trying again every second",
+                  move->verb.to == STORE_HELD ? "held" : "released", error_name(result));
+        move_later(party);
+    } else if (!result && move->verb.moved) {
+        log_event(ACCORD_NOTICE, "bus.moved", &about, "%llu open deliveries are now %s: %s",
+                  (unsigned long long)move->verb.moved, store_state_name(move->verb.to), move->reason);
+    }
+    buf_fini(&move->audit.body);
+    free(move);
+    if (party->enabled)
+        feed_all(party);
+}
+
+static void move_all(struct bus_party *party)
+{
+    enum store_state to = party->enabled ? STORE_WAITING : STORE_HELD;
+    struct move *move = calloc(1, sizeof *move);
+    party->move_due = false;
+    if (!move) {
+        move_later(party);
+        return;
+    }
+    move->party = party;
+    text_copy(move->agreement, sizeof move->agreement, party->conf->name);
+    text_copy(move->reason, sizeof move->reason, party->why_off);
+    struct audit_event event = {.action = to == STORE_HELD ? AUDIT_HELD : AUDIT_RELEASED,
+                                .agreement = move->agreement,
+                                .reason = move->reason};
+    bus_trail_render(&move->audit, &event);
+    move->verb = (struct store_move){.agreement = move->agreement,
+                                     .from = party->enabled ? STORE_HELD : STORE_WAITING,
+                                     .to = to,
+                                     .reason = move->reason,
+                                     .audit = &move->audit,
+                                     .audit_count = 1};
+    party->moves++;
+    store_move(party->bus->store, &move->verb, moved, move);
+}
+
+void bus_party_move_again(struct bus_party *party)
+{
+    if (party->move_due && !party->moves)
+        move_all(party);
+}
+
+void bus_party_enable(struct bus_party *party, bool enabled, const char *why)
+{
+    bool changed = party->enabled != enabled || !party->why_off[0];
+    party->enabled = enabled;
+    text_copy(party->why_off, sizeof party->why_off, why);
+    if (changed)
+        move_all(party);
+}
+
+void bus_party_retire(struct bus_party *party, bool retired)
+{
+    party->retired = retired;
+}
+
+void bus_party_ready(struct bus_party *party, bool ready)
+{
+    bool began = ready && !party->ready;
+    party->ready = ready;
+    if (began)
+        feed_all(party);
+}
+
+void bus_party_block(struct bus_party *party, const char *link, bool blocked)
+{
+    for (size_t i = 0; i < party->lane_count; i++) {
+        struct bus_lane *lane = &party->lanes[i];
+        if (strcmp(lane->service->link->name, link) != 0)
+            continue;
+        bool opened = lane->blocked && !blocked;
+        lane->blocked = blocked;
+        if (opened)
+            bus_lane_feed(lane);
+    }
+}
+
+size_t bus_party_busy(const struct bus_party *party)
+{
+    size_t claiming = 0;
+    for (size_t i = 0; i < party->lane_count; i++)
+        claiming += party->lanes[i].claiming;
+    return party->offers + party->guests + party->dispatches + party->moves + claiming;
+}
+
+void bus_party_remove(struct bus_party *party)
+{
+    struct bus_party **at = &party->bus->parties;
+    while (*at != party)
+        at = &(*at)->next;
+    *at = party->next;
+    lanes_free(party);
+    free(party);
+}

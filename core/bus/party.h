@@ -1,0 +1,55 @@
+/* The bus and its parties, as the files of the bus share them. */
+#ifndef BUS_PARTY_H
+#define BUS_PARTY_H
+
+#include "bus/bus.h"
+
+/* One sending service: what is claimed for it and what is due. */
+struct bus_lane {
+    struct bus_party *party;
+    const struct conf_service *service;
+    size_t in_flight;
+    struct bus_dispatch *spare; /* so that what is claimed can always be taken */
+    size_t spare_count;
+    bool blocked; /* its link takes nothing */
+    bool hungry;  /* there may be deliveries to claim */
+    bool claiming;
+    int64_t due; /* wall microseconds of the next retry; 0: none */
+    struct store_claim claim;
+};
+
+struct bus_party {
+    struct bus *bus;
+    struct bus_party *next;
+    const struct conf_agreement *conf;
+    uint64_t generation;
+    bool enabled, ready, retired;
+    char why_off[ACCORD_REASON_MAX];
+    struct bus_lane *lanes;
+    size_t lane_count;
+    size_t offers, dispatches, moves;
+    size_t guests; /* routes of offers, its own and others', that lead to it */
+    bool move_due; /* the last one failed */
+};
+
+struct bus {
+    uv_loop_t *loop;
+    struct store *store;
+    struct bus_ports ports;
+    void *arg;
+    int64_t duplicate_horizon; /* microseconds */
+    struct bus_party *parties;
+    size_t offers, dispatches, cases;
+    uv_timer_t timer;               /* the earliest retry that is due */
+    struct bus_dispatch *unsettled; /* their commit failed; tried again by the timer */
+    bool settling_fails, giving_up;
+    uint64_t again_at; /* of the loop's clock, milliseconds; 0: not */
+};
+
+struct bus_lane *bus_lane_find(struct bus_party *, const char *service);
+/* Why nothing may be sent for it now: switched off, or not in force. NULL: it may. */
+const char *bus_party_off(const struct bus_party *);
+/* Tries again what failed: open deliveries follow the party's switch. */
+void bus_party_move_again(struct bus_party *);
+
+#endif

@@ -1,0 +1,185 @@
+/* Who takes a message, and what their policies say of it. */
+
+#include "bus/offer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/text.h"
+
+void offer_verdict_set(struct bus_verdict *verdict, enum accord_answer answer, const char *module,
+                       const char *rule, const char *reason)
+{
+    free(verdict->keys);
+    *verdict = (struct bus_verdict){.answer = answer};
+    text_copy(verdict->module, sizeof verdict->module, module);
+    text_copy(verdict->rule, sizeof verdict->rule, rule);
+    text_copy(verdict->reason, sizeof verdict->reason, reason);
+}
+
+void offer_conclude(struct bus_offer *offer)
+{
+    const struct offer_route *denied = NULL;
+    bool wanted = false;
+    for (size_t i = 0; i < offer->route_count; i++) {
+        if (offer->routes[i].verdict.answer != ACCORD_DENY)
+            wanted = true;
+        else if (!denied)
+            denied = &offer->routes[i];
+    }
+    if (!wanted && denied) {
+        const struct bus_verdict *v = &denied->verdict;
+        offer_verdict_set(&offer->verdict, ACCORD_DENY, v->module, v->rule, v->reason);
+    } else if (!wanted) {
+        char reason[ACCORD_REASON_MAX];
+        snprintf(reason, sizeof reason,
+                 "no service of any agreement takes %s from %s; no service section, no flow",
+                 offer->service->type->name, offer->origin);
+        offer_verdict_set(&offer->verdict, ACCORD_DENY, "hub", "services.no-service", reason);
+    }
+    offer_commit(offer, !wanted);
+}
+
+/* ---- who takes it: what the running configurations of both ends say ---- */
+
+static bool lists(const struct conf_route *routes, size_t count, const char *agreement, const char *service)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(routes[i].agreement, agreement) == 0 && strcmp(routes[i].service, service) == 0)
+            return true;
+    return false;
+}
+
+/* From one agreement to another nothing flows unless the source's file releases the type. */
+static bool released(const struct bus_offer *offer, const struct conf_agreement *to)
+{
+    const struct conf_agreement *from = offer->party->conf;
+    if (from->is_site || to->is_site || strcmp(from->name, to->name) == 0)
+        return true;
+    for (size_t i = 0; i < from->release_count; i++)
+        if (strcmp(from->releases[i].service, offer->service->type->name) == 0 &&
+            strcmp(from->releases[i].agreement, to->name) == 0)
+            return true;
+    return false;
+}
+
+static bool takes(const struct bus_offer *offer, const struct bus_lane *lane)
+{
+    const struct conf_agreement *from = offer->party->conf, *to = lane->party->conf;
+    return !lane->party->retired && released(offer, to) &&
+           (lists(offer->service->to, offer->service->to_count, to->name, lane->service->name) ||
+            lists(lane->service->from, lane->service->from_count, from->name, offer->service->name));
+}
+
+/* Calls for every lane that takes the offer; returns how many. */
+static size_t each_taker(struct bus_offer *offer, void (*each)(struct bus_offer *, struct bus_lane *))
+{
+    size_t count = 0;
+    for (struct bus_party *party = offer->party->bus->parties; party; party = party->next)
+        for (size_t i = 0; i < party->lane_count; i++) {
+            if (!takes(offer, &party->lanes[i]))
+                continue;
+            count++;
+            if (each)
+                each(offer, &party->lanes[i]);
+        }
+    return count;
+}
+
+static void add_route(struct bus_offer *offer, struct bus_lane *lane)
+{
+    struct bus_party *party = lane->party;
+    party->guests++;
+    offer->routes[offer->route_count++] = (struct offer_route){
+        .offer = offer, .party = party, .service = lane->service, .source = offer->source};
+}
+
+void offer_routes_free(struct bus_offer *offer)
+{
+    for (size_t i = 0; i < offer->route_count; i++) {
+        offer->routes[i].party->guests--;
+        free(offer->routes[i].verdict.keys);
+    }
+    free(offer->routes);
+    offer->routes = NULL;
+    offer->route_count = 0;
+}
+
+/* ---- what their policies say ---- */
+
+static void route_judged(void *arg, struct bus_verdict *verdict)
+{
+    struct offer_route *route = arg;
+    route->verdict = *verdict;
+    if (--route->offer->judging == 0)
+        offer_conclude(route->offer);
+}
+
+/* The hub's own word on a destination; true: `verdict` has it, and nobody is asked. */
+static bool route_decided(const struct offer_route *route, struct bus_verdict *verdict)
+{
+    const struct bus_offer *offer = route->offer;
+    const char *off = bus_party_off(route->party);
+    if (strcmp(route->service->type->name, offer->envelope.type) != 0)
+        offer_verdict_set(verdict, ACCORD_DENY, "hub", "services.type",
+                          "the service does not carry messages of this type");
+    else if (offer->envelope.size > route->service->max_size)
+        offer_verdict_set(verdict, ACCORD_DENY, "hub", "services.size",
+                          "the message is larger than the service allows (max-size)");
+    else if (off)
+        offer_verdict_set(verdict, ACCORD_DEFER, "hub", "hub.not-enabled", off);
+    else
+        return false;
+    return true;
+}
+
+static void judge_route(struct offer_route *route)
+{
+    struct bus_verdict verdict = {0};
+    struct bus_case_view view = {.party = route->party,
+                                 .question = ACCORD_ASK_OUT,
+                                 .service = route->service,
+                                 .envelope = &route->offer->envelope};
+    if (route_decided(route, &verdict))
+        route_judged(route, &verdict);
+    else
+        bus_judge(route->offer->party->bus, &view, &route->source, route_judged, route);
+}
+
+static void judge_routes(struct bus_offer *offer)
+{
+    size_t count = each_taker(offer, NULL);
+    offer->routes = calloc(count + 1, sizeof *offer->routes);
+    if (!offer->routes) {
+        offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
+        return;
+    }
+    each_taker(offer, add_route);
+    offer->judging = count + 1;
+    for (size_t i = 0; i < count; i++)
+        judge_route(&offer->routes[i]);
+    if (--offer->judging == 0)
+        offer_conclude(offer);
+}
+
+static void source_judged(void *arg, struct bus_verdict *verdict)
+{
+    struct bus_offer *offer = arg;
+    offer->verdict = *verdict;
+    if (verdict->answer == ACCORD_ALLOW)
+        judge_routes(offer);
+    else if (verdict->answer == ACCORD_DENY)
+        offer_commit(offer, true);
+    else
+        offer_defer(offer, offer->verdict.rule, offer->verdict.reason);
+}
+
+void offer_judge(struct bus_offer *offer)
+{
+    struct bus_case_view view = {.party = offer->party,
+                                 .question = ACCORD_ASK_IN,
+                                 .service = offer->service,
+                                 .envelope = &offer->envelope};
+    bus_judge(offer->party->bus, &view, &offer->source, source_judged, offer);
+}

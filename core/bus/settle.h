@@ -1,0 +1,25 @@
+/* How a delivery ends or goes on: one commit settles it with its audit record, however often the store must be
+ * asked. */
+#ifndef BUS_SETTLE_H
+#define BUS_SETTLE_H
+
+#include "bus/dispatch.h"
+
+struct bus_ending {
+    enum store_state state;
+    enum audit_action action;
+    bool attempted;
+    bool unrecorded; /* no audit record: nothing has changed for anybody */
+    int64_t not_before;
+    uint64_t generation;
+    const char *module, *rule, *reason, *receipt; /* copied; NULL: "" */
+};
+
+/* Settles, and ends the dispatch when that is committed. */
+void bus_settle(struct bus_dispatch *, const struct bus_ending *);
+/* The agreement is off: it waits until that changes. */
+void bus_settle_held(struct bus_dispatch *, const char *off, bool attempted);
+/* Tries again what the store did not take. */
+void bus_settle_again(struct bus *);
+
+#endif

@@ -1,0 +1,19 @@
+/* A payload that can be read from anywhere in it: staged in an offer, or stored. Each reader has its own: one read at
+ * a time. */
+#ifndef BUS_SOURCE_H
+#define BUS_SOURCE_H
+
+#include "bus/bus.h"
+
+struct bus_source {
+    struct store *store;
+    struct store_payload *staged; /* NULL: stored */
+    const char *message;
+    int64_t size;
+    struct store_read read;
+    size_t peeked;
+    bus_read_done done;
+    void *arg;
+};
+
+#endif

@@ -1,0 +1,12 @@
+/* Audit records that are committed with what they tell of. */
+#ifndef BUS_TRAIL_H
+#define BUS_TRAIL_H
+
+#include "audit/record.h"
+#include "store/store.h"
+
+/* Into the chain of event->agreement, whose name must stay. */
+void bus_trail_render(struct store_audit *, const struct audit_event *);
+void bus_trail_free(struct store_audit *, size_t count);
+
+#endif

@@ -1,0 +1,56 @@
+/* The table of commands, and the usage that is made from it. */
+#include "cli/cli.h"
+
+const struct cli_command cli_commands[] = {
+    {"check", "", 0, 0, false, false, "problems", cli_check,
+     "read conf.d as the agent would, and list every mistake in it"},
+    {"validate", "TYPE FILE [--agreement NAME]", 2, 4, false, false, "verdict", cli_validate,
+     "the content policy's verdict on one file, in the sandbox, without the agent"},
+    {"status", "", 0, 0, true, false, "agent", cli_ask, "the agent, its agreements, links, walls and queues"},
+    {"agreements", "", 0, 0, true, false, "agreements", cli_ask, "the agreements, their dates and state"},
+    {"reload", "", 0, 0, true, false, "problems", cli_ask, "read conf.d again and apply what is sound"},
+    {"submit", "AGREEMENT/SERVICE FILE", 2, 2, true, false, "submitted", cli_submit,
+     "offer a file to a receiving service, as its connector would"},
+    {"messages", "[--agreement NAME] [--type TYPE] [--state STATE] [--limit N]", 0, 8, true, false,
+     "messages", cli_messages, "messages, newest first"},
+    {"show", "ID", 1, 1, true, false, "message", cli_ask, "one message and its deliveries"},
+    {"explain", "ID", 1, 1, true, false, "explanation", cli_ask,
+     "why a message went where it went: rules and reasons"},
+    {"audit verify", "[FOLDER]", 0, 1, false, false, "problems", cli_audit_verify,
+     "check the audit trail's hash chains, line by line"},
+    {"version", "", 0, 0, false, false, "version", cli_version,
+     "versions of this command and of the running agent"},
+    {"help", "", 0, 0, false, false, NULL, cli_help, "this text"},
+    {"reference", "FOLDER", 1, 1, false, true, NULL, cli_reference,
+     "write the reference pages from the tables"},
+    {.name = NULL},
+};
+
+static void put_command(struct buf *to, const struct cli_command *command)
+{
+    struct buf left = {0};
+    buf_format(&left, "%s%s%s", command->name, *command->arguments ? " " : "", command->arguments);
+    const char *text = buf_string(&left);
+    bool wide = left.size > 32;
+    buf_format(to, "  %-32s%s%s\n", text ? text : command->name,
+               wide ? "\n                                    " : "  ", command->help);
+    buf_fini(&left);
+}
+
+void cli_usage(struct buf *to)
+{
+    buf_text(to, "usage: accord [--conf DIR] [--state DIR] [--json] COMMAND\n\n"
+                 "  --conf DIR   conf.d; otherwise $ACCORD_CONF, otherwise " CLI_CONF_FOLDER "\n"
+                 "  --state DIR  the agent's state folder; otherwise what agent.conf says\n"
+                 "  --json       the answer as JSON\n");
+    for (int agent = 1; agent >= 0; agent--) {
+        buf_text(to, agent ? "\nThrough the running agent:\n" : "\nWithout it:\n");
+        for (const struct cli_command *command = cli_commands; command->name; command++)
+            if (command->needs_agent == agent && !command->hidden)
+                put_command(to, command);
+    }
+    buf_text(to, "\nEnds with:\n");
+#define X(ID, code, help) buf_text(to, "  " #code "  " help "\n");
+    EXIT_TABLE(X)
+#undef X
+}

@@ -1,0 +1,82 @@
+/* accord reference FOLDER: the reference pages that are generated from the tables in the code. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "audit/record.h"
+#include "cli/cli.h"
+#include "conf/reference.h"
+#include "plugin/describe.h"
+#include "util/file.h"
+
+/* docs/reference/commands.md: the usage, as `accord help` prints it. */
+static void commands_page(struct buf *to)
+{
+    buf_text(to, "# The accord command\n\nGenerated from core/cli/commands.c by `accord reference`; do not "
+                 "edit.\n\n```\n");
+    cli_usage(to);
+    buf_text(to, "```\n");
+}
+
+/* docs/reference/options.md: the core's sections, and what the plugins beside this executable say. */
+static void options_page(struct buf *to, const struct conf_plugins *plugins)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *page = open_memstream(&text, &size);
+    int result = page ? conf_reference_write(page, plugins) : ACCORD_ENOMEM;
+    if (page && fclose(page) == 0 && !result)
+        buf_put(to, text, size);
+    else
+        to->failed = true;
+    free(text);
+}
+
+/* Takes the text. An exit code. */
+static int write_page(struct cli *cli, const char *folder, const char *name, struct buf *text)
+{
+    char path[PATH_MAX];
+    struct reason why = {"the folder's name is too long"};
+    int result = file_path(path, sizeof path, folder, name);
+    if (!result && text->failed)
+        result = fail(&why, ACCORD_ENOMEM, "out of memory");
+    if (!result)
+        result = file_replace(path, text->data, text->size, 0644, &why);
+    buf_fini(text);
+    return result ? cli_end(cli, EXIT_REFUSED, "%s", why.text) : 0;
+}
+
+static int describe(struct cli *cli, struct conf_plugins *plugins)
+{
+    struct conf_agent agent = {0}; /* nothing is configured: the plugins beside this executable */
+    struct conf_report report = {0};
+    char folder[PATH_MAX];
+    cli_plugins(cli, &agent, folder);
+    int result = plugin_describe_all(cli->daemon, folder, NULL, 0, plugins, &report);
+    int code = result || report.count
+                   ? cli_end(cli, EXIT_CONFIG, "%s", report.count ? report.items[0].text : folder)
+                   : 0;
+    conf_report_fini(&report);
+    return code;
+}
+
+int cli_reference(struct cli *cli, const struct cli_command *command, int argc, char **argv)
+{
+    (void)command, (void)argc;
+    struct conf_plugins plugins = {0};
+    struct buf commands = {0}, events = {0}, options = {0};
+    int code = describe(cli, &plugins);
+    if (!code) {
+        commands_page(&commands);
+        audit_events_page(&events);
+        options_page(&options, &plugins);
+        code = write_page(cli, argv[0], "commands.md", &commands);
+    }
+    if (!code)
+        code = write_page(cli, argv[0], "events.md", &events);
+    if (!code)
+        code = write_page(cli, argv[0], "options.md", &options);
+    buf_fini(&events);
+    buf_fini(&options);
+    conf_plugins_free(&plugins);
+    return code ? code : cli_end(cli, EXIT_OK, "written to %s", argv[0]);
+}

@@ -1,0 +1,51 @@
+#include "host/start.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "plugin/child.h"
+#include "plugin/loader.h"
+#include "util/log.h"
+
+#define CANCEL_GRACE_MS 5000
+
+static int load(void *arg, const char *plugin, const char *sha256, const struct accord_plugin **out,
+                char rule[ACCORD_RULE_MAX], struct reason *why)
+{
+    char path[1024], found[DIGEST_HEX];
+    int result = child_plugin_path(arg, plugin, path, sizeof path, why);
+    if (result)
+        return result;
+    return plugin_load(path, sha256[0] ? sha256 : NULL, out, found, rule, why);
+}
+
+/* The terminal's and the service manager's signals are the hub's business, which ends its children by closing
+ * their channels. A peer that went away is found by the write that fails. */
+static void ignore_signals(void)
+{
+    static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        signal(ignored[i], SIG_IGN);
+}
+
+int start_role(const char *title, const char *name, enum sandbox_role sandbox, pid_t parent,
+               struct process *p, const struct process_role *role)
+{
+    static char process_name[128];
+    static struct child child;
+    struct reason why;
+    snprintf(process_name, sizeof process_name, "%s %s", title, name);
+    log_setup(process_name, ACCORD_INFO, false);
+    ignore_signals();
+    if (child_begin(&child, sandbox, parent, &why) < 0)
+        return child_failed("hub.sandbox", &why);
+    struct process_setup setup = {.fd = CHILD_FD,
+                                  .agreement = child.agreement,
+                                  .rest = child.rest,
+                                  .load = load,
+                                  .load_arg = &child,
+                                  .grace = CANCEL_GRACE_MS};
+    int status = process_run(p, role, &setup);
+    child_fini(&child);
+    return status;
+}

@@ -1,0 +1,466 @@
+#include "hub/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "hub/link_side.h"
+#include "hub/load.h"
+#include "hub/policy_side.h"
+#include "hub/session.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define START_TIME      20000 /* ms from spawn to READY */
+#define PING_EVERY      5000
+#define PONG_TIME       15000
+#define END_TIME        2000 /* ms from closing its channel to SIGKILL */
+#define LAST_WORDS_TIME 1000 /* ms from its exit to the end of its channel */
+#define BACKOFF_LEAST   100
+#define BACKOFF_MOST    30000
+#define CALM_TIME       60000 /* ready for this long: the next failure is the first again */
+
+const char *child_role_name(enum child_role role)
+{
+    static const char *const names[] = {"link", "guard", "inspect"};
+    return names[role];
+}
+
+static unsigned wire_side(const struct child *child)
+{
+    return child->role == CHILD_LINK ? WIRE_L : WIRE_P;
+}
+
+bool child_running(const struct child *child)
+{
+    return child->handle_open || child->channel;
+}
+
+bool child_ready(const struct child *child)
+{
+    return child && child->state == CHILD_READY && child->channel;
+}
+
+/* ---- ending ---- */
+
+static void back_off(struct child *child)
+{
+    int64_t pause = BACKOFF_LEAST;
+    for (unsigned i = 1; i < child->failures && pause < BACKOFF_MOST; i++)
+        pause *= 2;
+    child->retry_at = clock_ticks() + (pause < BACKOFF_MOST ? pause : BACKOFF_MOST);
+}
+
+static void failed_again(struct child *child)
+{
+    if (!child->why[0])
+        text_copy(child->why, sizeof child->why, child->exit);
+    if (child->ready_since && clock_ticks() - child->ready_since > CALM_TIME)
+        child->failures = 0;
+    child->failures++;
+    back_off(child);
+    struct audit_event event = {.action = AUDIT_CHILD_FAILED,
+                                .outcome = AUDIT_FAILURE,
+                                .agreement = child->unit->name,
+                                .module = child->name,
+                                .reason = child->why};
+    trail_event(child->unit->hub, &event);
+    struct log_about about = {.agreement = child->unit->name};
+    log_event(ACCORD_ERROR, "hub.child-failed", &about, "%s failed: %s; starting it again in %" PRId64 " ms",
+              child->name, child->why, child->retry_at - clock_ticks());
+}
+
+/* The process is reaped, its handle free to be used again, and its last words have been heard. */
+static void end_if_over(struct child *child)
+{
+    if (child_running(child) || child->state == CHILD_DOWN)
+        return;
+    child->state = CHILD_DOWN;
+    child->deadline = 0;
+    if (!child->stopping)
+        failed_again(child);
+    child->ready_since = 0;
+    unit_update(child->unit);
+}
+
+static void disconnect(struct child *child)
+{
+    if (!child->channel)
+        return;
+    channel_close(child->channel);
+    child->channel = NULL;
+    if (child->role == CHILD_LINK) {
+        sessions_gone(child);
+        link_side_gone(child);
+    } else {
+        policy_side_gone(child);
+    }
+}
+
+/* From now on nothing is asked of it; it must be gone in time. */
+static void begin_end(struct child *child, int64_t patience)
+{
+    child->state = CHILD_ENDING;
+    child->deadline = clock_ticks() + patience;
+}
+
+static void handle_closed(uv_handle_t *handle)
+{
+    struct child *child = handle->data;
+    child->handle_open = false;
+    end_if_over(child);
+}
+
+/* What it said last may still wait in the channel, whose end comes behind it. */
+static void exited(uv_process_t *process, int64_t status, int signal)
+{
+    struct child *child = process->data;
+    snprintf(child->exit, sizeof child->exit, signal ? "ended by signal %d" : "ended with status %d",
+             signal ? signal : (int)status);
+    child->alive = false;
+    uv_close((uv_handle_t *)process, handle_closed);
+    if (child->state == CHILD_ENDING)
+        return;
+    begin_end(child, LAST_WORDS_TIME);
+    unit_update(child->unit);
+}
+
+void child_stop(struct child *child, const char *why)
+{
+    child->retry_at = 0;
+    if (!child_running(child) || child->state == CHILD_ENDING)
+        return;
+    child->stopping = true;
+    child->why[0] = 0;
+    begin_end(child, END_TIME);
+    if (child->role == CHILD_LINK)
+        sessions_revoke(child, why);
+    disconnect(child);
+}
+
+static void kill_now(struct child *child)
+{
+    if (child->alive)
+        uv_process_kill(&child->process, SIGKILL);
+}
+
+void child_fail(struct child *child, const char *rule, const char *format, ...)
+{
+    char text[ACCORD_REASON_MAX - ACCORD_RULE_MAX - 2];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    if (!child_running(child))
+        return;
+    if (!child->stopping && !child->why[0])
+        snprintf(child->why, sizeof child->why, "%.63s: %s", rule, text);
+    kill_now(child);
+    if (child->state != CHILD_ENDING)
+        begin_end(child, END_TIME);
+    disconnect(child);
+    unit_update(child->unit);
+    end_if_over(child);
+}
+
+/* ---- messages that every child sends ---- */
+
+/* Once, before any plugin is loaded: nothing that comes later can be believed about it. */
+static void sandboxed(struct child *child, const struct wire_SANDBOXED *m)
+{
+    struct accord_pair wall;
+    if (child->state != CHILD_STARTING || child->wall_count) {
+        child_fail(child, "hub.protocol", "it reported its sandbox twice");
+        return;
+    }
+    for (size_t at = 0; child->wall_count < 3 && wire_pairs_next(&m->walls, &at, &wall);) {
+        struct child_wall *to = &child->walls[child->wall_count++];
+        text_copy(to->name, sizeof to->name, wall.name);
+        text_copy(to->state, sizeof to->state, wall.value);
+    }
+}
+
+static bool behind_seccomp(const struct child *child)
+{
+    for (size_t i = 0; i < child->wall_count; i++)
+        if (strcmp(child->walls[i].name, "seccomp") == 0 && strcmp(child->walls[i].state, "yes") == 0)
+            return true;
+    return false;
+}
+
+static void record_start(const struct child *child)
+{
+    struct accord_pair walls[3];
+    char names[3][48];
+    for (size_t i = 0; i < child->wall_count; i++) {
+        snprintf(names[i], sizeof names[i], "wall.%s", child->walls[i].name);
+        walls[i] = (struct accord_pair){names[i], child->walls[i].state};
+    }
+    struct audit_event event = {.action = AUDIT_CHILD_STARTED,
+                                .agreement = child->unit->name,
+                                .module = child->name,
+                                .details = walls,
+                                .detail_count = child->wall_count};
+    trail_event(child->unit->hub, &event);
+    child_record_plugins(child);
+}
+
+static void ready(struct child *child)
+{
+    if (!behind_seccomp(child)) {
+        child_fail(child, "hub.sandbox", "it is not confined by seccomp");
+        return;
+    }
+    child->state = CHILD_READY;
+    child->why[0] = 0;
+    child->ready_since = child->pinged = clock_ticks();
+    child->deadline = 0;
+    record_start(child);
+    unit_update(child->unit);
+}
+
+static void said(struct child *child, const struct wire_LOG *m)
+{
+    struct log_about about = {.agreement = child->unit->name, .link = m->instance};
+    enum accord_level level = m->level <= ACCORD_ERROR ? (enum accord_level)m->level : ACCORD_ERROR;
+    log_event(level, m->event, &about, "%s", m->line);
+}
+
+static void failed(struct child *child, const struct wire_FAILED *m)
+{
+    if (strncmp(m->rule, "plugin.", 7) == 0) {
+        struct audit_event event = {.action = AUDIT_PLUGIN_REFUSED,
+                                    .outcome = AUDIT_FAILURE,
+                                    .agreement = child->unit->name,
+                                    .module = child->name,
+                                    .rule = m->rule,
+                                    .reason = m->reason};
+        trail_event(child->unit->hub, &event);
+    }
+    child_fail(child, m->rule, "%s", m->reason);
+}
+
+static void pong(struct child *child, const struct wire_PONG *m)
+{
+    if (child->state == CHILD_READY && m->token == child->ping)
+        child->deadline = 0;
+}
+
+/* Messages of every role; false: not one of them. */
+static bool common_message(struct child *child, const struct wire_message *m)
+{
+    switch (m->type) {
+    case WIRE_SANDBOXED:
+        sandboxed(child, &m->SANDBOXED);
+        return true;
+    case WIRE_READY:
+        if (child->state == CHILD_STARTING)
+            ready(child);
+        return true;
+    case WIRE_FAILED:
+        failed(child, &m->FAILED);
+        return true;
+    case WIRE_LOG:
+        said(child, &m->LOG);
+        return true;
+    case WIRE_METRIC:
+        return true; /* counted per instance once `accord metrics` shows them */
+    case WIRE_PONG:
+        pong(child, &m->PONG);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void role_message(struct child *child, const struct wire_message *m)
+{
+    if (!child->ready_since)
+        child_fail(child, "hub.protocol", "%s came before READY", wire_type_name(m->type));
+    else if (child->role == CHILD_LINK)
+        link_side_message(child, m);
+    else
+        policy_side_message(child, m);
+}
+
+/* The process has ended: what it still reports counts, what it asks for does not. */
+static void last_words(struct child *child, const struct wire_message *m)
+{
+    if (m->type == WIRE_FAILED || m->type == WIRE_LOG)
+        common_message(child, m);
+    else if (m->type == WIRE_FINISH || m->type == WIRE_VERDICT || m->type == WIRE_PARK)
+        role_message(child, m);
+}
+
+static void message(void *arg, const struct wire_message *m, int fd)
+{
+    struct child *child = arg;
+    if (fd >= 0) {
+        close(fd);
+        child_fail(child, "hub.protocol", "it passed a descriptor that nobody asked for");
+    } else if (child->state == CHILD_ENDING) {
+        last_words(child, m);
+    } else if (!common_message(child, m)) {
+        role_message(child, m);
+    }
+}
+
+/* A child that closes its channel without having ended is as good as gone, and is helped along. */
+static void gone(void *arg, const struct reason *why)
+{
+    struct child *child = arg;
+    if (why->text[0]) {
+        child_fail(child, "hub.protocol", "%s", why->text);
+        return;
+    }
+    if (child->state != CHILD_ENDING)
+        begin_end(child, END_TIME);
+    disconnect(child);
+    unit_update(child->unit);
+    end_if_over(child);
+}
+
+static void room(void *arg)
+{
+    struct child *child = arg;
+    if (child->role == CHILD_LINK)
+        link_side_room(child);
+    else
+        policy_side_room(child);
+}
+
+static const struct channel_events events = {.message = message, .gone = gone, .room = room};
+
+/* ---- starting ---- */
+
+/* A child takes nothing from the hub's environment but what it would keep itself (sandbox/begin.c); this is for the
+ * time before, when the dynamic linker reads it. */
+static void child_environment(char *environment[], size_t room)
+{
+    static const char *const kept[] = {
+        "LANG=", "LC_ALL=", "LC_CTYPE=", "TZ=", "ASAN_OPTIONS=", "UBSAN_OPTIONS="};
+    size_t count = 0;
+    for (char **entry = environ; entry && *entry; entry++)
+        for (size_t i = 0; i < sizeof kept / sizeof *kept && count + 1 < room; i++)
+            if (strncmp(*entry, kept[i], strlen(kept[i])) == 0)
+                environment[count++] = *entry;
+    environment[count] = NULL;
+}
+
+/* The handle is in use, and must be closed, whatever the result. */
+static int spawn(struct child *child, int theirs)
+{
+    char role[32], name[2 * CONF_NAME_MAX + 16], parent[32], *environment[16];
+    snprintf(role, sizeof role, "--role=%s", child_role_name(child->role));
+    snprintf(name, sizeof name, "--name=%s", child->name);
+    snprintf(parent, sizeof parent, "--parent=%d", (int)getpid());
+    child_environment(environment, sizeof environment / sizeof *environment);
+    char *const arguments[] = {(char *)"accordd", role, name, parent, NULL};
+    uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
+                                    {.flags = UV_IGNORE},
+                                    {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
+                                    {.flags = UV_INHERIT_FD, .data.fd = theirs}};
+    uv_process_options_t options = {.exit_cb = exited,
+                                    .file = child->unit->hub->options.executable,
+                                    .args = (char **)arguments,
+                                    .env = environment,
+                                    .stdio = stdio,
+                                    .stdio_count = 4};
+    int result = uv_spawn(&child->unit->hub->loop, &child->process, &options);
+    child->process.data = child;
+    child->handle_open = true;
+    child->alive = result == 0;
+    return result;
+}
+
+static void start_failed(struct child *child, const char *what)
+{
+    snprintf(child->why, sizeof child->why, "cannot be started: %s", what);
+    begin_end(child, END_TIME);
+    if (child->handle_open)
+        uv_close((uv_handle_t *)&child->process, handle_closed);
+    else
+        end_if_over(child);
+}
+
+static void connect_child(struct child *child, int ours)
+{
+    struct hub *hub = child->unit->hub;
+    fcntl(ours, F_SETFL, O_NONBLOCK);
+    if (channel_open(&child->channel, &hub->loop, ours, wire_side(child), &events, child) < 0 ||
+        !child_configure(child))
+        child_fail(child, "hub.no-memory", "out of memory while starting it");
+}
+
+void child_start(struct child *child)
+{
+    int ends[2];
+    if (child_running(child))
+        return;
+    child->retry_at = 0;
+    child->stopping = false;
+    child->why[0] = child->exit[0] = 0;
+    child->wall_count = 0;
+    child->incarnation++;
+    child->state = CHILD_STARTING;
+    child->deadline = clock_ticks() + START_TIME;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+        start_failed(child, strerror(errno));
+        return;
+    }
+    int result = spawn(child, ends[1]);
+    close(ends[1]);
+    if (result < 0) {
+        close(ends[0]);
+        start_failed(child, uv_strerror(result));
+        return;
+    }
+    connect_child(child, ends[0]);
+}
+
+static void overdue(struct child *child)
+{
+    if (child->state == CHILD_STARTING) {
+        child_fail(child, "hub.start-timeout", "it was not ready within %d s", START_TIME / 1000);
+    } else if (child->state == CHILD_READY) {
+        child_fail(child, "hub.hung", "it did not answer for %d s", PONG_TIME / 1000);
+    } else {
+        if (child->alive && !child->stopping && !child->why[0])
+            text_copy(child->why, sizeof child->why, "it closed its channel and did not end");
+        kill_now(child);
+        disconnect(child);
+        end_if_over(child);
+    }
+}
+
+void child_tick(struct child *child, int64_t ticks)
+{
+    if (child->retry_at && ticks >= child->retry_at && child->unit->wanted) {
+        child_start(child);
+        return;
+    }
+    if (child->deadline && ticks >= child->deadline) {
+        overdue(child);
+        return;
+    }
+    if (!child_ready(child))
+        return;
+    if (!child->deadline && ticks - child->pinged >= PING_EVERY) {
+        child->pinged = ticks;
+        child->deadline = ticks + PONG_TIME;
+        wire_put_PING(channel_out(child->channel), &(struct wire_PING){.token = ++child->ping});
+    }
+    if (child->role == CHILD_LINK)
+        link_side_tick(child, ticks);
+    else
+        policy_side_tick(child, ticks);
+}

@@ -1,0 +1,37 @@
+/* The hub: configuration, bus, store, audit, dialer, supervisor. It loads no plugin and parses no payload.
+ *
+ * Everything in core/hub runs on the one loop thread, but for the audit export's own work (trail.c).
+ */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+/* What the command line said. */
+struct hub_options {
+    const char *folder;     /* conf.d */
+    const char *state;      /* NULL: as agent.conf says */
+    const char *executable; /* of this program, for the children */
+};
+
+struct hub {
+    struct hub_options options;
+    uv_loop_t loop;
+    struct hub_conf *conf; /* the newest */
+    struct store *store;
+    struct bus *bus;
+    struct unit *units;
+    struct trail *trail;
+    struct control *control;
+    uv_signal_t signals[3];
+    uv_timer_t tick; /* dates, deadlines, watchdogs */
+    int64_t started; /* wall microseconds */
+    bool stopping;
+};
+
+/* Runs until SIGTERM or SIGINT. Returns the exit code of the process. */
+int hub_main(const struct hub_options *);
+
+#endif

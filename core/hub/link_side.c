@@ -1,0 +1,206 @@
+#include "hub/link_side.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/intake.h"
+#include "hub/session.h"
+#include "hub/stream.h"
+#include "hub/unit.h"
+#include "util/clock.h"
+
+#define CANCEL_GRACE 10000 /* ms that a connector has to finish a delivery after CANCEL */
+
+/* One delivery at its link; its number is the delivery's. */
+struct flight {
+    struct stream stream; /* first */
+    struct bus_dispatch *dispatch;
+    int64_t deadline; /* ticks: cancelled then */
+    bool cancelled;
+};
+
+static uint32_t service_index(const struct child *child, const struct conf_service *service)
+{
+    for (size_t i = 0; i < child->service_count; i++)
+        if (strcmp(child->services[i]->name, service->name) == 0)
+            return (uint32_t)i;
+    return WIRE_NONE;
+}
+
+/* ---- out ---- */
+
+static void put_deliver(struct child *child, const struct bus_dispatch_view *view, uint32_t service)
+{
+    static const struct accord_pair none;
+    const struct accord_envelope *e = view->envelope;
+    wire_put_DELIVER(
+        channel_out(child->channel),
+        &(struct wire_DELIVER){.delivery = view->number,
+                               .service = service,
+                               .attempt = view->attempt,
+                               .id = e->id,
+                               .type = e->type,
+                               .name = e->name,
+                               .origin = e->origin,
+                               .source_id = e->source_id,
+                               .time = e->time,
+                               .size = e->size,
+                               .sha256 = e->sha256,
+                               .headers = WIRE_PAIRS(e->header_count ? e->headers : &none, e->header_count)});
+}
+
+void link_side_send(struct child *child, struct bus_dispatch *dispatch)
+{
+    const struct bus_dispatch_view *view = bus_dispatch_view(dispatch);
+    uint32_t service = child ? service_index(child, view->service) : WIRE_NONE;
+    if (!child_ready(child) || service == WIRE_NONE) {
+        bus_dispatch_return(dispatch, "the link's process is not ready");
+        return;
+    }
+    struct flight *flight = calloc(1, sizeof *flight);
+    if (!flight || table_put(&child->flights, view->number, flight) < 0) {
+        free(flight);
+        bus_dispatch_return(dispatch, "out of memory");
+        return;
+    }
+    *flight = (struct flight){.stream = {.child = child, .source = view->source, .id = view->number},
+                              .dispatch = dispatch,
+                              .deadline = clock_ticks() + view->service->delivery_timeout};
+    put_deliver(child, view, service);
+}
+
+static void flight_freed(struct stream *stream)
+{
+    free(stream);
+}
+
+static void flight_finish(struct flight *flight, const struct accord_result *result)
+{
+    struct bus_dispatch *dispatch = flight->dispatch;
+    table_take(&flight->stream.child->flights, flight->stream.id);
+    bus_dispatch_finish(dispatch, result);
+    stream_close(&flight->stream, flight_freed);
+}
+
+static void finished(struct child *child, const struct wire_FINISH *m)
+{
+    struct flight *flight = table_get(&child->flights, m->delivery);
+    if (!flight || m->outcome > ACCORD_UNCERTAIN) {
+        child_fail(child, "hub.protocol", "it finished a delivery that it does not have");
+        return;
+    }
+    struct accord_result result = {.outcome = (enum accord_outcome)m->outcome,
+                                   .reason = m->reason,
+                                   .receipt = m->receipt,
+                                   .wait = m->wait > 0 ? m->wait : 0};
+    flight_finish(flight, &result);
+}
+
+static void pulled(struct child *child, const struct wire_PULL *m)
+{
+    struct flight *flight = table_get(&child->flights, m->stream);
+    if (!flight)
+        return; /* finished by deadline while this was on its way */
+    const struct conf_link *link = bus_dispatch_view(flight->dispatch)->service->link;
+    if (m->bytes <= 0 || (link->endpoint && !sessions_carry(child, m->session, link)))
+        child_fail(child, "hub.protocol", "it asked for payload without a session that may carry it");
+    else
+        stream_pull(&flight->stream, m->bytes);
+}
+
+/* ---- in ---- */
+
+static void offered(struct child *child, const struct wire_OFFER *m)
+{
+    if (m->service >= child->service_count || child->services[m->service]->direction != ACCORD_RECEIVE ||
+        !intake_offer((struct intake_host){&child->channel, &child->intakes}, child->unit->party,
+                      child->services[m->service], m))
+        child_fail(child, "hub.protocol", "it made an offer that its services do not allow");
+}
+
+static void parked(struct child *child, const struct wire_PARK *m)
+{
+    if (m->link >= child->link_count)
+        child_fail(child, "hub.protocol", "it parked a link that it does not have");
+    else
+        unit_park(child->unit, child->links[m->link], m->rule, m->reason);
+}
+
+/* ---- all of it ---- */
+
+void link_side_message(struct child *child, const struct wire_message *m)
+{
+    switch (m->type) {
+    case WIRE_DIAL:
+        sessions_dial(child, &m->DIAL);
+        break;
+    case WIRE_FACTS:
+        sessions_facts(child, &m->FACTS);
+        break;
+    case WIRE_SECRET:
+        sessions_secret(child, &m->SECRET);
+        break;
+    case WIRE_SESSION_END:
+        sessions_end(child, &m->SESSION_END);
+        break;
+    case WIRE_PARK:
+        parked(child, &m->PARK);
+        break;
+    case WIRE_PULL:
+        pulled(child, &m->PULL);
+        break;
+    case WIRE_FINISH:
+        finished(child, &m->FINISH);
+        break;
+    case WIRE_OFFER:
+        offered(child, &m->OFFER);
+        break;
+    case WIRE_OFFER_DATA:
+        if (!intake_data(&child->intakes, &m->OFFER_DATA))
+            child_fail(child, "hub.protocol", "it sent more of an offer than it was asked for");
+        break;
+    case WIRE_OFFER_ABORT:
+        intake_abort(&child->intakes, m->OFFER_ABORT.offer);
+        break;
+    default:
+        child_fail(child, "hub.protocol", "%s is not for now", wire_type_name(m->type));
+    }
+}
+
+void link_side_gone(struct child *child)
+{
+    struct flight *flight;
+    while ((flight = table_any(&child->flights, NULL))) {
+        struct accord_result result = {.outcome = flight->stream.ended ? ACCORD_UNCERTAIN : ACCORD_RETRY,
+                                       .reason = flight->stream.ended
+                                                     ? "the link's process ended after the last byte was sent"
+                                                     : "the link's process ended in mid-delivery"};
+        flight_finish(flight, &result);
+    }
+    table_fini(&child->flights);
+    intake_gone(&child->intakes);
+}
+
+void link_side_room(struct child *child)
+{
+    struct flight *flight;
+    for (size_t at = 0; (flight = table_next(&child->flights, &at));)
+        stream_pump(&flight->stream);
+}
+
+void link_side_tick(struct child *child, int64_t ticks)
+{
+    struct flight *flight;
+    for (size_t at = 0; (flight = table_next(&child->flights, &at));) {
+        if (ticks < flight->deadline)
+            continue;
+        if (flight->cancelled) {
+            child_fail(child, "hub.hung", "it did not finish a delivery within %d s of being asked to",
+                       CANCEL_GRACE / 1000);
+            return;
+        }
+        flight->cancelled = true;
+        flight->deadline = ticks + CANCEL_GRACE;
+        wire_put_CANCEL(channel_out(child->channel), &(struct wire_CANCEL){.stream = flight->stream.id});
+    }
+}

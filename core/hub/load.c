@@ -1,0 +1,210 @@
+#include "hub/load.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/trail.h"
+#include "hub/unit.h"
+
+static struct wire_pairs pairs_of(const struct accord_pair *items, size_t count)
+{
+    static const struct accord_pair none;
+    return WIRE_PAIRS(items ? items : &none, count);
+}
+
+static bool takes(const struct child *child, const struct conf_policy *policy)
+{
+    bool reads = policy->module->flags & ACCORD_READS_PAYLOAD;
+    return child->role == (reads ? CHILD_INSPECT : CHILD_GUARD);
+}
+
+/* ---- folders that the sandbox leaves open ---- */
+
+static const char *option_value(const struct accord_pair *options, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(options[i].name, name) == 0)
+            return options[i].value;
+    return NULL;
+}
+
+static size_t add_folders(struct accord_pair *folders, size_t count, const struct accord_option *table,
+                          const struct accord_pair *options, size_t option_count)
+{
+    for (; table && table->name; table++) {
+        const char *path = option_value(options, option_count, table->name);
+        if (!path || !*path || !(table->flags & (ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE)) ||
+            count == WIRE_PAIRS_MAX)
+            continue;
+        folders[count++] = (struct accord_pair){path, table->flags & ACCORD_FOLDER_WRITE ? "write" : "read"};
+    }
+    return count;
+}
+
+static size_t collect_folders(const struct child *child, struct accord_pair *folders)
+{
+    const struct conf_agreement *agreement = child->unit->agreement;
+    size_t count = 0;
+    for (size_t i = 0; child->role == CHILD_LINK && i < child->link_count; i++)
+        count = add_folders(folders, count, child->links[i]->connector->options, child->links[i]->options,
+                            child->links[i]->option_count);
+    for (size_t i = 0; i < agreement->policy_count; i++)
+        if (takes(child, &agreement->policies[i]))
+            count = add_folders(folders, count, agreement->policies[i].module->options,
+                                agreement->policies[i].options, agreement->policies[i].option_count);
+    return count;
+}
+
+static void put_setup(struct child *child, struct buf *out)
+{
+    struct accord_pair folders[WIRE_PAIRS_MAX];
+    size_t count = collect_folders(child, folders);
+    char plugins[512] = "";
+    if (child->unit->conf->plugins.count) {
+        snprintf(plugins, sizeof plugins, "%s", child->unit->conf->plugins.items[0].path);
+        *strrchr(plugins, '/') = 0;
+    }
+    wire_put_SETUP(out, &(struct wire_SETUP){.version = WIRE_VERSION,
+                                             .role = child_role_name(child->role),
+                                             .agreement = child->unit->name,
+                                             .plugins = plugins,
+                                             .folders = WIRE_PAIRS(folders, count)});
+}
+
+/* ---- plugins, each once ---- */
+
+static void each_plugin(const struct child *child, void (*each)(void *arg, const struct conf_plugin *),
+                        void *arg)
+{
+    const struct conf_agreement *agreement = child->unit->agreement;
+    for (size_t i = 0; child->role == CHILD_LINK && i < child->link_count; i++) {
+        bool again = false;
+        for (size_t j = 0; j < i; j++)
+            again = again || child->links[j]->connector == child->links[i]->connector;
+        if (!again)
+            each(arg, child->links[i]->connector);
+    }
+    for (size_t i = 0; child->role != CHILD_LINK && i < agreement->policy_count; i++)
+        if (takes(child, &agreement->policies[i]))
+            each(arg, agreement->policies[i].module);
+}
+
+static void put_load(void *arg, const struct conf_plugin *plugin)
+{
+    struct buf *out = arg;
+    wire_put_LOAD(out, &(struct wire_LOAD){.plugin = plugin->path, .sha256 = plugin->sha256});
+}
+
+static void record_plugin(void *arg, const struct conf_plugin *plugin)
+{
+    const struct child *child = arg;
+    char file[ACCORD_NAME_MAX];
+    struct accord_pair hash = {"sha256", plugin->sha256};
+    snprintf(file, sizeof file, "%s", strrchr(plugin->path, '/') + 1);
+    struct audit_event event = {.action = AUDIT_PLUGIN_LOADED,
+                                .agreement = child->unit->name,
+                                .module = child->name,
+                                .name = file,
+                                .details = &hash,
+                                .detail_count = 1};
+    trail_event(child->unit->hub, &event);
+}
+
+void child_record_plugins(const struct child *child)
+{
+    each_plugin(child, record_plugin, (void *)child);
+}
+
+/* ---- links, services, modules ---- */
+
+static void put_links(const struct child *child, struct buf *out)
+{
+    for (size_t i = 0; i < child->link_count; i++) {
+        const struct conf_link *link = child->links[i];
+        const struct conf_endpoint *endpoint = link->endpoint;
+        wire_put_LINK(out, &(struct wire_LINK){
+                               .link = (uint32_t)i,
+                               .name = link->name,
+                               .connector = link->connector->name,
+                               .host = endpoint ? endpoint->host : "",
+                               .port = endpoint ? (uint32_t)endpoint->port : 0,
+                               .tunnel = endpoint && endpoint->tunnel == CONF_TUNNEL_IPSEC ? "ipsec" : "none",
+                               .options = pairs_of(link->options, link->option_count)});
+    }
+}
+
+static uint32_t link_index(const struct child *child, const struct conf_link *link)
+{
+    for (size_t i = 0; i < child->link_count; i++)
+        if (child->links[i] == link)
+            return (uint32_t)i;
+    return WIRE_NONE;
+}
+
+static void put_services(const struct child *child, struct buf *out)
+{
+    for (size_t i = 0; i < child->service_count; i++) {
+        const struct conf_service *service = child->services[i];
+        wire_put_SERVICE(
+            out, &(struct wire_SERVICE){.service = (uint32_t)i,
+                                        .link = link_index(child, service->link),
+                                        .name = service->name,
+                                        .type = service->type->name,
+                                        .direction = (uint8_t)service->direction,
+                                        .max_size = service->max_size,
+                                        .names = service->names,
+                                        .rate = service->rate,
+                                        .options = pairs_of(service->options, service->option_count)});
+    }
+}
+
+/* `logging` judges what the agreement's trail is really kept for, wherever that was written. */
+static size_t module_options(const struct conf_agreement *agreement, const struct conf_policy *policy,
+                             struct accord_pair *options, char days[2][32])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < policy->option_count && i < WIRE_PAIRS_MAX; i++) {
+        options[count] = policy->options[i];
+        bool online = strcmp(options[count].name, "online") == 0;
+        if (strcmp(policy->module->name, "logging") == 0 &&
+            (online || strcmp(options[count].name, "archive") == 0)) {
+            int64_t kept = online ? agreement->online_retention : agreement->archive_retention;
+            snprintf(days[!online], sizeof days[0], "%" PRId64 " ms", kept);
+            options[count].value = days[!online];
+        }
+        count++;
+    }
+    return count;
+}
+
+static void put_modules(const struct child *child, struct buf *out)
+{
+    const struct conf_agreement *agreement = child->unit->agreement;
+    struct accord_pair options[WIRE_PAIRS_MAX];
+    char days[2][32];
+    uint32_t number = 0;
+    for (size_t i = 0; child->role != CHILD_LINK && i < agreement->policy_count; i++) {
+        const struct conf_policy *policy = &agreement->policies[i];
+        size_t count = takes(child, policy) ? module_options(agreement, policy, options, days) : 0;
+        if (takes(child, policy))
+            wire_put_MODULE(out, &(struct wire_MODULE){.module = number++,
+                                                       .name = policy->module->name,
+                                                       .from = agreement->in_force_from,
+                                                       .until = agreement->in_force_until,
+                                                       .options = WIRE_PAIRS(options, count)});
+    }
+}
+
+bool child_configure(struct child *child)
+{
+    struct buf *out = channel_out(child->channel);
+    put_setup(child, out);
+    each_plugin(child, put_load, out);
+    put_links(child, out);
+    put_services(child, out);
+    put_modules(child, out);
+    wire_put_START(out, &(struct wire_START){0});
+    return !out->failed;
+}

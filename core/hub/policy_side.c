@@ -1,0 +1,240 @@
+#include "hub/policy_side.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/stream.h"
+#include "hub/unit.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+#define CASE_TIME 30000 /* ms without an answer or a pull; then the process counts as hung */
+
+struct inquiry {
+    struct stream stream;      /* first */
+    struct bus_case *bus_case; /* or: */
+    policy_answered answered;
+    void *arg;
+    int64_t deadline; /* ticks */
+    struct bus_verdict verdict;
+};
+
+static void answer(const struct inquiry *inquiry, struct bus_verdict *verdict)
+{
+    if (inquiry->bus_case) {
+        bus_case_answer(inquiry->bus_case, verdict);
+        return;
+    }
+    inquiry->answered(inquiry->arg, verdict);
+    free(verdict->keys);
+}
+
+static void concluded(struct stream *stream)
+{
+    struct inquiry *inquiry = (struct inquiry *)stream;
+    answer(inquiry, &inquiry->verdict);
+    free(inquiry);
+}
+
+/* Answers once no read of the payload is under way: whoever asked frees it then. */
+static void conclude(struct inquiry *inquiry, const struct bus_verdict *verdict)
+{
+    table_take(&inquiry->stream.child->cases, inquiry->stream.id);
+    inquiry->verdict = *verdict;
+    stream_close(&inquiry->stream, concluded);
+}
+
+static struct bus_verdict deferral(const char *rule, const char *reason)
+{
+    struct bus_verdict verdict = {.answer = ACCORD_DEFER};
+    text_copy(verdict.module, sizeof verdict.module, "hub");
+    text_copy(verdict.rule, sizeof verdict.rule, rule);
+    text_copy(verdict.reason, sizeof verdict.reason, reason);
+    return verdict;
+}
+
+/* NULL: the process is not there; the question was deferred. */
+static struct inquiry *inquiry_new(struct child *child, struct inquiry first)
+{
+    struct inquiry *inquiry = child_ready(child) ? calloc(1, sizeof *inquiry) : NULL;
+    if (inquiry) {
+        *inquiry = first;
+        inquiry->stream.child = child;
+        inquiry->stream.id = ++child->next_case;
+        inquiry->deadline = clock_ticks() + CASE_TIME;
+        if (table_put(&child->cases, inquiry->stream.id, inquiry) == 0)
+            return inquiry;
+        free(inquiry);
+    }
+    struct bus_verdict verdict = deferral("hub.not-ready", "the process that must judge this is not ready");
+    answer(&first, &verdict);
+    return NULL;
+}
+
+static uint32_t index_of_link(const struct child *child, const struct conf_link *link)
+{
+    for (size_t i = 0; i < child->link_count; i++)
+        if (strcmp(child->links[i]->name, link->name) == 0)
+            return (uint32_t)i;
+    return WIRE_NONE;
+}
+
+static uint32_t index_of_service(const struct child *child, const struct conf_service *service)
+{
+    for (size_t i = 0; i < child->service_count; i++)
+        if (strcmp(child->services[i]->name, service->name) == 0)
+            return (uint32_t)i;
+    return WIRE_NONE;
+}
+
+static const struct accord_pair no_pairs;
+
+void policy_side_ask(struct child *child, struct bus_case *bus_case)
+{
+    const struct bus_case_view *view = bus_case_view(bus_case);
+    const struct accord_envelope *e = view->envelope;
+    struct inquiry *inquiry =
+        inquiry_new(child, (struct inquiry){.bus_case = bus_case, .stream.source = view->source});
+    if (!inquiry)
+        return;
+    wire_put_JUDGE(
+        channel_out(child->channel),
+        &(struct wire_JUDGE){.stream = inquiry->stream.id,
+                             .question = (uint8_t)view->question,
+                             .link = index_of_link(child, view->service->link),
+                             .service = index_of_service(child, view->service),
+                             .id = e->id,
+                             .type = e->type,
+                             .name = e->name,
+                             .origin = e->origin,
+                             .source_id = e->source_id,
+                             .time = e->time,
+                             .size = e->size,
+                             .sha256 = e->sha256,
+                             .headers = WIRE_PAIRS(e->header_count ? e->headers : &no_pairs, e->header_count),
+                             .facts = WIRE_PAIRS(&no_pairs, 0)});
+}
+
+void policy_side_ask_session(struct child *child, enum accord_question question, const struct conf_link *link,
+                             const struct wire_pairs *facts, policy_answered answered, void *arg)
+{
+    struct inquiry *inquiry = inquiry_new(child, (struct inquiry){.answered = answered, .arg = arg});
+    if (!inquiry)
+        return;
+    wire_put_JUDGE(channel_out(child->channel), &(struct wire_JUDGE){.stream = inquiry->stream.id,
+                                                                     .question = (uint8_t)question,
+                                                                     .link = index_of_link(child, link),
+                                                                     .service = WIRE_NONE,
+                                                                     .headers = WIRE_PAIRS(&no_pairs, 0),
+                                                                     .facts = *facts});
+}
+
+/* ---- answers ---- */
+
+static bool copy_keys(struct bus_verdict *verdict, const struct wire_pairs *keys)
+{
+    if (!keys->count || verdict->answer != ACCORD_ALLOW)
+        return true;
+    if (keys->count > ACCORD_KEYS_MAX)
+        return false;
+    verdict->keys = calloc(keys->count, sizeof *verdict->keys);
+    struct accord_pair key;
+    for (size_t at = 0; verdict->keys && wire_pairs_next(keys, &at, &key);) {
+        if (!key.name[0] || strlen(key.name) >= ACCORD_KEY_MAX)
+            return false;
+        text_copy(verdict->keys[verdict->key_count++].text, ACCORD_KEY_MAX, key.name);
+    }
+    return verdict->keys != NULL;
+}
+
+static void verdict_came(struct child *child, const struct wire_VERDICT *m)
+{
+    struct inquiry *inquiry = table_get(&child->cases, m->stream);
+    struct bus_verdict verdict = {.answer = (enum accord_answer)m->answer};
+    if (!inquiry || m->answer > ACCORD_DEFER || !copy_keys(&verdict, &m->keys) ||
+        (m->answer != ACCORD_ALLOW && !m->rule[0])) {
+        free(verdict.keys);
+        child_fail(child, "hub.protocol", "it gave a verdict that nobody asked for, or an incomplete one");
+        return;
+    }
+    text_copy(verdict.module, sizeof verdict.module, m->module);
+    text_copy(verdict.rule, sizeof verdict.rule, m->rule);
+    text_copy(verdict.reason, sizeof verdict.reason, m->reason);
+    conclude(inquiry, &verdict);
+}
+
+static void pulled(struct child *child, const struct wire_PULL *m)
+{
+    struct inquiry *inquiry = table_get(&child->cases, m->stream);
+    if (!inquiry)
+        return;
+    inquiry->deadline = clock_ticks() + CASE_TIME;
+    if (m->bytes <= 0 || !inquiry->stream.source)
+        child_fail(child, "hub.protocol", "it asked for payload that is not for it");
+    else
+        stream_pull(&inquiry->stream, m->bytes);
+}
+
+static void profile_came(struct child *child, const struct wire_PROFILE *m)
+{
+    struct unit *unit = child->unit;
+    if (m->link >= child->link_count || m->result) {
+        child_fail(child, "hub.profile", "no session profile for a link: %s", m->reason);
+        return;
+    }
+    struct profile *profile = unit_profile(unit, child->links[m->link]);
+    profile_clear(profile);
+    profile->asked = true;
+    profile->items = calloc(m->profile.count + 1, sizeof *profile->items);
+    struct accord_pair pair;
+    for (size_t at = 0; profile->items && wire_pairs_next(&m->profile, &at, &pair);)
+        profile->items[profile->count++] = (struct accord_pair){strdup(pair.name), strdup(pair.value)};
+    profile->compiled = profile->items != NULL;
+    unit_update(unit);
+}
+
+void policy_side_message(struct child *child, const struct wire_message *m)
+{
+    switch (m->type) {
+    case WIRE_VERDICT:
+        verdict_came(child, &m->VERDICT);
+        break;
+    case WIRE_PULL:
+        pulled(child, &m->PULL);
+        break;
+    case WIRE_PROFILE:
+        profile_came(child, &m->PROFILE);
+        break;
+    default:
+        child_fail(child, "hub.protocol", "%s is not for now", wire_type_name(m->type));
+    }
+}
+
+/* ---- time and ends ---- */
+
+void policy_side_gone(struct child *child)
+{
+    struct bus_verdict verdict = deferral("hub.judge-gone", "the process that judges ended in mid-case");
+    struct inquiry *inquiry;
+    while ((inquiry = table_any(&child->cases, NULL)))
+        conclude(inquiry, &verdict);
+    table_fini(&child->cases);
+}
+
+void policy_side_room(struct child *child)
+{
+    struct inquiry *inquiry;
+    for (size_t at = 0; (inquiry = table_next(&child->cases, &at));)
+        if (inquiry->stream.source)
+            stream_pump(&inquiry->stream);
+}
+
+void policy_side_tick(struct child *child, int64_t ticks)
+{
+    const struct inquiry *inquiry;
+    for (size_t at = 0; (inquiry = table_next(&child->cases, &at));)
+        if (ticks >= inquiry->deadline) {
+            child_fail(child, "hub.hung", "a policy gave no answer within %d s", CASE_TIME / 1000);
+            return;
+        }
+}

@@ -1,0 +1,368 @@
+#include "hub/session.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "hub/dialer.h"
+#include "hub/policy_side.h"
+#include "hub/trail.h"
+#include "hub/unit.h"
+#include "util/clock.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define SESSIONS_MAX 64
+#define SECRET_MAX   65536
+
+enum stage { CONNECTING, CONNECTED, HANDSHAKEN, AUTHENTICATED };
+
+struct session {
+    struct child *child;
+    uint64_t id;
+    const struct conf_link *link;
+    struct dial *dial;
+    int fd; /* duplicate, for revocation */
+    enum stage stage;
+    bool judging;
+    char address[80];
+};
+
+static struct audit_event event_of(const struct session *session, enum audit_action action, bool good)
+{
+    return (struct audit_event){.action = action,
+                                .outcome = good ? AUDIT_SUCCESS : AUDIT_FAILURE,
+                                .agreement = session->child->unit->name,
+                                .link = session->link->name,
+                                .destination_address = session->address};
+}
+
+static void session_free(struct session *session)
+{
+    table_take(&session->child->sessions, session->id);
+    if (session->dial)
+        dial_cancel(session->dial);
+    if (session->fd >= 0)
+        close(session->fd);
+    free(session);
+}
+
+static void cut(struct session *session, const char *rule, const char *why)
+{
+    if (session->fd >= 0)
+        shutdown(session->fd, SHUT_RDWR);
+    struct audit_event event = event_of(session, AUDIT_SESSION_REVOKED, true);
+    event.rule = rule;
+    event.reason = why;
+    trail_event(session->child->unit->hub, &event);
+}
+
+/* ---- dialling ---- */
+
+/* The hub's word on whether this link may dial now; NULL: yes. */
+static const char *objection(const struct unit *unit, const struct conf_link *link, const char **rule)
+{
+    size_t index = unit_link_index(unit, link);
+    *rule = "hub.not-enabled";
+    if (unit->state != UNIT_UP || !unit->wanted)
+        return "the agreement is not up";
+    *rule = "hub.not-in-force";
+    if (!bus_in_force(unit->agreement, clock_wall()))
+        return "the agreement is not in force";
+    *rule = "hub.no-endpoint";
+    if (!link->endpoint)
+        return "this link has no endpoint";
+    *rule = "hub.parked";
+    if (unit->parked[index].is)
+        return "the link is parked; see accord status";
+    *rule = "hub.tunnel-not-provable";
+    if (link->endpoint->tunnel != CONF_TUNNEL_NONE)
+        return "the endpoint demands an IPsec tunnel, and this version cannot prove one: it does not connect "
+               "(tunnel-not-provable)";
+    return NULL;
+}
+
+static void refuse_dial(struct session *session, const char *rule, const char *reason)
+{
+    struct audit_event event = event_of(session, AUDIT_CONNECT, false);
+    event.rule = rule;
+    event.reason = reason;
+    trail_event(session->child->unit->hub, &event);
+    struct log_about about = {session->child->unit->name, session->link->name, NULL};
+    log_event(ACCORD_WARNING, rule, &about, "did not connect: %s", reason);
+    wire_put_DIALED(
+        channel_out(session->child->channel),
+        &(struct wire_DIALED){.session = session->id, .result = ACCORD_EDENIED, .reason = reason});
+    session_free(session);
+}
+
+static void pass_descriptor(struct session *session, int fd)
+{
+    static const struct accord_pair none;
+    struct child *child = session->child;
+    struct profile *profile = unit_profile(child->unit, session->link);
+    struct buf frame = {0};
+    wire_put_DIALED(&frame,
+                    &(struct wire_DIALED){
+                        .session = session->id,
+                        .reason = "",
+                        .profile = WIRE_PAIRS(profile->items ? profile->items : &none, profile->count)});
+    channel_put_fd(child->channel, &frame, fd);
+    buf_fini(&frame);
+}
+
+static void dialled(void *arg, int fd, const char *address, const char *reason)
+{
+    struct session *session = arg;
+    struct child *child = session->child;
+    session->dial = NULL;
+    text_copy(session->address, sizeof session->address, address);
+    session->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+    struct audit_event event = event_of(session, AUDIT_CONNECT, session->fd >= 0);
+    event.reason = fd >= 0 && session->fd < 0 ? "no descriptor left" : reason;
+    trail_event(child->unit->hub, &event);
+    if (session->fd >= 0) {
+        session->stage = CONNECTED;
+        pass_descriptor(session, fd);
+        return;
+    }
+    if (fd >= 0)
+        close(fd);
+    struct log_about about = {child->unit->name, session->link->name, NULL};
+    log_event(ACCORD_WARNING, "hub.connect-failed", &about, "%s", event.reason);
+    wire_put_DIALED(
+        channel_out(child->channel),
+        &(struct wire_DIALED){.session = session->id, .result = ACCORD_ENET, .reason = event.reason});
+    session_free(session);
+}
+
+void sessions_dial(struct child *child, const struct wire_DIAL *m)
+{
+    if (m->link >= child->link_count || child->sessions.count >= SESSIONS_MAX) {
+        child_fail(child, "hub.protocol", "it dialled for a link it does not have, or too often at once");
+        return;
+    }
+    struct session *session = calloc(1, sizeof *session);
+    if (!session || table_put(&child->sessions, m->session, session) < 0) {
+        free(session);
+        child_fail(child, "hub.protocol", "it used a session number twice");
+        return;
+    }
+    *session = (struct session){.child = child, .id = m->session, .link = child->links[m->link], .fd = -1};
+    if (session->link->endpoint)
+        snprintf(session->address, sizeof session->address, "%.64s:%d", session->link->endpoint->host,
+                 (int)session->link->endpoint->port);
+    const char *rule, *why = objection(child->unit, session->link, &rule);
+    if (!why) {
+        session->dial = dial_start(&child->unit->hub->loop, session->link->endpoint, dialled, session);
+        rule = "hub.no-memory";
+        why = session->dial ? NULL : "out of memory";
+    }
+    if (why)
+        refuse_dial(session, rule, why);
+}
+
+/* ---- facts ---- */
+
+/* What must still be there when the guard answers. */
+struct question {
+    struct child *child;
+    uint64_t incarnation, session;
+    enum accord_stage stage;
+    struct accord_pair *facts; /* copies, for the record */
+    size_t fact_count;
+};
+
+static void question_free(struct question *question)
+{
+    for (size_t i = 0; i < question->fact_count; i++) {
+        free((char *)question->facts[i].name);
+        free((char *)question->facts[i].value);
+    }
+    free(question->facts);
+    free(question);
+}
+
+static void record_verdict(const struct session *session, const struct question *question,
+                           const struct bus_verdict *verdict)
+{
+    bool allowed = verdict->answer == ACCORD_ALLOW;
+    struct audit_event event =
+        event_of(session, allowed ? AUDIT_SESSION_ALLOWED : AUDIT_SESSION_DENIED, allowed);
+    event.module = verdict->module;
+    event.rule = verdict->rule;
+    event.reason = verdict->reason;
+    event.details = question->facts;
+    event.detail_count = question->fact_count;
+    trail_event(session->child->unit->hub, &event);
+}
+
+static void facts_judged(void *arg, const struct bus_verdict *verdict)
+{
+    struct question *question = arg;
+    struct child *child = question->child;
+    struct session *session =
+        question->incarnation == child->incarnation ? table_get(&child->sessions, question->session) : NULL;
+    if (session && child->channel) {
+        record_verdict(session, question, verdict);
+        session->judging = false;
+        if (verdict->answer == ACCORD_ALLOW)
+            session->stage = question->stage == ACCORD_HANDSHAKE ? HANDSHAKEN : AUTHENTICATED;
+        wire_put_FACTS_VERDICT(channel_out(child->channel),
+                               &(struct wire_FACTS_VERDICT){.session = session->id,
+                                                            .stage = (uint8_t)question->stage,
+                                                            .answer = (uint8_t)verdict->answer,
+                                                            .rule = verdict->rule,
+                                                            .reason = verdict->reason});
+        if (verdict->answer == ACCORD_DENY)
+            cut(session, verdict->rule, verdict->reason);
+    }
+    question_free(question);
+}
+
+static struct question *question_new(struct session *session, const struct wire_FACTS *m)
+{
+    struct question *question = calloc(1, sizeof *question);
+    if (!question)
+        return NULL;
+    *question = (struct question){.child = session->child,
+                                  .incarnation = session->child->incarnation,
+                                  .session = session->id,
+                                  .stage = (enum accord_stage)m->stage};
+    question->facts = calloc(m->facts.count + 1, sizeof *question->facts);
+    struct accord_pair fact;
+    for (size_t at = 0; question->facts && wire_pairs_next(&m->facts, &at, &fact);) {
+        struct accord_pair *copy = &question->facts[question->fact_count++];
+        *copy = (struct accord_pair){strdup(fact.name), strdup(fact.value)};
+        if (!copy->name || !copy->value) {
+            question_free(question);
+            return NULL;
+        }
+    }
+    return question;
+}
+
+void sessions_facts(struct child *child, const struct wire_FACTS *m)
+{
+    struct session *session = table_get(&child->sessions, m->session);
+    if (!session)
+        return; /* it ended while these were on their way */
+    enum stage due = m->stage == ACCORD_HANDSHAKE ? CONNECTED : HANDSHAKEN;
+    if (m->stage > ACCORD_AUTHENTICATED || session->stage != due || session->judging) {
+        child_fail(child, "hub.protocol", "it reported session facts out of order");
+        return;
+    }
+    struct question *question = question_new(session, m);
+    if (!question) {
+        child_fail(child, "hub.no-memory", "out of memory for session facts");
+        return;
+    }
+    session->judging = true;
+    if (child->unit->agreement->is_site) {
+        struct bus_verdict allow = {.answer = ACCORD_ALLOW};
+        facts_judged(question, &allow);
+        return;
+    }
+    policy_side_ask_session(unit_child(child->unit, CHILD_GUARD, NULL),
+                            m->stage == ACCORD_HANDSHAKE ? ACCORD_ASK_HANDSHAKE : ACCORD_ASK_AUTHENTICATED,
+                            session->link, &m->facts, facts_judged, question);
+}
+
+/* ---- secrets ---- */
+
+static const char *secret_name(const struct conf_link *link, const char *option)
+{
+    const struct accord_option *table = link->connector->options;
+    while (table && table->name && (strcmp(table->name, option) != 0 || table->kind != ACCORD_SECRET))
+        table++;
+    for (size_t i = 0; table && table->name && i < link->option_count; i++)
+        if (strcmp(link->options[i].name, option) == 0)
+            return link->options[i].value;
+    return NULL;
+}
+
+static int read_secret(const struct session *session, const char *option, struct buf *out, struct reason *why)
+{
+    const struct unit *unit = session->child->unit;
+    char path[1024];
+    const char *name = secret_name(session->link, option);
+    if (session->stage < HANDSHAKEN)
+        return fail(why, ACCORD_ESTATE, "a secret was asked for before the handshake was allowed");
+    if (!name || !*name)
+        return fail(why, ACCORD_EDENIED, "the link has no secret option '%.64s'", option);
+    int n =
+        snprintf(path, sizeof path, "%s/%s/%s", unit->hub->conf->conf->agent.credentials, unit->name, name);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return fail(why, ACCORD_EINVAL, "the path of the secret is too long");
+    return file_read_secret(path, SECRET_MAX, out, why);
+}
+
+void sessions_secret(struct child *child, const struct wire_SECRET *m)
+{
+    struct session *session = table_get(&child->sessions, m->session);
+    if (!session)
+        return;
+    struct buf secret = {0};
+    struct reason why = {""};
+    int result = read_secret(session, m->option, &secret, &why);
+    struct audit_event event = event_of(session, result ? AUDIT_SECRET_REFUSED : AUDIT_SECRET_USED, !result);
+    struct accord_pair detail = {"option", m->option};
+    event.reason = why.text;
+    event.details = &detail;
+    event.detail_count = 1;
+    trail_event(child->unit->hub, &event);
+    if (result) {
+        struct log_about about = {child->unit->name, session->link->name, NULL};
+        log_event(ACCORD_ERROR, "hub.secret", &about, "%s", why.text);
+    }
+    wire_put_SECRET_GIVEN(channel_out(child->channel),
+                          &(struct wire_SECRET_GIVEN){.session = m->session,
+                                                      .request = m->request,
+                                                      .result = result,
+                                                      .value = {secret.data, secret.size},
+                                                      .reason = why.text});
+    if (secret.data)
+        explicit_bzero(secret.data, secret.room);
+    buf_fini(&secret);
+}
+
+/* ---- ends ---- */
+
+void sessions_end(struct child *child, const struct wire_SESSION_END *m)
+{
+    struct session *session = table_get(&child->sessions, m->session);
+    if (!session)
+        return;
+    struct audit_event event = event_of(session, AUDIT_SESSION_ENDED, true);
+    event.reason = m->reason;
+    trail_event(child->unit->hub, &event);
+    session_free(session);
+}
+
+bool sessions_carry(struct child *child, uint64_t id, const struct conf_link *link)
+{
+    const struct session *session = table_get(&child->sessions, id);
+    return session && session->link == link && session->stage == AUTHENTICATED;
+}
+
+void sessions_revoke(struct child *child, const char *why)
+{
+    struct session *session;
+    for (size_t at = 0; (session = table_next(&child->sessions, &at));)
+        cut(session, "hub.revoked", why);
+}
+
+void sessions_gone(struct child *child)
+{
+    struct session *session;
+    while ((session = table_any(&child->sessions, NULL))) {
+        if (session->fd >= 0)
+            shutdown(session->fd, SHUT_RDWR);
+        session_free(session);
+    }
+    table_fini(&child->sessions);
+}

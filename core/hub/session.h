@@ -1,0 +1,18 @@
+/* Sessions of links: dialled here, judged by the guard, revocable at any time through a kept duplicate of the
+ * descriptor. Secrets go only to a session whose handshake was allowed; payload only after authentication was. */
+#ifndef HUB_SESSION_H
+#define HUB_SESSION_H
+
+#include "hub/child.h"
+
+void sessions_dial(struct child *, const struct wire_DIAL *);
+void sessions_facts(struct child *, const struct wire_FACTS *);
+void sessions_secret(struct child *, const struct wire_SECRET *);
+void sessions_end(struct child *, const struct wire_SESSION_END *);
+/* The session may carry payload of this link. */
+bool sessions_carry(struct child *, uint64_t session, const struct conf_link *);
+/* Cuts every session of the child. */
+void sessions_revoke(struct child *, const char *why);
+void sessions_gone(struct child *);
+
+#endif

@@ -1,0 +1,305 @@
+#include "hub/trail.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/anchor.h"
+#include "audit/export.h"
+#include "hub/reload.h"
+#include "store/store.h"
+#include "util/clock.h"
+#include "util/fault.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define EXPORT_LINES 4096
+#define EXPORT_EVERY 1000 /* ms */
+
+/* Someone who waits until all that was recorded before is in the files. */
+struct waiter {
+    struct waiter *next;
+    uint64_t pass; /* of the export that must be over */
+    void (*done)(void *arg);
+    void *arg;
+};
+
+struct trail {
+    struct hub *hub;
+    struct anchor_key *key;
+    struct export *export;
+    uint64_t exported;
+    struct buf lines;
+    struct store_trail verb;
+    uv_work_t work;
+    bool exporting;
+    int export_result;
+    struct reason export_why;
+    int64_t export_at, anchor_at; /* ticks */
+    struct store_heads heads;
+    uint64_t incidents;
+    uint64_t pass; /* exports begun: each goes on until the store has nothing more */
+    struct waiter *waiters;
+    bool anchoring; /* `heads` is being read */
+    bool stopping;
+    bool last; /* stopping: it is read for the last anchor */
+    void (*stopped)(struct hub *);
+};
+
+/* ---- records ---- */
+
+static void recorded(void *arg, int result)
+{
+    struct store_audit *audit = arg;
+    if (result)
+        log_event(ACCORD_ERROR, "audit.lost", NULL, "an audit record could not be stored (%d): %.*s", result,
+                  (int)audit->body.size, (const char *)audit->body.data);
+    buf_fini(&audit->body);
+    free(audit);
+}
+
+void trail_event(struct hub *hub, const struct audit_event *event)
+{
+    struct store_audit *audit = calloc(1, sizeof *audit);
+    if (!audit) {
+        log_event(ACCORD_ERROR, "audit.lost", NULL, "out of memory for an audit record");
+        return;
+    }
+    audit->chain = event->agreement ? event->agreement : AUDIT_HOST_CHAIN;
+    audit_render(&audit->body, event);
+    store_audit(hub->store, audit, 1, recorded, audit);
+}
+
+void trail_incident(struct hub *hub, const char *agreement, const char *link, const char *rule,
+                    const char *reason)
+{
+    struct audit_event event = {.action = AUDIT_INCIDENT,
+                                .outcome = AUDIT_UNKNOWN,
+                                .agreement = agreement,
+                                .link = link,
+                                .rule = rule,
+                                .reason = reason};
+    trail_event(hub, &event);
+    struct log_about about = {agreement, link, NULL};
+    log_event(ACCORD_ERROR, "hub.incident", &about, "INCIDENT %s: %s", rule, reason);
+    hub->trail->incidents++;
+}
+
+uint64_t trail_incident_count(const struct hub *hub)
+{
+    return hub->trail->incidents;
+}
+
+/* ---- export ---- */
+
+static void export_next(struct trail *trail);
+static void export_begin(struct trail *trail);
+
+/* An export is over, with or without success: whoever waited for it goes on. */
+static void export_over(struct trail *trail)
+{
+    trail->exporting = false;
+    struct waiter *list = trail->waiters;
+    trail->waiters = NULL;
+    while (list) {
+        struct waiter *waiter = list;
+        list = waiter->next;
+        if (waiter->pass > trail->pass) {
+            waiter->next = trail->waiters;
+            trail->waiters = waiter;
+            continue;
+        }
+        waiter->done(waiter->arg);
+        free(waiter);
+    }
+    if (trail->waiters)
+        export_begin(trail);
+}
+
+static void export_work(uv_work_t *work)
+{
+    struct trail *trail = work->data;
+    trail->export_result = export_append(trail->export, trail->lines.data, trail->lines.size,
+                                         trail->verb.position, &trail->export_why);
+}
+
+static void export_worked(uv_work_t *work, int status)
+{
+    struct trail *trail = work->data;
+    (void)status;
+    if (trail->export_result) {
+        log_event(ACCORD_ERROR, "audit.export-failed", NULL, "%s; trying again", trail->export_why.text);
+        export_over(trail);
+        return;
+    }
+    trail->exported = trail->verb.position;
+    export_next(trail);
+}
+
+static void lines_read(void *arg, int result)
+{
+    struct trail *trail = arg;
+    if (result || !trail->verb.count) {
+        if (result)
+            log_event(ACCORD_ERROR, "audit.export-failed", NULL, "the store could not be read (%d)", result);
+        export_over(trail);
+        return;
+    }
+    trail->work.data = trail;
+    uv_queue_work(&trail->hub->loop, &trail->work, export_work, export_worked);
+}
+
+static void export_next(struct trail *trail)
+{
+    buf_clear(&trail->lines);
+    trail->verb =
+        (struct store_trail){.position = trail->exported, .limit = EXPORT_LINES, .lines = &trail->lines};
+    store_trail(trail->hub->store, &trail->verb, lines_read, trail);
+}
+
+static void export_begin(struct trail *trail)
+{
+    if (trail->exporting)
+        return;
+    trail->exporting = true;
+    trail->pass++;
+    export_next(trail);
+}
+
+int trail_exported(struct hub *hub, void (*done)(void *arg), void *arg)
+{
+    struct trail *trail = hub->trail;
+    struct waiter *waiter = malloc(sizeof *waiter);
+    if (!waiter)
+        return ACCORD_ENOMEM;
+    *waiter = (struct waiter){.next = trail->waiters, .pass = trail->pass + 1, .done = done, .arg = arg};
+    trail->waiters = waiter;
+    export_begin(trail);
+    return 0;
+}
+
+/* ---- anchors ---- */
+
+static void anchor_heads(struct trail *trail)
+{
+    struct audit_chain_head heads[ANCHOR_HEADS_MAX];
+    size_t count = trail->heads.count < ANCHOR_HEADS_MAX ? trail->heads.count : ANCHOR_HEADS_MAX;
+    for (size_t i = 0; i < count; i++)
+        heads[i] = (struct audit_chain_head){trail->heads.rows[i].chain, trail->heads.rows[i].head};
+    struct anchor *anchor = calloc(1, sizeof *anchor);
+    struct audit_event event = {0};
+    struct reason why;
+    if (anchor && anchor_make(anchor, trail->key, heads, count, clock_wall(), &event, &why) == 0)
+        trail_event(trail->hub, &event);
+    else
+        log_event(ACCORD_ERROR, "audit.anchor-failed", NULL, "%s", anchor ? why.text : "out of memory");
+    if (anchor)
+        anchor_fini(anchor);
+    free(anchor);
+}
+
+static void last_exported(void *arg)
+{
+    struct trail *trail = arg;
+    trail->stopped(trail->hub);
+}
+
+static void anchor_now(struct trail *trail);
+
+static void heads_read(void *arg, int result)
+{
+    struct trail *trail = arg;
+    if (!result)
+        anchor_heads(trail);
+    free(trail->heads.rows);
+    trail->heads = (struct store_heads){0};
+    trail->anchoring = false;
+    if (trail->stopping && !trail->last)
+        anchor_now(trail);
+    else if (trail->stopping && trail_exported(trail->hub, last_exported, trail) < 0)
+        last_exported(trail);
+}
+
+static void anchor_now(struct trail *trail)
+{
+    if (trail->anchoring)
+        return; /* when the stop began meanwhile, it is followed by another */
+    trail->anchoring = true;
+    trail->last = trail->stopping;
+    store_heads(trail->hub->store, &trail->heads, heads_read, trail);
+}
+
+void trail_tick(struct hub *hub, int64_t ticks)
+{
+    struct trail *trail = hub->trail;
+    if (trail->stopping)
+        return;
+    if (ticks >= trail->anchor_at) {
+        trail->anchor_at = ticks + hub->conf->conf->agent.anchor_every;
+        anchor_now(trail);
+    }
+    if (ticks >= trail->export_at) {
+        trail->export_at = ticks + EXPORT_EVERY;
+        export_begin(trail);
+    }
+}
+
+/* ---- life ---- */
+
+static void host_facts(void)
+{
+    char name[256] = "localhost", address[64] = "127.0.0.1";
+    gethostname(name, sizeof name - 1);
+    uv_interface_address_t *list;
+    int count;
+    if (uv_interface_addresses(&list, &count) == 0) {
+        for (int i = 0; i < count; i++)
+            if (!list[i].is_internal &&
+                uv_ip_name((struct sockaddr *)&list[i].address, address, sizeof address) == 0)
+                break;
+        uv_free_interface_addresses(list, count);
+    }
+    audit_host_set(name, address);
+}
+
+int trail_open(struct hub *hub, struct reason *why)
+{
+    struct trail *trail = calloc(1, sizeof *trail);
+    char folder[600];
+    if (!trail)
+        return fail(why, ACCORD_ENOMEM, "out of memory");
+    trail->hub = hub;
+    hub->trail = trail;
+    host_facts();
+    snprintf(folder, sizeof folder, "%s/audit", hub->conf->conf->agent.state);
+    struct export_config config = {.folder = folder, .fault = fault_point};
+    int result = anchor_key_open(&trail->key, hub->conf->conf->agent.state, why);
+    if (!result)
+        result = export_open(&trail->export, &config, why);
+    if (!result)
+        trail->exported = export_position(trail->export);
+    trail->anchor_at = clock_ticks() + hub->conf->conf->agent.anchor_every;
+    return result;
+}
+
+void trail_finish(struct hub *hub, void (*done)(struct hub *))
+{
+    hub->trail->stopping = true;
+    hub->trail->stopped = done;
+    anchor_now(hub->trail);
+}
+
+void trail_close(struct hub *hub)
+{
+    struct trail *trail = hub->trail;
+    if (!trail)
+        return;
+    if (trail->export)
+        export_close(trail->export);
+    if (trail->key)
+        anchor_key_close(trail->key);
+    buf_fini(&trail->lines);
+    free(trail);
+    hub->trail = NULL;
+}

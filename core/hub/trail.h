@@ -1,0 +1,23 @@
+/* The audit trail as the hub keeps it: single records, incidents, anchors every minute, export to files. */
+#ifndef HUB_TRAIL_H
+#define HUB_TRAIL_H
+
+#include "audit/record.h"
+#include "hub/hub.h"
+#include "util/error.h"
+
+int trail_open(struct hub *, struct reason *why);
+/* Renders and queues one record that belongs to no message. event->agreement names the chain; NULL: the host's. */
+void trail_event(struct hub *, const struct audit_event *);
+/* An incident: audited, logged, shown in status. */
+void trail_incident(struct hub *, const char *agreement, const char *link, const char *rule,
+                    const char *reason);
+uint64_t trail_incident_count(const struct hub *);
+void trail_tick(struct hub *, int64_t ticks);
+/* Calls back once everything recorded before is in the exported files (or could not be written: that is logged). */
+int trail_exported(struct hub *, void (*done)(void *arg), void *arg);
+/* The last anchor and export; calls back when both are on disk. */
+void trail_finish(struct hub *, void (*done)(struct hub *));
+void trail_close(struct hub *);
+
+#endif

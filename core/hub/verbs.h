@@ -1,0 +1,24 @@
+/* What `accord` can ask of the running hub. Each verb fills an answer and ends it, now or later; the message's texts
+ * live during the call only. */
+#ifndef HUB_VERBS_H
+#define HUB_VERBS_H
+
+#include "hub/control.h"
+
+/* Answers one command. */
+void verb_run(struct control_client *, const struct wire_COMMAND *);
+
+#define CELLS(...)                                                                                           \
+    (const struct accord_pair[]){__VA_ARGS__},                                                               \
+        sizeof((struct accord_pair[]){__VA_ARGS__}) / sizeof(struct accord_pair)
+
+/* verbs_status.c */
+void verb_status(struct answer *, const struct wire_COMMAND *);
+void verb_agreements(struct answer *, const struct wire_COMMAND *);
+
+/* verbs_messages.c */
+void verb_messages(struct answer *, const struct wire_COMMAND *);
+void verb_show(struct answer *, const struct wire_COMMAND *);
+void verb_explain(struct answer *, const struct wire_COMMAND *);
+
+#endif

@@ -1,0 +1,127 @@
+/* status and agreements: what runs, what is parked, what waits. */
+#include "hub/verbs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/trail.h"
+#include "hub/unit.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+struct status {
+    struct answer *answer;
+    struct store_counts counts;
+};
+
+static void row_agreement(struct answer *answer, const struct unit *unit)
+{
+    const struct conf_agreement *agreement = unit->agreement;
+    char from[32] = "", until[32] = "", left[64] = "";
+    if (!agreement->is_site) {
+        text_time(from, sizeof from, agreement->in_force_from);
+        text_time(until, sizeof until, agreement->in_force_until);
+        from[10] = until[10] = 0;
+        int64_t ms = (agreement->in_force_until - clock_wall()) / 1000;
+        text_duration(left, sizeof left, ms > 0 ? ms : 0);
+    }
+    answer_row(answer, "agreements",
+               CELLS({"agreement", unit->name}, {"state", unit_state_text(unit)},
+                     {"partner", agreement->partner}, {"from", from}, {"until", until}, {"left", left},
+                     {"reason", unit->state == UNIT_UP ? "" : unit->why}));
+}
+
+static void rows_links(struct answer *answer, const struct unit *unit)
+{
+    for (size_t i = 0; i < unit->agreement->link_count; i++) {
+        const struct conf_link *link = &unit->agreement->links[i];
+        char endpoint[300] = "";
+        if (link->endpoint)
+            snprintf(endpoint, sizeof endpoint, "%s:%" PRId64, link->endpoint->host, link->endpoint->port);
+        answer_row(answer, "links",
+                   CELLS({"agreement", unit->name}, {"link", link->name},
+                         {"connector", link->connector->name}, {"endpoint", endpoint},
+                         {"state", unit->parked[i].is ? "parked" : "open"}, {"rule", unit->parked[i].rule},
+                         {"reason", unit->parked[i].reason}));
+    }
+}
+
+static void rows_children(struct answer *answer, const struct unit *unit)
+{
+    static const char *const states[] = {"down", "starting", "ready", "ending"};
+    for (size_t i = 0; i < unit->child_count; i++) {
+        const struct child *child = &unit->children[i];
+        char walls[400] = "", pid[16] = "", failures[16];
+        for (size_t j = 0; child->alive && j < child->wall_count; j++)
+            snprintf(walls + strlen(walls), sizeof walls - strlen(walls), "%s%s %s", j ? ", " : "",
+                     child->walls[j].name, child->walls[j].state);
+        if (child->alive)
+            snprintf(pid, sizeof pid, "%d", (int)child->process.pid);
+        snprintf(failures, sizeof failures, "%u", child->failures);
+        answer_row(answer, "processes",
+                   CELLS({"process", child->name}, {"pid", pid}, {"state", states[child->state]},
+                         {"failures", failures}, {"walls", walls}, {"reason", child->why}));
+    }
+}
+
+static void row_queue(struct answer *answer, const struct store_count *count)
+{
+    char n[STORE_DISCARDED + 1][24], oldest[64] = "";
+    for (int i = 0; i <= STORE_DISCARDED; i++)
+        snprintf(n[i], sizeof n[i], "%" PRIu64, count->states[i]);
+    if (count->oldest)
+        text_duration(oldest, sizeof oldest, (clock_wall() - count->oldest) / 1000);
+    answer_row(answer, "queues",
+               CELLS({"agreement", count->agreement}, {"service", count->service},
+                     {"waiting", n[STORE_WAITING]}, {"held", n[STORE_HELD]}, {"sending", n[STORE_SENDING]},
+                     {"delivered", n[STORE_DELIVERED]}, {"dead", n[STORE_DEAD]}, {"oldest", oldest}));
+}
+
+static void counted(void *arg, int result)
+{
+    struct status *status = arg;
+    struct hub *hub = status->answer->hub;
+    char messages[24], quarantined[24], bytes[32], up[64], incidents[24];
+    snprintf(messages, sizeof messages, "%" PRIu64, status->counts.messages);
+    snprintf(quarantined, sizeof quarantined, "%" PRIu64, status->counts.quarantined);
+    snprintf(incidents, sizeof incidents, "%" PRIu64, trail_incident_count(hub));
+    text_size(bytes, sizeof bytes, (int64_t)status->counts.bytes);
+    text_duration(up, sizeof up, (clock_wall() - hub->started) / 1000);
+    answer_row(status->answer, "agent",
+               CELLS({"version", ACCORD_VERSION}, {"running", up}, {"messages", messages},
+                     {"quarantined", quarantined}, {"stored", bytes}, {"incidents", incidents}));
+    for (const struct unit *unit = hub->units; unit; unit = unit->next)
+        row_agreement(status->answer, unit);
+    for (const struct unit *unit = hub->units; unit; unit = unit->next)
+        rows_links(status->answer, unit);
+    for (const struct unit *unit = hub->units; unit; unit = unit->next)
+        rows_children(status->answer, unit);
+    for (size_t i = 0; i < status->counts.count; i++)
+        row_queue(status->answer, &status->counts.rows[i]);
+    free(status->counts.rows);
+    answer_end(status->answer, result ? ANSWER_NO : ANSWER_OK, "%s",
+               result ? "the store could not be read" : "");
+    free(status);
+}
+
+void verb_status(struct answer *answer, const struct wire_COMMAND *m)
+{
+    (void)m;
+    struct status *status = calloc(1, sizeof *status);
+    if (!status) {
+        answer_end(answer, ANSWER_NO, "out of memory");
+        return;
+    }
+    status->answer = answer;
+    store_counts(answer->hub->store, &status->counts, counted, status);
+}
+
+void verb_agreements(struct answer *answer, const struct wire_COMMAND *m)
+{
+    (void)m;
+    for (const struct unit *unit = answer->hub->units; unit; unit = unit->next)
+        row_agreement(answer, unit);
+    answer_end(answer, ANSWER_OK, "%s", "");
+}

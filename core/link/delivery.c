@@ -1,0 +1,140 @@
+/* Messages on their way out: deliver, pull, payload, cancel, finish. One allocation for each. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "link/role.h"
+
+struct delivery {
+    uint64_t id;
+    struct link *link;
+    struct grace grace; /* once cancelled */
+    int64_t asked, received;
+    bool ended; /* the last piece has come */
+    struct accord_outgoing out;
+    /* texts and headers of the envelope follow */
+};
+
+static size_t envelope_at(void)
+{
+    return (sizeof(struct delivery) + 15) & ~(size_t)15;
+}
+
+static struct delivery *delivery_new(const struct wire_DELIVER *from, const struct link_service *service)
+{
+    struct accord_envelope envelope = ENVELOPE_OF(from);
+    struct delivery *delivery = malloc(envelope_at() + envelope_room(&envelope, &from->headers));
+    if (!delivery)
+        return NULL;
+    *delivery = (struct delivery){.id = from->delivery, .link = service->link};
+    delivery->out = (struct accord_outgoing){.handle = HANDLE(accord_delivery, from->delivery),
+                                             .service = service->index,
+                                             .attempt = from->attempt};
+    envelope_copy(&delivery->out.envelope, &envelope, &from->headers, (char *)delivery + envelope_at());
+    return delivery;
+}
+
+static void put_retry(uint64_t id, const char *reason)
+{
+    wire_put_FINISH(link_out(), &(struct wire_FINISH){id, ACCORD_RETRY, reason, "", 0});
+}
+
+void delivery_begin(const struct wire_message *m)
+{
+    const struct wire_DELIVER *from = &m->DELIVER;
+    struct process *p = &link_role->process;
+    if (from->service >= link_role->service_count || !from->delivery || from->size < 0 ||
+        from->headers.count > ACCORD_HEADERS_MAX)
+        process_refuse(p, m, "delivery %llu to service %u cannot be", (unsigned long long)from->delivery,
+                       from->service);
+    const struct link_service *service = &link_role->services[from->service];
+    struct link *link = service->link;
+    if (!link->connector.deliver || link->services[service->index].direction != ACCORD_SEND)
+        process_refuse(p, m, "service %s does not send", link->services[service->index].name);
+    if (p->phase == PROCESS_DRAINING) {
+        put_retry(from->delivery, "the link is draining");
+        return;
+    }
+    struct delivery *delivery = delivery_new(from, service);
+    int result = delivery ? table_put(&link_role->deliveries, delivery->id, delivery) : ACCORD_ENOMEM;
+    if (result == ACCORD_EEXIST)
+        process_refuse(p, m, "delivery %llu is under way already", (unsigned long long)from->delivery);
+    if (result < 0) {
+        free(delivery);
+        put_retry(from->delivery, "the link is out of memory");
+        return;
+    }
+    instance_enter(&link->base);
+    link->connector.deliver(link->state, &delivery->out);
+}
+
+void delivery_pull(struct accord_delivery *handle, struct accord_session *session, int64_t bytes)
+{
+    struct delivery *delivery = table_get(&link_role->deliveries, HANDLE_ID(handle));
+    if (!delivery)
+        process_blame(&link_role->process, "plugin.dead-delivery",
+                      "it pulled a delivery that it had finished");
+    if (delivery->ended || bytes <= 0)
+        return;
+    if (bytes > INT64_MAX - delivery->asked)
+        bytes = INT64_MAX - delivery->asked;
+    delivery->asked += bytes;
+    uint64_t carrier = session ? session_id(delivery->link, session) : 0;
+    wire_put_PULL(link_out(), &(struct wire_PULL){delivery->id, carrier, bytes});
+}
+
+/* Pieces may still come for a while after a delivery was finished. */
+void delivery_piece(const struct wire_message *m)
+{
+    const struct wire_PIECE *piece = &m->PIECE;
+    struct delivery *delivery = table_get(&link_role->deliveries, piece->stream);
+    if (!delivery)
+        return;
+    int64_t size = (int64_t)piece->data.size, whole = delivery->out.envelope.size;
+    if (delivery->ended || size > delivery->asked - delivery->received || size > whole - delivery->received ||
+        piece->last > 1 || (piece->last && delivery->received + size != whole))
+        process_refuse(&link_role->process, m,
+                       "delivery %llu: more than was asked for, or not the size announced",
+                       (unsigned long long)piece->stream);
+    delivery->received += size;
+    delivery->ended = piece->last;
+    struct link *link = delivery->link;
+    instance_enter(&link->base);
+    link->connector.payload(link->state, delivery->out.handle, piece->data.data, piece->data.size,
+                            piece->last);
+}
+
+void delivery_cancel(const struct wire_message *m)
+{
+    struct delivery *delivery = table_get(&link_role->deliveries, m->CANCEL.stream);
+    if (!delivery || delivery->grace.next)
+        return;
+    struct link *link = delivery->link;
+    grace_begin(&link_role->process.grace, &delivery->grace, &link->base);
+    instance_enter(&link->base);
+    if (link->connector.cancel)
+        link->connector.cancel(link->state, delivery->out.handle);
+}
+
+void delivery_finish(struct accord_delivery *handle, const struct accord_result *result)
+{
+    struct delivery *delivery = table_take(&link_role->deliveries, HANDLE_ID(handle));
+    if (!delivery)
+        process_blame(&link_role->process, "plugin.double-finish", "it finished a delivery a second time");
+    if ((unsigned)result->outcome > ACCORD_UNCERTAIN)
+        process_blame(&link_role->process, "plugin.outcome", "it finished a delivery with outcome %d",
+                      (int)result->outcome);
+    wire_put_FINISH(link_out(), &(struct wire_FINISH){delivery->id, (uint8_t)result->outcome, result->reason,
+                                                      result->receipt, result->wait > 0 ? result->wait : 0});
+    grace_end(&link_role->process.grace, &delivery->grace);
+    free(delivery);
+}
+
+void delivery_sweep(void)
+{
+    struct delivery *delivery;
+    for (size_t at = 0; (delivery = table_next(&link_role->deliveries, &at)); at = 0) {
+        instance_say(&delivery->link->base, ACCORD_ERROR, "plugin.leaks",
+                     "the plugin's close left delivery of %s unfinished", delivery->out.envelope.id);
+        free(table_take(&link_role->deliveries, delivery->id));
+    }
+}

@@ -1,0 +1,194 @@
+/* Messages on their way in: offer, offer_pull, offer_write, offer_done, offer_abort. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "link/role.h"
+
+#define OFFERS_MAX   256        /* of one link, open at a time */
+#define HEADERS_SIZE (32 << 10) /* of all headers of one offer */
+
+struct offer {
+    uint64_t id;
+    struct link *link;
+    void *arg;
+    int64_t credit;
+    bool ended; /* the last bytes were written */
+};
+
+/* ---- room for more ---- */
+
+static bool has_room(const struct link *link)
+{
+    return link->started && link_role->process.phase == PROCESS_RUNNING && link->offers < OFFERS_MAX &&
+           !channel_full(link_role->process.channel);
+}
+
+static void on_ready(uv_idle_t *idle)
+{
+    uv_idle_stop(idle);
+    for (size_t i = 0; i < link_role->link_count; i++) {
+        struct link *link = link_role->links[i];
+        if (!link->wants_offer || !has_room(link))
+            continue;
+        link->wants_offer = false;
+        instance_enter(&link->base);
+        if (link->connector.offer_ready)
+            link->connector.offer_ready(link->state);
+    }
+}
+
+void offer_room(void)
+{
+    for (size_t i = 0; i < link_role->link_count; i++)
+        if (link_role->links[i]->wants_offer && has_room(link_role->links[i])) {
+            uv_idle_start(&link_role->ready, on_ready);
+            return;
+        }
+}
+
+static void offer_free(struct offer *offer)
+{
+    table_take(&link_role->offers, offer->id);
+    offer->link->offers--;
+    free(offer);
+    if (link_role->process.phase == PROCESS_RUNNING)
+        offer_room();
+}
+
+/* ---- the plugin's calls ---- */
+
+static const char *text_or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+/* How many headers fit: a source's header flood must not become a frame that cannot be sent. */
+static size_t headers_that_fit(struct link *link, const struct accord_envelope *envelope)
+{
+    size_t count = 0;
+    for (size_t size = 0; count < envelope->header_count && count < ACCORD_HEADERS_MAX; count++) {
+        const struct accord_pair *header = &envelope->headers[count];
+        if (!header->name || !header->value)
+            process_blame(&link_role->process, "plugin.offer",
+                          "it offered a message with a header that is NULL");
+        size += strlen(header->name) + strlen(header->value) + 10;
+        if (size > HEADERS_SIZE)
+            break;
+    }
+    if (count < envelope->header_count)
+        instance_say(&link->base, ACCORD_WARNING, "link.headers",
+                     "%s: %zu of %zu headers were left out, they are too many", text_or_empty(envelope->name),
+                     envelope->header_count - count, envelope->header_count);
+    return count;
+}
+
+static uint32_t service_number(const struct link *link, size_t index)
+{
+    for (size_t i = 0; i < link_role->service_count; i++)
+        if (link_role->services[i].link == link && link_role->services[i].index == index)
+            return (uint32_t)i;
+    process_blame(&link_role->process, "plugin.offer", "it offered a message to service %zu, which is not",
+                  index);
+}
+
+struct accord_offer *offer_begin(struct accord_instance *instance, size_t service,
+                                 const struct accord_envelope *envelope, void *arg)
+{
+    struct link *link = link_of(instance);
+    uint32_t number = service_number(link, service);
+    if (link->services[service].direction != ACCORD_RECEIVE)
+        process_blame(&link_role->process, "plugin.offer", "it offered a message to service %s, which sends",
+                      link->services[service].name);
+    struct offer *offer = has_room(link) ? malloc(sizeof *offer) : NULL;
+    if (offer) {
+        *offer = (struct offer){.id = ++link_role->last_id, .link = link, .arg = arg};
+        if (table_put(&link_role->offers, offer->id, offer) == 0) {
+            link->offers++;
+            wire_put_OFFER(link_out(),
+                           &(struct wire_OFFER){
+                               .offer = offer->id,
+                               .service = number,
+                               .route = "",
+                               .name = envelope->name,
+                               .source_id = envelope->source_id,
+                               .size = envelope->size < 0 ? -1 : envelope->size,
+                               .headers = WIRE_PAIRS(envelope->headers, headers_that_fit(link, envelope))});
+            return HANDLE(accord_offer, offer->id);
+        }
+        free(offer);
+    }
+    link->wants_offer = true;
+    return NULL;
+}
+
+/* A dead handle is the plugin's error, also after a verdict that came before the last byte. */
+static struct offer *offer_of(struct accord_offer *handle, const char *call)
+{
+    struct offer *offer = table_get(&link_role->offers, HANDLE_ID(handle));
+    if (!offer)
+        process_blame(&link_role->process, "plugin.dead-offer", "it called %s for an offer that has ended",
+                      call);
+    return offer;
+}
+
+int offer_write(struct accord_offer *handle, const uint8_t *bytes, size_t size, bool last)
+{
+    struct offer *offer = offer_of(handle, "offer_write");
+    if (offer->ended)
+        return ACCORD_ESTATE;
+    if (size > ACCORD_PIECE_MAX || (int64_t)size > offer->credit)
+        return ACCORD_ELIMIT;
+    offer->credit -= (int64_t)size;
+    offer->ended = last;
+    wire_put_OFFER_DATA(link_out(), &(struct wire_OFFER_DATA){offer->id, last, {bytes, size}});
+    return 0;
+}
+
+void offer_abort(struct accord_offer *handle)
+{
+    struct offer *offer = offer_of(handle, "offer_abort");
+    wire_put_OFFER_ABORT(link_out(), &(struct wire_OFFER_ABORT){offer->id});
+    offer_free(offer);
+}
+
+/* ---- the hub's messages: an offer that is gone was aborted while they were on their way ---- */
+
+void offer_pulled(const struct wire_message *m)
+{
+    struct offer *offer = table_get(&link_role->offers, m->OFFER_PULL.offer);
+    int64_t bytes = m->OFFER_PULL.bytes;
+    if (bytes <= 0)
+        process_refuse(&link_role->process, m, "%lld bytes cannot be asked for", (long long)bytes);
+    if (!offer || offer->ended)
+        return;
+    offer->credit += bytes > INT64_MAX - offer->credit ? INT64_MAX - offer->credit : bytes;
+    struct link *link = offer->link;
+    instance_enter(&link->base);
+    link->connector.offer_pull(link->state, HANDLE(accord_offer, offer->id), offer->arg, bytes);
+}
+
+void offer_done(const struct wire_message *m)
+{
+    const struct wire_OFFER_DONE *done = &m->OFFER_DONE;
+    struct offer *offer = table_get(&link_role->offers, done->offer);
+    if (!offer)
+        return;
+    if (done->admission > ACCORD_REJECTED || (done->admission == ACCORD_ACCEPTED && !offer->ended))
+        process_refuse(&link_role->process, m, "offer %llu cannot have ended so",
+                       (unsigned long long)done->offer);
+    struct link *link = offer->link;
+    void *arg = offer->arg;
+    uint64_t id = offer->id;
+    offer_free(offer);
+    instance_enter(&link->base);
+    link->connector.offer_done(
+        link->state, HANDLE(accord_offer, id), arg,
+        &(struct accord_admitted){done->admission, done->id, done->rule, done->reason});
+}
+
+void offer_sweep(void)
+{
+    struct offer *offer;
+    for (size_t at = 0; (offer = table_next(&link_role->offers, &at)); at = 0)
+        offer_free(offer);
+}

@@ -1,0 +1,81 @@
+/* What a back end of the store must do. It moves bytes and keeps indexes; the rules (repeats, keys, final
+ * states, sealing, epochs) are the front's. Every slot runs on the store thread, except `open` and `close`.
+ *
+ * A group is begin, any number of questions and put_*, then commit or rollback. Questions see what the group
+ * has put so far. A put_* that fails (but for what its comment says) leaves the group fit for rollback only.
+ * The slots under "outside a group" are called between groups and see committed state alone.
+ */
+#ifndef STORE_BACKEND_H
+#define STORE_BACKEND_H
+
+#include "store/record.h"
+
+struct backend_found {
+    struct store_recovery recovery;
+    uint64_t next_number; /* of deliveries; at least 1 */
+    uint64_t epoch;       /* the newest that has written; 0: none */
+};
+
+enum backend_match { BACKEND_UNSEEN, BACKEND_SEEN, BACKEND_CHANGED };
+
+/* Looks for an earlier message of the same origin, not older than `since`. */
+struct backend_repeat {
+    const char *origin;
+    const char *source_id; /* "": looks for the hash alone, and never answers BACKEND_CHANGED */
+    const uint8_t *sha256;
+    int64_t since;
+    char id[ACCORD_ID_MAX]; /* out with BACKEND_SEEN */
+};
+
+struct backend {
+    const char *name;
+    int (*open)(void **state, const struct store_config *, struct backend_found *, struct reason *why);
+    void (*close)(void *state);
+
+    /* ---- a group ---- */
+
+    /* `need`: bytes that the first verb may take. ACCORD_ELIMIT: no room; ACCORD_EIO: writing has ended. */
+    int (*begin)(void *state, uint64_t need);
+    /* Whether another verb of `need` bytes still belongs into this group. */
+    bool (*fits)(void *state, uint64_t need);
+    /* Whether admissions may use the disk, or what is left is reserved for settlements and audit. */
+    bool (*roomy)(void *state);
+    int (*commit)(void *state); /* durable when it returns 0; otherwise as after rollback */
+    void (*rollback)(void *state);
+
+    int (*find_repeat)(void *state, struct backend_repeat *, enum backend_match *);
+    int (*find_key)(void *state, const char *key, bool *used);
+    int (*find_delivery)(void *state, uint64_t number, enum store_state *); /* ACCORD_ENOENT */
+
+    int (*put_piece)(void *state, const struct record_piece *, uint64_t *position);
+    int (*put_admission)(void *state, const struct record_admission *); /* ACCORD_EEXIST: nothing put */
+    int (*put_settlement)(void *state, const struct record_settlement *);
+    /* Fills `moved`. */
+    int (*put_move)(void *state, struct store_move *, int64_t now);
+    uint64_t (*movable)(void *state,
+                        const struct store_move *); /* upper bound of deliveries that would move */
+    int (*put_audit)(void *state, const struct record_audit *);
+    int (*put_epoch)(void *state, uint64_t epoch);
+
+    /* ---- outside a group ---- */
+
+    int (*claim)(void *state, struct store_claim *);
+    int (*read)(void *state, struct store_read *);
+    /* At most `room` bytes of one piece, from `offset` within it. */
+    int (*peek)(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got);
+    int (*get)(void *state, struct store_get *);
+    int (*scan)(void *state, struct store_scan *);
+    int (*counts)(void *state, struct store_counts *);
+    int (*cursor)(void *state, struct store_cursor *);
+    int (*trail)(void *state, struct store_trail *);
+    int (*heads)(void *state, struct store_heads *);
+    /* Nothing is queued: finish what was put off. */
+    void (*idle)(void *state);
+};
+
+extern const struct backend store_journal, store_memory;
+
+/* The envelope part of a message, on the heap, without deliveries; NULL: out of memory. */
+struct store_message *message_new(const struct record_admission *);
+
+#endif

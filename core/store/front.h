@@ -1,0 +1,127 @@
+/* The front's own parts: the store and its calls. Only store.c, verbs.c and payload.c include this.
+ *
+ * A call is made on the loop thread, runs on the store thread, and is finished on the loop thread.
+ */
+#ifndef STORE_FRONT_H
+#define STORE_FRONT_H
+
+#include "store/backend.h"
+
+enum call_kind {
+    CALL_ADMIT,
+    CALL_SETTLE,
+    CALL_MOVE,
+    CALL_AUDIT,
+    CALL_SPILL, /* the last kind that writes */
+    CALL_CLAIM,
+    CALL_READ,
+    CALL_GET,
+    CALL_SCAN,
+    CALL_COUNTS,
+    CALL_CURSOR,
+    CALL_TRAIL,
+    CALL_HEADS,
+    CALL_PEEK,
+    CALL_NOTHING, /* only to be finished later */
+};
+
+struct call {
+    struct call *next;
+    enum call_kind kind;
+    int result;
+    void *request;
+    store_done done;
+    void *arg;
+};
+
+struct call_list {
+    struct call *first, *last;
+};
+void call_push(struct call_list *, struct call *);
+
+/* Head of an audit chain, with what to go back to when the group fails. */
+struct chain {
+    char name[STORE_NAME_MAX];
+    struct audit_head head, before;
+    bool moved;
+};
+
+struct store {
+    const struct backend *backend;
+    void *state;
+    void (*fault)(const char *point);
+
+    /* store thread */
+    struct chain *chains;
+    size_t chain_count, chain_room;
+    uint64_t next_number, next_before, first_number;
+    bool stale;      /* a newer epoch has written */
+    int group_error; /* the open group must be rolled back */
+    bool has_admission, has_settlement;
+    struct buf scratch;
+
+    /* loop thread */
+    struct store_signal *signal;
+    struct call *spare;
+    struct call_list finishing;
+    uint64_t outstanding;
+
+    /* under `lock` */
+    uv_mutex_t lock;
+    uv_cond_t wake;
+    struct call_list queued, ready;
+    bool closing;
+    uv_thread_t thread;
+};
+
+/* Bodies of CALL_AUDIT, taken from the caller. */
+struct audit_batch {
+    size_t count;
+    struct store_audit *records; /* each chain name stands behind the array */
+};
+void audit_batch_free(struct audit_batch *);
+
+struct store_payload {
+    struct store *store;
+    struct digest *digest; /* NULL once sealed */
+    uint8_t sha256[DIGEST_SIZE];
+    int64_t size;
+    struct buf tail;   /* what is not in the journal */
+    struct buf pieces; /* positions of what is */
+    struct buf fresh;  /* positions of the spill that has not been committed */
+    int failed;
+    unsigned pending; /* calls under way */
+    bool orphan;      /* freed by its owner while calls were under way */
+};
+struct peek {
+    struct store_payload *payload;
+    int64_t offset;
+    void *to;
+    size_t room, *got;
+    store_done done;
+    void *arg;
+};
+
+/* ---- loop thread ---- */
+
+void store_call(struct store *, enum call_kind, void *request, store_done, void *arg);
+/* Finishes a call that needs no store thread, later. */
+void store_finish_later(struct store *, int result, store_done, void *arg);
+
+/* ---- store thread ---- */
+
+/* Upper bound of the bytes that a writing call puts into the journal. */
+uint64_t verb_need(const struct store *, const struct call *);
+int verb_apply(struct store *, struct call *);
+/* After the group: `result` has been decided. */
+void verb_settled(struct call *);
+int verb_look(struct store *, struct call *);
+/* Keeps or takes back the moves of the chain heads and numbers since the group began. */
+void verbs_keep(struct store *);
+void verbs_undo(struct store *);
+
+int payload_spill(struct store *, struct store_payload *);
+void payload_spilled(struct store_payload *, int result);
+int payload_look(struct store *, struct peek *);
+
+#endif

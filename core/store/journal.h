@@ -1,0 +1,69 @@
+/* The durable back end's own parts. Only journal.c, journal_open.c and journal_look.c include this. */
+#ifndef STORE_JOURNAL_H
+#define STORE_JOURNAL_H
+
+#include "store/backend.h"
+#include "store/index.h"
+#include "store/recover.h"
+
+struct journal_change { /* a delivery whose place among those being sent changes with the commit */
+    uint64_t number;
+    size_t place;
+    bool sending; /* starts; otherwise it ends */
+};
+
+struct journal {
+    struct segments segments;
+    struct index index;
+    uint64_t segment_size, reserve;
+    void (*fault)(const char *point);
+    bool segments_opened, index_opened;
+
+    uint64_t at;        /* where the next group goes */
+    uint64_t group;     /* number of the last one */
+    uint64_t opened_at; /* number of the last one when the store was opened */
+    bool broken;        /* an fdatasync or a clean-up failed: nothing is written any more */
+    bool tail_dirty;    /* behind `at` is what a failed write left */
+    bool behind;        /* the index must be filled from the journal before anything else */
+
+    /* the group at hand */
+    struct buf bytes;
+    uint32_t count, heads_crc;
+    bool durable; /* holds more than payload pieces */
+    int room;     /* 0: not asked yet, 1: room for admissions, -1: none */
+    uint64_t next_number;
+    struct buf changes; /* struct journal_change */
+
+    uint32_t unflushed;                /* groups since the index was flushed */
+    struct buf first, second, numbers; /* for reading */
+};
+
+int journal_open(void **state, const struct store_config *, struct backend_found *, struct reason *why);
+void journal_close(void *state);
+int journal_begin(void *state, uint64_t need);
+int journal_commit(void *state);
+int journal_put_settlement(void *state, const struct record_settlement *);
+/* Fills the index with what it lacks of the journal up to `at`. */
+int journal_catch_up(struct journal *);
+/* Replays into the index; the caller set from, end and durable. */
+int journal_replay(struct journal *, struct recover *);
+int journal_flush(struct journal *);
+void journal_finish(struct journal *);
+
+/* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it
+ * is damaged or of another type. */
+int journal_record(struct journal *, uint64_t position, enum record_type, struct buf *to,
+                   const uint8_t **body, size_t *size);
+int journal_admission(struct journal *, uint64_t position, struct record_admission_room *);
+
+int journal_claim(void *state, struct store_claim *);
+int journal_read(void *state, struct store_read *);
+int journal_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got);
+int journal_get(void *state, struct store_get *);
+int journal_scan(void *state, struct store_scan *);
+int journal_counts(void *state, struct store_counts *);
+int journal_cursor(void *state, struct store_cursor *);
+int journal_trail(void *state, struct store_trail *);
+int journal_heads(void *state, struct store_heads *);
+
+#endif

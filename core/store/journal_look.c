@@ -1,0 +1,446 @@
+/* Reading the journal through its index. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/journal.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+#define READ_FIRST 2048 /* most records but payload fit */
+
+/* ---- records ---- */
+
+static int check_record(const uint8_t *bytes, uint64_t position, enum record_type type, size_t got,
+                        struct record_head *head)
+{
+    return got < RECORD_HEAD || !record_read_head(bytes, position, head) || head->type != type
+               ? ACCORD_EFORMAT
+               : 0;
+}
+
+int journal_record(struct journal *journal, uint64_t position, enum record_type type, struct buf *to,
+                   const uint8_t **body, size_t *size)
+{
+    struct record_head head;
+    size_t got = 0,
+           want = type == RECORD_PIECE ? RECORD_HEAD + 8 + RECORD_SEAL_SPACE + ACCORD_PIECE_MAX : READ_FIRST;
+    const uint8_t *bytes;
+    if (position >= journal->at && position < journal->at + journal->bytes.size) {
+        bytes = journal->bytes.data + (position - journal->at);
+        got = journal->bytes.size - (size_t)(position - journal->at);
+    } else {
+        buf_clear(to);
+        if (!buf_reserve(to, want))
+            return ACCORD_ENOMEM;
+        int result = segments_read(&journal->segments, position, to->data, want, &got);
+        if (!result && !(result = check_record(to->data, position, type, got, &head)) &&
+            RECORD_HEAD + head.size > got) {
+            want = RECORD_HEAD + head.size;
+            if (!buf_reserve(to, want))
+                return ACCORD_ENOMEM;
+            result = segments_read(&journal->segments, position, to->data, want, &got);
+        }
+        if (result)
+            return result == ACCORD_ENOENT ? ACCORD_EFORMAT : result;
+        bytes = to->data;
+    }
+    if (check_record(bytes, position, type, got, &head) || RECORD_HEAD + head.size > got ||
+        !record_body_good(&head, bytes + RECORD_HEAD))
+        return ACCORD_EFORMAT;
+    *body = bytes + RECORD_HEAD;
+    *size = head.size;
+    return 0;
+}
+
+int journal_admission(struct journal *journal, uint64_t position, struct record_admission_room *room)
+{
+    const uint8_t *body;
+    size_t size;
+    int result = journal_record(journal, position, RECORD_ADMISSION, &journal->first, &body, &size);
+    return result ? result : record_get_admission(body, size, room);
+}
+
+/* For callers: the bytes are there and cannot be trusted. */
+static int damaged(int result)
+{
+    return result == ACCORD_EFORMAT ? ACCORD_EIO : result;
+}
+
+/* ---- deliveries ---- */
+
+/* Rule, reason and receipt are in the record that made the last change. */
+static void read_detail(struct journal *journal, const struct index_delivery *from, struct store_delivery *to)
+{
+    struct record_settlement settlement;
+    struct record_move move;
+    const uint8_t *body;
+    size_t size;
+    if (!journal_record(journal, from->detail, RECORD_SETTLEMENT, &journal->second, &body, &size) &&
+        !record_get_settlement(body, size, &settlement)) {
+        text_copy(to->rule, sizeof to->rule, settlement.rule);
+        text_copy(to->reason, sizeof to->reason, settlement.reason);
+        text_copy(to->receipt, sizeof to->receipt, settlement.receipt);
+    } else if (!journal_record(journal, from->detail, RECORD_MOVE, &journal->second, &body, &size) &&
+               !record_get_move(body, size, &move)) {
+        text_copy(to->reason, sizeof to->reason, move.reason);
+    } else {
+        text_copy(to->reason, sizeof to->reason, "the store's record of this is damaged");
+    }
+}
+
+static void fill_delivery(struct journal *journal, const struct record_admission *a,
+                          const struct index_delivery *from, struct store_delivery *to)
+{
+    const struct place *place = &journal->index.places[from->place];
+    *to = (struct store_delivery){.number = from->number,
+                                  .state = from->state,
+                                  .attempts = from->attempts,
+                                  .not_before = from->not_before,
+                                  .changed = from->changed,
+                                  .generation = from->generation};
+    text_copy(to->message, sizeof to->message, a->id);
+    text_copy(to->agreement, sizeof to->agreement, place->agreement);
+    text_copy(to->service, sizeof to->service, place->service);
+    uint64_t at = from->number - a->first;
+    if (from->detail != from->message) {
+        read_detail(journal, from, to);
+    } else if (at < a->delivery_count) {
+        text_copy(to->rule, sizeof to->rule, a->deliveries[at].rule);
+        text_copy(to->reason, sizeof to->reason, a->deliveries[at].reason);
+    }
+}
+
+/* The message at a position, with its deliveries. */
+static int load_message(struct journal *journal, uint64_t position, struct store_message **out)
+{
+    struct record_admission_room room;
+    int result = journal_admission(journal, position, &room);
+    struct store_message *message = result ? NULL : message_new(&room.admission);
+    *out = NULL;
+    if (!message)
+        return result ? damaged(result) : ACCORD_ENOMEM;
+    size_t count = room.admission.delivery_count;
+    if (count && !(message->deliveries = calloc(count, sizeof *message->deliveries)))
+        result = ACCORD_ENOMEM;
+    for (size_t i = 0; !result && i < count; i++) {
+        struct index_delivery delivery;
+        result = index_find_delivery(&journal->index, room.admission.first + i, &delivery);
+        if (!result)
+            fill_delivery(journal, &room.admission, &delivery, &message->deliveries[i]);
+    }
+    message->delivery_count = count;
+    if (result)
+        store_message_free(message);
+    else
+        *out = message;
+    return damaged(result);
+}
+
+/* The index must hold all of the journal before it is asked. */
+static int ready(struct journal *journal)
+{
+    buf_clear(&journal->bytes); /* no group is open */
+    return journal->behind ? damaged(journal_catch_up(journal)) : 0;
+}
+
+/* ---- claiming ---- */
+
+struct candidate {
+    size_t place;
+    struct index_delivery delivery; /* number 0: none */
+};
+
+/* The message is lost, and a delivery that cannot be sent must not be met again and again. */
+static int end_lost(struct journal *journal, const struct index_delivery *delivery)
+{
+    int result = journal_begin(journal, 4096);
+    if (result)
+        return result;
+    struct record_settlement settlement = {
+        .number = delivery->number,
+        .state = STORE_DEAD,
+        .changed = clock_wall(),
+        .rule = "store.damaged",
+        .reason = "the store's record of the message is damaged; it was set aside",
+        .receipt = ""};
+    result = journal_put_settlement(journal, &settlement);
+    if (!result)
+        return journal_commit(journal);
+    store_journal.rollback(journal);
+    return result;
+}
+
+static int claim_one(struct journal *journal, struct store_claim *claim,
+                     const struct index_delivery *delivery)
+{
+    struct record_admission_room room;
+    struct store_claimed *claimed = &claim->claimed[claim->count];
+    int result = journal_admission(journal, delivery->message, &room);
+    if (result == ACCORD_EFORMAT)
+        return end_lost(journal, delivery);
+    if (result)
+        return result;
+    if (!(claimed->message = message_new(&room.admission)))
+        return ACCORD_ENOMEM;
+    fill_delivery(journal, &room.admission, delivery, &claimed->delivery);
+    claimed->delivery.state = STORE_SENDING;
+    if ((result = index_claimed(&journal->index, delivery)))
+        store_message_free(claimed->message);
+    else
+        claim->count++;
+    return result;
+}
+
+static void earlier(int64_t *next, int64_t when)
+{
+    if (when > 0 && (!*next || when < *next))
+        *next = when;
+}
+
+/* The first due delivery of every place that matches. */
+static int candidates(struct journal *journal, struct store_claim *claim, struct buf *out)
+{
+    int result = 0;
+    for (size_t i = 0; !result && i < journal->index.place_count; i++) {
+        struct place *place = &journal->index.places[i];
+        struct candidate candidate = {.place = i};
+        int64_t next = 0;
+        if (strcmp(place->agreement, claim->agreement) ||
+            (claim->service && strcmp(place->service, claim->service)) ||
+            place->states[STORE_WAITING] == place->sending)
+            continue;
+        result = index_promote(&journal->index, i, claim->now, &next);
+        earlier(&claim->next, next);
+        if (!result)
+            result = index_next_due(&journal->index, i, place->claimed, &candidate.delivery);
+        if (!result && candidate.delivery.number)
+            buf_put(out, &candidate, sizeof candidate);
+    }
+    return out->failed ? ACCORD_ENOMEM : result;
+}
+
+static struct candidate *oldest(struct buf *list)
+{
+    struct candidate *items = (struct candidate *)list->data, *found = NULL;
+    for (size_t i = 0; i < list->size / sizeof *items; i++)
+        if (items[i].delivery.number && (!found || items[i].delivery.number < found->delivery.number))
+            found = &items[i];
+    return found;
+}
+
+int journal_claim(void *state, struct store_claim *claim)
+{
+    struct journal *journal = state;
+    struct candidate *found;
+    claim->count = 0;
+    claim->next = 0;
+    buf_clear(&journal->numbers);
+    int result = ready(journal);
+    if (!result)
+        result = candidates(journal, claim, &journal->numbers);
+    while (!result && (found = oldest(&journal->numbers)) && claim->count < claim->limit) {
+        struct index_delivery delivery = found->delivery;
+        result = claim_one(journal, claim, &delivery);
+        if (!result)
+            result = index_next_due(&journal->index, found->place, delivery.number, &found->delivery);
+    }
+    if (!result && oldest(&journal->numbers))
+        claim->next = claim->now > 0 ? claim->now : 1;
+    return claim->count ? 0 : damaged(result); /* what was claimed is handed over first */
+}
+
+/* ---- payload ---- */
+
+int journal_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got)
+{
+    struct journal *journal = state;
+    struct record_piece piece;
+    const uint8_t *body;
+    size_t size;
+    int result = journal_record(journal, position, RECORD_PIECE, &journal->second, &body, &size);
+    if (!result)
+        result = record_get_piece(body, size, &piece);
+    if (result || offset > piece.size)
+        return result ? damaged(result) : ACCORD_EIO;
+    *got = piece.size - offset < room ? piece.size - offset : room;
+    memcpy(to, (const uint8_t *)piece.data + offset, *got);
+    return 0;
+}
+
+int journal_read(void *state, struct store_read *read)
+{
+    struct journal *journal = state;
+    struct record_admission_room room;
+    uint64_t position;
+    read->got = 0;
+    int result = read->offset < 0 ? ACCORD_EINVAL : ready(journal);
+    if (!result)
+        result = index_find_message(&journal->index, read->message, &position);
+    if (!result)
+        result = journal_admission(journal, position, &room);
+    const struct record_admission *a = &room.admission;
+    while (!result && read->got < read->room && read->offset + (int64_t)read->got < a->size) {
+        uint64_t at = (uint64_t)read->offset + read->got;
+        size_t got = 0;
+        result = journal_peek(journal, record_piece_position(a, (size_t)(at / ACCORD_PIECE_MAX)),
+                              (size_t)(at % ACCORD_PIECE_MAX), (uint8_t *)read->to + read->got,
+                              read->room - read->got, &got);
+        if (!result && !got)
+            result = ACCORD_EIO;
+        read->got += got;
+    }
+    if (result)
+        read->got = 0;
+    return damaged(result);
+}
+
+/* ---- looking ---- */
+
+int journal_get(void *state, struct store_get *get)
+{
+    struct journal *journal = state;
+    uint64_t position;
+    get->found = NULL;
+    int result = ready(journal);
+    if (!result)
+        result = index_find_message(&journal->index, get->message, &position);
+    return result ? damaged(result) : load_message(journal, position, &get->found);
+}
+
+struct page {
+    struct journal *journal;
+    struct store_scan *scan;
+    int result;
+};
+
+static bool of_agreement(const char *route, const char *agreement)
+{
+    size_t size = strlen(agreement);
+    return !strncmp(route, agreement, size) && route[size] == '/';
+}
+
+static bool delivery_matches(const struct page *page, const struct index_message *message)
+{
+    const struct store_scan *scan = page->scan;
+    bool agreement = !scan->agreement || of_agreement(message->origin, scan->agreement),
+         state = scan->state <= 0;
+    for (uint64_t i = 0; i < message->count && !(agreement && state); i++) {
+        struct index_delivery delivery;
+        if (index_find_delivery(&page->journal->index, message->first + i, &delivery))
+            continue;
+        agreement |= scan->agreement &&
+                     !strcmp(page->journal->index.places[delivery.place].agreement, scan->agreement);
+        state |= (int)delivery.state == scan->state;
+    }
+    return agreement && state;
+}
+
+static int on_message(void *arg, const struct index_message *message)
+{
+    struct page *page = arg;
+    struct store_scan *scan = page->scan;
+    if (scan->count == scan->limit)
+        return 1;
+    if ((scan->type && strcmp(message->type, scan->type)) ||
+        (scan->state < 0 && !(message->flags & STORE_QUARANTINED)) || !delivery_matches(page, message))
+        return 0;
+    int result = load_message(page->journal, message->position, &scan->found[scan->count]);
+    if (!result)
+        scan->count++;
+    page->result = result == ACCORD_ENOMEM ? result : 0; /* a damaged message is left out */
+    return page->result;
+}
+
+int journal_scan(void *state, struct store_scan *scan)
+{
+    struct page page = {state, scan, 0};
+    scan->count = 0;
+    int result = ready(state);
+    if (!result)
+        result = index_walk(&page.journal->index, scan->before, on_message, &page);
+    return result ? damaged(result) : page.result;
+}
+
+static int count_place(struct journal *journal, size_t at, struct store_count *row)
+{
+    const struct place *place = &journal->index.places[at];
+    struct record_admission_room room;
+    uint64_t position = 0;
+    *row = (struct store_count){0};
+    memcpy(row->agreement, place->agreement, sizeof row->agreement);
+    memcpy(row->service, place->service, sizeof row->service);
+    memcpy(row->states, place->states, sizeof row->states);
+    row->states[STORE_WAITING] -= place->sending;
+    row->states[STORE_SENDING] = place->sending;
+    int result = index_oldest(&journal->index, at, &position);
+    if (!result && position && !journal_admission(journal, position, &room))
+        row->oldest = room.admission.time;
+    return result;
+}
+
+int journal_counts(void *state, struct store_counts *counts)
+{
+    struct journal *journal = state;
+    *counts = (struct store_counts){0};
+    int result = ready(journal);
+    if (result)
+        return result;
+    counts->messages = journal->index.progress.messages;
+    counts->quarantined = journal->index.progress.quarantined;
+    counts->bytes = journal->index.progress.bytes;
+    counts->rows = calloc(journal->index.place_count + 1, sizeof *counts->rows);
+    if (!counts->rows)
+        return ACCORD_ENOMEM;
+    for (size_t i = 0; !result && i < journal->index.place_count; i++)
+        result = count_place(journal, i, &counts->rows[counts->count++]);
+    return damaged(result);
+}
+
+int journal_cursor(void *state, struct store_cursor *cursor)
+{
+    struct journal *journal = state;
+    int result = ready(journal);
+    text_copy(cursor->value, sizeof cursor->value,
+              result ? "" : index_cursor(&journal->index, cursor->route));
+    return result;
+}
+
+/* ---- audit ---- */
+
+int journal_trail(void *state, struct store_trail *trail)
+{
+    struct journal *journal = state;
+    struct scan scan;
+    struct scanned found;
+    struct record_audit audit;
+    int result = 0;
+    trail->count = 0;
+    scan_init(&scan, &journal->segments, trail->position, journal->at);
+    scan.skip_pieces = true;
+    while (trail->count < trail->limit && (result = scan_next(&scan, &found)) > 0) {
+        trail->position = scan.at;
+        if (found.head.type != RECORD_AUDIT || !found.good ||
+            record_get_audit(found.body, found.head.size, &audit))
+            continue;
+        buf_put(trail->lines, audit.line, audit.size);
+        buf_byte(trail->lines, '\n');
+        trail->count++;
+    }
+    scan_fini(&scan);
+    return result < 0 ? result : trail->lines->failed ? ACCORD_ENOMEM : 0;
+}
+
+int journal_heads(void *state, struct store_heads *heads)
+{
+    struct journal *journal = state;
+    *heads = (struct store_heads){0};
+    int result = ready(journal);
+    if (result)
+        return result;
+    heads->rows = calloc(journal->index.head_count + 1, sizeof *heads->rows);
+    if (!heads->rows)
+        return ACCORD_ENOMEM;
+    for (size_t i = 0; i < journal->index.head_count; i++)
+        heads->rows[heads->count++] = journal->index.heads[i].head;
+    return 0;
+}

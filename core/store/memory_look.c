@@ -1,0 +1,240 @@
+/* Reading the memory back end. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/memory.h"
+#include "util/text.h"
+
+static int claim_one(struct memory *m, struct store_claim *claim, struct store_delivery *delivery)
+{
+    struct record_admission_room room;
+    const struct kept *kept = memory_message(m, delivery->message);
+    const struct record_admission *a = kept ? memory_decode(kept, &room) : NULL;
+    struct store_claimed *claimed = &claim->claimed[claim->count];
+    if (!a || !(claimed->message = message_new(a)))
+        return ACCORD_ENOMEM;
+    delivery->state = STORE_SENDING;
+    claimed->delivery = *delivery;
+    claim->count++;
+    return 0;
+}
+
+int memory_claim(void *state, struct store_claim *claim)
+{
+    struct memory *m = state;
+    int result = 0;
+    claim->count = 0;
+    claim->next = 0;
+    for (size_t i = 0; i < m->deliveries.count && !result; i++) {
+        struct store_delivery *delivery = &m->deliveries.items[i];
+        if (delivery->state != STORE_WAITING || !memory_of_route(delivery, claim->agreement, claim->service))
+            continue;
+        bool due = delivery->not_before <= claim->now;
+        int64_t when = due ? claim->now : delivery->not_before;
+        if (due && claim->count < claim->limit)
+            result = claim_one(m, claim, delivery);
+        else if (!claim->next || when < claim->next)
+            claim->next = when > 0 ? when : 1;
+    }
+    return result;
+}
+
+int memory_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got)
+{
+    const struct memory *m = state;
+    if (position >= m->pieces.count || offset > m->pieces.items[position].size)
+        return ACCORD_EIO;
+    const struct cell *cell = &m->pieces.items[position];
+    *got = cell->size - offset < room ? cell->size - offset : room;
+    memcpy(to, cell->data + offset, *got);
+    return 0;
+}
+
+int memory_read(void *state, struct store_read *read)
+{
+    struct record_admission_room room;
+    struct kept *kept = memory_message(state, read->message);
+    const struct record_admission *a = kept ? memory_decode(kept, &room) : NULL;
+    read->got = 0;
+    if (!a)
+        return ACCORD_ENOENT;
+    if (read->offset < 0)
+        return ACCORD_EINVAL;
+    while (read->got < read->room && read->offset + (int64_t)read->got < a->size) {
+        size_t at = (size_t)read->offset + read->got, got = 0;
+        int result =
+            memory_peek(state, record_piece_position(a, at / ACCORD_PIECE_MAX), at % ACCORD_PIECE_MAX,
+                        (uint8_t *)read->to + read->got, read->room - read->got, &got);
+        if (result)
+            return result;
+        read->got += got;
+    }
+    return 0;
+}
+
+static struct store_message *rebuild(struct memory *m, const struct kept *kept)
+{
+    struct record_admission_room room;
+    const struct record_admission *a = memory_decode(kept, &room);
+    struct store_message *message = a ? message_new(a) : NULL;
+    if (!message || !kept->count)
+        return message;
+    message->deliveries = malloc(kept->count * sizeof *message->deliveries);
+    if (!message->deliveries) {
+        store_message_free(message);
+        return NULL;
+    }
+    memcpy(message->deliveries, m->deliveries.items + kept->first, kept->count * sizeof *message->deliveries);
+    message->delivery_count = kept->count;
+    return message;
+}
+
+int memory_get(void *state, struct store_get *get)
+{
+    struct kept *kept = memory_message(state, get->message);
+    get->found = kept ? rebuild(state, kept) : NULL;
+    return !kept ? ACCORD_ENOENT : get->found ? 0 : ACCORD_ENOMEM;
+}
+
+static bool of_agreement(const struct store_message *message, const char *agreement)
+{
+    size_t size = strlen(agreement);
+    if (!strncmp(message->origin, agreement, size) && message->origin[size] == '/')
+        return true;
+    for (size_t i = 0; i < message->delivery_count; i++)
+        if (!strcmp(message->deliveries[i].agreement, agreement))
+            return true;
+    return false;
+}
+
+static bool in_state(const struct store_message *message, int wanted)
+{
+    if (wanted <= 0)
+        return !wanted || (message->flags & STORE_QUARANTINED);
+    for (size_t i = 0; i < message->delivery_count; i++)
+        if ((int)message->deliveries[i].state == wanted)
+            return true;
+    return false;
+}
+
+/* Puts a message into the page, newest id first; one that does not belong there is freed. */
+static void page_insert(struct store_scan *scan, struct store_message *message)
+{
+    size_t at = scan->count;
+    while (at && strcmp(scan->found[at - 1]->id, message->id) < 0)
+        at--;
+    if (at == scan->limit) {
+        store_message_free(message);
+        return;
+    }
+    if (scan->count == scan->limit)
+        store_message_free(scan->found[--scan->count]);
+    memmove(scan->found + at + 1, scan->found + at, (scan->count - at) * sizeof *scan->found);
+    scan->found[at] = message;
+    scan->count++;
+}
+
+int memory_scan(void *state, struct store_scan *scan)
+{
+    struct memory *m = state;
+    scan->count = 0;
+    for (size_t i = 0; i < m->messages.count; i++) {
+        struct store_message *message = rebuild(m, &m->messages.items[i]);
+        if (!message)
+            return ACCORD_ENOMEM;
+        if ((!scan->before || strcmp(message->id, scan->before) < 0) &&
+            (!scan->type || !strcmp(message->type, scan->type)) && in_state(message, scan->state) &&
+            (!scan->agreement || of_agreement(message, scan->agreement)))
+            page_insert(scan, message);
+        else
+            store_message_free(message);
+    }
+    return 0;
+}
+
+static struct store_count *count_row(struct store_counts *counts, const struct store_delivery *delivery)
+{
+    for (size_t i = 0; i < counts->count; i++)
+        if (!strcmp(counts->rows[i].agreement, delivery->agreement) &&
+            !strcmp(counts->rows[i].service, delivery->service))
+            return &counts->rows[i];
+    struct store_count *rows = realloc(counts->rows, (counts->count + 1) * sizeof *rows);
+    if (!rows)
+        return NULL;
+    counts->rows = rows;
+    struct store_count *row = &rows[counts->count++];
+    *row = (struct store_count){0};
+    text_copy(row->agreement, sizeof row->agreement, delivery->agreement);
+    text_copy(row->service, sizeof row->service, delivery->service);
+    return row;
+}
+
+static int count_message(struct memory *m, struct store_counts *counts, const struct kept *kept)
+{
+    struct record_admission_room room;
+    const struct record_admission *a = memory_decode(kept, &room);
+    if (!a)
+        return ACCORD_ENOMEM;
+    counts->messages++;
+    counts->bytes += (uint64_t)a->size;
+    counts->quarantined += (a->flags & STORE_QUARANTINED) != 0;
+    for (size_t i = kept->first; i < kept->first + kept->count; i++) {
+        const struct store_delivery *delivery = &m->deliveries.items[i];
+        struct store_count *row = count_row(counts, delivery);
+        if (!row)
+            return ACCORD_ENOMEM;
+        row->states[delivery->state]++;
+        if (delivery->state < STORE_DELIVERED && (!row->oldest || a->time < row->oldest))
+            row->oldest = a->time;
+    }
+    return 0;
+}
+
+int memory_counts(void *state, struct store_counts *counts)
+{
+    struct memory *m = state;
+    int result = 0;
+    *counts = (struct store_counts){0};
+    for (size_t i = 0; i < m->messages.count && !result; i++)
+        result = count_message(m, counts, &m->messages.items[i]);
+    return result;
+}
+
+int memory_cursor(void *state, struct store_cursor *cursor)
+{
+    const struct memory *m = state;
+    cursor->value[0] = 0;
+    for (size_t i = m->cursors.count; i-- > 0;)
+        if (!strcmp(m->cursors.items[i].route, cursor->route)) {
+            text_copy(cursor->value, sizeof cursor->value, m->cursors.items[i].value);
+            break;
+        }
+    return 0;
+}
+
+int memory_trail(void *state, struct store_trail *trail)
+{
+    const struct memory *m = state;
+    for (trail->count = 0; trail->count < trail->limit && trail->position < m->lines.count; trail->count++) {
+        const struct cell *line = &m->lines.items[trail->position++];
+        buf_put(trail->lines, line->data, line->size);
+        buf_byte(trail->lines, '\n');
+    }
+    return trail->lines->failed ? ACCORD_ENOMEM : 0;
+}
+
+int memory_heads(void *state, struct store_heads *heads)
+{
+    const struct memory *m = state;
+    *heads = (struct store_heads){.rows = calloc(m->heads.count + 1, sizeof *heads->rows)};
+    if (!heads->rows)
+        return ACCORD_ENOMEM;
+    for (size_t i = 0; i < m->heads.count; i++) {
+        size_t at = 0;
+        while (at < heads->count && strcmp(heads->rows[at].chain, m->heads.items[i].chain))
+            at++;
+        heads->rows[at] = m->heads.items[i];
+        heads->count += at == heads->count;
+    }
+    return 0;
+}

@@ -1,0 +1,177 @@
+/* Payload on its way in: the tail is in memory; whole pieces beyond two go to the journal, where an admission
+ * finds them again by position. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/front.h"
+
+#define TAIL_MAX (2 * (size_t)ACCORD_PIECE_MAX)
+
+struct store_payload *store_payload_new(struct store *store)
+{
+    struct store_payload *payload = calloc(1, sizeof *payload);
+    if (payload && !(payload->digest = digest_new())) {
+        free(payload);
+        return NULL;
+    }
+    if (payload)
+        payload->store = store;
+    return payload;
+}
+
+static void payload_release(struct store_payload *payload)
+{
+    digest_free(payload->digest);
+    buf_fini(&payload->tail);
+    buf_fini(&payload->pieces);
+    buf_fini(&payload->fresh);
+    free(payload);
+}
+
+void store_payload_free(struct store_payload *payload)
+{
+    if (!payload)
+        return;
+    if (payload->pending)
+        payload->orphan = true;
+    else
+        payload_release(payload);
+}
+
+/* Ends a call on the payload; the owner may have let go of it meanwhile. */
+static void payload_done(struct store_payload *payload, int result, store_done done, void *arg)
+{
+    payload->pending--;
+    done(arg, result);
+    if (payload->orphan && !payload->pending)
+        payload_release(payload);
+}
+
+/* ---- adding ---- */
+
+/* Store thread. Puts all whole pieces of the tail. */
+int payload_spill(struct store *store, struct store_payload *payload)
+{
+    size_t size = payload->tail.size - payload->tail.size % ACCORD_PIECE_MAX;
+    buf_clear(&payload->fresh);
+    for (size_t at = 0; at < size; at += ACCORD_PIECE_MAX) {
+        uint64_t position;
+        struct record_piece piece = {.index = (uint32_t)((payload->pieces.size + payload->fresh.size) / 8),
+                                     .data = payload->tail.data + at,
+                                     .size = ACCORD_PIECE_MAX};
+        int result = store->backend->put_piece(store->state, &piece, &position);
+        if (result)
+            return result;
+        record_add_number(&payload->fresh, position);
+    }
+    return payload->fresh.failed ? ACCORD_ENOMEM : 0;
+}
+
+/* Store thread, after the group. */
+void payload_spilled(struct store_payload *payload, int result)
+{
+    if (!result) {
+        buf_put(&payload->pieces, payload->fresh.data, payload->fresh.size);
+        result = payload->pieces.failed ? ACCORD_ENOMEM : 0;
+    }
+    if (result)
+        payload->failed = result;
+    else
+        buf_drop(&payload->tail, payload->fresh.size / 8 * ACCORD_PIECE_MAX);
+}
+
+struct adding {
+    struct store_payload *payload;
+    store_done done;
+    void *arg;
+};
+
+static void on_spilled(void *arg, int result)
+{
+    struct adding adding = *(struct adding *)arg;
+    free(arg);
+    payload_done(adding.payload, result ? result : adding.payload->failed, adding.done, adding.arg);
+}
+
+void store_payload_add(struct store_payload *payload, const void *bytes, size_t size, store_done done,
+                       void *arg)
+{
+    struct adding *adding = NULL;
+    if (!payload->failed && !payload->digest)
+        payload->failed = ACCORD_ESTATE;
+    if (!payload->failed) {
+        digest_add(payload->digest, bytes, size);
+        buf_put(&payload->tail, bytes, size);
+        payload->size += (int64_t)size;
+        if (payload->tail.failed || (payload->tail.size > TAIL_MAX && !(adding = malloc(sizeof *adding))))
+            payload->failed = ACCORD_ENOMEM;
+    }
+    if (!adding) {
+        store_finish_later(payload->store, payload->failed, done, arg);
+        return;
+    }
+    *adding = (struct adding){payload, done, arg};
+    payload->pending++;
+    store_call(payload->store, CALL_SPILL, payload, on_spilled, adding);
+}
+
+void store_payload_seal(struct store_payload *payload, uint8_t sha256[DIGEST_SIZE], int64_t *size)
+{
+    if (payload->digest)
+        digest_end(payload->digest, payload->sha256);
+    payload->digest = NULL;
+    memcpy(sha256, payload->sha256, DIGEST_SIZE);
+    *size = payload->size;
+}
+
+/* ---- reading back ---- */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Store thread. */
+int payload_look(struct store *store, struct peek *peek)
+{
+    const struct store_payload *payload = peek->payload;
+    uint64_t index = (uint64_t)peek->offset / ACCORD_PIECE_MAX;
+    struct record_admission list = {.pieces = payload->pieces.data};
+    return store->backend->peek(store->state, record_piece_position(&list, (size_t)index),
+                                (size_t)(peek->offset % ACCORD_PIECE_MAX), peek->to, peek->room, peek->got);
+}
+
+static void on_peeked(void *arg, int result)
+{
+    struct peek peek = *(struct peek *)arg;
+    free(arg);
+    payload_done(peek.payload, result, peek.done, peek.arg);
+}
+
+static void peek_tail(const struct store_payload *payload, int64_t offset, void *to, size_t room, size_t *got)
+{
+    size_t at = (size_t)(offset - (payload->size - (int64_t)payload->tail.size));
+    *got = at < payload->tail.size ? least(payload->tail.size - at, room) : 0;
+    if (*got)
+        memcpy(to, payload->tail.data + at, *got);
+}
+
+void store_payload_peek(struct store_payload *payload, int64_t offset, void *to, size_t room, size_t *got,
+                        store_done done, void *arg)
+{
+    struct peek *peek;
+    int result = payload->failed ? payload->failed : offset < 0 ? ACCORD_EINVAL : 0;
+    *got = 0;
+    if (!result && (uint64_t)offset < payload->pieces.size / 8 * ACCORD_PIECE_MAX) {
+        if ((peek = malloc(sizeof *peek))) {
+            *peek = (struct peek){payload, offset, to, room, got, done, arg};
+            payload->pending++;
+            store_call(payload->store, CALL_PEEK, peek, on_peeked, peek);
+            return;
+        }
+        result = ACCORD_ENOMEM;
+    }
+    if (!result)
+        peek_tail(payload, offset, to, room, got);
+    store_finish_later(payload->store, result, done, arg);
+}

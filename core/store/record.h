@@ -1,0 +1,157 @@
+/* Journal records: what they hold, how they are written and strictly read.
+ *
+ * A record is a head of 40 bytes, a body, and zeros up to a multiple of 8; all numbers little-endian:
+ *     0 u32 magic   4 u32 body size   8 u64 position of this record   16 u64 group   24 u16 type
+ *    26 u16 zero   28 u32 CRC32C of the body   32 u32 zero   36 u32 CRC32C of the 36 bytes before
+ * The position makes a record that strayed invalid; the group number tells the leavings of a failed write
+ * from what was written over them. Texts are a u16 size, which counts the NUL, and the bytes with their NUL.
+ *
+ * Decoded texts and bytes point into the body.
+ */
+#ifndef STORE_RECORD_H
+#define STORE_RECORD_H
+
+#include <accord/message.h>
+
+#include "store/store.h"
+
+#define RECORD_HEAD           40
+#define RECORD_MAX            (4u << 20) /* largest body */
+#define RECORD_DELIVERIES_MAX 256
+#define RECORD_KEYS_MAX       256
+#define RECORD_KEY_MAX        512
+#define RECORD_HEADER_MAX     4096   /* bytes of a header's name or value, with NUL */
+#define RECORD_PIECES_MAX     262144 /* payload pieces of one message: 32 GiB */
+#define RECORD_SEAL_SPACE     64     /* key and nonce data of a sealed piece */
+#define RECORD_MOVE_MAX       8192   /* deliveries in one move record */
+
+enum record_type {
+    RECORD_PIECE = 1,  /* up to ACCORD_PIECE_MAX of payload */
+    RECORD_ADMISSION,  /* a message with its deliveries, cursor and keys */
+    RECORD_SETTLEMENT, /* a delivery's new state */
+    RECORD_MOVE,       /* the new state of many deliveries */
+    RECORD_AUDIT,      /* one sealed line */
+    RECORD_EPOCH,      /* a new lease */
+    RECORD_COMMIT,     /* ends a group */
+    RECORD_SNAPSHOT,   /* reserved: cursors, heads and keys carried over when old segments are deleted */
+};
+
+/* Total size of a record with this body. */
+size_t record_span(size_t body);
+
+struct record_head {
+    uint32_t size; /* of the body */
+    uint16_t type;
+    uint32_t body_crc;
+    uint32_t head_crc;
+    uint64_t position;
+    uint64_t group;
+};
+/* Writes head and padding of a record whose body stands at buf->data + start + RECORD_HEAD up to the end of
+ * the buffer; returns the head's checksum. */
+uint32_t record_finish(struct buf *, size_t start, uint64_t position, uint64_t group, enum record_type);
+/* Reads RECORD_HEAD bytes; false when they are no head of a record that stands at `position`. */
+bool record_read_head(const uint8_t *, uint64_t position, struct record_head *);
+bool record_body_good(const struct record_head *, const uint8_t *body);
+
+struct record_piece {
+    uint8_t seal;             /* sealing algorithm; 0: none */
+    uint32_t index;           /* of the piece within its payload */
+    const uint8_t *seal_data; /* RECORD_SEAL_SPACE bytes of salt, nonce, key name; NULL: zeros */
+    const void *data;
+    size_t size;
+};
+
+struct record_delivery {
+    const char *agreement, *service;
+    enum store_state state;
+    int64_t not_before;
+    uint64_t generation;
+    const char *rule, *reason;
+};
+
+struct record_admission {
+    const char *id, *origin, *type, *name, *source_id;
+    int64_t time, changed, size;
+    const uint8_t *sha256;
+    uint32_t flags;
+    const char *rule, *reason;
+    const struct accord_pair *headers;
+    size_t header_count;
+    uint64_t first; /* number of the first delivery; the others follow */
+    const struct record_delivery *deliveries;
+    size_t delivery_count;
+    const char *cursor; /* NULL: unchanged */
+    const char *const *keys;
+    size_t key_count;
+    const uint8_t *pieces; /* positions of the payload's pieces, u64 each; record_piece_position() */
+    size_t piece_count;
+};
+uint64_t record_piece_position(const struct record_admission *, size_t index);
+/* Appends one u64 to such a list, or to the numbers of a move. */
+void record_add_number(struct buf *, uint64_t);
+
+/* A decoded admission with room for its lists. */
+struct record_admission_room {
+    struct record_admission admission;
+    struct accord_pair headers[ACCORD_HEADERS_MAX];
+    struct record_delivery deliveries[RECORD_DELIVERIES_MAX];
+    const char *keys[RECORD_KEYS_MAX];
+};
+
+struct record_settlement {
+    uint64_t number;
+    enum store_state state;
+    bool attempted;
+    int64_t not_before, changed;
+    uint64_t generation;
+    const char *rule, *reason, *receipt;
+};
+
+struct record_move {
+    enum store_state to;
+    int64_t changed;
+    const char *reason;
+    const uint8_t *numbers; /* u64 each; record_move_number() */
+    size_t count;
+};
+uint64_t record_move_number(const struct record_move *, size_t index);
+
+struct record_audit {
+    const char *chain;
+    struct audit_head head; /* after this line */
+    const char *line;       /* no \n, no NUL */
+    size_t size;
+};
+
+#define RECORD_SYNCED 1u /* the group was followed by fdatasync: it was reported as done */
+
+struct record_commit {
+    uint64_t start;     /* position of the group's first record */
+    uint32_t count;     /* records before this one */
+    uint32_t heads_crc; /* CRC32C over their head checksums, in order */
+    uint32_t flags;
+    uint64_t next_number; /* of deliveries */
+    int64_t time;
+};
+
+/* Append a body. The caller reserves the head before and calls record_finish() after. */
+void record_put_piece(struct buf *, const struct record_piece *);
+void record_put_admission(struct buf *, const struct record_admission *);
+void record_put_settlement(struct buf *, const struct record_settlement *);
+void record_put_move(struct buf *, const struct record_move *);
+void record_put_audit(struct buf *, const struct record_audit *);
+void record_put_epoch(struct buf *, uint64_t epoch);
+void record_put_commit(struct buf *, const struct record_commit *);
+
+/* 0, or ACCORD_EFORMAT: a size or count out of its limits, a text without its NUL or with one inside, an
+ * unknown state, bytes left over. */
+int record_get_piece(const uint8_t *, size_t, struct record_piece *);
+int record_get_admission(const uint8_t *, size_t, struct record_admission_room *);
+int record_get_settlement(const uint8_t *, size_t, struct record_settlement *);
+int record_get_move(const uint8_t *, size_t, struct record_move *);
+int record_get_audit(const uint8_t *, size_t, struct record_audit *);
+int record_get_epoch(const uint8_t *, size_t, uint64_t *epoch);
+int record_get_commit(const uint8_t *, size_t, struct record_commit *);
+
+#endif

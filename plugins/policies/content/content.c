@@ -1,0 +1,192 @@
+/* The content policy: is the payload what its type says? Reads it as it streams by and answers at the first
+ * fault, with rule and place. Runs in the inspect process, which can reach nothing (design: Processes).
+ */
+#include <accord/plugin.h>
+
+#include <stdlib.h>
+
+#include "validator.h"
+
+#define OPTION(field) offsetof(struct validator_options, field)
+#define CREDIT        (4 * ACCORD_PIECE_MAX) /* payload asked for ahead, for each case */
+
+static const char *const unvalidated[] = {[VALIDATOR_DENY] = "deny", [VALIDATOR_ALLOW] = "allow", NULL};
+
+static const struct accord_option options[] = {
+    {.name = "unvalidated",
+     .kind = ACCORD_CHOICE,
+     .offset = OPTION(unvalidated),
+     .fallback = "deny",
+     .choices = unvalidated,
+     .help = "What becomes of messages whose type has no validator yet; deny keeps anything from passing "
+             "unexamined (CBP-1b, AIS-3.4a)."},
+    {.name = "stow-plan-versions",
+     .kind = ACCORD_LIST,
+     .offset = OPTION(stow_plan_versions),
+     .fallback = "1:911, D:95B",
+     .help = "BAPLIE versions that a stow plan may have, as in UNH S009 after the type: SMDG 1.5 is 1:911, "
+             "2.x is "
+             "D:95B; D:95B:UN:SMDG22 allows that one alone."},
+    {.name = "stow-plan-senders",
+     .kind = ACCORD_LIST,
+     .offset = OPTION(stow_plan_senders),
+     .help =
+         "Interchange senders (UNB S002) that may stand in a stow plan, as ID or ID:QUALIFIER; empty: any."},
+    {.name = "stow-plan-recipients",
+     .kind = ACCORD_LIST,
+     .offset = OPTION(stow_plan_recipients),
+     .help = "Interchange recipients (UNB S003), likewise; a stow plan without recipient is always refused."},
+    {.name = "allow-test-indicator",
+     .kind = ACCORD_BOOL,
+     .offset = OPTION(allow_test_indicator),
+     .fallback = "no",
+     .help = "Let interchanges pass that are marked as a test (UNB 0035)."},
+    {.name = "allow-bom",
+     .kind = ACCORD_BOOL,
+     .offset = OPTION(allow_bom),
+     .fallback = "no",
+     .help = "Let EDIFACT files pass that begin with a UTF-8 byte order mark; it is sent on as it came."},
+    {.name = "max-segments",
+     .kind = ACCORD_INTEGER,
+     .offset = OPTION(max_segments),
+     .fallback = "500000",
+     .min = 10,
+     .max = 10000000,
+     .help = "EDIFACT segments in one file; a plan of 24 000 containers has about 240 000."},
+    {0},
+};
+
+struct content {
+    const struct accord_policy_host *host;
+    const struct validator_options *options;
+    struct open_case *cases;
+};
+
+/* A question whose payload is being read; *inquiry->state. */
+struct open_case {
+    struct open_case *next, **back;
+    struct accord_case *handle;
+    struct validator *validator;
+};
+
+static void forget(struct open_case *open)
+{
+    *open->back = open->next;
+    if (open->next)
+        open->next->back = open->back;
+    validator_free(open->validator);
+    free(open);
+}
+
+static void answer(const struct content *c, struct accord_case *handle, enum accord_answer answer,
+                   const char *rule, const char *reason)
+{
+    c->host->answer(handle, &(struct accord_verdict){.answer = answer, .rule = rule, .reason = reason});
+}
+
+static void examine(struct content *c, const struct accord_inquiry *inquiry)
+{
+    struct open_case *open = calloc(1, sizeof *open);
+    struct validator *validator = open ? validator_new(inquiry->envelope->type, c->options) : NULL;
+    if (!validator) {
+        free(open);
+        answer(c, inquiry->handle, ACCORD_DEFER, "content.no-memory",
+               "out of memory; the message is tried again");
+        return;
+    }
+    *open = (struct open_case){
+        .next = c->cases, .back = &c->cases, .handle = inquiry->handle, .validator = validator};
+    if (open->next)
+        open->next->back = &open->next;
+    c->cases = open;
+    *inquiry->state = open;
+    c->host->pull(inquiry->handle, CREDIT);
+}
+
+static void judge(void *state, const struct accord_inquiry *inquiry)
+{
+    struct content *c = state;
+    const char *type = inquiry->envelope->type;
+    enum validator_kind kind = validator_kind(type);
+    if (kind == VALIDATOR_CHECKS)
+        examine(c, inquiry);
+    else if (kind == VALIDATOR_OPAQUE || c->options->unvalidated == VALIDATOR_ALLOW)
+        answer(c, inquiry->handle, ACCORD_ALLOW, "", "");
+    else
+        answer(
+            c, inquiry->handle, ACCORD_DENY, "content.no-validator",
+            "no validator for this type yet, so nobody can say what is in it; [policy content] unvalidated = "
+            "allow lets such types pass unexamined");
+}
+
+static void payload(void *state, const struct accord_inquiry *inquiry, const uint8_t *bytes, size_t size,
+                    bool last)
+{
+    struct content *c = state;
+    struct open_case *open = *inquiry->state;
+    if (!open)
+        return;
+    int result = validator_feed(open->validator, bytes, size);
+    if (!result && !last) {
+        c->host->pull(inquiry->handle, (int64_t)size);
+        return;
+    }
+    if (!result)
+        validator_finish(open->validator);
+    *inquiry->state = NULL;
+    c->host->answer(open->handle, validator_verdict(open->validator));
+    forget(open);
+}
+
+static void cancel(void *state, const struct accord_inquiry *inquiry)
+{
+    struct open_case *open = *inquiry->state;
+    if (!open)
+        return;
+    *inquiry->state = NULL;
+    answer(state, open->handle, ACCORD_DEFER, "content.canceled", "given up before the payload was read");
+    forget(open);
+}
+
+static int open_module(void *state, struct accord_instance *instance, const struct accord_policy_host *host,
+                       const struct accord_policy_setup *setup, char *why, size_t why_size)
+{
+    struct content *c = state;
+    (void)instance, (void)why, (void)why_size;
+    *c = (struct content){.host = host, .options = setup->options};
+    return 0;
+}
+
+static void close_module(void *state)
+{
+    struct content *c = state;
+    while (c->cases) {
+        answer(c, c->cases->handle, ACCORD_DEFER, "content.stopped", "the content policy was stopped");
+        forget(c->cases);
+    }
+}
+
+static const struct accord_policy content = {
+    .size = sizeof content,
+    .flags = ACCORD_READS_PAYLOAD,
+    .asks = ACCORD_ASKS(ACCORD_ASK_IN) | ACCORD_ASKS(ACCORD_ASK_OUT),
+    .options = {options, sizeof(struct validator_options)},
+    .state_size = sizeof(struct content),
+    .open = open_module,
+    .close = close_module,
+    .judge = judge,
+    .payload = payload,
+    .cancel = cancel,
+};
+
+ACCORD_PLUGIN = {
+    .size = sizeof(struct accord_plugin),
+    .abi_major = ACCORD_ABI_MAJOR,
+    .abi_minor = ACCORD_ABI_MINOR,
+    .kind = ACCORD_POLICY,
+    .name = "content",
+    .version = "0.1",
+    .summary =
+        "Refuses payloads that are not what their type says: stow plans must be whole, well-counted BAPLIE.",
+    .policy = &content,
+};

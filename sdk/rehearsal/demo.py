@@ -1,0 +1,295 @@
+#!/usr/bin/python3
+"""make demo: an agreement with an SFTP partner, rehearsed on this machine. Everything shown is read from the agent,
+from the partner's disk or from the partner's own log; the run fails when something is not as it should be."""
+import argparse
+import hashlib
+import json
+import pathlib
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+
+warnings.simplefilter("ignore")
+from rehearsal import (SERVER, Agent, Installation, Key, account_of_child, end, give, wait_for)  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+SITE = """
+[site]
+name = Acme Shipping Lines
+
+[link stow-plans]
+connector = dir
+path      = {site}/stow-plans
+
+[link ace]
+connector = dir
+path      = {site}/ace
+
+[service stow-plans]
+type      = stow-plan
+direction = receive
+link      = stow-plans
+
+[service ace]
+type      = ace-transaction
+direction = receive
+link      = ace
+"""
+
+AGREEMENT = """
+[agreement]
+title        = CBP Interconnection Security Agreement (rehearsal)
+partner      = U.S. Customs and Border Protection
+enabled      = {enabled}
+acknowledged = {today}
+valid-for    = 3 years
+sensitivity  = SBU
+category     = high
+
+[endpoint sftp]
+host = 127.0.0.1
+port = {port}
+
+[link sftp]
+connector = sftp
+endpoint  = sftp
+user      = acme
+key       = id_ecdsa
+host-key  = {host_key}
+
+[service stow-plan]
+type      = stow-plan
+direction = send
+link      = sftp
+directory = /inbound/stow
+from      = site/stow-plans
+
+[policy encryption]
+ssh-ciphers = aes256-gcm@openssh.com, aes256-ctr
+
+[policy content]
+"""
+
+
+def title(text):
+    print(f"\n== {text}", flush=True)
+
+
+def show(label, text):
+    lead = f"   {label:<12} "
+    print(textwrap.fill(str(text), 108, initial_indent=lead, subsequent_indent=" " * len(lead)), flush=True)
+
+
+def require(truth, what):
+    if not truth:
+        raise AssertionError(what)
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class Partner:
+    """sftp_partner.py as a process of its own, with its log of events."""
+
+    def __init__(self, folder, user_key):
+        self.folder, self.files = folder, folder / "files"
+        (self.files / "inbound/stow").mkdir(parents=True)
+        (folder / "authorized_keys").write_text(user_key.public)
+        self.log, self.port, self.process = folder / "log", 0, None
+        # Where the partner's process may read it, wherever the sources lie.
+        self.program = folder / "sftp_partner.py"
+        self.program.write_bytes((HERE / "sftp_partner.py").read_bytes())
+
+    def start(self):
+        self.log.unlink(missing_ok=True)
+        give(self.folder, SERVER)
+        self.process = subprocess.Popen(
+            ["/usr/bin/python3", "-W", "ignore", self.program, "--port", str(self.port), "--root", self.files,
+             "--host-key", self.folder / "host_key", "--authorized-keys", self.folder / "authorized_keys"],
+            stdin=subprocess.DEVNULL, stdout=self.log.open("wb"), stderr=subprocess.STDOUT, cwd=self.folder,
+            **account_of_child(SERVER))
+        first = wait_for(lambda: self.events("listening"), lambda: f"the partner to listen: {self.log.read_text()}")[0]
+        self.port, self.host_key = first["port"], first["host_key"]
+
+    def events(self, name):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the partner ended: {self.log.read_text()}")
+        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
+        return [event for event in map(json.loads, lines) if event["event"] == name]
+
+    def change_host_key(self):
+        self.stop()
+        (self.folder / "host_key").rename(self.folder / "true_host_key")
+        self.start()
+
+    def restore_host_key(self):
+        self.stop()
+        (self.folder / "true_host_key").rename(self.folder / "host_key")
+        self.start()
+
+    def stop(self):
+        if self.process:
+            end(self.process)
+
+
+class Demo:
+    def __init__(self, build):
+        self.installation = Installation(build)
+        self.agent = Agent(self.installation)
+        self.user_key = Key()
+        self.plans = 0
+        self.partner = Partner(self.installation.folder(), self.user_key)
+
+    def write_agreement(self, enabled="yes"):
+        self.agent.write_conf("cbp-isa.conf", AGREEMENT.format(
+            enabled=enabled, today=time.strftime("%Y-%m-%d", time.gmtime()), port=self.partner.port,
+            host_key=self.host_key))
+
+    def plan(self, name, **options):
+        """Drops a stow plan into the site's folder, and returns its SHA-256. Each has its own control reference: the
+        agreement takes none twice."""
+        self.plans += 1
+        command = ["/usr/bin/python3", HERE / "make_stow_plan.py", "--reference", f"DEMO{self.plans}"]
+        for option, value in options.items():
+            command += ["--" + option, str(value)]
+        content = subprocess.run(command, capture_output=True, check=True).stdout
+        self.agent.drop("stow-plans", name, content)
+        return hashlib.sha256(content).hexdigest()
+
+    # ---- the acts ----
+
+    def begin(self):
+        title("An agreement: what is listed may flow, nothing else")
+        self.partner.start()
+        self.host_key = self.partner.host_key
+        for folder in ("stow-plans", "ace"):
+            self.agent.site_folder(folder)
+        self.agent.write_conf("site.conf", SITE.format(site=self.agent.site))
+        self.agent.secret("cbp-isa", "id_ecdsa", self.user_key.private)
+        self.write_agreement()
+        checked = self.agent.ask("check")
+        show("check", checked.line)
+        require(checked.code == 0, f"conf.d was not sound: {checked}")
+        self.agent.start()
+        show("agreement", f"{self.agent.conf}/cbp-isa.conf")
+        show("partner", f"sftp://127.0.0.1:{self.partner.port}, host key {self.host_key}")
+        for row in self.agent.ask("status").tables.get("processes", []):
+            show("process", f"{row['process']}, pid {row['pid']}: {row['walls']}")
+
+    def deliver(self):
+        title("A stow plan leaves a folder and arrives at the partner")
+        hashed = self.plan("MVREHEARSAL-601W.edi", containers=400)
+        row = self.agent.wait_message(name="MVREHEARSAL-601W.edi", state="delivered")
+        delivery = self.agent.ask("show", row["id"])["deliveries"][0]
+        there = self.partner.files / "inbound/stow/MVREHEARSAL-601W.edi"
+        show("message", row["id"])
+        show("receipt", delivery["receipt"])
+        show("on its disk", f"{there.relative_to(self.partner.files)}, {there.stat().st_size} bytes")
+        show("SHA-256", f"{sha256(there)} there, {hashed} here")
+        require(sha256(there) == hashed, "the partner's copy differs")
+
+    def refuse_type(self):
+        title("An ACE transaction: the agreement has no such service over SFTP")
+        self.agent.drop("ace", "entry.txt", (b"A" + b" " * 79 + b"\n") + (b"Z" + b" " * 79 + b"\n"))
+        row = self.agent.wait_message(name="entry.txt", state="quarantined")
+        show("rule", row["rule"])
+        show("reason", row["reason"])
+
+    def refuse_content(self):
+        title("A stow plan that miscounts its segments")
+        self.plan("broken.edi", containers=12, **{"break": "unt-count"})
+        row = self.agent.wait_message(name="broken.edi", state="quarantined")
+        show("rule", row["rule"])
+        show("reason", row["reason"])
+        require(row["rule"] == "stow-plan.unt-count", f"another rule than expected: {row}")
+
+    def refuse_host(self):
+        title("The partner's host key has changed: nobody logs in")
+        self.partner.change_host_key()
+        self.plan("later.edi", containers=12)
+        row = self.agent.wait_message(name="later.edi", state="waiting")
+        link = wait_for(lambda: [link for link in self.agent.ask("status").tables.get("links", [])
+                                 if link.get("state") == "parked"], "the link to be parked")[0]
+        show("link", f"{link['link']} is parked: {link['reason']}")
+        show("partner saw", f"{len(self.partner.events('connected'))} connection, "
+                            f"{len(self.partner.events('auth'))} log-ins")
+        show("message", f"{row['id']} waits; it is not lost")
+        require(not self.partner.events("auth"), "someone tried to log in")
+        self.partner.restore_host_key()
+        self.agent.reload()
+        self.agent.wait_message(name="later.edi", state="delivered")
+        show("then", "the right key is back, `accord reload` tries the link again, and the plan is delivered")
+
+    def switch_off(self):
+        title("enabled = no: the agreement's processes go")
+        before = len(self.agent.children())
+        self.write_agreement(enabled="no")
+        self.agent.reload()
+        wait_for(lambda: [row for row in self.agent.ask("agreements")["agreements"]
+                          if row["agreement"] == "cbp-isa" and row["state"] == "disabled"], "the agreement to be off")
+        wait_for(lambda: len(self.agent.children()) < before, "its processes to end")
+        show("processes", f"{before} before, {len(self.agent.children())} now")
+        self.plan("meanwhile.edi", containers=12)
+        row = self.agent.wait_message(name="meanwhile.edi", state="held")
+        show("message", f"{row['id']} came meanwhile, and is held")
+        self.write_agreement()
+        self.agent.reload()
+        self.agent.wait_message(name="meanwhile.edi", state="delivered")
+        show("then", "enabled = yes again: what was held is delivered")
+
+    def verify(self):
+        title("The audit trail")
+        good = self.agent.ask("audit", "verify")
+        show("whole", good.line)
+        require(good.code == 0, f"the trail should be unbroken: {good}")
+        copy = self.agent.home / "copy"
+        subprocess.run(["cp", "-r", self.agent.state / "audit", copy], check=True)
+        path = max(copy.glob("cbp-isa/*.jsonl"), key=lambda one: one.stat().st_size)
+        content = bytearray(path.read_bytes())
+        at = content.index(b"delivered")
+        content[at] = ord("D")
+        path.write_bytes(content)
+        bad = self.agent.ask("audit", "verify", copy)
+        show("one byte", bad.line)
+        for row in bad.tables["problems"]:
+            show(row["fault"], f"{row['file']}:{row['line']}: {row['text']}")
+        require(bad.code == 1, f"the change should be found: {bad}")
+
+    def run(self):
+        for act in (self.begin, self.deliver, self.refuse_type, self.refuse_content, self.refuse_host,
+                    self.switch_off, self.verify):
+            act()
+        print("\nAll of it as it should be. Next: docs/ARCHITECTURE.md, and conf.d/ for files to begin with.")
+
+    def close(self):
+        self.agent.stop()
+        self.partner.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True, help="a build folder")
+    parser.add_argument("--keep", action="store_true", help="keep the folders and say where they are")
+    options = parser.parse_args()
+    demo = Demo(options.build)
+    try:
+        demo.run()
+        return 0
+    except (AssertionError, KeyError, IndexError, ValueError, OSError, subprocess.CalledProcessError) as problem:
+        print(f"\nThe demonstration failed: {type(problem).__name__}: {problem}\n\nThe agent's log ends:\n"
+              f"{demo.agent.log_tail()}", file=sys.stderr)
+        return 1
+    finally:
+        demo.close()
+        if options.keep:
+            print(f"kept: {demo.installation.prefix}")
+        else:
+            demo.installation.remove()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

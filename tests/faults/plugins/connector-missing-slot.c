@@ -1,0 +1,3 @@
+#define FAULT_NAME    "missing-slot"
+#define FAULT_DELIVER NULL
+#include "good.h"

@@ -1,0 +1,3 @@
+/* Says a name that its file does not have. */
+#define FAULT_NAME "good"
+#include "good.h"

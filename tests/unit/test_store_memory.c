@@ -1,0 +1,6 @@
+#include "store_contract.h"
+
+int main(void)
+{
+    return store_contract_run("memory");
+}
