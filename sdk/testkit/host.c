@@ -158,7 +158,7 @@ static void turn(struct testhost *host, int64_t wait)
     }
     if (wait > 0) {
         uv_update_time(&host->loop);
-        uv_timer_start(&host->tick, on_tick, (uint64_t)wait, 0);
+        uv_timer_start(&host->tick, on_tick, (uint64_t)wait, (uint64_t)wait); /* again: it may fall due before the poll */
     }
     uv_run(&host->loop, wait > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     uv_timer_stop(&host->tick);

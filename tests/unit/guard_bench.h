@@ -1,4 +1,6 @@
-/* The guard and inspect roles without their sandbox, with two modules of guard_modules.h: the test is the hub. */
+/* The guard and inspect roles without their sandbox, with two modules of guard_modules.h: the test is the
+ * hub.
+ */
 #ifndef TEST_GUARD_BENCH_H
 #define TEST_GUARD_BENCH_H
 
