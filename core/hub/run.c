@@ -96,7 +96,7 @@ static void signalled(uv_signal_t *handle, int number)
 {
     struct hub *hub = handle->data;
     if (number == SIGHUP)
-        hub_reload(hub, "SIGHUP", NULL);
+        hub_reload(hub, "SIGHUP");
     else
         stop(hub);
 }
@@ -184,9 +184,9 @@ static int open_store(struct hub *hub, struct reason *why)
     return 0;
 }
 
-static int start(struct hub *hub, struct conf_report *report, struct reason *why)
+static int start(struct hub *hub, struct reason *why)
 {
-    hub->conf = hub_conf_load(&hub->options, report, why);
+    hub->conf = hub_conf_load(hub, why);
     if (!hub->conf)
         return ACCORD_EINVAL;
     const struct conf_agent *agent = &hub->conf->conf->agent;
@@ -202,6 +202,7 @@ static int start(struct hub *hub, struct conf_report *report, struct reason *why
     bus_duplicate_horizon_set(hub->bus, agent->duplicate_horizon * 1000);
     struct audit_event event = {.action = AUDIT_AGENT_START};
     trail_event(hub, &event);
+    hub_conf_record(hub, NULL);
     result = control_open(hub, why);
     if (result)
         return result;
@@ -211,12 +212,13 @@ static int start(struct hub *hub, struct conf_report *report, struct reason *why
 }
 
 /* The user to become stands in agent.conf, which is therefore read once as root. */
-static int drop_privileges(const struct hub_options *options, struct conf_report *report, struct reason *why)
+static int drop_privileges(struct hub *hub, struct reason *why)
 {
+    const struct hub_options *options = &hub->options;
     struct conf_agent agent = {0};
     if (geteuid() != 0)
         return 0;
-    int result = conf_load_agent(options->folder, options->state, &agent, report);
+    int result = conf_load_agent(options->folder, options->state, &agent, &hub->problems);
     result = result ? fail(why, result, "agent.conf has mistakes") : become(agent.user, why);
     conf_agent_fini(&agent);
     return result;
@@ -231,6 +233,7 @@ static void finish(struct hub *hub)
     units_free(hub);
     if (hub->conf)
         hub_conf_unref(hub->conf);
+    conf_report_fini(&hub->problems);
     uv_run(&hub->loop, UV_RUN_DEFAULT);
     uv_loop_close(&hub->loop);
 }
@@ -238,26 +241,23 @@ static void finish(struct hub *hub)
 int hub_main(const struct hub_options *options)
 {
     static struct hub hub;
-    struct conf_report report = {0};
     struct reason why = {""};
     hub.options = *options;
     hub.started = clock_wall();
     log_setup("hub", ACCORD_INFO, false);
-    int result = drop_privileges(options, &report, &why);
+    int result = drop_privileges(&hub, &why);
     if (!result)
         result = sandbox_protect_hub(&why);
     if (!result) {
         uv_loop_init(&hub.loop);
-        result = start(&hub, &report, &why);
+        result = start(&hub, &why);
     }
-    conf_report_sort(&report);
-    hub_report_log(&report);
+    hub_problems_log(&hub);
     if (result) {
         fprintf(stderr, "accordd: %s\n", why.text);
-        conf_report_fini(&report);
+        conf_report_fini(&hub.problems);
         return 1;
     }
-    conf_report_fini(&report);
     log_event(ACCORD_NOTICE, "hub.started", NULL, "accord is running; ask it with: accord status");
     uv_run(&hub.loop, UV_RUN_DEFAULT);
     finish(&hub);
