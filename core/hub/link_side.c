@@ -29,6 +29,21 @@ static uint32_t service_index(const struct child *child, const struct conf_servi
 
 /* ---- out ---- */
 
+static void cancel(struct flight *flight)
+{
+    flight->cancelled = true;
+    flight->deadline = clock_ticks() + CANCEL_GRACE;
+    wire_put_CANCEL(channel_out(flight->stream.child->channel),
+                    &(struct wire_CANCEL){.stream = flight->stream.id});
+}
+
+static void unreadable(struct stream *stream)
+{
+    struct flight *flight = (struct flight *)stream;
+    if (!flight->cancelled)
+        cancel(flight);
+}
+
 static void put_deliver(struct child *child, const struct bus_dispatch_view *view, uint32_t service)
 {
     static const struct accord_pair none;
@@ -63,9 +78,10 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
         bus_dispatch_return(dispatch, "out of memory");
         return;
     }
-    *flight = (struct flight){.stream = {.child = child, .source = view->source, .id = view->number},
-                              .dispatch = dispatch,
-                              .deadline = clock_ticks() + view->service->delivery_timeout};
+    *flight = (struct flight){
+        .stream = {.child = child, .source = view->source, .id = view->number, .unreadable = unreadable},
+        .dispatch = dispatch,
+        .deadline = clock_ticks() + view->service->delivery_timeout};
     put_deliver(child, view, service);
 }
 
@@ -199,8 +215,6 @@ void link_side_tick(struct child *child, int64_t ticks)
                        CANCEL_GRACE / 1000);
             return;
         }
-        flight->cancelled = true;
-        flight->deadline = ticks + CANCEL_GRACE;
-        wire_put_CANCEL(channel_out(child->channel), &(struct wire_CANCEL){.stream = flight->stream.id});
+        cancel(flight);
     }
 }

@@ -53,6 +53,13 @@ static struct bus_verdict deferral(const char *rule, const char *reason)
     return verdict;
 }
 
+static void unreadable(struct stream *stream)
+{
+    struct bus_verdict verdict = deferral("store.damaged", "the payload cannot be read back from the store");
+    wire_put_CANCEL(channel_out(stream->child->channel), &(struct wire_CANCEL){.stream = stream->id});
+    conclude((struct inquiry *)stream, &verdict);
+}
+
 /* NULL: the process is not there; the question was deferred. */
 static struct inquiry *inquiry_new(struct child *child, struct inquiry first)
 {
@@ -60,6 +67,7 @@ static struct inquiry *inquiry_new(struct child *child, struct inquiry first)
     if (inquiry) {
         *inquiry = first;
         inquiry->stream.child = child;
+        inquiry->stream.unreadable = unreadable;
         inquiry->stream.id = ++child->next_case;
         inquiry->deadline = clock_ticks() + CASE_TIME;
         if (table_put(&child->cases, inquiry->stream.id, inquiry) == 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -154,6 +155,29 @@ static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = r
 
 /* ---- starting ---- */
 
+/* `exported`: audit records that only the trail's files have. */
+static void tell_damage(struct hub *hub, const char *folder, const struct store_recovery *recovery,
+                        uint64_t exported)
+{
+    uint64_t audit = recovery->lost_audit > exported ? recovery->lost_audit : exported;
+    char reason[ACCORD_REASON_MAX];
+    int n = 0;
+    if (recovery->damaged_records)
+        n = snprintf(reason, sizeof reason,
+                     "%" PRIu64 " damaged records (%" PRIu64 " bytes) were set aside in %.200s/damaged",
+                     recovery->damaged_records, recovery->damaged_bytes, folder);
+    if (recovery->lost_messages || audit)
+        n += snprintf(reason + n, sizeof reason - (size_t)n,
+                      "%sthe end of the journal in %.200s is missing: %" PRIu64 " messages and %" PRIu64
+                      " audit records that were known are not in it",
+                      n ? "; " : "", folder, recovery->lost_messages, audit);
+    if (!n)
+        return;
+    struct audit_event event = {.action = AUDIT_STORE_DAMAGED, .outcome = AUDIT_FAILURE, .reason = reason};
+    trail_event(hub, &event);
+    trail_incident(hub, NULL, NULL, "store.damaged", reason);
+}
+
 static int open_store(struct hub *hub, struct reason *why)
 {
     const struct conf_agent *agent = &hub->conf->conf->agent;
@@ -171,17 +195,10 @@ static int open_store(struct hub *hub, struct reason *why)
         return result;
     log_event(ACCORD_INFO, "store.open", NULL, "store open: %llu messages, %llu open deliveries",
               (unsigned long long)recovery.messages, (unsigned long long)recovery.open_deliveries);
-    result = trail_open(hub, why);
-    if (result || !recovery.damaged_records)
-        return result;
-    char reason[ACCORD_REASON_MAX];
-    snprintf(reason, sizeof reason, "%llu damaged records (%llu bytes) were set aside in %.200s/damaged",
-             (unsigned long long)recovery.damaged_records, (unsigned long long)recovery.damaged_bytes,
-             folder);
-    struct audit_event event = {.action = AUDIT_STORE_DAMAGED, .outcome = AUDIT_FAILURE, .reason = reason};
-    trail_event(hub, &event);
-    trail_incident(hub, NULL, NULL, "store.damaged", reason);
-    return 0;
+    result = trail_open(hub, recovery.end, why);
+    if (!result)
+        tell_damage(hub, folder, &recovery, trail_resume(hub));
+    return result;
 }
 
 static int start(struct hub *hub, struct reason *why)

@@ -26,8 +26,8 @@ static void read_done(void *arg, int result, size_t got)
     }
     if (result || (!got && stream->reading)) {
         free(buffer);
-        child_fail(stream->child, "hub.store", "a payload could not be read back from the store (%d)",
-                   result);
+        stream->ended = true;
+        stream->unreadable(stream);
         return;
     }
     piece(stream, buffer, got);

@@ -11,8 +11,9 @@ struct stream {
     uint64_t id;
     int64_t offset, credit, reading; /* reading: bytes asked of the store */
     uint8_t *buffer;
-    bool busy, ended;               /* a read is under way; the last piece has been sent */
-    void (*freed)(struct stream *); /* set by stream_close when a read is under way */
+    bool busy, ended; /* a read is under way; the last piece has been sent */
+    void (*unreadable)(struct stream *); /* the payload cannot be read: end what it is for, perhaps the stream too */
+    void (*freed)(struct stream *);      /* set by stream_close when a read is under way */
 };
 void stream_pull(struct stream *, int64_t bytes);
 void stream_pump(struct stream *);
