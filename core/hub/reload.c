@@ -87,30 +87,67 @@ static void mark_absent(struct hub *hub, const struct conf *conf, const struct c
     }
 }
 
-static void record(struct hub *hub, const char *user, size_t errors, const struct conf *conf)
+#define FILES_TOLD 128
+
+struct telling {
+    struct accord_pair details[FILES_TOLD];
+    char names[FILES_TOLD][CONF_NAME_MAX + 32];
+    size_t count;
+};
+
+static void tell(struct telling *telling, const char *what, const char *file, const char *value)
 {
-    struct accord_pair details[64];
-    size_t count = 0;
-    for (size_t i = 0; i < conf->agreement_count && count < 64; i++)
-        details[count++] = (struct accord_pair){conf->agreements[i]->name, conf->agreements[i]->sha256};
+    size_t i = telling->count;
+    if (i == FILES_TOLD)
+        return;
+    snprintf(telling->names[i], sizeof telling->names[i], "%s%s", what, file);
+    telling->details[i] = (struct accord_pair){telling->names[i], value};
+    telling->count++;
+}
+
+/* The first mistake of each file. */
+static void tell_refused(struct telling *telling, const struct conf_report *report)
+{
+    const char *last = "";
+    for (size_t i = 0; i < report->count; i++) {
+        const struct conf_problem *p = &report->items[i];
+        if (p->severity != CONF_ERROR || strcmp(p->file, last) == 0)
+            continue;
+        last = p->file;
+        tell(telling, "refused.", p->file, p->text);
+    }
+}
+
+void hub_conf_record(struct hub *hub, const char *user, const struct conf_report *report)
+{
+    const struct conf *conf = hub->conf->conf;
+    size_t errors = conf_report_count(report, CONF_ERROR, NULL);
+    struct telling *telling = calloc(1, sizeof *telling);
+    if (telling) {
+        tell_refused(telling, report);
+        tell(telling, "sha256.", "agent.conf", conf->agent.sha256);
+        for (size_t i = 0; i < conf->agreement_count; i++)
+            tell(telling, "sha256.", conf->agreements[i]->name, conf->agreements[i]->sha256);
+    }
     struct audit_event event = {.action = errors ? AUDIT_CONFIG_REFUSED : AUDIT_CONFIG_LOADED,
                                 .outcome = errors ? AUDIT_FAILURE : AUDIT_SUCCESS,
                                 .user = user,
                                 .reason = errors ? "files with mistakes keep their running version" : "",
-                                .details = details,
-                                .detail_count = count};
+                                .details = telling ? telling->details : NULL,
+                                .detail_count = telling ? telling->count : 0};
     trail_event(hub, &event);
+    free(telling);
 }
 
-static void apply(struct hub *hub, struct hub_conf *conf, const struct conf_report *report)
+static void apply(struct hub *hub, struct hub_conf *conf, const char *user, const struct conf_report *report)
 {
     struct hub_conf *old = hub->conf;
     hub->conf = conf;
+    hub_conf_record(hub, user, report);
     bus_duplicate_horizon_set(hub->bus, conf->conf->agent.duplicate_horizon * 1000);
     mark_absent(hub, conf->conf, report);
     units_apply(hub, conf);
-    if (old != conf)
-        hub_conf_unref(old);
+    hub_conf_unref(old);
 }
 
 size_t hub_reload(struct hub *hub, const char *user, struct conf_report *given)
@@ -122,8 +159,7 @@ size_t hub_reload(struct hub *hub, const char *user, struct conf_report *given)
     hub_report_log(report);
     size_t errors = conf_report_count(report, CONF_ERROR, NULL);
     if (conf) {
-        record(hub, user, errors, conf->conf);
-        apply(hub, conf, report);
+        apply(hub, conf, user, report);
     } else {
         log_event(ACCORD_ERROR, "conf.refused", NULL, "%s; everything keeps running as it was", why.text);
         struct audit_event event = {

@@ -17,6 +17,8 @@ void hub_conf_unref(struct hub_conf *);
 
 /* Loads conf.d and the plugins' tables. The report is the caller's to log. NULL with reason: nothing usable. */
 struct hub_conf *hub_conf_load(const struct hub_options *, struct conf_report *, struct reason *why);
+/* Records what the newest configuration holds, what of it was refused, and who asked ("": nobody, it is the start). */
+void hub_conf_record(struct hub *, const char *user, const struct conf_report *);
 /* Every problem as a line of the log. */
 void hub_report_log(const struct conf_report *);
 /* Loads again and applies; returns the number of errors. `report` may be NULL. `user` is who asked. */
