@@ -8,6 +8,8 @@
 #include "hub/stream.h"
 #include "hub/unit.h"
 #include "util/clock.h"
+#include "util/error.h"
+#include "util/log.h"
 
 #define CANCEL_GRACE 10000 /* ms that a connector has to finish a delivery after CANCEL */
 
@@ -17,6 +19,7 @@ struct flight {
     struct bus_dispatch *dispatch;
     int64_t deadline; /* ticks: cancelled then */
     bool cancelled;
+    int lost; /* why its payload could not be read; 0: it could */
 };
 
 static uint32_t service_index(const struct child *child, const struct conf_service *service)
@@ -29,19 +32,41 @@ static uint32_t service_index(const struct child *child, const struct conf_servi
 
 /* ---- out ---- */
 
-static void cancel(struct flight *flight)
+static void flight_freed(struct stream *stream)
 {
-    flight->cancelled = true;
-    flight->deadline = clock_ticks() + CANCEL_GRACE;
-    wire_put_CANCEL(channel_out(flight->stream.child->channel),
-                    &(struct wire_CANCEL){.stream = flight->stream.id});
+    free(stream);
 }
 
-static void unreadable(struct stream *stream)
+static void flight_finish(struct flight *flight, const struct accord_result *result)
+{
+    struct bus_dispatch *dispatch = flight->dispatch;
+    table_take(&flight->stream.child->flights, flight->stream.id);
+    if (flight->lost && flight->lost != ACCORD_ENOMEM)
+        bus_dispatch_fail(dispatch, "store.damaged", "its payload could not be read back from the store");
+    else
+        bus_dispatch_finish(dispatch, result);
+    stream_close(&flight->stream, flight_freed);
+}
+
+static void cancel(struct flight *flight)
+{
+    struct child *child = flight->stream.child;
+    flight->cancelled = true;
+    flight->deadline = clock_ticks() + CANCEL_GRACE;
+    if (child->channel)
+        wire_put_CANCEL(channel_out(child->channel), &(struct wire_CANCEL){.stream = flight->stream.id});
+}
+
+/* The message is the store's fault, not the link's, which must give it back first. */
+static void payload_lost(struct stream *stream, int result)
 {
     struct flight *flight = (struct flight *)stream;
-    if (!flight->cancelled)
-        cancel(flight);
+    struct log_about about = {.agreement = stream->child->unit->name,
+                              .message = bus_dispatch_view(flight->dispatch)->envelope->id};
+    log_event(ACCORD_ERROR, "hub.payload-lost", &about,
+              "a payload could not be read back from the store (%s)", error_name(result));
+    flight->lost = result;
+    cancel(flight);
 }
 
 static void put_deliver(struct child *child, const struct bus_dispatch_view *view, uint32_t service)
@@ -79,23 +104,10 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
         return;
     }
     *flight = (struct flight){
-        .stream = {.child = child, .source = view->source, .id = view->number, .unreadable = unreadable},
+        .stream = {.child = child, .source = view->source, .id = view->number, .failed = payload_lost},
         .dispatch = dispatch,
         .deadline = clock_ticks() + view->service->delivery_timeout};
     put_deliver(child, view, service);
-}
-
-static void flight_freed(struct stream *stream)
-{
-    free(stream);
-}
-
-static void flight_finish(struct flight *flight, const struct accord_result *result)
-{
-    struct bus_dispatch *dispatch = flight->dispatch;
-    table_take(&flight->stream.child->flights, flight->stream.id);
-    bus_dispatch_finish(dispatch, result);
-    stream_close(&flight->stream, flight_freed);
 }
 
 static void finished(struct child *child, const struct wire_FINISH *m)
@@ -128,10 +140,14 @@ static void pulled(struct child *child, const struct wire_PULL *m)
 
 static void offered(struct child *child, const struct wire_OFFER *m)
 {
-    if (m->service >= child->service_count || child->services[m->service]->direction != ACCORD_RECEIVE ||
-        !intake_offer((struct intake_host){&child->channel, &child->intakes}, child->unit->party,
-                      child->services[m->service], m))
+    struct intake_host host = {&child->channel, &child->intakes, WIRE_OFFERS_MAX * child->link_count};
+    enum intake_result result = INTAKE_BROKEN;
+    if (m->service < child->service_count && child->services[m->service]->direction == ACCORD_RECEIVE)
+        result = intake_offer(host, child->unit->party, child->services[m->service], m);
+    if (result == INTAKE_BROKEN)
         child_fail(child, "hub.protocol", "it made an offer that its services do not allow");
+    else if (result == INTAKE_ANSWERED)
+        child_spend(child); /* each such answer is an audit record */
 }
 
 static void parked(struct child *child, const struct wire_PARK *m)
@@ -148,13 +164,15 @@ void link_side_message(struct child *child, const struct wire_message *m)
 {
     switch (m->type) {
     case WIRE_DIAL:
-        sessions_dial(child, &m->DIAL);
+        if (child_spend(child))
+            sessions_dial(child, &m->DIAL);
         break;
     case WIRE_FACTS:
         sessions_facts(child, &m->FACTS);
         break;
     case WIRE_SECRET:
-        sessions_secret(child, &m->SECRET);
+        if (child_spend(child))
+            sessions_secret(child, &m->SECRET);
         break;
     case WIRE_SESSION_END:
         sessions_end(child, &m->SESSION_END);
@@ -197,16 +215,10 @@ void link_side_gone(struct child *child)
     intake_gone(&child->intakes);
 }
 
-void link_side_room(struct child *child)
-{
-    struct flight *flight;
-    for (size_t at = 0; (flight = table_next(&child->flights, &at));)
-        stream_pump(&flight->stream);
-}
-
 void link_side_tick(struct child *child, int64_t ticks)
 {
     struct flight *flight;
+    intake_tick(&child->intakes, ticks, NULL);
     for (size_t at = 0; (flight = table_next(&child->flights, &at));) {
         if (ticks < flight->deadline)
             continue;
