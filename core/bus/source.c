@@ -5,14 +5,11 @@ int64_t bus_source_size(const struct bus_source *source)
     return source->size;
 }
 
-bool bus_source_is_stored(const struct bus_source *source)
-{
-    return !source->staged;
-}
-
 static void read_done(void *arg, int result)
 {
     struct bus_source *source = arg;
+    if (result == ACCORD_EIO && !source->staged)
+        source->unreadable = true;
     source->done(source->arg, result, source->staged ? source->peeked : source->read.got);
 }
 

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "conf/report.h"
+
 /* What the command line said. */
 struct hub_options {
     const char *folder;     /* conf.d */
@@ -19,7 +21,8 @@ struct hub_options {
 struct hub {
     struct hub_options options;
     uv_loop_t loop;
-    struct hub_conf *conf; /* the newest */
+    struct hub_conf *conf;       /* the newest */
+    struct conf_report problems; /* what the last load found, also when nothing of it was taken on */
     struct store *store;
     struct bus *bus;
     struct unit *units;

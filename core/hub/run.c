@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -133,7 +134,7 @@ static void signalled(uv_signal_t *handle, int number)
     if (number != SIGHUP)
         stop(hub);
     else if (!hub->stopping)
-        hub_reload(hub, "SIGHUP", NULL);
+        hub_reload(hub, "SIGHUP");
 }
 
 /* When the hub was stopped or busy for long, answers that came meanwhile must be read before anybody is blamed. */
@@ -203,6 +204,29 @@ static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = r
 
 /* ---- starting ---- */
 
+/* `exported`: audit records that only the trail's files have. */
+static void tell_damage(struct hub *hub, const char *folder, const struct store_recovery *recovery,
+                        uint64_t exported)
+{
+    uint64_t audit = recovery->lost_audit > exported ? recovery->lost_audit : exported;
+    char reason[ACCORD_REASON_MAX];
+    int n = 0;
+    if (recovery->damaged_records)
+        n = snprintf(reason, sizeof reason,
+                     "%" PRIu64 " damaged records (%" PRIu64 " bytes) were set aside in %.200s/damaged",
+                     recovery->damaged_records, recovery->damaged_bytes, folder);
+    if (recovery->lost_messages || audit)
+        n += snprintf(reason + n, sizeof reason - (size_t)n,
+                      "%sthe end of the journal in %.200s is missing: %" PRIu64 " messages and %" PRIu64
+                      " audit records that were known are not in it",
+                      n ? "; " : "", folder, recovery->lost_messages, audit);
+    if (!n)
+        return;
+    struct audit_event event = {.action = AUDIT_STORE_DAMAGED, .outcome = AUDIT_FAILURE, .reason = reason};
+    trail_event(hub, &event);
+    trail_incident(hub, NULL, NULL, "store.damaged", reason);
+}
+
 static int open_store(struct hub *hub, struct reason *why)
 {
     const struct conf_agent *agent = &hub->conf->conf->agent;
@@ -220,22 +244,15 @@ static int open_store(struct hub *hub, struct reason *why)
         return result;
     log_event(ACCORD_INFO, "store.open", NULL, "store open: %llu messages, %llu open deliveries",
               (unsigned long long)recovery.messages, (unsigned long long)recovery.open_deliveries);
-    result = trail_open(hub, why);
-    if (result || !recovery.damaged_records)
-        return result;
-    char reason[ACCORD_REASON_MAX];
-    snprintf(reason, sizeof reason, "%llu damaged records (%llu bytes) were set aside in %.200s/damaged",
-             (unsigned long long)recovery.damaged_records, (unsigned long long)recovery.damaged_bytes,
-             folder);
-    struct audit_event event = {.action = AUDIT_STORE_DAMAGED, .outcome = AUDIT_FAILURE, .reason = reason};
-    trail_event(hub, &event);
-    trail_incident(hub, NULL, NULL, "store.damaged", reason);
-    return 0;
+    result = trail_open(hub, recovery.end, why);
+    if (!result)
+        tell_damage(hub, folder, &recovery, trail_resume(hub));
+    return result;
 }
 
-static int start(struct hub *hub, struct conf_report *report, struct reason *why)
+static int start(struct hub *hub, struct reason *why)
 {
-    hub->conf = hub_conf_load(&hub->options, report, why);
+    hub->conf = hub_conf_load(hub, why);
     if (!hub->conf)
         return ACCORD_EINVAL;
     const struct conf_agent *agent = &hub->conf->conf->agent;
@@ -251,28 +268,24 @@ static int start(struct hub *hub, struct conf_report *report, struct reason *why
     bus_duplicate_horizon_set(hub->bus, agent->duplicate_horizon * 1000);
     struct audit_event event = {.action = AUDIT_AGENT_START};
     trail_event(hub, &event);
+    hub_conf_record(hub, NULL);
     result = control_open(hub, why);
     if (result)
         return result;
     watch(hub);
-    conf_report_sort(report);
-    hub_conf_record(hub, "", report);
     units_apply(hub, hub->conf);
     return 0;
 }
 
 /* The user to become stands in agent.conf, which is therefore read once as root. */
-static int drop_privileges(const struct hub_options *options, struct reason *why)
+static int drop_privileges(struct hub *hub, struct reason *why)
 {
+    const struct hub_options *options = &hub->options;
     struct conf_agent agent = {0};
-    struct conf_report report = {0};
     if (geteuid() != 0)
         return 0;
-    int result = conf_load_agent(options->folder, options->state, &agent, &report);
-    if (result)
-        hub_report_log(&report);
+    int result = conf_load_agent(options->folder, options->state, &agent, &hub->problems);
     result = result ? fail(why, result, "agent.conf has mistakes") : become(agent.user, why);
-    conf_report_fini(&report);
     conf_agent_fini(&agent);
     return result;
 }
@@ -294,6 +307,7 @@ static void finish(struct hub *hub)
     trail_close(hub);
     units_free(hub);
     hub_conf_unref(hub->conf);
+    conf_report_fini(&hub->problems);
     if (!run_out(&hub->loop))
         _exit(0);
     uv_loop_close(&hub->loop);
@@ -310,22 +324,19 @@ static int give_up_start(struct hub *hub, const struct reason *why)
 int hub_main(const struct hub_options *options)
 {
     static struct hub hub;
-    struct conf_report report = {0};
     struct reason why = {""};
     hub.options = *options;
     hub.started = clock_wall();
     log_setup("hub", ACCORD_INFO, false);
     signal(SIGPIPE, SIG_IGN);
-    int result = drop_privileges(options, &why);
+    int result = drop_privileges(&hub, &why);
     if (!result)
         result = sandbox_protect_hub(&why);
     if (!result) {
         uv_loop_init(&hub.loop);
-        result = start(&hub, &report, &why);
+        result = start(&hub, &why);
     }
-    conf_report_sort(&report);
-    hub_report_log(&report);
-    conf_report_fini(&report);
+    hub_problems_log(&hub);
     if (result)
         return give_up_start(&hub, &why);
     log_event(ACCORD_NOTICE, "hub.started", NULL, "accord is running; ask it with: accord status");

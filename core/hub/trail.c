@@ -1,5 +1,6 @@
 #include "hub/trail.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -396,7 +397,34 @@ static void host_facts(void)
     audit_host_set(name, address);
 }
 
-int trail_open(struct hub *hub, struct reason *why)
+struct resuming {
+    struct hub *hub;
+    uint64_t lost;
+};
+
+static void resume_chain(void *arg, const char *chain, const struct audit_head *last)
+{
+    struct resuming *resuming = arg;
+    uint64_t lost = store_chain_resume(resuming->hub->store, chain, last);
+    char reason[ACCORD_REASON_MAX];
+    resuming->lost += lost;
+    if (!lost || strcmp(chain, AUDIT_HOST_CHAIN) == 0)
+        return; /* the host's chain tells of all of them */
+    snprintf(reason, sizeof reason,
+             "the store lost the last %" PRIu64 " records of this chain; its files have them", lost);
+    struct audit_event event = {
+        .action = AUDIT_STORE_DAMAGED, .outcome = AUDIT_FAILURE, .agreement = chain, .reason = reason};
+    trail_event(resuming->hub, &event);
+}
+
+uint64_t trail_resume(struct hub *hub)
+{
+    struct resuming resuming = {.hub = hub};
+    export_lasts(hub->trail->export, resume_chain, &resuming);
+    return resuming.lost;
+}
+
+int trail_open(struct hub *hub, uint64_t store_end, struct reason *why)
 {
     struct trail *trail = calloc(1, sizeof *trail);
     char folder[600];
@@ -410,6 +438,8 @@ int trail_open(struct hub *hub, struct reason *why)
     int result = anchor_key_open(&trail->key, hub->conf->conf->agent.state, why);
     if (!result)
         result = export_open(&trail->export, &config, why);
+    if (!result && export_position(trail->export) > store_end)
+        result = export_rewind(trail->export, why);
     if (!result)
         trail->exported = export_position(trail->export);
     trail->anchor_at = clock_ticks() + hub->conf->conf->agent.anchor_every;

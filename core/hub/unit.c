@@ -256,19 +256,28 @@ static void adopt(struct unit *unit)
         hub_conf_unref(old);
 }
 
-/* Why the agreement must not run now; NULL: it may. */
-static const char *why_not(const struct unit *unit)
+/* Why the agreement must not run as this version of its file has it; NULL: it may. */
+static const char *why_not(const struct unit *unit, const struct conf_agreement *agreement)
 {
     if (unit->hub->stopping)
         return "the agent is stopping";
     if (unit->absent)
         return "its file is gone from conf.d";
-    if (!unit->agreement->enabled)
+    if (!agreement->enabled)
         return "its file says enabled = no";
-    if (!bus_in_force(unit->agreement, clock_wall()))
-        return clock_wall() < unit->agreement->in_force_from ? "it is not in force yet (acknowledged)"
-                                                             : "it has expired (acknowledged, valid-for)";
+    if (!bus_in_force(agreement, clock_wall()))
+        return clock_wall() < agreement->in_force_from ? "it is not in force yet (acknowledged)"
+                                                       : "it has expired (acknowledged, valid-for)";
     return NULL;
+}
+
+/* Why what runs must end; NULL: it goes on. */
+static const char *why_end(const struct unit *unit)
+{
+    if (!unit->next_conf)
+        return why_not(unit, unit->agreement);
+    const char *why = why_not(unit, conf_agreement_find(unit->next_conf->conf, unit->name));
+    return why ? why : "its configuration has changed";
 }
 
 /* ---- the state machine ---- */
@@ -348,7 +357,7 @@ static void down(struct unit *unit)
         return; /* what is under way still uses the old configuration */
     if (unit->next_conf)
         adopt(unit);
-    const char *why = why_not(unit);
+    const char *why = why_not(unit, unit->agreement);
     unit->wanted = !why;
     if (unit->wanted) {
         start(unit);
@@ -361,7 +370,7 @@ static void down(struct unit *unit)
 
 static void running(struct unit *unit)
 {
-    const char *why = unit->next_conf ? "its configuration has changed" : why_not(unit);
+    const char *why = why_end(unit);
     unit->wanted = !why;
     if (why) {
         drain(unit, why);
