@@ -23,7 +23,6 @@ struct bus_case;     /* one question to one policy process */
 struct bus_source;
 typedef void (*bus_read_done)(void *arg, int result, size_t got);
 int64_t bus_source_size(const struct bus_source *);
-bool bus_source_is_stored(const struct bus_source *);
 /* One read at a time for one source. `done` runs later, in the order of the store's calls. */
 void bus_source_read(struct bus_source *, int64_t offset, void *to, size_t room, bus_read_done, void *arg);
 

@@ -5,11 +5,6 @@ int64_t bus_source_size(const struct bus_source *source)
     return source->size;
 }
 
-bool bus_source_is_stored(const struct bus_source *source)
-{
-    return !source->staged;
-}
-
 static void read_done(void *arg, int result)
 {
     struct bus_source *source = arg;

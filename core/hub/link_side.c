@@ -8,8 +8,6 @@
 #include "hub/stream.h"
 #include "hub/unit.h"
 #include "util/clock.h"
-#include "util/error.h"
-#include "util/log.h"
 
 #define CANCEL_GRACE 10000 /* ms that a connector has to finish a delivery after CANCEL */
 
@@ -19,7 +17,6 @@ struct flight {
     struct bus_dispatch *dispatch;
     int64_t deadline; /* ticks: cancelled then */
     bool cancelled;
-    int lost; /* why its payload could not be read; 0: it could */
 };
 
 static uint32_t service_index(const struct child *child, const struct conf_service *service)
@@ -41,10 +38,7 @@ static void flight_finish(struct flight *flight, const struct accord_result *res
 {
     struct bus_dispatch *dispatch = flight->dispatch;
     table_take(&flight->stream.child->flights, flight->stream.id);
-    if (flight->lost && flight->lost != ACCORD_ENOMEM)
-        bus_dispatch_fail(dispatch, "store.damaged", "its payload could not be read back from the store");
-    else
-        bus_dispatch_finish(dispatch, result);
+    bus_dispatch_finish(dispatch, result);
     stream_close(&flight->stream, flight_freed);
 }
 
@@ -57,16 +51,12 @@ static void cancel(struct flight *flight)
         wire_put_CANCEL(channel_out(child->channel), &(struct wire_CANCEL){.stream = flight->stream.id});
 }
 
-/* The message is the store's fault, not the link's, which must give it back first. */
-static void payload_lost(struct stream *stream, int result)
+/* The link must give the delivery back; the bus knows the cause. */
+static void unreadable(struct stream *stream)
 {
     struct flight *flight = (struct flight *)stream;
-    struct log_about about = {.agreement = stream->child->unit->name,
-                              .message = bus_dispatch_view(flight->dispatch)->envelope->id};
-    log_event(ACCORD_ERROR, "hub.payload-lost", &about,
-              "a payload could not be read back from the store (%s)", error_name(result));
-    flight->lost = result;
-    cancel(flight);
+    if (!flight->cancelled)
+        cancel(flight);
 }
 
 static void put_deliver(struct child *child, const struct bus_dispatch_view *view, uint32_t service)
@@ -104,7 +94,7 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
         return;
     }
     *flight = (struct flight){
-        .stream = {.child = child, .source = view->source, .id = view->number, .failed = payload_lost},
+        .stream = {.child = child, .source = view->source, .id = view->number, .unreadable = unreadable},
         .dispatch = dispatch,
         .deadline = clock_ticks() + view->service->delivery_timeout};
     put_deliver(child, view, service);

@@ -55,17 +55,12 @@ static struct bus_verdict deferral(const char *rule, const char *reason)
     return verdict;
 }
 
-static void payload_lost(struct stream *stream, int result)
+static void unreadable(struct stream *stream)
 {
-    struct inquiry *inquiry = (struct inquiry *)stream;
-    struct child *child = stream->child;
-    struct bus_verdict verdict =
-        deferral("store.damaged", "its payload could not be read back from the store");
-    if (result != ACCORD_ENOMEM && bus_source_is_stored(stream->source))
-        verdict.answer = ACCORD_DENY; /* asking again would not help */
-    if (child->channel)
-        wire_put_CANCEL(channel_out(child->channel), &(struct wire_CANCEL){.stream = stream->id});
-    conclude(inquiry, &verdict);
+    struct bus_verdict verdict = deferral("store.damaged", "the payload cannot be read back from the store");
+    if (stream->child->channel)
+        wire_put_CANCEL(channel_out(stream->child->channel), &(struct wire_CANCEL){.stream = stream->id});
+    conclude((struct inquiry *)stream, &verdict);
 }
 
 /* NULL: the process is not there; the question was deferred. */
@@ -76,7 +71,7 @@ static struct inquiry *inquiry_new(struct child *child, struct inquiry first)
         *inquiry = first;
         inquiry->stream.child = child;
         inquiry->stream.id = ++child->next_case;
-        inquiry->stream.failed = payload_lost;
+        inquiry->stream.unreadable = unreadable;
         inquiry->deadline = clock_ticks() + CASE_TIME;
         inquiry->give_up = clock_ticks() + CASE_MOST;
         if (table_put(&child->cases, inquiry->stream.id, inquiry) == 0)

@@ -318,7 +318,6 @@ static int give_up_start(struct hub *hub, const struct reason *why)
     fprintf(stderr, "accordd: %s\n", why->text);
     if (hub->store)
         store_close(hub->store);
-    conf_report_fini(&hub->problems);
     return 1;
 }
 

@@ -67,7 +67,7 @@ static void read_done(void *arg, int result, size_t got)
     child->reading -= stream->reading;
     if (result || !got) {
         stream->broken = true;
-        stream->failed(stream, result ? result : ACCORD_EIO);
+        stream->unreadable(stream);
     } else {
         put_piece(stream, buffer, got);
         pump(stream);

@@ -9,8 +9,8 @@ struct stream {
     struct child *child;
     struct bus_source *source;
     uint64_t id;
-    /* The payload cannot be read: nothing more will come. */
-    void (*failed)(struct stream *, int result);
+    /* The payload cannot be read, and nothing more will come: ends what it is for, perhaps the stream too. */
+    void (*unreadable)(struct stream *);
     int64_t offset, credit, reading; /* reading: bytes asked of the store */
     uint8_t *buffer;
     bool busy, ended; /* a read is under way; the last piece has been sent */
