@@ -21,8 +21,11 @@ static int reach(struct cli *cli, struct client **client)
     int code = cli_state(cli, state);
     if (code)
         return code;
-    if (client_open(client, state, &why))
-        return cli_end(cli, EXIT_NO_AGENT, "%s", why.text);
+    if (client_open(client, state, &why) == 0)
+        return 0;
+    if (*cli->mistake)
+        return cli_end(cli, EXIT_CONFIG, "%s", cli->mistake);
+    return cli_end(cli, EXIT_NO_AGENT, "%s", why.text);
     return 0;
 }
 

@@ -40,14 +40,16 @@ static void load(struct cli *cli, struct conf_report *report, struct conf **conf
 {
     struct conf_agent agent = {0};
     char folder[PATH_MAX];
-    if (conf_load_agent(cli->conf, cli->state_option, &agent, report) == 0) {
+    /* With mistakes in agent.conf the rest is looked at as well, with defaults in their place. */
+    int result = conf_load_agent(cli->conf, cli->state_option, &agent, report);
+    if (!result || (result == ACCORD_EINVAL && *agent.state)) {
         cli_plugins(cli, &agent, folder);
-        int result = plugin_describe_all(cli->daemon, folder, agent.pins, agent.pin_count, plugins, report);
+        result = plugin_describe_all(cli->daemon, folder, agent.pins, agent.pin_count, plugins, report);
         if (!result)
             result = conf_load(cli->conf, &agent, plugins, conf, report);
-        if (result && !conf_report_count(report, CONF_ERROR, NULL))
-            conf_report_add(report, CONF_ERROR, "conf.d", 0, "could not be read: %s", error_name(result));
     }
+    if (result && !conf_report_count(report, CONF_ERROR, NULL))
+        conf_report_add(report, CONF_ERROR, "conf.d", 0, "could not be read: %s", error_name(result));
     conf_agent_fini(&agent);
 }
 

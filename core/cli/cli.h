@@ -17,6 +17,7 @@ struct cli {
     char daemon[PATH_MAX];    /* accordd, beside this executable */
     struct render render;     /* rows of the answer */
     char line[WIRE_TEXT_MAX]; /* its last line, for a person */
+    char mistake[ACCORD_REASON_MAX]; /* in agent.conf, met while looking for the state folder */
 };
 
 struct cli_command {
@@ -46,7 +47,8 @@ void cli_row(struct cli *, const char *table, const struct accord_pair *cells, s
  * to -1 when the option has no value. */
 const char *cli_option(int *argc, char **argv, const char *name);
 
-/* The state folder: --state, or what agent.conf says. An exit code; 0 when `to` is filled. */
+/* The state folder: --state, or what agent.conf says. An exit code; 0 when `to` is filled. With mistakes in
+ * agent.conf it may be another one than the agent's: `mistake` is set, to be told when nobody is there. */
 int cli_state(struct cli *, char to[PATH_MAX]);
 /* The plugin folder: what agent.conf says, or the one beside the executables. */
 void cli_plugins(const struct cli *, const struct conf_agent *, char to[PATH_MAX]);

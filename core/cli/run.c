@@ -66,10 +66,11 @@ int cli_state(struct cli *cli, char to[PATH_MAX])
     int result = conf_load_agent(cli->conf, NULL, &agent, &report);
     text_copy(to, PATH_MAX, agent.state);
     if (result && report.count)
-        cli_end(cli, 0, "%s:%d: %s", report.items[0].file, report.items[0].line, report.items[0].text);
+        snprintf(cli->mistake, sizeof cli->mistake, "%.64s:%d: %.400s", report.items[0].file,
+                 report.items[0].line, report.items[0].text);
     conf_agent_fini(&agent);
     conf_report_fini(&report);
-    return result ? EXIT_CONFIG : 0;
+    return *to ? 0 : cli_end(cli, EXIT_CONFIG, "%s", cli->mistake);
 }
 
 void cli_plugins(const struct cli *cli, const struct conf_agent *agent, char to[PATH_MAX])

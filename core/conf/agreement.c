@@ -64,7 +64,7 @@ static void note_dates(const struct checking *check, int line, const struct conf
     int64_t now = clock_wall();
     if (!agreement->enabled)
         return;
-    date_text(day, agreement->in_force_until);
+    date_text(day, agreement->in_force_until - 1); /* the last day */
     if (now >= agreement->in_force_until)
         check_note(check, line, "this agreement ended on %s: nothing flows until it is renewed", day);
     else if (now >= agreement->in_force_until - RENEW_DAYS * CALENDAR_DAY_MS * 1000)

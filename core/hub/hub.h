@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "conf/report.h"
+
 /* What the command line said. */
 struct hub_options {
     const char *folder;     /* conf.d */
@@ -19,16 +21,22 @@ struct hub_options {
 struct hub {
     struct hub_options options;
     uv_loop_t loop;
-    struct hub_conf *conf; /* the newest */
+    struct hub_conf *conf;       /* the newest */
+    struct conf_report problems; /* what the last load found, also when nothing of it was taken on */
     struct store *store;
     struct bus *bus;
     struct unit *units;
     struct trail *trail;
     struct control *control;
     uv_signal_t signals[3];
-    uv_timer_t tick; /* dates, deadlines, watchdogs */
-    int64_t started; /* wall microseconds */
+    uv_timer_t tick;    /* dates, deadlines, watchdogs */
+    int64_t started;    /* wall microseconds */
+    int64_t ticked;     /* ticks of the last tick */
+    int64_t patient_to; /* ticks: the hub itself was late, nobody else is blamed before */
     bool stopping;
+    bool hurried;    /* asked to stop a second time: what is in flight is cut */
+    int64_t stop_by; /* ticks */
+    bool finishing;  /* the last anchor and export are being made */
 };
 
 /* Runs until SIGTERM or SIGINT. Returns the exit code of the process. */

@@ -9,6 +9,9 @@
 #include "plugin/describe.h"
 #include "util/log.h"
 
+#define RECORD_PROBLEMS   16 /* that one audit record names */
+#define RECORD_AGREEMENTS 64
+
 struct hub_conf *hub_conf_ref(struct hub_conf *conf)
 {
     conf->refs++;
@@ -37,8 +40,8 @@ static void default_plugins(const char *executable, char *to, size_t room)
     snprintf(to + used, room - used, "/lib/accord/plugins");
 }
 
-struct hub_conf *hub_conf_load(const struct hub_options *options, struct conf_report *report,
-                               struct reason *why)
+static struct hub_conf *load(const struct hub_options *options, struct conf_report *report,
+                             struct reason *why)
 {
     struct conf_agent agent = {0};
     if (conf_load_agent(options->folder, options->state, &agent, report) < 0) {
@@ -68,11 +71,19 @@ struct hub_conf *hub_conf_load(const struct hub_options *options, struct conf_re
     return conf;
 }
 
-void hub_report_log(const struct conf_report *report)
+struct hub_conf *hub_conf_load(struct hub *hub, struct reason *why)
+{
+    conf_report_fini(&hub->problems);
+    struct hub_conf *conf = load(&hub->options, &hub->problems, why);
+    conf_report_sort(&hub->problems);
+    return conf;
+}
+
+void hub_problems_log(const struct hub *hub)
 {
     static const enum accord_level levels[] = {ACCORD_ERROR, ACCORD_WARNING, ACCORD_NOTICE};
-    for (size_t i = 0; i < report->count; i++) {
-        const struct conf_problem *p = &report->items[i];
+    for (size_t i = 0; i < hub->problems.count; i++) {
+        const struct conf_problem *p = &hub->problems.items[i];
         log_event(levels[p->severity], "conf.problem", NULL, "%s:%d: %s", p->file, p->line, p->text);
     }
 }
@@ -87,50 +98,70 @@ static void mark_absent(struct hub *hub, const struct conf *conf, const struct c
     }
 }
 
-static void record(struct hub *hub, const char *user, size_t errors, const struct conf *conf)
+/* The first errors, as "problem.1" and so on. */
+static size_t add_problems(const struct conf_report *report, struct accord_pair *details,
+                           char names[RECORD_PROBLEMS][16], char texts[RECORD_PROBLEMS][400])
 {
-    struct accord_pair details[64];
     size_t count = 0;
-    for (size_t i = 0; i < conf->agreement_count && count < 64; i++)
+    for (size_t i = 0; i < report->count && count < RECORD_PROBLEMS; i++) {
+        const struct conf_problem *p = &report->items[i];
+        if (p->severity != CONF_ERROR)
+            continue;
+        snprintf(names[count], sizeof names[count], "problem.%zu", count + 1);
+        snprintf(texts[count], sizeof texts[count], "%.64s:%d: %.300s", p->file, p->line, p->text);
+        details[count] = (struct accord_pair){names[count], texts[count]};
+        count++;
+    }
+    return count;
+}
+
+/* `conf` NULL: nothing of it was taken on. */
+static void record(struct hub *hub, const char *user, const struct conf *conf, const char *reason)
+{
+    struct accord_pair details[RECORD_PROBLEMS + RECORD_AGREEMENTS + 1];
+    char names[RECORD_PROBLEMS][16], texts[RECORD_PROBLEMS][400];
+    size_t count = add_problems(&hub->problems, details, names, texts);
+    bool good = !count && conf;
+    if (conf)
+        details[count++] = (struct accord_pair){"agent.conf", conf->agent.sha256};
+    for (size_t i = 0; conf && i < conf->agreement_count && i < RECORD_AGREEMENTS; i++)
         details[count++] = (struct accord_pair){conf->agreements[i]->name, conf->agreements[i]->sha256};
-    struct audit_event event = {.action = errors ? AUDIT_CONFIG_REFUSED : AUDIT_CONFIG_LOADED,
-                                .outcome = errors ? AUDIT_FAILURE : AUDIT_SUCCESS,
+    struct audit_event event = {.action = good ? AUDIT_CONFIG_LOADED : AUDIT_CONFIG_REFUSED,
+                                .outcome = good ? AUDIT_SUCCESS : AUDIT_FAILURE,
                                 .user = user,
-                                .reason = errors ? "files with mistakes keep their running version" : "",
+                                .reason = good ? "" : reason,
                                 .details = details,
                                 .detail_count = count};
     trail_event(hub, &event);
 }
 
-static void apply(struct hub *hub, struct hub_conf *conf, const struct conf_report *report)
+void hub_conf_record(struct hub *hub, const char *user)
 {
-    struct hub_conf *old = hub->conf;
-    hub->conf = conf;
-    bus_duplicate_horizon_set(hub->bus, conf->conf->agent.duplicate_horizon * 1000);
-    mark_absent(hub, conf->conf, report);
-    units_apply(hub, conf);
-    if (old != conf)
-        hub_conf_unref(old);
+    record(hub, user, hub->conf->conf,
+           user ? "files with mistakes keep their running version" : "files with mistakes are left out");
 }
 
-size_t hub_reload(struct hub *hub, const char *user, struct conf_report *given)
+static void apply(struct hub *hub, struct hub_conf *conf)
 {
-    struct conf_report own = {0}, *report = given ? given : &own;
+    bus_duplicate_horizon_set(hub->bus, conf->conf->agent.duplicate_horizon * 1000);
+    mark_absent(hub, conf->conf, &hub->problems);
+    units_apply(hub, conf);
+}
+
+size_t hub_reload(struct hub *hub, const char *user)
+{
     struct reason why;
-    struct hub_conf *conf = hub_conf_load(&hub->options, report, &why);
-    conf_report_sort(report);
-    hub_report_log(report);
-    size_t errors = conf_report_count(report, CONF_ERROR, NULL);
-    if (conf) {
-        record(hub, user, errors, conf->conf);
-        apply(hub, conf, report);
-    } else {
+    struct hub_conf *old = hub->conf, *conf = hub_conf_load(hub, &why);
+    hub_problems_log(hub);
+    size_t errors = conf_report_count(&hub->problems, CONF_ERROR, NULL);
+    if (!conf) {
         log_event(ACCORD_ERROR, "conf.refused", NULL, "%s; everything keeps running as it was", why.text);
-        struct audit_event event = {
-            .action = AUDIT_CONFIG_REFUSED, .outcome = AUDIT_FAILURE, .user = user, .reason = why.text};
-        trail_event(hub, &event);
-        errors = errors ? errors : 1;
+        record(hub, user, NULL, why.text);
+        return errors ? errors : 1;
     }
-    conf_report_fini(&own);
+    hub->conf = conf;
+    hub_conf_record(hub, user);
+    apply(hub, conf);
+    hub_conf_unref(old);
     return errors;
 }

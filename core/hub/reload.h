@@ -15,11 +15,13 @@ struct hub_conf {
 struct hub_conf *hub_conf_ref(struct hub_conf *);
 void hub_conf_unref(struct hub_conf *);
 
-/* Loads conf.d and the plugins' tables. The report is the caller's to log. NULL with reason: nothing usable. */
-struct hub_conf *hub_conf_load(const struct hub_options *, struct conf_report *, struct reason *why);
-/* Every problem as a line of the log. */
-void hub_report_log(const struct conf_report *);
-/* Loads again and applies; returns the number of errors. `report` may be NULL. `user` is who asked. */
-size_t hub_reload(struct hub *, const char *user, struct conf_report *report);
+/* Loads conf.d and the plugins' tables; hub->problems says what was found. NULL with reason: nothing usable. */
+struct hub_conf *hub_conf_load(struct hub *, struct reason *why);
+/* hub->problems, each as a line of the log. */
+void hub_problems_log(const struct hub *);
+/* The audit record of a load that was taken on; `user` is who asked for it, NULL at start. */
+void hub_conf_record(struct hub *, const char *user);
+/* Loads again and applies; returns the number of errors. `user` is who asked. */
+size_t hub_reload(struct hub *, const char *user);
 
 #endif

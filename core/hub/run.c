@@ -24,23 +24,40 @@
 #include "util/file.h"
 #include "util/log.h"
 
+#define TICK         100   /* ms */
+#define LATE_TICK    1000  /* ms since the last one: the hub was held up */
+#define PATIENCE     1000  /* ms */
+#define UNITS_TIME   5000  /* ms for the processes to end, beyond what may finish */
+#define LAST_TIME    10000 /* ms for the last commits and the export of the trail */
+#define RUN_OUT_TIME 2000  /* ms for what is left on the loop */
+
 /* ---- privileges: never root once started ---- */
+
+static int become_user(const struct passwd *user, struct reason *why)
+{
+    const char *name = user->pw_name;
+    if (user->pw_uid == 0 || user->pw_gid == 0)
+        return fail(why, ACCORD_EDENIED, "user '%s' of agent.conf is root or has root's group", name);
+    if (initgroups(name, user->pw_gid) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
+        setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
+        return fail(why, error_from_errno(errno), "cannot become user '%s': %s", name, strerror(errno));
+    if (setuid(0) == 0)
+        return fail(why, ACCORD_EDENIED, "could become root again after becoming user '%s'", name);
+    if (setenv("HOME", user->pw_dir, 1) < 0 || setenv("USER", name, 1) < 0 || setenv("LOGNAME", name, 1) < 0)
+        return fail(why, ACCORD_ENOMEM, "out of memory");
+    return 0;
+}
 
 static int become(const char *name, struct reason *why)
 {
-    if (geteuid() != 0)
-        return 0;
     if (!*name)
         return fail(why, ACCORD_EDENIED,
                     "started as root: set 'user = NAME' under [agent] in agent.conf, or start as that user");
     const struct passwd *user = getpwnam(name);
-    if (!user || user->pw_uid == 0)
-        return fail(why, ACCORD_EDENIED, "user '%s' of agent.conf %s", name,
-                    user ? "is root" : "does not exist; make it with: useradd --system NAME");
-    if (setgroups(0, NULL) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
-        setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
-        return fail(why, error_from_errno(errno), "cannot become user '%s': %s", name, strerror(errno));
-    return 0;
+    if (!user)
+        return fail(why, ACCORD_EDENIED,
+                    "user '%s' of agent.conf does not exist; make it with: useradd --system NAME", name);
+    return become_user(user, why);
 }
 
 static int prepare_state(const char *state, struct reason *why)
@@ -53,6 +70,10 @@ static int prepare_state(const char *state, struct reason *why)
         return fail(why, ACCORD_EDENIED,
                     "uid %u may not write the state folder %s; give it to the agent's user",
                     (unsigned)geteuid(), state);
+    if (st.st_uid != geteuid())
+        return fail(why, ACCORD_EDENIED,
+                    "the state folder %s belongs to uid %u; it must belong to the agent's user", state,
+                    (unsigned)st.st_uid);
     if (st.st_mode & 077)
         return fail(why, ACCORD_EDENIED, "the state folder %s is open to other users; run: chmod 700 %s",
                     state, state);
@@ -71,12 +92,23 @@ static void closed_down(struct hub *hub)
     uv_stop(&hub->loop);
 }
 
+/* Stopping must end. What is given up here is as after a crash: nothing that was committed is lost. */
+static void press_on(struct hub *hub, int64_t ticks)
+{
+    if (ticks >= hub->stop_by - LAST_TIME)
+        bus_give_up(hub->bus);
+    if (ticks < hub->stop_by)
+        return;
+    log_event(ACCORD_ERROR, "hub.stop-forced", NULL,
+              "stopping took too long: a disk or a process does not answer; ending all the same");
+    _exit(1);
+}
+
 static void stop_if_down(struct hub *hub)
 {
-    static bool finishing;
-    if (finishing || !units_down(hub) || !bus_idle(hub->bus))
+    if (hub->finishing || !units_down(hub) || !bus_idle(hub->bus))
         return;
-    finishing = true;
+    hub->finishing = true;
     struct audit_event event = {.action = AUDIT_AGENT_STOP};
     trail_event(hub, &event);
     trail_finish(hub, closed_down);
@@ -84,9 +116,12 @@ static void stop_if_down(struct hub *hub)
 
 static void stop(struct hub *hub)
 {
-    if (hub->stopping)
+    if (hub->stopping) {
+        hub->hurried = true;
         return;
+    }
     hub->stopping = true;
+    hub->stop_by = clock_ticks() + hub->conf->conf->agent.drain_timeout + UNITS_TIME + LAST_TIME;
     log_event(ACCORD_NOTICE, "hub.stopping", NULL, "stopping: what is in flight may finish");
     units_stop(hub);
 }
@@ -96,17 +131,32 @@ static void stop(struct hub *hub)
 static void signalled(uv_signal_t *handle, int number)
 {
     struct hub *hub = handle->data;
-    if (number == SIGHUP)
-        hub_reload(hub, "SIGHUP", NULL);
-    else
+    if (number != SIGHUP)
         stop(hub);
+    else if (!hub->stopping)
+        hub_reload(hub, "SIGHUP");
+}
+
+/* When the hub was stopped or busy for long, answers that came meanwhile must be read before anybody is blamed. */
+static bool be_patient(struct hub *hub, int64_t ticks)
+{
+    if (hub->ticked && ticks - hub->ticked > LATE_TICK)
+        hub->patient_to = ticks + PATIENCE;
+    hub->ticked = ticks;
+    return ticks < hub->patient_to;
 }
 
 static void ticked(uv_timer_t *timer)
 {
     struct hub *hub = timer->data;
-    units_tick(hub, clock_ticks());
-    trail_tick(hub, clock_ticks());
+    int64_t ticks = clock_ticks();
+    if (hub->stopping)
+        press_on(hub, ticks);
+    if (be_patient(hub, ticks))
+        return;
+    units_tick(hub, ticks);
+    control_tick(hub, ticks);
+    trail_tick(hub, ticks);
     if (hub->stopping)
         stop_if_down(hub);
 }
@@ -119,10 +169,9 @@ static void watch(struct hub *hub)
         hub->signals[i].data = hub;
         uv_signal_start(&hub->signals[i], signalled, numbers[i]);
     }
-    signal(SIGPIPE, SIG_IGN);
     uv_timer_init(&hub->loop, &hub->tick);
     hub->tick.data = hub;
-    uv_timer_start(&hub->tick, ticked, 100, 100);
+    uv_timer_start(&hub->tick, ticked, TICK, TICK);
 }
 
 /* ---- ports of the bus ---- */
@@ -201,9 +250,9 @@ static int open_store(struct hub *hub, struct reason *why)
     return result;
 }
 
-static int start(struct hub *hub, struct conf_report *report, struct reason *why)
+static int start(struct hub *hub, struct reason *why)
 {
-    hub->conf = hub_conf_load(&hub->options, report, why);
+    hub->conf = hub_conf_load(hub, why);
     if (!hub->conf)
         return ACCORD_EINVAL;
     const struct conf_agent *agent = &hub->conf->conf->agent;
@@ -219,6 +268,7 @@ static int start(struct hub *hub, struct conf_report *report, struct reason *why
     bus_duplicate_horizon_set(hub->bus, agent->duplicate_horizon * 1000);
     struct audit_event event = {.action = AUDIT_AGENT_START};
     trail_event(hub, &event);
+    hub_conf_record(hub, NULL);
     result = control_open(hub, why);
     if (result)
         return result;
@@ -228,53 +278,67 @@ static int start(struct hub *hub, struct conf_report *report, struct reason *why
 }
 
 /* The user to become stands in agent.conf, which is therefore read once as root. */
-static int drop_privileges(const struct hub_options *options, struct conf_report *report, struct reason *why)
+static int drop_privileges(struct hub *hub, struct reason *why)
 {
+    const struct hub_options *options = &hub->options;
     struct conf_agent agent = {0};
     if (geteuid() != 0)
         return 0;
-    int result = conf_load_agent(options->folder, options->state, &agent, report);
+    int result = conf_load_agent(options->folder, options->state, &agent, &hub->problems);
     result = result ? fail(why, result, "agent.conf has mistakes") : become(agent.user, why);
     conf_agent_fini(&agent);
     return result;
 }
 
+/* Handles close, and name look-ups that nobody waits for end: those may take their time, and are left. */
+static bool run_out(uv_loop_t *loop)
+{
+    int64_t until = clock_ticks() + RUN_OUT_TIME;
+    bool alive;
+    while ((alive = uv_run(loop, UV_RUN_NOWAIT)) && clock_ticks() < until)
+        uv_sleep(1);
+    return !alive;
+}
+
 static void finish(struct hub *hub)
 {
     uv_run(&hub->loop, UV_RUN_NOWAIT);
+    store_close(hub->store); /* what is outstanding finishes here, and needs the trail */
     trail_close(hub);
+    units_free(hub);
+    hub_conf_unref(hub->conf);
+    conf_report_fini(&hub->problems);
+    if (!run_out(&hub->loop))
+        _exit(0);
+    uv_loop_close(&hub->loop);
+}
+
+static int give_up_start(struct hub *hub, const struct reason *why)
+{
+    fprintf(stderr, "accordd: %s\n", why->text);
     if (hub->store)
         store_close(hub->store);
-    units_free(hub);
-    if (hub->conf)
-        hub_conf_unref(hub->conf);
-    uv_run(&hub->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&hub->loop);
+    return 1;
 }
 
 int hub_main(const struct hub_options *options)
 {
     static struct hub hub;
-    struct conf_report report = {0};
     struct reason why = {""};
     hub.options = *options;
     hub.started = clock_wall();
     log_setup("hub", ACCORD_INFO, false);
-    int result = drop_privileges(options, &report, &why);
+    signal(SIGPIPE, SIG_IGN);
+    int result = drop_privileges(&hub, &why);
     if (!result)
         result = sandbox_protect_hub(&why);
     if (!result) {
         uv_loop_init(&hub.loop);
-        result = start(&hub, &report, &why);
+        result = start(&hub, &why);
     }
-    conf_report_sort(&report);
-    hub_report_log(&report);
-    if (result) {
-        fprintf(stderr, "accordd: %s\n", why.text);
-        conf_report_fini(&report);
-        return 1;
-    }
-    conf_report_fini(&report);
+    hub_problems_log(&hub);
+    if (result)
+        return give_up_start(&hub, &why);
     log_event(ACCORD_NOTICE, "hub.started", NULL, "accord is running; ask it with: accord status");
     uv_run(&hub.loop, UV_RUN_DEFAULT);
     finish(&hub);

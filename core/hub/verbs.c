@@ -13,21 +13,12 @@
 
 static void verb_reload(struct answer *answer, const struct wire_COMMAND *m)
 {
-    static const char *const severities[] = {"error", "unchecked", "note"};
     (void)m;
-    struct conf_report report = {0};
-    size_t errors = hub_reload(answer->hub, answer->client->user, &report);
-    for (size_t i = 0; i < report.count; i++) {
-        char line[16];
-        snprintf(line, sizeof line, "%d", report.items[i].line);
-        answer_row(answer, "problems",
-                   CELLS({"file", report.items[i].file}, {"line", line},
-                         {"severity", severities[report.items[i].severity]},
-                         {"problem", report.items[i].text}));
-    }
-    conf_report_fini(&report);
+    size_t errors = hub_reload(answer->hub, answer->client->user);
+    answer_problems(answer, true);
     if (errors)
-        answer_end(answer, ANSWER_CONF, "%zu errors: files with mistakes keep their running version", errors);
+        answer_end(answer, ANSWER_CONF, "%zu error%s: files with mistakes keep their running version", errors,
+                   errors == 1 ? "" : "s");
     else
         answer_end(answer, ANSWER_OK, "the configuration was loaded");
 }

@@ -15,6 +15,8 @@ void verb_run(struct control_client *, const struct wire_COMMAND *);
 /* verbs_status.c */
 void verb_status(struct answer *, const struct wire_COMMAND *);
 void verb_agreements(struct answer *, const struct wire_COMMAND *);
+/* What the last load of conf.d found; `notes`: all of it, otherwise the errors. */
+void answer_problems(struct answer *, bool notes);
 
 /* verbs_messages.c */
 void verb_messages(struct answer *, const struct wire_COMMAND *);

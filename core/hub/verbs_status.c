@@ -22,7 +22,7 @@ static void row_agreement(struct answer *answer, const struct unit *unit)
     char from[32] = "", until[32] = "", left[64] = "";
     if (!agreement->is_site) {
         text_time(from, sizeof from, agreement->in_force_from);
-        text_time(until, sizeof until, agreement->in_force_until);
+        text_time(until, sizeof until, agreement->in_force_until - 1); /* its last day */
         from[10] = until[10] = 0;
         int64_t ms = (agreement->in_force_until - clock_wall()) / 1000;
         text_duration(left, sizeof left, ms > 0 ? ms : 0);
@@ -79,6 +79,22 @@ static void row_queue(struct answer *answer, const struct store_count *count)
                      {"delivered", n[STORE_DELIVERED]}, {"dead", n[STORE_DEAD]}, {"oldest", oldest}));
 }
 
+/* As `accord check` has them. */
+void answer_problems(struct answer *answer, bool notes)
+{
+    static const char *const severities[] = {"error", "not checked", "note"};
+    const struct conf_report *report = &answer->hub->problems;
+    for (size_t i = 0; i < report->count; i++) {
+        const struct conf_problem *p = &report->items[i];
+        char line[16];
+        snprintf(line, sizeof line, "%d", p->line);
+        if (notes || p->severity == CONF_ERROR)
+            answer_row(answer, "problems",
+                       CELLS({"severity", severities[p->severity]}, {"file", p->file}, {"line", line},
+                             {"text", p->text}));
+    }
+}
+
 static void counted(void *arg, int result)
 {
     struct status *status = arg;
@@ -101,6 +117,7 @@ static void counted(void *arg, int result)
     for (size_t i = 0; i < status->counts.count; i++)
         row_queue(status->answer, &status->counts.rows[i]);
     free(status->counts.rows);
+    answer_problems(status->answer, false);
     answer_end(status->answer, result ? ANSWER_NO : ANSWER_OK, "%s",
                result ? "the store could not be read" : "");
     free(status);
