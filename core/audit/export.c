@@ -325,6 +325,20 @@ uint64_t export_position(const struct export *export)
     return export->state.position;
 }
 
+void export_lasts(const struct export *export,
+                  void (*each)(void *arg, const char *chain, const struct audit_head *), void *arg)
+{
+    for (size_t i = 0; i < export->state.count; i++)
+        if (export->state.chains[i].last.sequence)
+            each(arg, export->state.chains[i].name, &export->state.chains[i].last);
+}
+
+int export_rewind(struct export *export, struct reason *why)
+{
+    export->state.position = 0;
+    return export_state_save(&export->state, export->folder, why);
+}
+
 uint64_t export_unreadable(const struct export *export)
 {
     return export->unreadable;

@@ -22,6 +22,12 @@ struct export_config {
 int export_open(struct export **, const struct export_config *, struct reason *why);
 /* The position of the store's trail that has been exported; 0: nothing yet. */
 uint64_t export_position(const struct export *);
+/* The last record of each chain that the files had when the export was opened. */
+void export_lasts(const struct export *, void (*each)(void *arg, const char *chain, const struct audit_head *),
+                  void *arg);
+/* Begins again with the store's first record, durably: the store has gone back, and its positions mean something else
+ * now. What is in the files already is not written again. */
+int export_rewind(struct export *, struct reason *why);
 /* Appends sealed lines, each ended by \n, and then makes `position` durable. After a failure nothing of this
  * call counts: call it again with the same lines. Lines that are no sealed records go to FOLDER/unreadable.txt,
  * where they are counted and the trail goes on without them. */

@@ -137,6 +137,14 @@ static int add_present(struct export_chain *chain, uint64_t sequence)
     return 0;
 }
 
+static void note_last(struct export_chain *chain, const struct audit_seal_facts *facts)
+{
+    if (facts->sequence <= chain->last.sequence)
+        return;
+    chain->last.sequence = facts->sequence;
+    memcpy(chain->last.hash, facts->hash, DIGEST_SIZE);
+}
+
 /* Reads lines from `offset`, notes the later sequences among them, and finds where the good part ends: behind
  * the last whole line that is a record of this chain, never before `offset`. */
 static int scan(int fd, int64_t offset, struct export_chain *chain, int64_t *good_end)
@@ -151,6 +159,7 @@ static int scan(int fd, int64_t offset, struct export_chain *chain, int64_t *goo
             strcmp(facts.chain, chain->name) != 0)
             continue;
         *good_end = reader.end;
+        note_last(chain, &facts);
         if (facts.sequence > chain->sequence)
             result = add_present(chain, facts.sequence);
     }
@@ -158,22 +167,28 @@ static int scan(int fd, int64_t offset, struct export_chain *chain, int64_t *goo
     return result;
 }
 
-/* Whether a file that the position does not name ends as it should: with a counted record. */
-static bool tail_counted(int fd, int64_t size, const struct export_chain *chain)
+/* The record that ends at `size`; false: none does. */
+static bool tail_facts(int fd, int64_t size, const struct export_chain *chain, struct audit_seal_facts *facts)
 {
-    struct audit_seal_facts facts;
     size_t want = size < AUDIT_LINE_MAX + 1 ? (size_t)size : AUDIT_LINE_MAX + 1;
     char *tail = malloc(want + 1);
-    bool counted = false;
+    bool found = false;
     if (tail && want && pread(fd, tail, want, size - (int64_t)want) == (ssize_t)want &&
         tail[want - 1] == '\n') {
         const char *before = memrchr(tail, '\n', want - 1);
         const char *line = before ? before + 1 : tail;
-        counted = !audit_unseal(line, (size_t)(tail + want - 1 - line), &facts, NULL) &&
-                  facts.sequence <= chain->sequence;
+        found = !audit_unseal(line, (size_t)(tail + want - 1 - line), facts, NULL) &&
+                strcmp(facts->chain, chain->name) == 0;
     }
     free(tail);
-    return counted;
+    return found;
+}
+
+/* Whether a file that the position does not name ends as it should: with a counted record. */
+static bool tail_counted(int fd, int64_t size, struct export_chain *chain)
+{
+    struct audit_seal_facts facts;
+    return tail_facts(fd, size, chain, &facts) && facts.sequence <= chain->sequence;
 }
 
 /* A file that ends in whole lines keeps them all, also unreadable ones: they are for the verifier to name. Only
@@ -182,6 +197,7 @@ static int resume_file(struct export_chain *chain, int fd, const char *date, con
                        struct reason *why)
 {
     struct stat st;
+    struct audit_seal_facts facts;
     int64_t good_end, begin = !strcmp(date, chain->date) ? chain->size : 0;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return fail(why, ACCORD_EIO, "cannot examine %s: is it a regular file?", path);
@@ -192,6 +208,8 @@ static int resume_file(struct export_chain *chain, int fd, const char *date, con
                   path, (long long)st.st_size, (long long)begin);
         return 0;
     }
+    if (begin && tail_facts(fd, begin, chain, &facts))
+        note_last(chain, &facts);
     if (st.st_size == begin || (!begin && tail_counted(fd, st.st_size, chain)))
         return 0;
     if (scan(fd, begin, chain, &good_end))

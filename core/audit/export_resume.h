@@ -16,6 +16,7 @@ struct export_chain {
     int64_t size;              /* bytes of that file that are counted */
     uint64_t *present;         /* sorted: later sequences found at start */
     size_t present_count, present_room;
+    struct audit_head last; /* found in its files at start, the uncounted ones included; 0: none, or unreadable */
 };
 
 struct export_state {

@@ -107,6 +107,8 @@ static void judged(void *arg, struct bus_verdict *verdict)
     if (verdict->answer == ACCORD_ALLOW) {
         dispatch->delivery.generation = dispatch->lane->party->generation;
         hand_over(dispatch);
+    } else if (dispatch->source.unreadable) {
+        bus_settle_damaged(dispatch);
     } else if (verdict->answer == ACCORD_DENY) {
         bus_settle(dispatch, &(struct bus_ending){.state = STORE_DEAD,
                                                   .action = AUDIT_DEAD,

@@ -217,6 +217,14 @@ void bus_dispatch_fail(struct bus_dispatch *dispatch, const char *rule, const ch
                                               .reason = reason});
 }
 
+void bus_settle_damaged(struct bus_dispatch *dispatch)
+{
+    struct log_about about = {dispatch->delivery.agreement, NULL, dispatch->delivery.message};
+    const char *reason = "the store's copy of the payload is damaged; get the message from its source again";
+    log_event(ACCORD_ERROR, "bus.damaged", &about, "a message cannot be delivered: %s", reason);
+    bus_dispatch_fail(dispatch, "store.damaged", reason);
+}
+
 void bus_dispatch_return(struct bus_dispatch *dispatch, const char *reason)
 {
     bus_settle(dispatch, &(struct bus_ending){.state = STORE_WAITING,
@@ -230,6 +238,10 @@ void bus_dispatch_return(struct bus_dispatch *dispatch, const char *reason)
 void bus_dispatch_finish(struct bus_dispatch *dispatch, const struct accord_result *result)
 {
     uint64_t generation = dispatch->delivery.generation;
+    if (dispatch->source.unreadable && result->outcome != ACCORD_DELIVERED) {
+        bus_settle_damaged(dispatch);
+        return;
+    }
     switch (result->outcome) {
     case ACCORD_DELIVERED:
         bus_settle(dispatch, &(struct bus_ending){.state = STORE_DELIVERED,

@@ -19,6 +19,8 @@ struct bus_ending {
 void bus_settle(struct bus_dispatch *, const struct bus_ending *);
 /* The agreement is off: it waits until that changes. */
 void bus_settle_held(struct bus_dispatch *, const char *off, bool attempted);
+/* The store's copy of the payload is damaged, which trying again would not mend. */
+void bus_settle_damaged(struct bus_dispatch *);
 /* Tries again what the store did not take. */
 void bus_settle_again(struct bus *);
 

@@ -8,6 +8,8 @@ int64_t bus_source_size(const struct bus_source *source)
 static void read_done(void *arg, int result)
 {
     struct bus_source *source = arg;
+    if (result == ACCORD_EIO && !source->staged)
+        source->unreadable = true;
     source->done(source->arg, result, source->staged ? source->peeked : source->read.got);
 }
 

@@ -10,6 +10,7 @@ struct bus_source {
     struct store_payload *staged; /* NULL: stored */
     const char *message;
     int64_t size;
+    bool unreadable; /* the store's copy is damaged */
     struct store_read read;
     size_t peeked;
     bus_read_done done;

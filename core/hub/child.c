@@ -14,6 +14,7 @@
 #include "hub/load.h"
 #include "hub/policy_side.h"
 #include "hub/session.h"
+#include "hub/stream.h"
 #include "hub/trail.h"
 #include "hub/unit.h"
 #include "util/clock.h"
@@ -27,7 +28,8 @@
 #define LAST_WORDS_TIME 1000 /* ms from its exit to the end of its channel */
 #define BACKOFF_LEAST   100
 #define BACKOFF_MOST    30000
-#define CALM_TIME       60000 /* ready for this long: the next failure is the first again */
+#define BACKLOG_MOST    (16 << 20) /* bytes that it has not read */
+#define CALM_TIME       60000      /* ready for this long: the next failure is the first again */
 
 const char *child_role_name(enum child_role role)
 {
@@ -172,6 +174,14 @@ void child_fail(struct child *child, const char *rule, const char *format, ...)
     end_if_over(child);
 }
 
+bool child_spend(struct child *child)
+{
+    if (allowance_spend(&child->records, clock_ticks()))
+        return true;
+    child_fail(child, "hub.flood", "it dials, asks for secrets or makes offers that are refused without end");
+    return false;
+}
+
 /* ---- messages that every child sends ---- */
 
 /* Once, before any plugin is loaded: nothing that comes later can be believed about it. */
@@ -232,6 +242,15 @@ static void said(struct child *child, const struct wire_LOG *m)
 {
     struct log_about about = {.agreement = child->unit->name, .link = m->instance};
     enum accord_level level = m->level <= ACCORD_ERROR ? (enum accord_level)m->level : ACCORD_ERROR;
+    if (!allowance_spend(&child->lines, clock_ticks())) {
+        child->lines_left_out++;
+        return;
+    }
+    if (child->lines_left_out)
+        log_event(ACCORD_WARNING, "hub.log-flood", &about,
+                  "%" PRIu64 " lines of %s were left out: too many at once", child->lines_left_out,
+                  child->name);
+    child->lines_left_out = 0;
     log_event(level, m->event, &about, "%s", m->line);
 }
 
@@ -309,6 +328,8 @@ static void message(void *arg, const struct wire_message *m, int fd)
         child_fail(child, "hub.protocol", "it passed a descriptor that nobody asked for");
     } else if (child->state == CHILD_ENDING) {
         last_words(child, m);
+    } else if (channel_backlog(child->channel) > BACKLOG_MOST) {
+        child_fail(child, "hub.flood", "it says much and does not read what it is sent");
     } else if (!common_message(child, m)) {
         role_message(child, m);
     }
@@ -331,11 +352,7 @@ static void gone(void *arg, const struct reason *why)
 
 static void room(void *arg)
 {
-    struct child *child = arg;
-    if (child->role == CHILD_LINK)
-        link_side_room(child);
-    else
-        policy_side_room(child);
+    streams_go_on(arg);
 }
 
 static const struct channel_events events = {.message = message, .gone = gone, .room = room};
@@ -411,6 +428,8 @@ void child_start(struct child *child)
     child->why[0] = child->exit[0] = 0;
     child->wall_count = 0;
     child->incarnation++;
+    child->records = (struct allowance){.most = 1000, .each_second = 50};
+    child->lines = (struct allowance){.most = 200, .each_second = 20};
     child->state = CHILD_STARTING;
     child->deadline = clock_ticks() + START_TIME;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
@@ -459,6 +478,7 @@ void child_tick(struct child *child, int64_t ticks)
         child->deadline = ticks + PONG_TIME;
         wire_put_PING(channel_out(child->channel), &(struct wire_PING){.token = ++child->ping});
     }
+    streams_go_on(child);
     if (child->role == CHILD_LINK)
         link_side_tick(child, ticks);
     else

@@ -3,6 +3,7 @@
 #define HUB_CHILD_H
 
 #include "conf/conf.h"
+#include "hub/allowance.h"
 #include "hub/hub.h"
 #include "util/table.h"
 #include "wire/channel.h"
@@ -37,7 +38,12 @@ struct child {
     } walls[3]; /* of the sandbox, as reported before any plugin was loaded */
     size_t wall_count;
     char why[ACCORD_REASON_MAX]; /* it is not ready */
+    struct allowance records;    /* what it may cause to be recorded or connected */
+    struct allowance lines;      /* of the log */
+    uint64_t lines_left_out;
     uint64_t next_case;
+    struct stream *waiting;                  /* payloads that wait until it has read what was sent */
+    int64_t reading;                         /* bytes asked of the store for it */
     struct table sessions, flights, intakes; /* link */
     struct table cases;                      /* guard, inspect */
 };
@@ -53,6 +59,9 @@ void child_stop(struct child *, const char *why);
 /* It broke a promise: logged, audited, killed, started again with back-off. */
 void child_fail(struct child *, const char *rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* It caused one more of what must not be done without end: an audit record, a connection. False: too many, and it has
+ * failed. */
+bool child_spend(struct child *);
 void child_tick(struct child *, int64_t ticks);
 const char *child_role_name(enum child_role);
 

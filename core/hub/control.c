@@ -16,9 +16,14 @@
 #include "hub/trail.h"
 #include "hub/unit.h"
 #include "hub/verbs.h"
+#include "util/clock.h"
 #include "util/text.h"
 
-#define CLIENTS_MAX 32
+#define CLIENTS_MAX  32
+#define OFFERS_MAX   8         /* of one client, open at a time */
+#define PENDING_MAX  16        /* answers that are being made for one client */
+#define BACKLOG_MOST (4 << 20) /* bytes of answers that it has not read */
+#define ACCEPT_PAUSE 1000      /* ms without accepting when descriptors run out */
 
 struct control {
     struct hub *hub;
@@ -27,6 +32,7 @@ struct control {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     struct control_client *clients;
     size_t client_count;
+    int64_t accept_at; /* ticks: go on accepting; 0: it does */
 };
 
 /* ---- answers ---- */
@@ -115,6 +121,7 @@ static void offered(struct control_client *client, const struct wire_OFFER *m)
     struct hub *hub = client->control->hub;
     struct unit *unit = NULL;
     const struct conf_service *service = receiving_service(hub, m->route, &unit);
+    struct intake_host host = {&client->channel, &client->intakes, OFFERS_MAX};
     struct accord_pair details[] = {{"route", m->route}, {"name", m->name}};
     struct audit_event event = {.action = AUDIT_COMMAND,
                                 .outcome = service ? AUDIT_SUCCESS : AUDIT_FAILURE,
@@ -126,7 +133,9 @@ static void offered(struct control_client *client, const struct wire_OFFER *m)
     trail_event(hub, &event);
     if (!service)
         end_offer(client, "there is no receiving service of that name; see: accord agreements");
-    else if (!intake_offer((struct intake_host){&client->channel, &client->intakes}, unit->party, service, m))
+    else if (hub->stopping)
+        end_offer(client, "the agent is stopping");
+    else if (intake_offer(host, unit->party, service, m) == INTAKE_BROKEN)
         end_offer(client, "the offer was not well formed");
 }
 
@@ -137,6 +146,10 @@ static void message(void *arg, const struct wire_message *m, int fd)
     struct control_client *client = arg;
     if (fd >= 0)
         close(fd);
+    if (client->pending >= PENDING_MAX || channel_backlog(client->channel) > BACKLOG_MOST) {
+        hang_up(client); /* it asks and does not read */
+        return;
+    }
     switch (m->type) {
     case WIRE_COMMAND:
         verb_run(client, &m->COMMAND);
@@ -176,7 +189,9 @@ static void client_new(struct control *control, int fd)
     client->control = control;
     snprintf(client->user, sizeof client->user, "%.48s(%u)", user ? user->pw_name : "uid",
              (unsigned)peer.uid);
-    if (channel_open(&client->channel, &control->hub->loop, fd, WIRE_C, &events, client) < 0)
+    int owned = fd;
+    fd = -1; /* the channel's, also when it cannot be opened */
+    if (channel_open(&client->channel, &control->hub->loop, owned, WIRE_C, &events, client) < 0)
         goto refuse;
     client->next = control->clients;
     control->clients = client;
@@ -184,18 +199,22 @@ static void client_new(struct control *control, int fd)
     return;
 refuse:
     free(client);
-    close(fd);
+    if (fd >= 0)
+        close(fd);
 }
 
 static void readable(uv_poll_t *poll, int status, int what)
 {
     struct control *control = poll->data;
     (void)what;
-    if (status < 0)
-        return;
-    int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0)
+    int fd = status < 0 ? -1 : accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
         client_new(control, fd);
+    } else if (status < 0 || (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)) {
+        /* Whoever waits would wake us again at once. */
+        uv_poll_stop(poll);
+        control->accept_at = clock_ticks() + ACCEPT_PAUSE;
+    }
 }
 
 /* ---- life ---- */
@@ -209,8 +228,10 @@ static int listen_at(struct control *control, const char *state, struct reason *
     text_copy(control->path, sizeof control->path, address.sun_path);
     unlink(address.sun_path); /* the store's lock says that nobody else runs here */
     control->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (control->fd < 0 || bind(control->fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-        chmod(address.sun_path, 0600) < 0 || listen(control->fd, 16) < 0)
+    mode_t before = umask(0177);
+    bool bound = control->fd >= 0 && bind(control->fd, (struct sockaddr *)&address, sizeof address) == 0;
+    umask(before);
+    if (!bound || chmod(address.sun_path, 0600) < 0 || listen(control->fd, 16) < 0)
         return fail(why, error_from_errno(errno), "cannot listen on %s: %s", address.sun_path,
                     strerror(errno));
     return 0;
@@ -241,6 +262,24 @@ static void control_closed(uv_handle_t *handle)
     struct control *control = handle->data;
     close(control->fd);
     free(control);
+}
+
+void control_tick(struct hub *hub, int64_t ticks)
+{
+    struct control *control = hub->control;
+    for (struct control_client *client = control->clients; client; client = client->next)
+        intake_tick(&client->intakes, ticks, NULL);
+    if (!control->accept_at || ticks < control->accept_at)
+        return;
+    control->accept_at = 0;
+    uv_poll_start(&control->poll, UV_READABLE, readable);
+}
+
+void control_drop_offers(struct hub *hub, const struct bus_party *party)
+{
+    struct control_client *client = hub->control ? hub->control->clients : NULL;
+    for (; client; client = client->next)
+        intake_tick(&client->intakes, clock_ticks(), party);
 }
 
 void control_close(struct hub *hub)

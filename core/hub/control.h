@@ -2,6 +2,7 @@
 #ifndef HUB_CONTROL_H
 #define HUB_CONTROL_H
 
+#include "bus/bus.h"
 #include "hub/hub.h"
 #include "util/error.h"
 #include "util/table.h"
@@ -18,6 +19,9 @@ struct control_client {
 
 int control_open(struct hub *, struct reason *why);
 void control_close(struct hub *);
+void control_tick(struct hub *, int64_t ticks);
+/* Offers to this party that are not whole are deferred: it must be idle. */
+void control_drop_offers(struct hub *, const struct bus_party *);
 
 /* An answer in the making: rows, then one end. */
 struct answer {

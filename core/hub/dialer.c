@@ -23,39 +23,51 @@ struct dial {
     dial_done done; /* NULL: cancelled or answered */
     void *arg;
     uv_getaddrinfo_t resolve;
-    bool resolving;
+    bool resolving, timer_open;
     struct addrinfo *addresses, *next;
-    uv_timer_t timer;
-    uv_poll_t poll;
-    bool polling;
-    int fd;
-    int open_handles;
+    uv_timer_t timer;  /* ends one address, and the whole with the last */
+    uint64_t deadline; /* of the loop's clock */
+    struct attempt *attempt;
     char address[80], reason[ACCORD_REASON_MAX];
+};
+
+/* One address. The socket is passed on or closed, and its handle goes when libuv lets go of it. */
+struct attempt {
+    uv_poll_t poll; /* first */
+    struct dial *dial;
+    int fd;
 };
 
 static void dial_free_if_over(struct dial *dial)
 {
-    if (dial->open_handles || dial->resolving)
+    if (dial->timer_open || dial->resolving)
         return;
     if (dial->addresses)
         uv_freeaddrinfo(dial->addresses);
     free(dial);
 }
 
-static void handle_closed(uv_handle_t *handle)
+static void timer_closed(uv_handle_t *handle)
 {
     struct dial *dial = handle->data;
-    dial->open_handles--;
+    dial->timer_open = false;
     dial_free_if_over(dial);
 }
 
-static void stop_polling(struct dial *dial)
+static void attempt_closed(uv_handle_t *handle)
 {
-    if (!dial->polling)
-        return;
-    dial->polling = false;
-    uv_poll_stop(&dial->poll);
-    uv_close((uv_handle_t *)&dial->poll, handle_closed);
+    free(handle);
+}
+
+/* Returns the descriptor, which is the caller's now. */
+static int end_attempt(struct dial *dial)
+{
+    struct attempt *attempt = dial->attempt;
+    if (!attempt)
+        return -1;
+    dial->attempt = NULL;
+    uv_close((uv_handle_t *)&attempt->poll, attempt_closed);
+    return attempt->fd;
 }
 
 /* Answers, once, and lets everything go. */
@@ -63,29 +75,23 @@ static void conclude(struct dial *dial, int fd)
 {
     dial_done done = dial->done;
     dial->done = NULL;
-    stop_polling(dial);
-    if (fd < 0 && dial->fd >= 0)
-        close(dial->fd);
-    dial->fd = -1;
+    int unused = end_attempt(dial);
+    if (unused >= 0)
+        close(unused);
     if (dial->resolving)
         uv_cancel((uv_req_t *)&dial->resolve);
-    uv_close((uv_handle_t *)&dial->timer, handle_closed);
+    uv_close((uv_handle_t *)&dial->timer, timer_closed);
     if (done)
         done(dial->arg, fd, dial->address, dial->reason);
-    else if (fd >= 0)
-        close(fd);
 }
 
-static void next_address(struct dial *dial);
+/* ---- one address after the other ---- */
 
-static void address_failed(struct dial *dial, int number)
+static void note_failure(struct dial *dial, int number)
 {
-    snprintf(dial->reason, sizeof dial->reason, "cannot connect to %s: %s", dial->address, strerror(number));
-    stop_polling(dial);
-    if (dial->fd >= 0)
-        close(dial->fd);
-    dial->fd = -1;
-    next_address(dial);
+    size_t used = strlen(dial->reason);
+    snprintf(dial->reason + used, sizeof dial->reason - used, "%scannot connect to %s: %s", used ? "; " : "",
+             dial->address, strerror(number));
 }
 
 static void address_text(struct dial *dial, const struct sockaddr *to)
@@ -96,29 +102,48 @@ static void address_text(struct dial *dial, const struct sockaddr *to)
              (int)dial->endpoint->port);
 }
 
-static void writable(uv_poll_t *poll, int status, int events)
+static void try_next(struct dial *dial);
+
+static void address_failed(struct dial *dial, int number)
 {
-    struct dial *dial = poll->data;
-    (void)events;
-    const struct addrinfo *at = dial->next;
-    int number = 0, on = 1;
-    socklen_t size = sizeof number;
-    /* The socket knows the cause; libuv reports every failure as a bad descriptor. */
-    if (getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0 || number || status < 0) {
-        address_failed(dial, number ? number : EIO);
-        return;
-    }
-    if (connect(dial->fd, at->ai_addr, at->ai_addrlen) < 0 && errno != EISCONN) {
-        address_failed(dial, errno);
-        return;
-    }
-    setsockopt(dial->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(dial->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    dial->reason[0] = 0;
-    conclude(dial, dial->fd);
+    int fd = end_attempt(dial);
+    if (fd >= 0)
+        close(fd);
+    note_failure(dial, number);
+    dial->next = dial->next->ai_next;
+    try_next(dial);
 }
 
-static int bind_source(struct dial *dial, int family)
+/* The second connect() is what makes the state final. */
+static int settle(int fd, const struct addrinfo *at)
+{
+    int number = 0, on = 1;
+    socklen_t size = sizeof number;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0)
+        return errno;
+    if (number)
+        return number;
+    if (connect(fd, at->ai_addr, at->ai_addrlen) < 0 && errno != EISCONN)
+        return errno;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) < 0)
+        return errno;
+    return 0;
+}
+
+static void writable(uv_poll_t *poll, int status, int events)
+{
+    struct attempt *attempt = (struct attempt *)poll;
+    struct dial *dial = attempt->dial;
+    (void)status, (void)events; /* SO_ERROR says more */
+    int number = settle(attempt->fd, dial->next);
+    if (number)
+        address_failed(dial, number);
+    else
+        conclude(dial, end_attempt(dial));
+}
+
+static int bind_source(const struct dial *dial, int fd, int family)
 {
     struct sockaddr_storage from = {0};
     const char *text = dial->endpoint->source_address;
@@ -130,60 +155,76 @@ static int bind_source(struct dial *dial, int family)
         errno = EAFNOSUPPORT;
         return -1;
     }
-    return bind(dial->fd, (struct sockaddr *)&from,
+    return bind(fd, (struct sockaddr *)&from,
                 family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
 }
 
+/* 0, with the attempt under way, or an errno. */
 static int try_address(struct dial *dial, const struct addrinfo *at)
 {
-    address_text(dial, at->ai_addr);
-    dial->fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (dial->fd < 0 || bind_source(dial, at->ai_family) < 0)
-        return errno;
-    if (connect(dial->fd, at->ai_addr, at->ai_addrlen) < 0 && errno != EINPROGRESS)
-        return errno;
-    if (uv_poll_init(dial->loop, &dial->poll, dial->fd) < 0)
+    struct attempt *attempt = calloc(1, sizeof *attempt);
+    if (!attempt)
         return ENOMEM;
-    dial->poll.data = dial;
-    dial->polling = true;
-    dial->open_handles++;
-    uv_poll_start(&dial->poll, UV_WRITABLE, writable);
+    int number = 0, fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind_source(dial, fd, at->ai_family) < 0 ||
+        (connect(fd, at->ai_addr, at->ai_addrlen) < 0 && errno != EINPROGRESS))
+        number = errno;
+    else if (uv_poll_init(dial->loop, &attempt->poll, fd) < 0)
+        number = ENOMEM;
+    if (number) {
+        if (fd >= 0)
+            close(fd);
+        free(attempt);
+        return number;
+    }
+    attempt->dial = dial;
+    attempt->fd = fd;
+    dial->attempt = attempt;
+    uv_poll_start(&attempt->poll, UV_WRITABLE, writable);
     return 0;
 }
 
-/* One at a time, in the resolver's order; the previous one's poll handle must be closed first. */
-static void try_next(uv_timer_t *timer);
-
-static void next_address(struct dial *dial)
+static uint64_t time_left(const struct dial *dial)
 {
-    dial->next = dial->next->ai_next;
-    if (!dial->next) {
-        conclude(dial, -1);
-        return;
-    }
-    int64_t left = (int64_t)uv_timer_get_due_in(&dial->timer);
-    uv_timer_start(&dial->timer, try_next, 0, (uint64_t)(left > 0 ? left : 1));
+    uint64_t now = uv_now(dial->loop);
+    return dial->deadline > now ? dial->deadline - now : 0;
 }
 
 static void timed_out(uv_timer_t *timer)
 {
     struct dial *dial = timer->data;
-    char before[160];
+    char before[ACCORD_REASON_MAX / 2];
+    if (dial->attempt && dial->next->ai_next) {
+        address_failed(dial, ETIMEDOUT);
+        return;
+    }
     text_copy(before, sizeof before, dial->reason);
-    snprintf(dial->reason, sizeof dial->reason, "no connection to %.200s port %d within connect-timeout%s%s",
+    snprintf(dial->reason, sizeof dial->reason, "no connection to %.128s port %d within connect-timeout%s%s",
              dial->endpoint->host, (int)dial->endpoint->port, before[0] ? "; before that: " : "", before);
     conclude(dial, -1);
 }
 
-static void try_next(uv_timer_t *timer)
+/* An address that does not answer must leave time for those behind it. */
+static void share_time(struct dial *dial)
 {
-    struct dial *dial = timer->data;
-    uint64_t left = uv_timer_get_repeat(timer);
-    uv_timer_set_repeat(timer, 0);
-    uv_timer_start(timer, timed_out, left, 0);
-    int number = try_address(dial, dial->next);
-    if (number)
-        address_failed(dial, number);
+    uint64_t count = 0;
+    for (const struct addrinfo *at = dial->next; at; at = at->ai_next)
+        count++;
+    uv_timer_start(&dial->timer, timed_out, time_left(dial) / count, 0);
+}
+
+static void try_next(struct dial *dial)
+{
+    for (; dial->next; dial->next = dial->next->ai_next) {
+        address_text(dial, dial->next->ai_addr);
+        int number = try_address(dial, dial->next);
+        if (!number) {
+            share_time(dial);
+            return;
+        }
+        note_failure(dial, number);
+    }
+    conclude(dial, -1);
 }
 
 static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
@@ -203,9 +244,7 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *add
         return;
     }
     dial->next = addresses;
-    int number = try_address(dial, addresses);
-    if (number)
-        address_failed(dial, number);
+    try_next(dial);
 }
 
 struct dial *dial_start(uv_loop_t *loop, const struct conf_endpoint *endpoint, dial_done done, void *arg)
@@ -213,7 +252,7 @@ struct dial *dial_start(uv_loop_t *loop, const struct conf_endpoint *endpoint, d
     struct dial *dial = calloc(1, sizeof *dial);
     if (!dial)
         return NULL;
-    *dial = (struct dial){.loop = loop, .endpoint = endpoint, .done = done, .arg = arg, .fd = -1};
+    *dial = (struct dial){.loop = loop, .endpoint = endpoint, .done = done, .arg = arg};
     char port[8];
     snprintf(port, sizeof port, "%d", (int)endpoint->port);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -225,7 +264,9 @@ struct dial *dial_start(uv_loop_t *loop, const struct conf_endpoint *endpoint, d
     dial->resolving = true;
     uv_timer_init(loop, &dial->timer);
     dial->timer.data = dial;
-    dial->open_handles = 1;
+    dial->timer_open = true;
+    uv_update_time(loop);
+    dial->deadline = uv_now(loop) + (uint64_t)endpoint->connect_timeout;
     uv_timer_start(&dial->timer, timed_out, (uint64_t)endpoint->connect_timeout, 0);
     return dial;
 }

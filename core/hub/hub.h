@@ -29,9 +29,14 @@ struct hub {
     struct trail *trail;
     struct control *control;
     uv_signal_t signals[3];
-    uv_timer_t tick; /* dates, deadlines, watchdogs */
-    int64_t started; /* wall microseconds */
+    uv_timer_t tick;    /* dates, deadlines, watchdogs */
+    int64_t started;    /* wall microseconds */
+    int64_t ticked;     /* ticks of the last tick */
+    int64_t patient_to; /* ticks: the hub itself was late, nobody else is blamed before */
     bool stopping;
+    bool hurried;    /* asked to stop a second time: what is in flight is cut */
+    int64_t stop_by; /* ticks */
+    bool finishing;  /* the last anchor and export are being made */
 };
 
 /* Runs until SIGTERM or SIGINT. Returns the exit code of the process. */

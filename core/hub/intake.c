@@ -2,15 +2,38 @@
 
 #include <stdlib.h>
 
+#include "util/clock.h"
+
+#define HEADERS_SIZE 32768 /* bytes of all headers of one offer on the wire */
+#define IDLE_TIME    60000 /* ms without a byte of what was asked for */
+
 struct intake {
     struct intake_host host;
     uint64_t id;
+    const struct bus_party *party;
     struct bus_offer *offer;
+    int64_t credit;   /* bytes asked for that have not come */
+    int64_t deadline; /* ticks: the next of them must be there; 0: none is due */
 };
+
+static void put_done(const struct intake *intake, const struct accord_admitted *admitted)
+{
+    if (*intake->host.channel)
+        wire_put_OFFER_DONE(channel_out(*intake->host.channel),
+                            &(struct wire_OFFER_DONE){.offer = intake->id,
+                                                      .admission = (uint8_t)admitted->admission,
+                                                      .id = admitted->id,
+                                                      .rule = admitted->rule,
+                                                      .reason = admitted->reason});
+}
+
+/* ---- what the bus says ---- */
 
 static void intake_pull(void *arg, int64_t bytes)
 {
     struct intake *intake = arg;
+    intake->credit += bytes;
+    intake->deadline = clock_ticks() + IDLE_TIME;
     wire_put_OFFER_PULL(channel_out(*intake->host.channel),
                         &(struct wire_OFFER_PULL){.offer = intake->id, .bytes = bytes});
 }
@@ -18,30 +41,32 @@ static void intake_pull(void *arg, int64_t bytes)
 static void intake_done(void *arg, const struct accord_admitted *admitted)
 {
     struct intake *intake = arg;
-    wire_put_OFFER_DONE(channel_out(*intake->host.channel),
-                        &(struct wire_OFFER_DONE){.offer = intake->id,
-                                                  .admission = (uint8_t)admitted->admission,
-                                                  .id = admitted->id,
-                                                  .rule = admitted->rule,
-                                                  .reason = admitted->reason});
+    put_done(intake, admitted);
     table_take(intake->host.intakes, intake->id);
     free(intake);
 }
 
 static const struct bus_offer_events events = {.pull = intake_pull, .done = intake_done};
 
-bool intake_offer(struct intake_host host, struct bus_party *party, const struct conf_service *service,
-                  const struct wire_OFFER *m)
+/* ---- what the sender says ---- */
+
+static bool well_formed(const struct intake_host *host, const struct wire_OFFER *m)
+{
+    return host->intakes->count < host->most && m->headers.count <= ACCORD_HEADERS_MAX &&
+           m->headers.raw.size <= HEADERS_SIZE && m->size >= -1;
+}
+
+enum intake_result intake_offer(struct intake_host host, struct bus_party *party,
+                                const struct conf_service *service, const struct wire_OFFER *m)
 {
     struct accord_pair headers[WIRE_PAIRS_MAX];
-    struct intake *intake = host.intakes->count < INTAKES_MAX ? calloc(1, sizeof *intake) : NULL;
+    struct intake *intake = well_formed(&host, m) ? calloc(1, sizeof *intake) : NULL;
     if (!intake)
-        return false;
-    *intake = (struct intake){.host = host, .id = m->offer};
-    if (m->headers.count > ACCORD_HEADERS_MAX || m->size < -1 ||
-        table_put(host.intakes, m->offer, intake) < 0) {
+        return INTAKE_BROKEN;
+    *intake = (struct intake){.host = host, .id = m->offer, .party = party};
+    if (table_put(host.intakes, m->offer, intake) < 0) {
         free(intake);
-        return false;
+        return INTAKE_BROKEN;
     }
     struct accord_envelope envelope = {.name = m->name,
                                        .source_id = m->source_id,
@@ -49,16 +74,15 @@ bool intake_offer(struct intake_host host, struct bus_party *party, const struct
                                        .headers = headers,
                                        .header_count = wire_pairs_copy(&m->headers, headers)};
     struct bus_offer *offer;
-    uint64_t id = intake->id;
     if (bus_offer_new(party, service, &envelope, NULL, &events, intake, &offer) < 0) {
         struct accord_admitted admitted = {ACCORD_DEFERRED, "", "hub.no-memory", "out of memory"};
         intake_done(intake, &admitted);
-        return true;
+        return INTAKE_ANSWERED;
     }
-    intake = table_get(host.intakes, id); /* gone when it was answered at once */
-    if (intake)
-        intake->offer = offer;
-    return true;
+    if (!offer)
+        return INTAKE_ANSWERED;
+    intake->offer = offer;
+    return INTAKE_OPEN;
 }
 
 bool intake_data(struct table *intakes, const struct wire_OFFER_DATA *m)
@@ -66,17 +90,18 @@ bool intake_data(struct table *intakes, const struct wire_OFFER_DATA *m)
     struct intake *intake = table_get(intakes, m->offer);
     if (!intake)
         return true; /* it was answered while these bytes were on their way */
+    intake->credit -= (int64_t)m->data.size;
+    intake->deadline = intake->credit > 0 && !m->last ? clock_ticks() + IDLE_TIME : 0;
     return bus_offer_data(intake->offer, m->data.data, m->data.size, m->last) == 0;
 }
 
-bool intake_abort(struct table *intakes, uint64_t id)
+void intake_abort(struct table *intakes, uint64_t id)
 {
     struct intake *intake = table_take(intakes, id);
-    if (intake) {
-        bus_offer_abort(intake->offer);
-        free(intake);
-    }
-    return true;
+    if (!intake)
+        return;
+    bus_offer_abort(intake->offer);
+    free(intake);
 }
 
 void intake_gone(struct table *intakes)
@@ -85,4 +110,26 @@ void intake_gone(struct table *intakes)
     while (table_any(intakes, &id))
         intake_abort(intakes, id);
     table_fini(intakes);
+}
+
+/* ---- time ---- */
+
+static struct intake *find_late(const struct table *intakes, int64_t ticks, const struct bus_party *party)
+{
+    struct intake *intake;
+    for (size_t at = 0; (intake = table_next(intakes, &at));)
+        if (intake->deadline && (ticks >= intake->deadline || intake->party == party))
+            return intake;
+    return NULL;
+}
+
+void intake_tick(struct table *intakes, int64_t ticks, const struct bus_party *party)
+{
+    struct intake *intake;
+    while ((intake = find_late(intakes, ticks, party))) {
+        struct accord_admitted admitted = {ACCORD_DEFERRED, "", "hub.offer-idle",
+                                           "the rest of it did not come in time; nothing was taken"};
+        put_done(intake, &admitted);
+        intake_abort(intakes, intake->id);
+    }
 }

@@ -10,13 +10,22 @@
 struct intake_host {
     struct channel **channel; /* NULL behind it: gone */
     struct table *intakes;
+    size_t most; /* open at a time */
 };
-#define INTAKES_MAX 64
+
+enum intake_result {
+    INTAKE_OPEN,
+    INTAKE_ANSWERED, /* at once: the envelope alone decided */
+    INTAKE_BROKEN,   /* the sender broke the protocol */
+};
+enum intake_result intake_offer(struct intake_host, struct bus_party *, const struct conf_service *,
+                                const struct wire_OFFER *);
 /* False: the sender broke the protocol. */
-bool intake_offer(struct intake_host, struct bus_party *, const struct conf_service *,
-                  const struct wire_OFFER *);
 bool intake_data(struct table *, const struct wire_OFFER_DATA *);
-bool intake_abort(struct table *, uint64_t offer);
+void intake_abort(struct table *, uint64_t offer);
+/* The sender is gone. */
 void intake_gone(struct table *);
+/* Defers offers whose sender has not sent what it was asked for in time, and those of `party` (NULL: none). */
+void intake_tick(struct table *, int64_t ticks, const struct bus_party *party);
 
 #endif

@@ -29,6 +29,36 @@ static uint32_t service_index(const struct child *child, const struct conf_servi
 
 /* ---- out ---- */
 
+static void flight_freed(struct stream *stream)
+{
+    free(stream);
+}
+
+static void flight_finish(struct flight *flight, const struct accord_result *result)
+{
+    struct bus_dispatch *dispatch = flight->dispatch;
+    table_take(&flight->stream.child->flights, flight->stream.id);
+    bus_dispatch_finish(dispatch, result);
+    stream_close(&flight->stream, flight_freed);
+}
+
+static void cancel(struct flight *flight)
+{
+    struct child *child = flight->stream.child;
+    flight->cancelled = true;
+    flight->deadline = clock_ticks() + CANCEL_GRACE;
+    if (child->channel)
+        wire_put_CANCEL(channel_out(child->channel), &(struct wire_CANCEL){.stream = flight->stream.id});
+}
+
+/* The link must give the delivery back; the bus knows the cause. */
+static void unreadable(struct stream *stream)
+{
+    struct flight *flight = (struct flight *)stream;
+    if (!flight->cancelled)
+        cancel(flight);
+}
+
 static void put_deliver(struct child *child, const struct bus_dispatch_view *view, uint32_t service)
 {
     static const struct accord_pair none;
@@ -63,23 +93,11 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
         bus_dispatch_return(dispatch, "out of memory");
         return;
     }
-    *flight = (struct flight){.stream = {.child = child, .source = view->source, .id = view->number},
-                              .dispatch = dispatch,
-                              .deadline = clock_ticks() + view->service->delivery_timeout};
+    *flight = (struct flight){
+        .stream = {.child = child, .source = view->source, .id = view->number, .unreadable = unreadable},
+        .dispatch = dispatch,
+        .deadline = clock_ticks() + view->service->delivery_timeout};
     put_deliver(child, view, service);
-}
-
-static void flight_freed(struct stream *stream)
-{
-    free(stream);
-}
-
-static void flight_finish(struct flight *flight, const struct accord_result *result)
-{
-    struct bus_dispatch *dispatch = flight->dispatch;
-    table_take(&flight->stream.child->flights, flight->stream.id);
-    bus_dispatch_finish(dispatch, result);
-    stream_close(&flight->stream, flight_freed);
 }
 
 static void finished(struct child *child, const struct wire_FINISH *m)
@@ -112,10 +130,14 @@ static void pulled(struct child *child, const struct wire_PULL *m)
 
 static void offered(struct child *child, const struct wire_OFFER *m)
 {
-    if (m->service >= child->service_count || child->services[m->service]->direction != ACCORD_RECEIVE ||
-        !intake_offer((struct intake_host){&child->channel, &child->intakes}, child->unit->party,
-                      child->services[m->service], m))
+    struct intake_host host = {&child->channel, &child->intakes, WIRE_OFFERS_MAX * child->link_count};
+    enum intake_result result = INTAKE_BROKEN;
+    if (m->service < child->service_count && child->services[m->service]->direction == ACCORD_RECEIVE)
+        result = intake_offer(host, child->unit->party, child->services[m->service], m);
+    if (result == INTAKE_BROKEN)
         child_fail(child, "hub.protocol", "it made an offer that its services do not allow");
+    else if (result == INTAKE_ANSWERED)
+        child_spend(child); /* each such answer is an audit record */
 }
 
 static void parked(struct child *child, const struct wire_PARK *m)
@@ -132,13 +154,15 @@ void link_side_message(struct child *child, const struct wire_message *m)
 {
     switch (m->type) {
     case WIRE_DIAL:
-        sessions_dial(child, &m->DIAL);
+        if (child_spend(child))
+            sessions_dial(child, &m->DIAL);
         break;
     case WIRE_FACTS:
         sessions_facts(child, &m->FACTS);
         break;
     case WIRE_SECRET:
-        sessions_secret(child, &m->SECRET);
+        if (child_spend(child))
+            sessions_secret(child, &m->SECRET);
         break;
     case WIRE_SESSION_END:
         sessions_end(child, &m->SESSION_END);
@@ -181,16 +205,10 @@ void link_side_gone(struct child *child)
     intake_gone(&child->intakes);
 }
 
-void link_side_room(struct child *child)
-{
-    struct flight *flight;
-    for (size_t at = 0; (flight = table_next(&child->flights, &at));)
-        stream_pump(&flight->stream);
-}
-
 void link_side_tick(struct child *child, int64_t ticks)
 {
     struct flight *flight;
+    intake_tick(&child->intakes, ticks, NULL);
     for (size_t at = 0; (flight = table_next(&child->flights, &at));) {
         if (ticks < flight->deadline)
             continue;
@@ -199,8 +217,6 @@ void link_side_tick(struct child *child, int64_t ticks)
                        CANCEL_GRACE / 1000);
             return;
         }
-        flight->cancelled = true;
-        flight->deadline = ticks + CANCEL_GRACE;
-        wire_put_CANCEL(channel_out(child->channel), &(struct wire_CANCEL){.stream = flight->stream.id});
+        cancel(flight);
     }
 }

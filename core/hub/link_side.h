@@ -10,7 +10,6 @@
 void link_side_message(struct child *, const struct wire_message *);
 /* Its channel is closed: whatever it held is finished. */
 void link_side_gone(struct child *);
-void link_side_room(struct child *);
 void link_side_tick(struct child *, int64_t ticks);
 /* Port of the bus: hands a delivery over. `child` may be NULL or not ready. */
 void link_side_send(struct child *, struct bus_dispatch *);

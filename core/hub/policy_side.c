@@ -8,14 +8,16 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-#define CASE_TIME 30000 /* ms without an answer or a pull; then the process counts as hung */
+#define CASE_TIME    30000  /* ms without an answer or a pull; then the process counts as hung */
+#define CASE_MOST    600000 /* ms for an answer in all */
+#define PROFILE_SIZE 32768  /* bytes of one session profile on the wire */
 
 struct inquiry {
     struct stream stream;      /* first */
     struct bus_case *bus_case; /* or: */
     policy_answered answered;
     void *arg;
-    int64_t deadline; /* ticks */
+    int64_t deadline, give_up; /* ticks */
     struct bus_verdict verdict;
 };
 
@@ -53,6 +55,14 @@ static struct bus_verdict deferral(const char *rule, const char *reason)
     return verdict;
 }
 
+static void unreadable(struct stream *stream)
+{
+    struct bus_verdict verdict = deferral("store.damaged", "the payload cannot be read back from the store");
+    if (stream->child->channel)
+        wire_put_CANCEL(channel_out(stream->child->channel), &(struct wire_CANCEL){.stream = stream->id});
+    conclude((struct inquiry *)stream, &verdict);
+}
+
 /* NULL: the process is not there; the question was deferred. */
 static struct inquiry *inquiry_new(struct child *child, struct inquiry first)
 {
@@ -61,7 +71,9 @@ static struct inquiry *inquiry_new(struct child *child, struct inquiry first)
         *inquiry = first;
         inquiry->stream.child = child;
         inquiry->stream.id = ++child->next_case;
+        inquiry->stream.unreadable = unreadable;
         inquiry->deadline = clock_ticks() + CASE_TIME;
+        inquiry->give_up = clock_ticks() + CASE_MOST;
         if (table_put(&child->cases, inquiry->stream.id, inquiry) == 0)
             return inquiry;
         free(inquiry);
@@ -151,6 +163,8 @@ static void verdict_came(struct child *child, const struct wire_VERDICT *m)
 {
     struct inquiry *inquiry = table_get(&child->cases, m->stream);
     struct bus_verdict verdict = {.answer = (enum accord_answer)m->answer};
+    if (!inquiry && m->stream && m->stream <= child->next_case)
+        return; /* it was cancelled while this was on its way */
     if (!inquiry || m->answer > ACCORD_DEFER || !copy_keys(&verdict, &m->keys) ||
         (m->answer != ACCORD_ALLOW && !m->rule[0])) {
         free(verdict.keys);
@@ -175,22 +189,34 @@ static void pulled(struct child *child, const struct wire_PULL *m)
         stream_pull(&inquiry->stream, m->bytes);
 }
 
+static bool keep_profile(struct profile *profile, const struct wire_pairs *pairs)
+{
+    struct accord_pair pair;
+    profile->items = calloc(pairs->count + 1, sizeof *profile->items);
+    for (size_t at = 0; profile->items && wire_pairs_next(pairs, &at, &pair);) {
+        struct accord_pair *copy = &profile->items[profile->count++];
+        *copy = (struct accord_pair){strdup(pair.name), strdup(pair.value)};
+        if (!copy->name || !copy->value)
+            return false;
+    }
+    return profile->items;
+}
+
 static void profile_came(struct child *child, const struct wire_PROFILE *m)
 {
     struct unit *unit = child->unit;
-    if (m->link >= child->link_count || m->result) {
-        child_fail(child, "hub.profile", "no session profile for a link: %s", m->reason);
-        return;
+    struct profile *profile = m->link < child->link_count ? unit_profile(unit, child->links[m->link]) : NULL;
+    if (!profile || !profile->asked || profile->compiled || m->profile.raw.size > PROFILE_SIZE) {
+        child_fail(child, "hub.protocol", "it gave a session profile that nobody asked for, or a huge one");
+    } else if (m->result) {
+        child_fail(child, "hub.profile", "no session profile for link %s: %s", child->links[m->link]->name,
+                   m->reason);
+    } else if (!keep_profile(profile, &m->profile)) {
+        child_fail(child, "hub.no-memory", "out of memory for a session profile");
+    } else {
+        profile->compiled = true;
+        unit_update(unit);
     }
-    struct profile *profile = unit_profile(unit, child->links[m->link]);
-    profile_clear(profile);
-    profile->asked = true;
-    profile->items = calloc(m->profile.count + 1, sizeof *profile->items);
-    struct accord_pair pair;
-    for (size_t at = 0; profile->items && wire_pairs_next(&m->profile, &at, &pair);)
-        profile->items[profile->count++] = (struct accord_pair){strdup(pair.name), strdup(pair.value)};
-    profile->compiled = profile->items != NULL;
-    unit_update(unit);
 }
 
 void policy_side_message(struct child *child, const struct wire_message *m)
@@ -221,20 +247,22 @@ void policy_side_gone(struct child *child)
     table_fini(&child->cases);
 }
 
-void policy_side_room(struct child *child)
+static bool profile_is_late(const struct child *child, int64_t ticks)
 {
-    struct inquiry *inquiry;
-    for (size_t at = 0; (inquiry = table_next(&child->cases, &at));)
-        if (inquiry->stream.source)
-            stream_pump(&inquiry->stream);
+    for (size_t i = 0; child->role == CHILD_GUARD && i < child->link_count; i++) {
+        const struct profile *profile = unit_profile(child->unit, child->links[i]);
+        if (profile->asked && !profile->compiled && ticks >= profile->deadline)
+            return true;
+    }
+    return false;
 }
 
 void policy_side_tick(struct child *child, int64_t ticks)
 {
     const struct inquiry *inquiry;
-    for (size_t at = 0; (inquiry = table_next(&child->cases, &at));)
-        if (ticks >= inquiry->deadline) {
-            child_fail(child, "hub.hung", "a policy gave no answer within %d s", CASE_TIME / 1000);
-            return;
-        }
+    bool late = profile_is_late(child, ticks);
+    for (size_t at = 0; !late && (inquiry = table_next(&child->cases, &at));)
+        late = ticks >= inquiry->deadline || ticks >= inquiry->give_up;
+    if (late)
+        child_fail(child, "hub.hung", "a policy gave no answer in time");
 }

@@ -9,7 +9,6 @@
 void policy_side_message(struct child *, const struct wire_message *);
 /* Its channel is closed: every open question is answered with defer. */
 void policy_side_gone(struct child *);
-void policy_side_room(struct child *);
 void policy_side_tick(struct child *, int64_t ticks);
 
 /* Port of the bus. `child` may be NULL or not ready: then the answer is defer, at once. */

@@ -118,10 +118,12 @@ static size_t add_problems(const struct conf_report *report, struct accord_pair 
 /* `conf` NULL: nothing of it was taken on. */
 static void record(struct hub *hub, const char *user, const struct conf *conf, const char *reason)
 {
-    struct accord_pair details[RECORD_PROBLEMS + RECORD_AGREEMENTS];
+    struct accord_pair details[RECORD_PROBLEMS + RECORD_AGREEMENTS + 1];
     char names[RECORD_PROBLEMS][16], texts[RECORD_PROBLEMS][400];
     size_t count = add_problems(&hub->problems, details, names, texts);
     bool good = !count && conf;
+    if (conf)
+        details[count++] = (struct accord_pair){"agent.conf", conf->agent.sha256};
     for (size_t i = 0; conf && i < conf->agreement_count && i < RECORD_AGREEMENTS; i++)
         details[count++] = (struct accord_pair){conf->agreements[i]->name, conf->agreements[i]->sha256};
     struct audit_event event = {.action = good ? AUDIT_CONFIG_LOADED : AUDIT_CONFIG_REFUSED,

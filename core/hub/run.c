@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,23 +24,40 @@
 #include "util/file.h"
 #include "util/log.h"
 
+#define TICK         100   /* ms */
+#define LATE_TICK    1000  /* ms since the last one: the hub was held up */
+#define PATIENCE     1000  /* ms */
+#define UNITS_TIME   5000  /* ms for the processes to end, beyond what may finish */
+#define LAST_TIME    10000 /* ms for the last commits and the export of the trail */
+#define RUN_OUT_TIME 2000  /* ms for what is left on the loop */
+
 /* ---- privileges: never root once started ---- */
+
+static int become_user(const struct passwd *user, struct reason *why)
+{
+    const char *name = user->pw_name;
+    if (user->pw_uid == 0 || user->pw_gid == 0)
+        return fail(why, ACCORD_EDENIED, "user '%s' of agent.conf is root or has root's group", name);
+    if (initgroups(name, user->pw_gid) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
+        setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
+        return fail(why, error_from_errno(errno), "cannot become user '%s': %s", name, strerror(errno));
+    if (setuid(0) == 0)
+        return fail(why, ACCORD_EDENIED, "could become root again after becoming user '%s'", name);
+    if (setenv("HOME", user->pw_dir, 1) < 0 || setenv("USER", name, 1) < 0 || setenv("LOGNAME", name, 1) < 0)
+        return fail(why, ACCORD_ENOMEM, "out of memory");
+    return 0;
+}
 
 static int become(const char *name, struct reason *why)
 {
-    if (geteuid() != 0)
-        return 0;
     if (!*name)
         return fail(why, ACCORD_EDENIED,
                     "started as root: set 'user = NAME' under [agent] in agent.conf, or start as that user");
     const struct passwd *user = getpwnam(name);
-    if (!user || user->pw_uid == 0)
-        return fail(why, ACCORD_EDENIED, "user '%s' of agent.conf %s", name,
-                    user ? "is root" : "does not exist; make it with: useradd --system NAME");
-    if (setgroups(0, NULL) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
-        setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
-        return fail(why, error_from_errno(errno), "cannot become user '%s': %s", name, strerror(errno));
-    return 0;
+    if (!user)
+        return fail(why, ACCORD_EDENIED,
+                    "user '%s' of agent.conf does not exist; make it with: useradd --system NAME", name);
+    return become_user(user, why);
 }
 
 static int prepare_state(const char *state, struct reason *why)
@@ -52,6 +70,10 @@ static int prepare_state(const char *state, struct reason *why)
         return fail(why, ACCORD_EDENIED,
                     "uid %u may not write the state folder %s; give it to the agent's user",
                     (unsigned)geteuid(), state);
+    if (st.st_uid != geteuid())
+        return fail(why, ACCORD_EDENIED,
+                    "the state folder %s belongs to uid %u; it must belong to the agent's user", state,
+                    (unsigned)st.st_uid);
     if (st.st_mode & 077)
         return fail(why, ACCORD_EDENIED, "the state folder %s is open to other users; run: chmod 700 %s",
                     state, state);
@@ -70,12 +92,23 @@ static void closed_down(struct hub *hub)
     uv_stop(&hub->loop);
 }
 
+/* Stopping must end. What is given up here is as after a crash: nothing that was committed is lost. */
+static void press_on(struct hub *hub, int64_t ticks)
+{
+    if (ticks >= hub->stop_by - LAST_TIME)
+        bus_give_up(hub->bus);
+    if (ticks < hub->stop_by)
+        return;
+    log_event(ACCORD_ERROR, "hub.stop-forced", NULL,
+              "stopping took too long: a disk or a process does not answer; ending all the same");
+    _exit(1);
+}
+
 static void stop_if_down(struct hub *hub)
 {
-    static bool finishing;
-    if (finishing || !units_down(hub) || !bus_idle(hub->bus))
+    if (hub->finishing || !units_down(hub) || !bus_idle(hub->bus))
         return;
-    finishing = true;
+    hub->finishing = true;
     struct audit_event event = {.action = AUDIT_AGENT_STOP};
     trail_event(hub, &event);
     trail_finish(hub, closed_down);
@@ -83,9 +116,12 @@ static void stop_if_down(struct hub *hub)
 
 static void stop(struct hub *hub)
 {
-    if (hub->stopping)
+    if (hub->stopping) {
+        hub->hurried = true;
         return;
+    }
     hub->stopping = true;
+    hub->stop_by = clock_ticks() + hub->conf->conf->agent.drain_timeout + UNITS_TIME + LAST_TIME;
     log_event(ACCORD_NOTICE, "hub.stopping", NULL, "stopping: what is in flight may finish");
     units_stop(hub);
 }
@@ -95,17 +131,32 @@ static void stop(struct hub *hub)
 static void signalled(uv_signal_t *handle, int number)
 {
     struct hub *hub = handle->data;
-    if (number == SIGHUP)
-        hub_reload(hub, "SIGHUP");
-    else
+    if (number != SIGHUP)
         stop(hub);
+    else if (!hub->stopping)
+        hub_reload(hub, "SIGHUP");
+}
+
+/* When the hub was stopped or busy for long, answers that came meanwhile must be read before anybody is blamed. */
+static bool be_patient(struct hub *hub, int64_t ticks)
+{
+    if (hub->ticked && ticks - hub->ticked > LATE_TICK)
+        hub->patient_to = ticks + PATIENCE;
+    hub->ticked = ticks;
+    return ticks < hub->patient_to;
 }
 
 static void ticked(uv_timer_t *timer)
 {
     struct hub *hub = timer->data;
-    units_tick(hub, clock_ticks());
-    trail_tick(hub, clock_ticks());
+    int64_t ticks = clock_ticks();
+    if (hub->stopping)
+        press_on(hub, ticks);
+    if (be_patient(hub, ticks))
+        return;
+    units_tick(hub, ticks);
+    control_tick(hub, ticks);
+    trail_tick(hub, ticks);
     if (hub->stopping)
         stop_if_down(hub);
 }
@@ -118,10 +169,9 @@ static void watch(struct hub *hub)
         hub->signals[i].data = hub;
         uv_signal_start(&hub->signals[i], signalled, numbers[i]);
     }
-    signal(SIGPIPE, SIG_IGN);
     uv_timer_init(&hub->loop, &hub->tick);
     hub->tick.data = hub;
-    uv_timer_start(&hub->tick, ticked, 100, 100);
+    uv_timer_start(&hub->tick, ticked, TICK, TICK);
 }
 
 /* ---- ports of the bus ---- */
@@ -154,6 +204,29 @@ static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = r
 
 /* ---- starting ---- */
 
+/* `exported`: audit records that only the trail's files have. */
+static void tell_damage(struct hub *hub, const char *folder, const struct store_recovery *recovery,
+                        uint64_t exported)
+{
+    uint64_t audit = recovery->lost_audit > exported ? recovery->lost_audit : exported;
+    char reason[ACCORD_REASON_MAX];
+    int n = 0;
+    if (recovery->damaged_records)
+        n = snprintf(reason, sizeof reason,
+                     "%" PRIu64 " damaged records (%" PRIu64 " bytes) were set aside in %.200s/damaged",
+                     recovery->damaged_records, recovery->damaged_bytes, folder);
+    if (recovery->lost_messages || audit)
+        n += snprintf(reason + n, sizeof reason - (size_t)n,
+                      "%sthe end of the journal in %.200s is missing: %" PRIu64 " messages and %" PRIu64
+                      " audit records that were known are not in it",
+                      n ? "; " : "", folder, recovery->lost_messages, audit);
+    if (!n)
+        return;
+    struct audit_event event = {.action = AUDIT_STORE_DAMAGED, .outcome = AUDIT_FAILURE, .reason = reason};
+    trail_event(hub, &event);
+    trail_incident(hub, NULL, NULL, "store.damaged", reason);
+}
+
 static int open_store(struct hub *hub, struct reason *why)
 {
     const struct conf_agent *agent = &hub->conf->conf->agent;
@@ -171,17 +244,10 @@ static int open_store(struct hub *hub, struct reason *why)
         return result;
     log_event(ACCORD_INFO, "store.open", NULL, "store open: %llu messages, %llu open deliveries",
               (unsigned long long)recovery.messages, (unsigned long long)recovery.open_deliveries);
-    result = trail_open(hub, why);
-    if (result || !recovery.damaged_records)
-        return result;
-    char reason[ACCORD_REASON_MAX];
-    snprintf(reason, sizeof reason, "%llu damaged records (%llu bytes) were set aside in %.200s/damaged",
-             (unsigned long long)recovery.damaged_records, (unsigned long long)recovery.damaged_bytes,
-             folder);
-    struct audit_event event = {.action = AUDIT_STORE_DAMAGED, .outcome = AUDIT_FAILURE, .reason = reason};
-    trail_event(hub, &event);
-    trail_incident(hub, NULL, NULL, "store.damaged", reason);
-    return 0;
+    result = trail_open(hub, recovery.end, why);
+    if (!result)
+        tell_damage(hub, folder, &recovery, trail_resume(hub));
+    return result;
 }
 
 static int start(struct hub *hub, struct reason *why)
@@ -224,18 +290,35 @@ static int drop_privileges(struct hub *hub, struct reason *why)
     return result;
 }
 
+/* Handles close, and name look-ups that nobody waits for end: those may take their time, and are left. */
+static bool run_out(uv_loop_t *loop)
+{
+    int64_t until = clock_ticks() + RUN_OUT_TIME;
+    bool alive;
+    while ((alive = uv_run(loop, UV_RUN_NOWAIT)) && clock_ticks() < until)
+        uv_sleep(1);
+    return !alive;
+}
+
 static void finish(struct hub *hub)
 {
     uv_run(&hub->loop, UV_RUN_NOWAIT);
+    store_close(hub->store); /* what is outstanding finishes here, and needs the trail */
     trail_close(hub);
+    units_free(hub);
+    hub_conf_unref(hub->conf);
+    conf_report_fini(&hub->problems);
+    if (!run_out(&hub->loop))
+        _exit(0);
+    uv_loop_close(&hub->loop);
+}
+
+static int give_up_start(struct hub *hub, const struct reason *why)
+{
+    fprintf(stderr, "accordd: %s\n", why->text);
     if (hub->store)
         store_close(hub->store);
-    units_free(hub);
-    if (hub->conf)
-        hub_conf_unref(hub->conf);
-    conf_report_fini(&hub->problems);
-    uv_run(&hub->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&hub->loop);
+    return 1;
 }
 
 int hub_main(const struct hub_options *options)
@@ -245,6 +328,7 @@ int hub_main(const struct hub_options *options)
     hub.options = *options;
     hub.started = clock_wall();
     log_setup("hub", ACCORD_INFO, false);
+    signal(SIGPIPE, SIG_IGN);
     int result = drop_privileges(&hub, &why);
     if (!result)
         result = sandbox_protect_hub(&why);
@@ -253,11 +337,8 @@ int hub_main(const struct hub_options *options)
         result = start(&hub, &why);
     }
     hub_problems_log(&hub);
-    if (result) {
-        fprintf(stderr, "accordd: %s\n", why.text);
-        conf_report_fini(&hub.problems);
-        return 1;
-    }
+    if (result)
+        return give_up_start(&hub, &why);
     log_event(ACCORD_NOTICE, "hub.started", NULL, "accord is running; ask it with: accord status");
     uv_run(&hub.loop, UV_RUN_DEFAULT);
     finish(&hub);

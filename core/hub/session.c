@@ -16,14 +16,15 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define SESSIONS_MAX 64
-#define SECRET_MAX   65536
+#define SECRET_MAX 65536
+#define FACTS_SIZE 65536 /* bytes of the facts of one stage on the wire */
 
-enum stage { CONNECTING, CONNECTED, HANDSHAKEN, AUTHENTICATED };
+enum stage { CONNECTING, CONNECTED, HANDSHAKEN, AUTHENTICATED, DENIED };
 
 struct session {
     struct child *child;
-    uint64_t id;
+    uint64_t id;     /* the link's, which may use it again */
+    uint64_t serial; /* never used again */
     const struct conf_link *link;
     struct dial *dial;
     int fd; /* duplicate, for revocation */
@@ -79,6 +80,9 @@ static const char *objection(const struct unit *unit, const struct conf_link *li
     *rule = "hub.parked";
     if (unit->parked[index].is)
         return "the link is parked; see accord status";
+    *rule = "hub.trail";
+    if (trail_failing(unit->hub))
+        return "the audit trail cannot be written";
     *rule = "hub.tunnel-not-provable";
     if (link->endpoint->tunnel != CONF_TUNNEL_NONE)
         return "the endpoint demands an IPsec tunnel, and this version cannot prove one: it does not connect "
@@ -86,17 +90,17 @@ static const char *objection(const struct unit *unit, const struct conf_link *li
     return NULL;
 }
 
-static void refuse_dial(struct session *session, const char *rule, const char *reason)
+static void not_connected(struct session *session, int result, const char *rule, const char *reason)
 {
+    struct child *child = session->child;
     struct audit_event event = event_of(session, AUDIT_CONNECT, false);
     event.rule = rule;
     event.reason = reason;
-    trail_event(session->child->unit->hub, &event);
-    struct log_about about = {session->child->unit->name, session->link->name, NULL};
+    trail_event(child->unit->hub, &event);
+    struct log_about about = {child->unit->name, session->link->name, NULL};
     log_event(ACCORD_WARNING, rule, &about, "did not connect: %s", reason);
-    wire_put_DIALED(
-        channel_out(session->child->channel),
-        &(struct wire_DIALED){.session = session->id, .result = ACCORD_EDENIED, .reason = reason});
+    wire_put_DIALED(channel_out(child->channel),
+                    &(struct wire_DIALED){.session = session->id, .result = result, .reason = reason});
     session_free(session);
 }
 
@@ -115,44 +119,53 @@ static void pass_descriptor(struct session *session, int fd)
     buf_fini(&frame);
 }
 
+/* What failed on the way to a connection is recorded with it. */
+static void connected(struct session *session, int fd, const char *reason)
+{
+    struct audit_event event = event_of(session, AUDIT_CONNECT, true);
+    event.reason = reason;
+    trail_event(session->child->unit->hub, &event);
+    session->stage = CONNECTED;
+    pass_descriptor(session, fd);
+}
+
 static void dialled(void *arg, int fd, const char *address, const char *reason)
 {
     struct session *session = arg;
-    struct child *child = session->child;
+    const char *rule, *why = objection(session->child->unit, session->link, &rule);
     session->dial = NULL;
-    text_copy(session->address, sizeof session->address, address);
-    session->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
-    struct audit_event event = event_of(session, AUDIT_CONNECT, session->fd >= 0);
-    event.reason = fd >= 0 && session->fd < 0 ? "no descriptor left" : reason;
-    trail_event(child->unit->hub, &event);
+    if (address[0])
+        text_copy(session->address, sizeof session->address, address);
+    session->fd = fd >= 0 && !why ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
     if (session->fd >= 0) {
-        session->stage = CONNECTED;
-        pass_descriptor(session, fd);
+        connected(session, fd, reason);
         return;
     }
     if (fd >= 0)
         close(fd);
-    struct log_about about = {child->unit->name, session->link->name, NULL};
-    log_event(ACCORD_WARNING, "hub.connect-failed", &about, "%s", event.reason);
-    wire_put_DIALED(
-        channel_out(child->channel),
-        &(struct wire_DIALED){.session = session->id, .result = ACCORD_ENET, .reason = event.reason});
-    session_free(session);
+    if (fd < 0)
+        not_connected(session, ACCORD_ENET, "hub.connect-failed", reason);
+    else if (why) /* it may not any more */
+        not_connected(session, ACCORD_EDENIED, rule, why);
+    else
+        not_connected(session, ACCORD_ELIMIT, "hub.no-descriptor", "the agent has no descriptor left");
 }
 
 void sessions_dial(struct child *child, const struct wire_DIAL *m)
 {
-    if (m->link >= child->link_count || child->sessions.count >= SESSIONS_MAX) {
+    static uint64_t serial;
+    if (m->link >= child->link_count || child->sessions.count >= WIRE_SESSIONS_MAX * child->link_count) {
         child_fail(child, "hub.protocol", "it dialled for a link it does not have, or too often at once");
         return;
     }
     struct session *session = calloc(1, sizeof *session);
     if (!session || table_put(&child->sessions, m->session, session) < 0) {
         free(session);
-        child_fail(child, "hub.protocol", "it used a session number twice");
+        child_fail(child, "hub.protocol", "it used a session number twice, or memory ran out");
         return;
     }
-    *session = (struct session){.child = child, .id = m->session, .link = child->links[m->link], .fd = -1};
+    *session = (struct session){
+        .child = child, .id = m->session, .serial = ++serial, .link = child->links[m->link], .fd = -1};
     if (session->link->endpoint)
         snprintf(session->address, sizeof session->address, "%.64s:%d", session->link->endpoint->host,
                  (int)session->link->endpoint->port);
@@ -163,7 +176,7 @@ void sessions_dial(struct child *child, const struct wire_DIAL *m)
         why = session->dial ? NULL : "out of memory";
     }
     if (why)
-        refuse_dial(session, rule, why);
+        not_connected(session, ACCORD_EDENIED, rule, why);
 }
 
 /* ---- facts ---- */
@@ -171,7 +184,7 @@ void sessions_dial(struct child *child, const struct wire_DIAL *m)
 /* What must still be there when the guard answers. */
 struct question {
     struct child *child;
-    uint64_t incarnation, session;
+    uint64_t incarnation, session, serial;
     enum accord_stage stage;
     struct accord_pair *facts; /* copies, for the record */
     size_t fact_count;
@@ -207,7 +220,7 @@ static void facts_judged(void *arg, const struct bus_verdict *verdict)
     struct child *child = question->child;
     struct session *session =
         question->incarnation == child->incarnation ? table_get(&child->sessions, question->session) : NULL;
-    if (session && child->channel) {
+    if (session && session->serial == question->serial && child->channel) {
         record_verdict(session, question, verdict);
         session->judging = false;
         if (verdict->answer == ACCORD_ALLOW)
@@ -218,8 +231,10 @@ static void facts_judged(void *arg, const struct bus_verdict *verdict)
                                                             .answer = (uint8_t)verdict->answer,
                                                             .rule = verdict->rule,
                                                             .reason = verdict->reason});
-        if (verdict->answer == ACCORD_DENY)
+        if (verdict->answer == ACCORD_DENY) {
+            session->stage = DENIED;
             cut(session, verdict->rule, verdict->reason);
+        }
     }
     question_free(question);
 }
@@ -232,6 +247,7 @@ static struct question *question_new(struct session *session, const struct wire_
     *question = (struct question){.child = session->child,
                                   .incarnation = session->child->incarnation,
                                   .session = session->id,
+                                  .serial = session->serial,
                                   .stage = (enum accord_stage)m->stage};
     question->facts = calloc(m->facts.count + 1, sizeof *question->facts);
     struct accord_pair fact;
@@ -252,8 +268,9 @@ void sessions_facts(struct child *child, const struct wire_FACTS *m)
     if (!session)
         return; /* it ended while these were on their way */
     enum stage due = m->stage == ACCORD_HANDSHAKE ? CONNECTED : HANDSHAKEN;
-    if (m->stage > ACCORD_AUTHENTICATED || session->stage != due || session->judging) {
-        child_fail(child, "hub.protocol", "it reported session facts out of order");
+    if (m->stage > ACCORD_AUTHENTICATED || session->stage != due || session->judging ||
+        m->facts.raw.size > FACTS_SIZE) {
+        child_fail(child, "hub.protocol", "it reported session facts out of order, or too many");
         return;
     }
     struct question *question = question_new(session, m);
@@ -290,8 +307,11 @@ static int read_secret(const struct session *session, const char *option, struct
     const struct unit *unit = session->child->unit;
     char path[1024];
     const char *name = secret_name(session->link, option);
-    if (session->stage < HANDSHAKEN)
+    if (session->stage != HANDSHAKEN && session->stage != AUTHENTICATED)
         return fail(why, ACCORD_ESTATE, "a secret was asked for before the handshake was allowed");
+    if (trail_failing(unit->hub))
+        return fail(why, ACCORD_ESTATE,
+                    "the audit trail cannot be written, and secrets are not used unrecorded");
     if (!name || !*name)
         return fail(why, ACCORD_EDENIED, "the link has no secret option '%.64s'", option);
     int n =
@@ -332,15 +352,20 @@ void sessions_secret(struct child *child, const struct wire_SECRET *m)
 
 /* ---- ends ---- */
 
+static void end_session(struct session *session, const char *reason)
+{
+    bool begun = session->stage != CONNECTING; /* otherwise the attempt to connect was given up */
+    struct audit_event event = event_of(session, begun ? AUDIT_SESSION_ENDED : AUDIT_CONNECT, begun);
+    event.reason = reason;
+    trail_event(session->child->unit->hub, &event);
+    session_free(session);
+}
+
 void sessions_end(struct child *child, const struct wire_SESSION_END *m)
 {
     struct session *session = table_get(&child->sessions, m->session);
-    if (!session)
-        return;
-    struct audit_event event = event_of(session, AUDIT_SESSION_ENDED, true);
-    event.reason = m->reason;
-    trail_event(child->unit->hub, &event);
-    session_free(session);
+    if (session)
+        end_session(session, m->reason);
 }
 
 bool sessions_carry(struct child *child, uint64_t id, const struct conf_link *link)
@@ -353,7 +378,8 @@ void sessions_revoke(struct child *child, const char *why)
 {
     struct session *session;
     for (size_t at = 0; (session = table_next(&child->sessions, &at));)
-        cut(session, "hub.revoked", why);
+        if (session->stage != CONNECTING)
+            cut(session, "hub.revoked", why);
 }
 
 void sessions_gone(struct child *child)
@@ -362,7 +388,7 @@ void sessions_gone(struct child *child)
     while ((session = table_any(&child->sessions, NULL))) {
         if (session->fd >= 0)
             shutdown(session->fd, SHUT_RDWR);
-        session_free(session);
+        end_session(session, "its process has ended");
     }
     table_fini(&child->sessions);
 }

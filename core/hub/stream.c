@@ -2,9 +2,46 @@
 
 #include <stdlib.h>
 
-#define CREDIT_MOST (8 << 20)
+#define AHEAD (1 << 20) /* bytes on their way from the store to one child, read or not */
 
-static void piece(struct stream *stream, const uint8_t *bytes, size_t size)
+/* ---- waiting for the child ---- */
+
+static void wait_at(struct stream *stream, struct stream **at)
+{
+    stream->waiting = true;
+    stream->next = *at;
+    *at = stream;
+}
+
+static void wait_in_line(struct stream *stream)
+{
+    struct stream **at = &stream->child->waiting;
+    while (*at)
+        at = &(*at)->next;
+    wait_at(stream, at);
+}
+
+static void leave_line(struct stream *stream)
+{
+    struct stream **at = &stream->child->waiting;
+    if (!stream->waiting)
+        return;
+    while (*at != stream)
+        at = &(*at)->next;
+    *at = stream->next;
+    stream->waiting = false;
+}
+
+/* When it is false, a read that ends or the channel's `room` makes it true again. */
+static bool has_room(const struct child *child)
+{
+    return !channel_full(child->channel) &&
+           (!child->reading || (int64_t)channel_backlog(child->channel) + child->reading < AHEAD);
+}
+
+/* ---- pieces ---- */
+
+static void put_piece(struct stream *stream, const uint8_t *bytes, size_t size)
 {
     stream->offset += (int64_t)size;
     stream->credit -= (int64_t)size;
@@ -13,59 +50,94 @@ static void piece(struct stream *stream, const uint8_t *bytes, size_t size)
                    &(struct wire_PIECE){.stream = stream->id, .last = stream->ended, .data = {bytes, size}});
 }
 
+static void pump(struct stream *);
+
 static void read_done(void *arg, int result, size_t got)
 {
     struct stream *stream = arg;
+    struct child *child = stream->child;
     uint8_t *buffer = stream->buffer;
     stream->buffer = NULL;
     stream->busy = false;
-    if (stream->freed) {
+    if (stream->freed) { /* perhaps with its child */
         free(buffer);
         stream->freed(stream);
         return;
     }
-    if (result || (!got && stream->reading)) {
-        free(buffer);
-        child_fail(stream->child, "hub.store", "a payload could not be read back from the store (%d)",
-                   result);
-        return;
+    child->reading -= stream->reading;
+    if (result || !got) {
+        stream->broken = true;
+        stream->unreadable(stream);
+    } else {
+        put_piece(stream, buffer, got);
+        pump(stream);
     }
-    piece(stream, buffer, got);
     free(buffer);
-    stream_pump(stream);
+    streams_go_on(child);
 }
 
-void stream_pump(struct stream *stream)
+static bool read_piece(struct stream *stream, int64_t size)
 {
-    if (stream->busy || stream->ended || stream->credit <= 0 || !stream->child->channel ||
-        channel_full(stream->child->channel))
-        return;
-    int64_t left = bus_source_size(stream->source) - stream->offset;
-    int64_t size = left < ACCORD_PIECE_MAX ? left : ACCORD_PIECE_MAX;
-    if (size > stream->credit)
-        size = stream->credit;
-    if (!left) {
-        piece(stream, NULL, 0);
-        return;
-    }
     stream->buffer = malloc((size_t)size);
     if (!stream->buffer)
-        return; /* the next pull, or the watchdog, tries again */
+        return false;
     stream->busy = true;
     stream->reading = size;
+    stream->child->reading += size;
     bus_source_read(stream->source, stream->offset, stream->buffer, (size_t)size, read_done, stream);
+    return true;
+}
+
+static bool wants(const struct stream *stream)
+{
+    return !stream->busy && !stream->ended && !stream->broken && stream->credit > 0 && stream->child->channel;
+}
+
+/* One piece. False: not now, for want of room or memory. */
+static bool step(struct stream *stream)
+{
+    int64_t size = bus_source_size(stream->source) - stream->offset;
+    if (!has_room(stream->child))
+        return false;
+    size = size < ACCORD_PIECE_MAX ? size : ACCORD_PIECE_MAX;
+    size = size < stream->credit ? size : stream->credit;
+    if (size)
+        return read_piece(stream, size);
+    put_piece(stream, NULL, 0);
+    return true;
+}
+
+static void pump(struct stream *stream)
+{
+    if (wants(stream) && !stream->waiting && (stream->child->waiting || !step(stream)))
+        wait_in_line(stream);
+}
+
+void streams_go_on(struct child *child)
+{
+    struct stream *first;
+    while (child->channel && (first = child->waiting)) {
+        leave_line(first);
+        if (!wants(first) || step(first))
+            continue;
+        wait_at(first, &child->waiting);
+        return;
+    }
 }
 
 void stream_pull(struct stream *stream, int64_t bytes)
 {
-    stream->credit = stream->credit > CREDIT_MOST - bytes ? CREDIT_MOST : stream->credit + bytes;
-    stream_pump(stream);
+    stream->credit = bytes > INT64_MAX - stream->credit ? INT64_MAX : stream->credit + bytes;
+    pump(stream);
 }
 
 void stream_close(struct stream *stream, void (*freed)(struct stream *))
 {
-    if (stream->busy)
-        stream->freed = freed;
-    else
+    leave_line(stream);
+    if (!stream->busy) {
         freed(stream);
+        return;
+    }
+    stream->child->reading -= stream->reading;
+    stream->freed = freed;
 }

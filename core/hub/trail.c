@@ -1,5 +1,6 @@
 #include "hub/trail.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,19 @@
 
 #define EXPORT_LINES 4096
 #define EXPORT_EVERY 1000 /* ms */
+#define EXPORT_PAUSE 5000 /* ms after an export that failed */
+#define AGAIN_PAUSE  1000 /* ms until records that the store did not take are given to it again */
+#define KEPT_MAX     4096 /* of those; more are lost, and that is recorded */
+
+/* One record on its way to the store, which empties what it is given: `body` stays until it was committed. */
+struct entry {
+    struct trail *trail;
+    struct entry *next;
+    uint64_t number; /* in the order of events */
+    char chain[STORE_NAME_MAX];
+    struct buf body;
+    struct store_audit audit;
+};
 
 /* Someone who waits until all that was recorded before is in the files. */
 struct waiter {
@@ -38,37 +52,140 @@ struct trail {
     struct reason export_why;
     int64_t export_at, anchor_at; /* ticks */
     struct store_heads heads;
+    bool anchoring; /* they are being read */
+    bool last;      /* for the anchor of the end */
     uint64_t incidents;
-    uint64_t pass; /* exports begun: each goes on until the store has nothing more */
+    struct entry *kept, *kept_last; /* what the store did not take, in the order of events */
+    size_t kept_count;
+    uint64_t last_number, lost;
+    bool failing;
+    int64_t again_at; /* ticks */
+    uint64_t pass;    /* exports begun: each goes on until the store has nothing more */
     struct waiter *waiters;
-    bool anchoring; /* `heads` is being read */
     bool stopping;
-    bool last; /* stopping: it is read for the last anchor */
     void (*stopped)(struct hub *);
 };
 
 /* ---- records ---- */
 
+static void entry_free(struct entry *entry)
+{
+    buf_fini(&entry->body);
+    buf_fini(&entry->audit.body);
+    free(entry);
+}
+
+static void lose(struct trail *trail, const char *why)
+{
+    trail->lost++;
+    log_event(ACCORD_ERROR, "audit.lost", NULL, "an audit record is lost: %s", why);
+}
+
+static void keep(struct trail *trail, struct entry *entry)
+{
+    struct entry **at = &trail->kept;
+    if (trail->kept_count == KEPT_MAX) {
+        lose(trail, "the store takes none, and too many wait");
+        entry_free(entry);
+        return;
+    }
+    if (trail->kept && trail->kept_last->number < entry->number)
+        at = &trail->kept_last->next;
+    while (*at && (*at)->number < entry->number)
+        at = &(*at)->next;
+    entry->next = *at;
+    *at = entry;
+    if (!entry->next)
+        trail->kept_last = entry;
+    trail->kept_count++;
+}
+
+static void recorded(void *arg, int result);
+
+static void give(struct trail *trail, struct entry *entry)
+{
+    buf_clear(&entry->audit.body);
+    buf_put(&entry->audit.body, entry->body.data, entry->body.size);
+    entry->audit.chain = entry->chain;
+    store_audit(trail->hub->store, &entry->audit, 1, recorded, entry);
+}
+
+static struct entry *take_kept(struct trail *trail)
+{
+    struct entry *entry = trail->kept;
+    trail->kept = entry->next;
+    trail->kept_count--;
+    return entry;
+}
+
+static void give_kept(struct trail *trail)
+{
+    for (size_t count = trail->kept_count; count; count--)
+        give(trail, take_kept(trail));
+}
+
 static void recorded(void *arg, int result)
 {
-    struct store_audit *audit = arg;
-    if (result)
-        log_event(ACCORD_ERROR, "audit.lost", NULL, "an audit record could not be stored (%d): %.*s", result,
-                  (int)audit->body.size, (const char *)audit->body.data);
-    buf_fini(&audit->body);
-    free(audit);
+    struct entry *entry = arg;
+    struct trail *trail = entry->trail;
+    if (result && !trail->failing)
+        log_event(
+            ACCORD_ERROR, "audit.waits", NULL,
+            "audit records cannot be stored (%s): no new session is opened until they can; make room on the "
+            "store's disk",
+            error_name(result));
+    else if (!result && trail->failing)
+        log_event(ACCORD_NOTICE, "audit.stores", NULL, "audit records are stored again");
+    if (result == ACCORD_EINVAL) { /* never: it would hold up all that come behind it */
+        lose(trail, "the store says that it is not well formed");
+        entry_free(entry);
+        return;
+    }
+    trail->failing = result != 0;
+    if (result) {
+        keep(trail, entry);
+        return;
+    }
+    entry_free(entry);
+    give_kept(trail);
 }
 
 void trail_event(struct hub *hub, const struct audit_event *event)
 {
-    struct store_audit *audit = calloc(1, sizeof *audit);
-    if (!audit) {
-        log_event(ACCORD_ERROR, "audit.lost", NULL, "out of memory for an audit record");
+    struct trail *trail = hub->trail;
+    struct entry *entry = calloc(1, sizeof *entry);
+    if (entry)
+        audit_render(&entry->body, event);
+    if (!entry || entry->body.failed) {
+        lose(trail, "out of memory");
+        if (entry)
+            entry_free(entry);
         return;
     }
-    audit->chain = event->agreement ? event->agreement : AUDIT_HOST_CHAIN;
-    audit_render(&audit->body, event);
-    store_audit(hub->store, audit, 1, recorded, audit);
+    entry->trail = trail;
+    entry->number = ++trail->last_number;
+    text_copy(entry->chain, sizeof entry->chain, event->agreement ? event->agreement : AUDIT_HOST_CHAIN);
+    if (trail->kept)
+        keep(trail, entry); /* behind those before it */
+    else
+        give(trail, entry);
+}
+
+bool trail_failing(const struct hub *hub)
+{
+    return hub->trail->failing;
+}
+
+/* A gap must show. */
+static void tell_lost(struct trail *trail)
+{
+    char reason[ACCORD_REASON_MAX];
+    if (!trail->lost || trail->failing)
+        return;
+    snprintf(reason, sizeof reason, "%llu audit records could not be kept while the store took none",
+             (unsigned long long)trail->lost);
+    trail->lost = 0;
+    trail_incident(trail->hub, NULL, NULL, "audit.lost", reason);
 }
 
 void trail_incident(struct hub *hub, const char *agreement, const char *link, const char *rule,
@@ -130,6 +247,7 @@ static void export_worked(uv_work_t *work, int status)
     (void)status;
     if (trail->export_result) {
         log_event(ACCORD_ERROR, "audit.export-failed", NULL, "%s; trying again", trail->export_why.text);
+        trail->export_at = clock_ticks() + EXPORT_PAUSE;
         export_over(trail);
         return;
     }
@@ -181,22 +299,31 @@ int trail_exported(struct hub *hub, void (*done)(void *arg), void *arg)
 
 /* ---- anchors ---- */
 
-static void anchor_heads(struct trail *trail)
+static void anchor_some(struct trail *trail, const struct audit_chain_head *heads, size_t count)
 {
-    struct audit_chain_head heads[ANCHOR_HEADS_MAX];
-    size_t count = trail->heads.count < ANCHOR_HEADS_MAX ? trail->heads.count : ANCHOR_HEADS_MAX;
-    for (size_t i = 0; i < count; i++)
-        heads[i] = (struct audit_chain_head){trail->heads.rows[i].chain, trail->heads.rows[i].head};
     struct anchor *anchor = calloc(1, sizeof *anchor);
     struct audit_event event = {0};
-    struct reason why;
+    struct reason why = {"out of memory"};
     if (anchor && anchor_make(anchor, trail->key, heads, count, clock_wall(), &event, &why) == 0)
         trail_event(trail->hub, &event);
     else
-        log_event(ACCORD_ERROR, "audit.anchor-failed", NULL, "%s", anchor ? why.text : "out of memory");
+        log_event(ACCORD_ERROR, "audit.anchor-failed", NULL, "%s", why.text);
     if (anchor)
         anchor_fini(anchor);
     free(anchor);
+}
+
+static void anchor_heads(struct trail *trail)
+{
+    struct audit_chain_head heads[ANCHOR_HEADS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < trail->heads.count; i++) {
+        heads[count++] = (struct audit_chain_head){trail->heads.rows[i].chain, trail->heads.rows[i].head};
+        if (count < ANCHOR_HEADS_MAX && i + 1 < trail->heads.count)
+            continue;
+        anchor_some(trail, heads, count);
+        count = 0;
+    }
 }
 
 static void last_exported(void *arg)
@@ -204,6 +331,8 @@ static void last_exported(void *arg)
     struct trail *trail = arg;
     trail->stopped(trail->hub);
 }
+
+static void anchor_now(struct trail *trail);
 
 static void anchor_now(struct trail *trail);
 
@@ -224,7 +353,7 @@ static void heads_read(void *arg, int result)
 static void anchor_now(struct trail *trail)
 {
     if (trail->anchoring)
-        return; /* when the stop began meanwhile, it is followed by another */
+        return;
     trail->anchoring = true;
     trail->last = trail->stopping;
     store_heads(trail->hub->store, &trail->heads, heads_read, trail);
@@ -235,6 +364,11 @@ void trail_tick(struct hub *hub, int64_t ticks)
     struct trail *trail = hub->trail;
     if (trail->stopping)
         return;
+    if (trail->kept && ticks >= trail->again_at) {
+        trail->again_at = ticks + AGAIN_PAUSE;
+        give(trail, take_kept(trail)); /* when it is taken the others follow */
+    }
+    tell_lost(trail);
     if (ticks >= trail->anchor_at) {
         trail->anchor_at = ticks + hub->conf->conf->agent.anchor_every;
         anchor_now(trail);
@@ -263,7 +397,34 @@ static void host_facts(void)
     audit_host_set(name, address);
 }
 
-int trail_open(struct hub *hub, struct reason *why)
+struct resuming {
+    struct hub *hub;
+    uint64_t lost;
+};
+
+static void resume_chain(void *arg, const char *chain, const struct audit_head *last)
+{
+    struct resuming *resuming = arg;
+    uint64_t lost = store_chain_resume(resuming->hub->store, chain, last);
+    char reason[ACCORD_REASON_MAX];
+    resuming->lost += lost;
+    if (!lost || strcmp(chain, AUDIT_HOST_CHAIN) == 0)
+        return; /* the host's chain tells of all of them */
+    snprintf(reason, sizeof reason,
+             "the store lost the last %" PRIu64 " records of this chain; its files have them", lost);
+    struct audit_event event = {
+        .action = AUDIT_STORE_DAMAGED, .outcome = AUDIT_FAILURE, .agreement = chain, .reason = reason};
+    trail_event(resuming->hub, &event);
+}
+
+uint64_t trail_resume(struct hub *hub)
+{
+    struct resuming resuming = {.hub = hub};
+    export_lasts(hub->trail->export, resume_chain, &resuming);
+    return resuming.lost;
+}
+
+int trail_open(struct hub *hub, uint64_t store_end, struct reason *why)
 {
     struct trail *trail = calloc(1, sizeof *trail);
     char folder[600];
@@ -277,6 +438,8 @@ int trail_open(struct hub *hub, struct reason *why)
     int result = anchor_key_open(&trail->key, hub->conf->conf->agent.state, why);
     if (!result)
         result = export_open(&trail->export, &config, why);
+    if (!result && export_position(trail->export) > store_end)
+        result = export_rewind(trail->export, why);
     if (!result)
         trail->exported = export_position(trail->export);
     trail->anchor_at = clock_ticks() + hub->conf->conf->agent.anchor_every;
@@ -287,6 +450,7 @@ void trail_finish(struct hub *hub, void (*done)(struct hub *))
 {
     hub->trail->stopping = true;
     hub->trail->stopped = done;
+    give_kept(hub->trail);
     anchor_now(hub->trail);
 }
 
@@ -299,6 +463,11 @@ void trail_close(struct hub *hub)
         export_close(trail->export);
     if (trail->key)
         anchor_key_close(trail->key);
+    if (trail->kept)
+        log_event(ACCORD_ERROR, "audit.lost", NULL, "%zu audit records could not be stored before the end",
+                  trail->kept_count);
+    while (trail->kept)
+        entry_free(take_kept(trail));
     buf_fini(&trail->lines);
     free(trail);
     hub->trail = NULL;

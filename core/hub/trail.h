@@ -6,9 +6,16 @@
 #include "hub/hub.h"
 #include "util/error.h"
 
-int trail_open(struct hub *, struct reason *why);
-/* Renders and queues one record that belongs to no message. event->agreement names the chain; NULL: the host's. */
+/* `store_end` as in struct store_recovery. */
+int trail_open(struct hub *, uint64_t store_end, struct reason *why);
+/* Compares the store with the trail's files: a chain of which the store has lost records goes on behind the last one
+ * in the files, and says so. Returns how many records the store lacks. */
+uint64_t trail_resume(struct hub *);
+/* Renders and queues one record that belongs to no message, and keeps it until the store has taken it.
+ * event->agreement names the chain; NULL: the host's. */
 void trail_event(struct hub *, const struct audit_event *);
+/* The store takes no audit records now: nothing that must be recorded should begin. */
+bool trail_failing(const struct hub *);
 /* An incident: audited, logged, shown in status. */
 void trail_incident(struct hub *, const char *agreement, const char *link, const char *rule,
                     const char *reason);

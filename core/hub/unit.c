@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/control.h"
 #include "hub/trail.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
+
+#define PROFILE_TIME 30000 /* ms for a guard to compile a session profile */
 
 const char *unit_state_text(const struct unit *unit)
 {
@@ -204,6 +207,7 @@ static void ask_profiles(struct unit *unit, struct child *guard)
         if (!guard->links[i]->endpoint || profile->asked)
             continue;
         profile->asked = true;
+        profile->deadline = clock_ticks() + PROFILE_TIME;
         wire_put_COMPILE(channel_out(guard->channel), &(struct wire_COMPILE){.link = (uint32_t)i});
     }
 }
@@ -292,13 +296,23 @@ static void enter(struct unit *unit, enum unit_state state)
               state == UNIT_UP ? "the agreement is up" : "the agreement is down: %s", unit->why);
 }
 
+/* Links come last: what they begin can be judged then. */
+static void start_children(struct unit *unit)
+{
+    for (size_t i = 0; i < unit->child_count; i++) {
+        struct child *child = &unit->children[i];
+        if (child->state == CHILD_DOWN && !child->retry_at &&
+            (child->role != CHILD_LINK || judges_ready(unit)))
+            child_start(child);
+    }
+}
+
 static void start(struct unit *unit)
 {
     unit->why[0] = 0;
     enter(unit, UNIT_STARTING);
     bus_party_enable(unit->party, true, "the agreement is on");
-    for (size_t i = 0; i < unit->child_count; i++)
-        child_start(&unit->children[i]);
+    start_children(unit);
 }
 
 static void drain(struct unit *unit, const char *why)
@@ -325,9 +339,10 @@ static bool children_running(const struct unit *unit)
 
 static void draining(struct unit *unit)
 {
-    bool over = clock_ticks() >= unit->drain_by;
+    bool over = clock_ticks() >= unit->drain_by || unit->hub->hurried;
     if (!over && bus_party_busy(unit->party))
         return;
+    control_drop_offers(unit->hub, unit->party);
     for (size_t i = 0; i < unit->child_count; i++)
         child_stop(&unit->children[i], unit->why);
     if (children_running(unit) || bus_party_busy(unit->party))
@@ -344,7 +359,6 @@ static void down(struct unit *unit)
         adopt(unit);
     const char *why = why_not(unit, unit->agreement);
     unit->wanted = !why;
-    bus_party_retire(unit->party, unit->absent);
     if (unit->wanted) {
         start(unit);
     } else {
@@ -358,7 +372,6 @@ static void running(struct unit *unit)
 {
     const char *why = why_end(unit);
     unit->wanted = !why;
-    bus_party_retire(unit->party, unit->absent);
     if (why) {
         drain(unit, why);
         draining(unit);
@@ -369,6 +382,7 @@ static void running(struct unit *unit)
         forget_profiles(unit);
     else if (guard)
         ask_profiles(unit, guard);
+    start_children(unit);
     if (unit->state == UNIT_STARTING && all_ready(unit))
         enter(unit, UNIT_UP);
     bus_party_ready(unit->party, unit->state == UNIT_UP && judges_ready(unit));
@@ -377,6 +391,8 @@ static void running(struct unit *unit)
 
 void unit_update(struct unit *unit)
 {
+    if (unit->party)
+        bus_party_retire(unit->party, unit->absent);
     if (unit->state == UNIT_DOWN)
         down(unit);
     else if (unit->state == UNIT_DRAINING)

@@ -13,6 +13,7 @@ struct profile {
     struct accord_pair *items; /* heap strings */
     size_t count;
     bool asked, compiled;
+    int64_t deadline; /* ticks: compiled by */
 };
 
 /* The other side refuses the session: the link waits for a person. */

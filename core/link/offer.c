@@ -4,7 +4,6 @@
 
 #include "link/role.h"
 
-#define OFFERS_MAX   256        /* of one link, open at a time */
 #define HEADERS_SIZE (32 << 10) /* of all headers of one offer */
 
 struct offer {
@@ -19,7 +18,7 @@ struct offer {
 
 static bool has_room(const struct link *link)
 {
-    return link->started && link_role->process.phase == PROCESS_RUNNING && link->offers < OFFERS_MAX &&
+    return link->started && link_role->process.phase == PROCESS_RUNNING && link->offers < WIRE_OFFERS_MAX &&
            !channel_full(link_role->process.channel);
 }
 

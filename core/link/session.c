@@ -6,7 +6,6 @@
 
 #include "link/role.h"
 
-#define SESSIONS_MAX 64 /* of one link */
 #define SECRETS_MAX  16 /* asked for at a time in one session */
 #define FACTS_SIZE   (64 << 10)
 
@@ -71,7 +70,7 @@ int session_dial(struct accord_instance *instance, accord_dial_fn dialed, void *
     struct link *link = link_of(instance);
     if (instance->closing || !link->open || !link->setup.endpoint_host)
         return ACCORD_ESTATE;
-    if (link->sessions >= SESSIONS_MAX)
+    if (link->sessions >= WIRE_SESSIONS_MAX)
         return ACCORD_EBUSY;
     struct session *session = calloc(1, sizeof *session);
     if (!session)

@@ -118,6 +118,7 @@ void verb_settled(struct call *);
 int verb_look(struct store *, struct call *);
 /* Keeps or takes back the moves of the chain heads and numbers since the group began. */
 void verbs_keep(struct store *);
+struct chain *verb_chain(struct store *, const char *name); /* NULL: out of memory */
 void verbs_undo(struct store *);
 
 int payload_spill(struct store *, struct store_payload *);

@@ -18,6 +18,7 @@ struct journal {
     uint64_t segment_size, reserve;
     void (*fault)(const char *point);
     bool segments_opened, index_opened;
+    uint64_t known_messages, known_audit; /* to an index that did not match, and was thrown away */
 
     uint64_t at;        /* where the next group goes */
     uint64_t group;     /* number of the last one */

@@ -149,12 +149,24 @@ static bool index_matches(struct journal *journal)
            progress->marker + record_span(head.size) == progress->position;
 }
 
+static uint64_t audit_total(const struct index *index)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < index->head_count; i++)
+        total += index->heads[i].head.head.sequence;
+    return total;
+}
+
 static int open_index(struct journal *journal, const char *folder, struct reason *why)
 {
     int result = index_open(&journal->index, folder, why);
     journal->index_opened = true;
     if (result != ACCORD_EFORMAT && (result || index_matches(journal)))
         return result;
+    if (!result) {
+        journal->known_messages = journal->index.progress.messages;
+        journal->known_audit = audit_total(&journal->index);
+    }
     index_close(&journal->index);
     journal->index_opened = false;
     if ((result = index_delete(folder, why)))
@@ -211,6 +223,11 @@ static int resume(struct journal *journal, const struct recover *run)
     return result;
 }
 
+static uint64_t excess(uint64_t known, uint64_t found)
+{
+    return known > found ? known - found : 0;
+}
+
 static int recover_all(struct journal *journal, struct backend_found *found, struct reason *why)
 {
     const struct index_progress *progress = &journal->index.progress;
@@ -226,11 +243,15 @@ static int recover_all(struct journal *journal, struct backend_found *found, str
                     result == ACCORD_ELIMIT ? "the disk is full; make room" : "the disk refuses; look at it");
     found->next_number = progress->next_number;
     found->epoch = progress->epoch;
-    found->recovery = (struct store_recovery){.records = run.records,
-                                              .damaged_records = run.damaged_records,
-                                              .damaged_bytes = run.damaged_bytes,
-                                              .messages = progress->messages,
-                                              .fresh = fresh};
+    found->recovery =
+        (struct store_recovery){.records = run.records,
+                                .damaged_records = run.damaged_records,
+                                .damaged_bytes = run.damaged_bytes,
+                                .messages = progress->messages,
+                                .lost_messages = excess(journal->known_messages, progress->messages),
+                                .lost_audit = excess(journal->known_audit, audit_total(&journal->index)),
+                                .end = journal->at,
+                                .fresh = fresh};
     for (size_t i = 0; i < journal->index.place_count; i++)
         found->recovery.open_deliveries +=
             journal->index.places[i].states[STORE_WAITING] + journal->index.places[i].states[STORE_HELD];

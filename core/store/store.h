@@ -100,7 +100,10 @@ typedef void (*store_done)(void *arg, int result);
 struct store_recovery {
     uint64_t records, damaged_records, damaged_bytes;
     uint64_t messages, open_deliveries;
-    bool fresh; /* the store was empty */
+    /* Known to the index, and no longer in the journal: its end was cut off, or whole files are gone. */
+    uint64_t lost_messages, lost_audit;
+    uint64_t end; /* of the trail: no position that store_trail() gave is behind it, or the store has gone back since */
+    bool fresh;   /* the store was empty */
 };
 /* Blocks while it recovers. Deliveries that were `sending` come back as `waiting`, keeping their attempts. */
 int store_open(struct store **, uv_loop_t *, const struct store_config *, struct store_recovery *,
@@ -112,6 +115,9 @@ void store_close(struct store *);
 /* Deliveries with smaller numbers are older than this opening of the store: a process that was killed may have sent
  * them without coming to settle them. */
 uint64_t store_first_number(const struct store *);
+/* Lets a chain go on behind a record that was kept elsewhere and that the store has lost; returns how many records it
+ * lacks, 0 when it lacks none. Only before all other calls. */
+uint64_t store_chain_resume(struct store *, const char *chain, const struct audit_head *last);
 
 /* ---- in ---- */
 

@@ -107,7 +107,7 @@ uint64_t verb_need(const struct store *store, const struct call *call)
 
 /* ---- chains ---- */
 
-static struct chain *chain_find(struct store *store, const char *name)
+struct chain *verb_chain(struct store *store, const char *name)
 {
     for (size_t i = 0; i < store->chain_count; i++)
         if (!strcmp(store->chains[i].name, name))
@@ -160,7 +160,7 @@ static int audit_check(const struct store_audit *records, size_t count)
 /* Seals behind the body and takes the seal off again once it is in the group: the caller may try again. */
 static int audit_put_one(struct store *store, struct store_audit *record)
 {
-    struct chain *chain = chain_find(store, record->chain);
+    struct chain *chain = verb_chain(store, record->chain);
     if (!chain)
         return ACCORD_ENOMEM;
     if (!chain->moved) {

@@ -89,6 +89,9 @@
     M(END, WIRE_H, F(u8, exit) F(text, line))
 
 #define WIRE_NONE UINT32_MAX
+/* Of one link, open at a time. */
+#define WIRE_OFFERS_MAX   64
+#define WIRE_SESSIONS_MAX 64
 #define WIRE_PAIRS_MAX   256
 #define WIRE_TEXT_MAX    4096
 #define WIRE_FRAME_MAX   (ACCORD_PIECE_MAX + 4096)

@@ -132,8 +132,20 @@ struct testhost_entry *testhost_find(struct testhost_entry *, const char *name);
 struct testhost_entry *testhost_put(struct testhost_entry **, const char *name, const void *value,
                                     size_t size);
 
-/* session.c */
+/* host.c */
 extern const struct accord_host testhost_table;
+
+/* clock.c */
+struct accord_timer *testhost_do_timer(struct accord_instance *, int64_t ms, accord_timer_fn, void *arg);
+void testhost_do_timer_stop(struct accord_timer *);
+int64_t testhost_do_ticks(struct accord_instance *);
+int64_t testhost_do_wall(struct accord_instance *);
+struct accord_watch *testhost_do_watch(struct accord_instance *, int fd, accord_watch_fn, void *arg);
+void testhost_do_watch_set(struct accord_watch *, uint32_t events);
+void testhost_do_watch_end(struct accord_watch *);
+int testhost_do_work(struct accord_instance *, accord_work_fn work, accord_work_fn done, void *arg);
+
+/* session.c */
 int testhost_do_dial(struct accord_instance *, accord_dial_fn, void *arg);
 const char *testhost_do_profile(struct accord_session *, const char *name);
 int testhost_do_report(struct accord_session *, enum accord_stage, const struct accord_pair *, size_t,

@@ -4,6 +4,7 @@ import asyncssh
 import collections
 import functools
 import hashlib
+import os
 import random
 
 import make_stow_plan
@@ -24,7 +25,7 @@ path      = {site}
 type      = stow-plan
 direction = receive
 link      = plans
-settle    = 0 ms
+settle    = 100 ms
 rescan    = 1 s
 """
 
@@ -64,8 +65,10 @@ ssh-ciphers = aes256-gcm@openssh.com, aes256-ctr
 """
 
 
-def seeded(seed):
-    print(f"seed {seed}")  # pytest shows it when the test fails
+def seeded(name):
+    """The same numbers in each run, unless ACCORD_SEED is set."""
+    seed = os.environ.get("ACCORD_SEED", "") + name
+    print(f"seed {seed!r}")  # pytest shows it when the test fails
     return random.Random(seed)
 
 
@@ -114,10 +117,9 @@ class Ledger:
 
 
 class Flow:
-    """An agent with an agreement for stow plans. `partner`: what Sshd or harness.Partner is, or None for one that does
-    not answer."""
+    """An agent with an agreement for stow plans, and a partner: harness.Sshd or harness.Partner."""
 
-    def __init__(self, agent, partner, port=None):
+    def __init__(self, agent, partner):
         self.agent, self.partner = agent, partner
         self.good, self.broken = {}, set()
         self.kills = 0
@@ -126,12 +128,9 @@ class Flow:
         self.there.mkdir(exist_ok=True)
         give(partner.files, "daemon")
         agent.write_conf("site.conf", SITE.format(site=self.folder))
-        self.write_agreement(port or partner.port)
+        agent.write_conf("isa.conf", AGREEMENT.format(
+            port=partner.port, user=partner.user, host_key=partner.host_key.fingerprint, folder=FOLDER))
         agent.secret("isa", "id", partner.user_key.private)
-
-    def write_agreement(self, port):
-        self.agent.write_conf("isa.conf", AGREEMENT.format(
-            port=port, user=self.partner.user, host_key=self.partner.host_key.fingerprint, folder=FOLDER))
 
     def wait_up(self):
         def up():

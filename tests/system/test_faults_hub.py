@@ -8,7 +8,7 @@ from exact import Flow, Ledger, gone_within, seeded
 
 # The later moment at which it is killed for a second time: somewhere in these many arrivals at the point.
 POINTS = {"admit": (3, 9), "commit": (15, 60), "committed": (15, 60), "settle": (3, 9), "index": (3, 6),
-          "dispatch": (6, 20), "export": (4, 12)}
+          "dispatch": (6, 20), "export": (3, 6)}
 
 
 def run_into(flow, point, number, most=40):
@@ -37,7 +37,7 @@ def test_killed_between_quarantine_and_answer(agent, partner):
     """The file of a message that is quarantined already goes to rejected/ with its reason, not away as if it had been
     accepted."""
     flow = Flow(agent, partner())
-    agent.start({"ACCORD_FAULT": f"committed:{seeded('quarantine').randint(40, 50)}"})
+    agent.start({"ACCORD_FAULT": f"committed:{seeded('quarantine').randint(34, 38)}"})
     flow.wait_up()
     flow.feed_until_dead(60, broken=True)  # from here on each commit is a quarantine
     flow.kills += 1

@@ -165,3 +165,23 @@ void drop_put(const struct fixture *f, const char *name, const void *bytes, size
     fclose(file);
     chmod(path, 0666); /* sshd may run as another user than this test */
 }
+
+bool no_session(void *fixture)
+{
+    const struct fixture *f = fixture;
+    return testhost_sessions(f->host) == 0;
+}
+
+bool stalled(void *delivery)
+{
+    const struct accord_delivery *d = delivery;
+    return d->sent == d->stall_at;
+}
+
+int run_shared_cases(enum server_kind kind)
+{
+    if (getenv("CASE"))
+        cmocka_set_test_filter(getenv("CASE"));
+    int failed = run_session_cases(kind);
+    return failed + run_file_cases(kind);
+}

@@ -42,7 +42,13 @@ bool drop_has(const struct fixture *, const char *name);
 unsigned drop_count(const struct fixture *); /* files in the partner's folder, hidden ones too */
 void drop_put(const struct fixture *, const char *name, const void *bytes, size_t size);
 
-/* Adds the cases that every server must pass and runs them; the number of failures. */
+/* Conditions for testhost_run_until. */
+bool no_session(void *fixture);
+bool stalled(void *delivery); /* the host has given all up to `stall_at` */
+
+/* The cases that every server must pass; the number of failures. CASE in the environment, a pattern, picks some. */
+int run_session_cases(enum server_kind);
+int run_file_cases(enum server_kind);
 int run_shared_cases(enum server_kind);
 
 #endif

@@ -56,7 +56,8 @@ static char *slurp(const char *path)
     if (!file)
         die(path);
     char *text = calloc(1, 1 << 20);
-    fread(text, 1, (1 << 20) - 1, file);
+    size_t size = fread(text, 1, (1 << 20) - 1, file);
+    text[size] = '\0';
     fclose(file);
     return text;
 }

@@ -1,4 +1,4 @@
-/* What the SFTP connector must do against every server. */
+/* Files: what the SFTP connector must do with them against every server. */
 #include "sftp_fixture.h"
 
 #include <setjmp.h>
@@ -15,12 +15,6 @@
 #define ID "0123456789abcdefghijklmn"
 
 static enum server_kind kind;
-
-static bool no_session(void *arg)
-{
-    const struct fixture *f = arg;
-    return testhost_sessions(f->host) == 0;
-}
 
 static bool drop_empty(void *arg)
 {
@@ -42,42 +36,6 @@ static void delivers_a_file_under_its_final_name_only(void **state)
     assert_string_equal(d->receipt, receipt);
     assert_content(f, "VESSEL1.edi", f->bytes, 100000);
     assert_int_equal(drop_count(f), 1);
-    fixture_free(f);
-}
-
-static void reports_the_facts_of_the_session(void **state)
-{
-    struct fixture *f = fixture_new(kind, NULL);
-    (void)state;
-    fixture_open(f);
-    struct testhost_message message = fixture_message(f, "a", 10, 1);
-    assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_DELIVERED);
-    assert_string_equal(testhost_fact(f->host, "ssh.kex"), "ecdh-sha2-nistp256");
-    assert_string_equal(testhost_fact(f->host, "ssh.cipher.out"), "aes256-gcm@openssh.com");
-    assert_string_equal(testhost_fact(f->host, "ssh.cipher.in"), "aes256-gcm@openssh.com");
-    assert_string_equal(testhost_fact(f->host, "ssh.mac.out"), "aead-gcm");
-    assert_string_equal(testhost_fact(f->host, "ssh.host-key.type"), "ecdsa-sha2-nistp256");
-    assert_string_equal(testhost_fact(f->host, "ssh.host-key.sha256"), f->server.host_key);
-    assert_string_equal(testhost_fact(f->host, "ssh.user"), f->server.user);
-    assert_string_equal(testhost_fact(f->host, "ssh.auth"), "publickey");
-    assert_string_equal(testhost_fact(f->host, "ssh.user-key.type"), "ecdsa-sha2-nistp256");
-    assert_string_equal(testhost_fact(f->host, "ssh.user-key.bits"), "256");
-    fixture_free(f);
-}
-
-static void closes_the_session_when_it_is_idle(void **state)
-{
-    struct fixture *f = fixture_new(kind, NULL);
-    (void)state;
-    fixture_open(f);
-    struct testhost_message message = fixture_message(f, "a", 10, 1);
-    assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_DELIVERED);
-    assert_int_equal(testhost_sessions(f->host), 1);
-    assert_true(testhost_run_until(f->host, no_session, f, 5000));
-    assert_int_equal(testhost_timers(f->host), 0);
-    message = fixture_message(f, "b", 10, 2);
-    assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_DELIVERED);
-    assert_int_equal(testhost_dials(f->host), 2);
     fixture_free(f);
 }
 
@@ -124,122 +82,6 @@ static void sends_a_big_file(void **state)
     assert_int_equal(d->outcome, ACCORD_DELIVERED);
     print_message("50 MiB in %.2f s\n", (double)(uv_hrtime() - began) / 1e9);
     assert_content(f, "big", f->bytes, size);
-    fixture_free(f);
-}
-
-static void sends_nothing_to_a_changed_host_key(void **state)
-{
-    struct fixture *f = fixture_new(kind, NULL);
-    (void)state;
-    f->pins[0] = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    fixture_open(f);
-    struct testhost_message message = fixture_message(f, "a", 10, 1);
-    struct accord_delivery *d = fixture_deliver(f, &message);
-    assert_int_equal(d->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "sftp.host-key-changed");
-    assert_non_null(strstr(testhost_park_reason(f->host), f->server.host_key));
-    assert_non_null(strstr(testhost_park_reason(f->host), f->pins[0]));
-    assert_int_equal(testhost_secrets(f->host), 0);
-    assert_null(testhost_fact(f->host, "ssh.kex"));
-    assert_int_equal(d->sent, 0);
-    assert_true(testhost_run_until(f->host, no_session, f, 5000));
-    assert_false(server_saw_authentication(&f->server));
-    fixture_free(f);
-}
-
-static void parks_when_the_key_is_refused(void **state)
-{
-    struct fixture *f = fixture_new(kind, NULL), *other = fixture_new(kind, NULL);
-    (void)state;
-    testhost_secret(f->host, "key", other->key, strlen(other->key));
-    fixture_open(f);
-    struct testhost_message message = fixture_message(f, "a", 10, 1);
-    struct accord_delivery *d = fixture_deliver(f, &message);
-    assert_int_equal(d->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "sftp.auth-refused");
-    assert_null(testhost_fact(f->host, "ssh.auth"));
-    assert_true(server_saw_authentication(&f->server));
-    fixture_free(f);
-    fixture_free(other);
-}
-
-static void parks_when_the_private_key_is_no_key(void **state)
-{
-    struct fixture *f = fixture_new(kind, NULL);
-    (void)state;
-    testhost_secret(f->host, "key", "-----BEGIN NONSENSE-----\n", 25);
-    fixture_open(f);
-    struct testhost_message message = fixture_message(f, "a", 10, 1);
-    assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "sftp.bad-key");
-    assert_null(strstr(testhost_park_reason(f->host), "NONSENSE"));
-    assert_false(server_saw_authentication(&f->server));
-    fixture_free(f);
-}
-
-static void refuses_a_server_without_an_allowed_algorithm(void **state)
-{
-    struct fixture *f = fixture_new(kind, NULL);
-    const char *const weak[] = {
-        kind == SERVER_OPENSSH ? "Ciphers aes128-ctr" : "--encryption-algs=aes128-ctr", NULL};
-    (void)state;
-    server_restart(&f->server, weak);
-    fixture_open(f);
-    struct testhost_message message = fixture_message(f, "a", 10, 1);
-    assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "sftp.no-common-algorithm");
-    assert_int_equal(testhost_secrets(f->host), 0);
-    assert_false(server_saw_authentication(&f->server));
-    fixture_free(f);
-}
-
-static void does_not_go_on_without_a_profile(void **state)
-{
-    static const char *const names[] = {"ssh.kex", "ssh.ciphers", "ssh.macs", "ssh.host-key-types",
-                                        "ssh.user-key-types"};
-    (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct fixture *f = fixture_new(kind, NULL);
-        testhost_profile(f->host, names[i], i % 2 ? "" : NULL);
-        fixture_open(f);
-        struct testhost_message message = fixture_message(f, "a", 10, 1);
-        assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
-        assert_string_equal(testhost_parked(f->host), "sftp.no-profile");
-        assert_non_null(strstr(testhost_park_reason(f->host), names[i]));
-        assert_false(server_saw_authentication(&f->server));
-        fixture_free(f);
-    }
-}
-
-static void obeys_the_verdict_on_the_handshake(void **state)
-{
-    struct fixture *f = fixture_new(kind, NULL);
-    (void)state;
-    testhost_verdict(f->host, ACCORD_HANDSHAKE, ACCORD_DENY, "encryption.ssh-cipher", "not this one");
-    fixture_open(f);
-    struct testhost_message message = fixture_message(f, "a", 10, 1);
-    assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "encryption.ssh-cipher");
-    assert_int_equal(testhost_secrets(f->host), 0);
-    assert_false(server_saw_authentication(&f->server));
-    fixture_free(f);
-}
-
-static void obeys_the_verdict_on_the_authenticated_session(void **state)
-{
-    struct fixture *f = fixture_new(kind, NULL);
-    (void)state;
-    testhost_verdict(f->host, ACCORD_AUTHENTICATED, ACCORD_DEFER, "guard.restarting", "ask again");
-    fixture_open(f);
-    struct testhost_message message = fixture_message(f, "a", 10, 1);
-    struct accord_delivery *d = fixture_deliver(f, &message);
-    assert_int_equal(d->outcome, ACCORD_RETRY);
-    assert_null(testhost_parked(f->host)); /* deferred is not refused */
-    assert_int_equal(d->sent, 0);
-    assert_int_equal(drop_count(f), 0);
-    testhost_verdict(f->host, ACCORD_AUTHENTICATED, ACCORD_DENY, "encryption.user-key", "too short");
-    assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "encryption.user-key");
     fixture_free(f);
 }
 
@@ -407,12 +249,6 @@ static void removes_its_own_stale_temporaries_only(void **state)
     fixture_free(f);
 }
 
-static bool stalled(void *arg)
-{
-    const struct accord_delivery *d = arg;
-    return d->sent == d->stall_at;
-}
-
 static struct accord_delivery *deliver_half(struct fixture *f)
 {
     struct testhost_message message = fixture_message(f, "half", 1000000, 1);
@@ -480,62 +316,13 @@ static void lets_what_is_in_flight_finish_when_stopped(void **state)
     fixture_free(f);
 }
 
-/* libssh makes its descriptor blocking; a partner that reads no more must not hold the loop. */
-static void gives_up_on_a_partner_that_stands_still(void **state)
-{
-    struct fixture *f = fixture_new(kind, NULL);
-    (void)state;
-    f->options.timeout = 1000;
-    testhost_send_buffer(f->host, 16384);
-    fixture_open(f);
-    struct testhost_message message = fixture_message(f, "still", 10 << 20, 1);
-    struct accord_delivery *d = testhost_deliver(f->host, 0, &message);
-    d->stall_at = 1000;
-    assert_true(testhost_run_until(f->host, stalled, d, 30000));
-    server_signal(&f->server, SIGSTOP);
-    testhost_unstall(f->host, d);
-    uint64_t began = uv_hrtime();
-    bool settled = testhost_settle(f->host, d, 10000);
-    server_signal(&f->server, SIGCONT);
-    assert_true(settled);
-    assert_true((uv_hrtime() - began) / 1000000 < 5000);
-    assert_int_equal(d->outcome, ACCORD_RETRY);
-    assert_non_null(strstr(d->reason, "waited"));
-    fixture_free(f);
-}
-
-static void says_why_it_cannot_be_reached(void **state)
-{
-    struct fixture *f = fixture_new(kind, NULL);
-    (void)state;
-    testhost_fail_dials(f->host, 1, "no route to host");
-    fixture_open(f);
-    struct testhost_message message = fixture_message(f, "a", 10, 1);
-    struct accord_delivery *d = fixture_deliver(f, &message);
-    assert_int_equal(d->outcome, ACCORD_RETRY);
-    assert_non_null(strstr(d->reason, "no route to host"));
-    assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_DELIVERED);
-    fixture_free(f);
-}
-
-int run_shared_cases(enum server_kind which)
+int run_file_cases(enum server_kind which)
 {
     kind = which;
-    if (getenv("CASE")) /* a pattern: only some, while working on them */
-        cmocka_set_test_filter(getenv("CASE"));
     const struct CMUnitTest cases[] = {
         fixture_test(delivers_a_file_under_its_final_name_only),
-        fixture_test(reports_the_facts_of_the_session),
-        fixture_test(closes_the_session_when_it_is_idle),
         fixture_test(sends_several_files_in_one_session),
         fixture_test(sends_a_big_file),
-        fixture_test(sends_nothing_to_a_changed_host_key),
-        fixture_test(parks_when_the_key_is_refused),
-        fixture_test(parks_when_the_private_key_is_no_key),
-        fixture_test(refuses_a_server_without_an_allowed_algorithm),
-        fixture_test(does_not_go_on_without_a_profile),
-        fixture_test(obeys_the_verdict_on_the_handshake),
-        fixture_test(obeys_the_verdict_on_the_authenticated_session),
         fixture_test(refuses_a_name_that_is_taken),
         fixture_test(compares_with_what_is_there_when_told_to),
         fixture_test(takes_its_own_earlier_attempt_for_delivered),
@@ -547,11 +334,6 @@ int run_shared_cases(enum server_kind which)
         fixture_test(cleans_up_after_a_cancelled_delivery),
         fixture_test(finishes_everything_when_closed_in_mid_upload),
         fixture_test(lets_what_is_in_flight_finish_when_stopped),
-        fixture_test(gives_up_on_a_partner_that_stands_still),
-        fixture_test(says_why_it_cannot_be_reached),
     };
-    return cmocka_run_group_tests_name(which == SERVER_OPENSSH ? "sftp against OpenSSH"
-                                                               : "sftp against the rehearsal "
-                                                                 "partner",
-                                       cases, NULL, NULL);
+    return cmocka_run_group_tests_name("sftp files", cases, NULL, NULL);
 }
