@@ -198,10 +198,9 @@ static int run_command(struct cli *cli, const struct cli_command *command, int a
     if (command->table)
         render_table(&cli->render, command->table);
     int code = command->run(cli, command, argc, argv);
-    if (code == EXIT_USAGE)
-        fprintf(stderr, "usage: accord %s %s\n", command->name, command->arguments);
-    else
-        code = print_answer(cli, code);
+    if (code != EXIT_USAGE || *cli->line) /* the agent says better than the usage what it does not take */
+        return print_answer(cli, code);
+    fprintf(stderr, "usage: accord %s %s\n", command->name, command->arguments);
     return code;
 }
 

@@ -186,6 +186,7 @@ def test_a_partner_that_vanishes_in_mid_file_gets_it_whole_later(vanishing):
     assert delivery["attempts"] == "3"
     # The second attempt lost only the answer: the third found this very file.
     assert delivery["receipt"].endswith("found=yes")
+    wait_for(lambda: len(traffic.records("delivery-retried")) == 2, "two records of failed attempts")
     first, second = traffic.records("delivery-retried")
     assert "closed the connection" in first["event.reason"] or "broke" in first["event.reason"], first
     assert "before the answer to the rename" in second["event.reason"]
