@@ -359,8 +359,8 @@ static const struct channel_events events = {.message = message, .gone = gone, .
 
 /* ---- starting ---- */
 
-/* A child takes nothing from the hub's environment but what it would keep itself (sandbox/begin.c); this is for the
- * time before, when the dynamic linker reads it. */
+/* A child takes nothing from the hub's environment but what it would keep itself (sandbox/begin.c); this
+ * is for the time before, when the dynamic linker reads it. */
 static void child_environment(char *environment[], size_t room)
 {
     static const char *const kept[] = {
