@@ -44,7 +44,7 @@ enum audit_outcome { AUDIT_SUCCESS, AUDIT_FAILURE, AUDIT_UNKNOWN };
     A(RELEASED, "delivery-released", "file", "a held delivery goes on")                                              \
     A(INCIDENT, "incident-opened", "intrusion_detection", "something that a person must look at")                    \
     A(COMMAND, "command", "iam", "an administrator's command, with the user behind it")                              \
-    A(STORE_DAMAGED, "store-damaged", "file", "records of the store were unreadable and set aside")
+    A(STORE_DAMAGED, "store-damaged", "file", "records of the store were damaged and set aside, or are missing")
 
 enum audit_action {
 #define A(ID, name, category, help) AUDIT_##ID,

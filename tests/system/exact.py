@@ -153,7 +153,7 @@ class Flow:
             self.agent.drop("plans", name, content)
 
     def feed_until_dead(self, most, broken=None):
-        """Drops plans, a few whenever the folder is empty, until the hub has ended; returns the children that it had."""
+        """Drops plans, a few whenever the folder is empty, until the hub has ended; returns its children."""
         children, first = set(), len(self.good) + len(self.broken)
 
         def ended():

@@ -1,5 +1,5 @@
-"""Links, guards and inspect processes are killed or stopped under load. The hub starts them again, and nothing is lost and
-nothing arrives twice."""
+"""Links, guards and inspect processes are killed or stopped under load. The hub starts them again; nothing is
+lost and nothing arrives twice."""
 import collections
 import os
 import re
@@ -39,7 +39,8 @@ def check_back_off(agent, failures):
 
 
 def test_processes_killed_at_random(agent, partner):
-    """Ten kills, each when the partner has seen a random number of further requests."""
+    """Links, guard and inspect are killed ten times under load, each when the partner has seen a random number of
+    further requests: they are started again with back-off, and every plan arrives exactly once."""
     random, ledger, failures = seeded("children"), Ledger(), collections.Counter()
     flow = Flow(agent, partner(server=ledger.server()))
     agent.start()
@@ -61,7 +62,7 @@ def test_processes_killed_at_random(agent, partner):
 
 
 def test_children_follow_a_killed_hub(agent, partner):
-    """Within two seconds, also those that are stopped or in the middle of something."""
+    """When the hub is killed, no child outlives it by two seconds, not even one that is stopped."""
     flow = Flow(agent, partner())
     agent.start()
     flow.wait_up()
@@ -79,7 +80,8 @@ def test_children_follow_a_killed_hub(agent, partner):
 
 
 def test_hung_processes_are_killed(agent, partner):
-    """A guard, a link and a site link that answer nothing any more: pinged every 5 s, given 15 s."""
+    """A guard, a link and a site link that answer nothing any more are killed within 20 s (pinged every 5 s, given
+    15 s) and started again; every plan arrives exactly once."""
     ledger = Ledger()
     flow = Flow(agent, partner(server=ledger.server()))
     agent.start()

@@ -1,5 +1,5 @@
-"""The hub is killed with signal 9 at each point where something has just become, or is about to become, durable. Nothing
-is lost, nothing arrives twice, and the audit trail is whole."""
+"""The hub is killed with signal 9 at each point where something has just become, or is about to become, durable.
+Nothing is lost, nothing arrives twice, and the audit trail is whole."""
 import signal
 
 import pytest
@@ -21,6 +21,8 @@ def run_into(flow, point, number, most=40):
 
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at(point, agent, partner):
+    """At this point the first time, and later once more, while plans flow: every plan arrives exactly once, every
+    broken one comes back, no child outlives its hub by two seconds, and the audit trail tells of each once."""
     ledger = Ledger()
     flow = Flow(agent, partner(server=ledger.server()))
     later = seeded(f"hub {point}").randint(*POINTS[point])

@@ -1,5 +1,5 @@
-"""A store that was damaged while the agent was down: its journal cut off or with bits flipped, its index deleted or
-corrupted. The agent always starts, says what is missing, keeps what had been committed before the damage, and goes on."""
+"""A store that was damaged while the agent was down: its journal cut off or with bits flipped, its index deleted
+or corrupted. The agent always starts, says what is missing, keeps what had been committed before, and goes on."""
 import os
 import shutil
 
@@ -110,7 +110,8 @@ def check_told(agent, incidents, lines, what):
 
 
 def test_journal_cut_off(original, agents):
-    """At twenty places."""
+    """At twenty places: the agent starts, keeps what was committed before the place, counts what is missing in an
+    incident and in the audit trail, and the trail goes on unbroken."""
     random, end = seeded("cut"), data_end(original.journal()) - CLOSING
     places = [0, 1, 4095, 4096, 4097, end] + sorted(random.sample(range(4098, end), 13))
     for place in places:
@@ -125,7 +126,7 @@ def test_journal_cut_off(original, agents):
 
 
 def test_journal_cut_in_its_closing_group(original, agents):
-    """A twenty-first: nothing was in that group, and nothing is missing."""
+    """Nothing was in that last group: nothing is missing, and there is nothing to tell."""
     agent = original.copy(agents)
     os.truncate(original.journal(agent), data_end(original.journal()) - 1)
     names, incidents, lines = look(agent)
@@ -134,7 +135,7 @@ def test_journal_cut_in_its_closing_group(original, agents):
 
 
 def test_bits_flipped(original, agents):
-    """One bit costs at most the message that it hit. What was set aside is kept for a look."""
+    """One bit in the journal costs at most the message that it hit; that is told, and what was set aside is kept."""
     random, end = seeded("flip"), data_end(original.journal())
     content = original.journal().read_bytes()
     used = [place for place in range(4096, end) if content[place]]  # what is zero may be room between two records
@@ -173,7 +174,7 @@ def test_index(how, original, agents):
 
 
 def test_store_folder_gone(original, agents):
-    """The trail's files still know of what was there."""
+    """The whole store is gone: the trail's files still know of what was there, and the agent says how much."""
     agent = original.copy(agents)
     shutil.rmtree(agent.state / "store")
     names, incidents, lines = look(agent)
@@ -200,7 +201,7 @@ def arrived(original):
 
 
 def test_what_is_left_is_delivered(original, agents):
-    """The second half of the journal is gone; the messages before it arrive, as they were."""
+    """The second half of the journal is gone: the messages before it arrive at the partner, as they were."""
     agent = original.copy(agents, whole=True)
     place = sorted(end for _, end in original.ends)[MESSAGES // 2]
     os.truncate(original.journal(agent), place)
@@ -212,8 +213,8 @@ def test_what_is_left_is_delivered(original, agents):
 
 @pytest.mark.parametrize("reader", ["link", "inspect"])
 def test_damaged_payload_is_not_sent(reader, original, agents):
-    """A bit of one message's bytes is wrong: that one ends dead with the reason, the others arrive, and the process that
-    was to read it goes on."""
+    """A bit of one message's payload is wrong: that one ends dead with the reason, the others arrive, and the process
+    that was to read it goes on."""
     agent = original.copy(agents, whole=True)
     if reader == "inspect":  # another agreement: everything is judged again before it is sent
         agent.write_conf("isa.conf", (agent.conf / "isa.conf").read_text() + "; changed\n")

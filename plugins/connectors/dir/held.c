@@ -8,6 +8,7 @@
 
 #define TRY_FIRST 1000 /* ms until a deferred file is offered again; doubles */
 #define TRY_LAST  60000
+#define TRY_ROOM  3000 /* the longest wait for room in the store, which may be there at any time */
 
 static void step_run(void *arg)
 {
@@ -131,8 +132,8 @@ void held_resume(struct held *held)
 /* It stays claimed, and is offered (or finished) again after a while; others go on. */
 static void try_later(struct held *held)
 {
-    int64_t wait = TRY_FIRST;
-    for (unsigned i = 0; i < held->tries && wait < TRY_LAST; i++)
+    int64_t wait = TRY_FIRST, longest = held->no_room ? TRY_ROOM : TRY_LAST;
+    for (unsigned i = 0; i < held->tries && wait < longest; i++)
         wait *= 2;
     held->tries++;
     if (!held->judged)
@@ -140,7 +141,7 @@ static void try_later(struct held *held)
     free(held->piece);
     held->piece = NULL;
     set_active(held, false);
-    wait_for(held, wait < TRY_LAST ? wait : TRY_LAST);
+    wait_for(held, wait < longest ? wait : longest);
     intake_pump(held->intake);
 }
 
@@ -253,6 +254,7 @@ void intake_verdict(struct held *held, const struct accord_admitted *admitted)
     held->offer = NULL;
     held->judged = true;
     held->admission = admitted->admission;
+    held->no_room = strcmp(admitted->rule, "hub.store-full") == 0;
     if (refused(held))
         compose_reason(held, admitted);
     if (admitted->admission == ACCORD_DEFERRED)

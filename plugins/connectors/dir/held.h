@@ -39,6 +39,7 @@ struct held {
     struct accord_timer *timer; /* until the next try */
     bool again;                 /* a try is due; it waits for `start` */
     unsigned tries;
+    bool no_room; /* the last try found the store full: the next comes soon */
 };
 
 struct intake {

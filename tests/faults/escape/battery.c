@@ -11,6 +11,8 @@
 
 #include "probe.h"
 
+#define DIALS_MAX 100
+
 struct options {
     const char *outside, *inside, *abstract, *address, *only;
     int64_t port;
@@ -41,6 +43,7 @@ struct battery {
     const struct options *options;
     struct ground ground;
     bool session; /* which half runs now */
+    int refused;  /* dials */
 };
 
 static void say(struct battery *b, const char *name, const char *text)
@@ -113,19 +116,29 @@ static void on_reset(void *arg, struct accord_session *session, int fd, const ch
     say(b, "end", reason ? reason : "");
 }
 
+static void dial(void *arg);
+
 static void on_connected(void *arg, struct accord_session *session, int fd, const char *reason)
 {
     struct battery *b = arg;
+    /* A hub does not dial before the agreement is up. */
+    if (!session && b->refused++ < DIALS_MAX && b->host->timer(b->instance, 100, dial, b))
+        return;
     b->ground.connected = fd;
     if (!session || b->host->dial(b->instance, on_reset, b) < 0)
         say(b, "end", reason ? reason : "cannot dial again");
 }
 
-static void link_start(void *state)
+static void dial(void *arg)
 {
-    struct battery *b = state;
+    struct battery *b = arg;
     if (b->host->dial(b->instance, on_connected, b) < 0)
         say(b, "end", "cannot dial");
+}
+
+static void link_start(void *state)
+{
+    dial(state);
 }
 
 static void link_deliver(void *state, const struct accord_outgoing *out)
