@@ -71,7 +71,7 @@ def test_a_submitted_file_is_accepted_and_delivered(traffic, submit):
     ("site/stow-plans", plan("BROKEN", break_="unt-count"), "quarantined", "stow-plan.unt-count"),
     ("site/ace", b"A" * 80, "quarantined", "services.no-service"),
     ("site/small", plan("TOOLARGE", containers=20), "rejected", "services.size"),
-])
+], ids=["broken", "no-service", "too-large"])
 def test_a_submitted_file_that_may_not_flow_is_refused_with_its_rule(traffic, submit, service, content, admission, rule):
     answer = submit(service, content)
     assert answer.code == 1

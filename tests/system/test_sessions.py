@@ -127,6 +127,7 @@ def test_a_secret_that_is_spoilt_parks_the_link_with_the_remedy(to_sshd, spoil):
         assert refused["event.outcome"] == "failure" and words[-1] in refused["event.reason"]
     assert traffic.wait("plan.edi", "waiting")
     assert "Accepted" not in traffic.server.log()
+    (traffic.agent.credentials / "isa/id").unlink(missing_ok=True)
     traffic.agent.secret("isa", "id", traffic.server.user_key.private)
     assert traffic.reload().code == 0
     traffic.delivered("plan.edi", content)
