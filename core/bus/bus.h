@@ -42,10 +42,11 @@ struct bus_verdict {
 };
 
 struct bus_ports {
-    /* Puts a case to a process of its party; bus_case_answer() must follow, later, exactly once (defer when the
-     * process is not there). */
+    /* Puts a case to a process of its party; bus_case_answer() must follow, later, exactly once (defer
+     * when the process is not there). */
     void (*ask)(void *arg, enum bus_judge, struct bus_case *);
-    /* Hands a delivery to its link; exactly one of bus_dispatch_finish(), _fail() and _return() must follow. */
+    /* Hands a delivery to its link; exactly one of bus_dispatch_finish(), _fail() and _return() must
+     * follow. */
     void (*send)(void *arg, struct bus_dispatch *);
     /* An audit record that belongs to no commit. */
     void (*record)(void *arg, const struct audit_event *);
@@ -57,15 +58,16 @@ void bus_free(struct bus *);
 bool bus_idle(const struct bus *);
 /* How far back repeats are looked for, in microseconds; 0: not at all. */
 void bus_duplicate_horizon_set(struct bus *, int64_t);
-/* The end is near: settlements that the store does not take are given up. It has committed nothing of them: after
- * a restart their deliveries wait again. */
+/* The end is near: settlements that the store does not take are given up. It has committed nothing of
+ * them: after a restart their deliveries wait again. */
 void bus_give_up(struct bus *);
 
 /* ---- parties ---- */
 
 /* `conf` must stay until replaced by bus_party_set or removed. */
 struct bus_party *bus_party_add(struct bus *, const struct conf_agreement *, uint64_t generation);
-/* A new configuration of the same agreement. Only while it is not busy. ACCORD_ENOMEM: it keeps the old one. */
+/* A new configuration of the same agreement. Only while it is not busy. ACCORD_ENOMEM: it keeps the old
+ * one. */
 int bus_party_set(struct bus_party *, const struct conf_agreement *, uint64_t generation);
 /* Asks for a judgement again of everything that was allowed under another generation. */
 uint64_t bus_party_generation(const struct bus_party *);
@@ -92,12 +94,12 @@ struct bus_offer_events {
     /* The offer is gone when this returns. Called once, unless the offer was aborted. */
     void (*done)(void *arg, const struct accord_admitted *);
 };
-/* `envelope` is copied. `cursor` is committed with the message. `out` is NULL when `done` has run already: the
- * envelope alone decided. ACCORD_ENOMEM. */
+/* `envelope` is copied. `cursor` is committed with the message. `out` is NULL when `done` has run already:
+ * the envelope alone decided. ACCORD_ENOMEM. */
 int bus_offer_new(struct bus_party *, const struct conf_service *, const struct accord_envelope *,
                   const char *cursor, const struct bus_offer_events *, void *arg, struct bus_offer **out);
-/* At most what pull asked for, in as many parts as the source likes; ACCORD_EPROTO when it is more, or behind the
- * last. */
+/* At most what pull asked for, in as many parts as the source likes; ACCORD_EPROTO when it is more, or
+ * behind the last. */
 int bus_offer_data(struct bus_offer *, const uint8_t *, size_t, bool last);
 /* The source went away: no more events. A payload that was whole goes on to its admission. */
 void bus_offer_abort(struct bus_offer *);

@@ -244,7 +244,8 @@ static void feed_routes(struct bus_offer *offer)
     }
 }
 
-/* The source is told what became of the message the first time: the answer may have been lost with its process. */
+/* The source is told what became of the message the first time: the answer may have been lost with its
+ * process. */
 static void repeated(void *arg, int result)
 {
     struct bus_offer *offer = arg;

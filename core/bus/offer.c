@@ -147,7 +147,8 @@ static void taken(void *arg, int result)
         grant(offer);
 }
 
-/* What the source says of the size must be true: a file that grew or shrank while it was read is another one. */
+/* What the source says of the size must be true: a file that grew or shrank while it was read is another
+ * one. */
 static bool size_is_wrong(struct bus_offer *offer)
 {
     char reason[ACCORD_REASON_MAX];
@@ -186,6 +187,21 @@ int bus_offer_data(struct bus_offer *offer, const uint8_t *bytes, size_t size, b
 
 /* ---- the beginning ---- */
 
+/* What came from outside goes on to other partners: no control character goes with it. */
+static void make_visible(char *text)
+{
+    for (; text && *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+static char *copy_visible(const char *text)
+{
+    char *copy = strdup(text);
+    make_visible(copy);
+    return copy;
+}
+
 static bool copy_headers(struct bus_offer *offer, const struct accord_envelope *from)
 {
     offer->headers = calloc(from->header_count + 1, sizeof *offer->headers);
@@ -193,8 +209,8 @@ static bool copy_headers(struct bus_offer *offer, const struct accord_envelope *
         return false;
     offer->envelope.headers = offer->headers;
     for (size_t i = 0; i < from->header_count && i < ACCORD_HEADERS_MAX; i++) {
-        offer->headers[i].name = strdup(from->headers[i].name);
-        offer->headers[i].value = strdup(from->headers[i].value);
+        offer->headers[i].name = copy_visible(from->headers[i].name);
+        offer->headers[i].value = copy_visible(from->headers[i].value);
         offer->envelope.header_count++;
         if (!offer->headers[i].name || !offer->headers[i].value)
             return false;
@@ -206,6 +222,7 @@ static void describe(struct bus_offer *offer, const struct accord_envelope *from
 {
     text_safe_name(offer->name, sizeof offer->name, from->name);
     text_copy(offer->source_id, sizeof offer->source_id, from->source_id);
+    make_visible(offer->source_id);
     snprintf(offer->origin, sizeof offer->origin, "%s/%s", offer->party->conf->name, offer->service->name);
     if (cursor)
         text_copy(offer->cursor, sizeof offer->cursor, cursor);

@@ -147,8 +147,8 @@ void bus_settle_held(struct bus_dispatch *dispatch, const char *off, bool attemp
                                               .reason = off});
 }
 
-/* Exponential back-off from the service's first pause to its longest, plus or minus a fifth at random, so that
- * a partner that comes back is not met by everybody at once. */
+/* Exponential back-off from the service's first pause to its longest, plus or minus a fifth at random, so
+ * that a partner that comes back is not met by everybody at once. */
 static int64_t back_off(const struct conf_service *service, int64_t attempts)
 {
     int64_t pause = service->retry_first;

@@ -1,5 +1,5 @@
-/* How a delivery ends or goes on: one commit settles it with its audit record, however often the store must be
- * asked. */
+/* How a delivery ends or goes on: one commit settles it with its audit record, however often the store
+ * must be asked. */
 #ifndef BUS_SETTLE_H
 #define BUS_SETTLE_H
 

@@ -1,5 +1,5 @@
-/* A payload that can be read from anywhere in it: staged in an offer, or stored. Each reader has its own: one read at
- * a time. */
+/* A payload that can be read from anywhere in it: staged in an offer, or stored. Each reader has its own:
+ * one read at a time. */
 #ifndef BUS_SOURCE_H
 #define BUS_SOURCE_H
 

@@ -14,6 +14,7 @@
 #include "hub/load.h"
 #include "hub/policy_side.h"
 #include "hub/session.h"
+#include "hub/spawn.h"
 #include "hub/stream.h"
 #include "hub/trail.h"
 #include "hub/unit.h"
@@ -359,46 +360,6 @@ static const struct channel_events events = {.message = message, .gone = gone, .
 
 /* ---- starting ---- */
 
-/* A child takes nothing from the hub's environment but what it would keep itself (sandbox/begin.c); this is for the
- * time before, when the dynamic linker reads it. */
-static void child_environment(char *environment[], size_t room)
-{
-    static const char *const kept[] = {
-        "LANG=", "LC_ALL=", "LC_CTYPE=", "TZ=", "ASAN_OPTIONS=", "UBSAN_OPTIONS="};
-    size_t count = 0;
-    for (char **entry = environ; entry && *entry; entry++)
-        for (size_t i = 0; i < sizeof kept / sizeof *kept && count + 1 < room; i++)
-            if (strncmp(*entry, kept[i], strlen(kept[i])) == 0)
-                environment[count++] = *entry;
-    environment[count] = NULL;
-}
-
-/* The handle is in use, and must be closed, whatever the result. */
-static int spawn(struct child *child, int theirs)
-{
-    char role[32], name[2 * CONF_NAME_MAX + 16], parent[32], *environment[16];
-    snprintf(role, sizeof role, "--role=%s", child_role_name(child->role));
-    snprintf(name, sizeof name, "--name=%s", child->name);
-    snprintf(parent, sizeof parent, "--parent=%d", (int)getpid());
-    child_environment(environment, sizeof environment / sizeof *environment);
-    char *const arguments[] = {(char *)"accordd", role, name, parent, NULL};
-    uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
-                                    {.flags = UV_IGNORE},
-                                    {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
-                                    {.flags = UV_INHERIT_FD, .data.fd = theirs}};
-    uv_process_options_t options = {.exit_cb = exited,
-                                    .file = child->unit->hub->options.executable,
-                                    .args = (char **)arguments,
-                                    .env = environment,
-                                    .stdio = stdio,
-                                    .stdio_count = 4};
-    int result = uv_spawn(&child->unit->hub->loop, &child->process, &options);
-    child->process.data = child;
-    child->handle_open = true;
-    child->alive = result == 0;
-    return result;
-}
-
 static void start_failed(struct child *child, const char *what)
 {
     snprintf(child->why, sizeof child->why, "cannot be started: %s", what);
@@ -436,7 +397,7 @@ void child_start(struct child *child)
         start_failed(child, strerror(errno));
         return;
     }
-    int result = spawn(child, ends[1]);
+    int result = child_spawn(child, ends[1], exited);
     close(ends[1]);
     if (result < 0) {
         close(ends[0]);

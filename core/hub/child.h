@@ -16,7 +16,8 @@ struct child {
     enum child_role role;
     enum child_state state;
     char name[2 * CONF_NAME_MAX];
-    /* What it serves: index on the wire is the index here. Links and services of the running configuration. */
+    /* What it serves: index on the wire is the index here. Links and services of the running
+     * configuration. */
     const struct conf_link **links;
     size_t link_count;
     const struct conf_service **services;
@@ -53,14 +54,14 @@ bool child_running(const struct child *);
 /* It may be asked and told things: its channel is open. */
 bool child_ready(const struct child *);
 void child_start(struct child *);
-/* Ends it: the channel closes, the process exits by itself, or is killed after a grace period. `why` is shown to
- * people. */
+/* Ends it: the channel closes, the process exits by itself, or is killed after a grace period. `why` is
+ * shown to people. */
 void child_stop(struct child *, const char *why);
 /* It broke a promise: logged, audited, killed, started again with back-off. */
 void child_fail(struct child *, const char *rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* It caused one more of what must not be done without end: an audit record, a connection. False: too many, and it has
- * failed. */
+/* It caused one more of what must not be done without end: an audit record, a connection. False: too many,
+ * and it has failed. */
 bool child_spend(struct child *);
 void child_tick(struct child *, int64_t ticks);
 const char *child_role_name(enum child_role);

@@ -1,4 +1,5 @@
-/* The control socket: STATE/control.sock, SEQPACKET, frames of wire/messages.h, peers known by their credentials. */
+/* The control socket: STATE/control.sock, SEQPACKET, frames of wire/messages.h, peers known by their
+ * credentials. */
 #ifndef HUB_CONTROL_H
 #define HUB_CONTROL_H
 

@@ -25,7 +25,8 @@ bool intake_data(struct table *, const struct wire_OFFER_DATA *);
 void intake_abort(struct table *, uint64_t offer);
 /* The sender is gone. */
 void intake_gone(struct table *);
-/* Defers offers whose sender has not sent what it was asked for in time, and those of `party` (NULL: none). */
+/* Defers offers whose sender has not sent what it was asked for in time, and those of `party` (NULL:
+ * none). */
 void intake_tick(struct table *, int64_t ticks, const struct bus_party *party);
 
 #endif

@@ -1,5 +1,5 @@
-/* What links ask and report: sessions, deliveries on their way, offers. Every word is checked against the hub's
- * own tables; a link that breaks the protocol is ended and started again. */
+/* What links ask and report: sessions, deliveries on their way, offers. Every word is checked against the
+ * hub's own tables; a link that breaks the protocol is ended and started again. */
 #ifndef HUB_LINK_SIDE_H
 #define HUB_LINK_SIDE_H
 

@@ -15,7 +15,8 @@ struct hub_conf {
 struct hub_conf *hub_conf_ref(struct hub_conf *);
 void hub_conf_unref(struct hub_conf *);
 
-/* Loads conf.d and the plugins' tables; hub->problems says what was found. NULL with reason: nothing usable. */
+/* Loads conf.d and the plugins' tables; hub->problems says what was found. NULL with reason: nothing
+ * usable. */
 struct hub_conf *hub_conf_load(struct hub *, struct reason *why);
 /* hub->problems, each as a line of the log. */
 void hub_problems_log(const struct hub *);

@@ -137,7 +137,8 @@ static void signalled(uv_signal_t *handle, int number)
         hub_reload(hub, "SIGHUP");
 }
 
-/* When the hub was stopped or busy for long, answers that came meanwhile must be read before anybody is blamed. */
+/* When the hub was stopped or busy for long, answers that came meanwhile must be read before anybody is
+ * blamed. */
 static bool be_patient(struct hub *hub, int64_t ticks)
 {
     if (hub->ticked && ticks - hub->ticked > LATE_TICK)

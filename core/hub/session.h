@@ -1,5 +1,6 @@
-/* Sessions of links: dialled here, judged by the guard, revocable at any time through a kept duplicate of the
- * descriptor. Secrets go only to a session whose handshake was allowed; payload only after authentication was. */
+/* Sessions of links: dialled here, judged by the guard, revocable at any time through a kept duplicate of
+ * the descriptor. Secrets go only to a session whose handshake was allowed; payload only after
+ * authentication was. */
 #ifndef HUB_SESSION_H
 #define HUB_SESSION_H
 

@@ -8,6 +8,7 @@
 
 #include "audit/anchor.h"
 #include "audit/export.h"
+#include "hub/records.h"
 #include "hub/reload.h"
 #include "store/store.h"
 #include "util/clock.h"
@@ -18,18 +19,6 @@
 #define EXPORT_LINES 4096
 #define EXPORT_EVERY 1000 /* ms */
 #define EXPORT_PAUSE 5000 /* ms after an export that failed */
-#define AGAIN_PAUSE  1000 /* ms until records that the store did not take are given to it again */
-#define KEPT_MAX     4096 /* of those; more are lost, and that is recorded */
-
-/* One record on its way to the store, which empties what it is given: `body` stays until it was committed. */
-struct entry {
-    struct trail *trail;
-    struct entry *next;
-    uint64_t number; /* in the order of events */
-    char chain[STORE_NAME_MAX];
-    struct buf body;
-    struct store_audit audit;
-};
 
 /* Someone who waits until all that was recorded before is in the files. */
 struct waiter {
@@ -55,12 +44,8 @@ struct trail {
     bool anchoring; /* they are being read */
     bool last;      /* for the anchor of the end */
     uint64_t incidents;
-    struct entry *kept, *kept_last; /* what the store did not take, in the order of events */
-    size_t kept_count;
-    uint64_t last_number, lost;
-    bool failing;
-    int64_t again_at; /* ticks */
-    uint64_t pass;    /* exports begun: each goes on until the store has nothing more */
+    struct records records;
+    uint64_t pass; /* exports begun: each goes on until the store has nothing more */
     struct waiter *waiters;
     bool stopping;
     void (*stopped)(struct hub *);
@@ -68,123 +53,25 @@ struct trail {
 
 /* ---- records ---- */
 
-static void entry_free(struct entry *entry)
-{
-    buf_fini(&entry->body);
-    buf_fini(&entry->audit.body);
-    free(entry);
-}
-
-static void lose(struct trail *trail, const char *why)
-{
-    trail->lost++;
-    log_event(ACCORD_ERROR, "audit.lost", NULL, "an audit record is lost: %s", why);
-}
-
-static void keep(struct trail *trail, struct entry *entry)
-{
-    struct entry **at = &trail->kept;
-    if (trail->kept_count == KEPT_MAX) {
-        lose(trail, "the store takes none, and too many wait");
-        entry_free(entry);
-        return;
-    }
-    if (trail->kept && trail->kept_last->number < entry->number)
-        at = &trail->kept_last->next;
-    while (*at && (*at)->number < entry->number)
-        at = &(*at)->next;
-    entry->next = *at;
-    *at = entry;
-    if (!entry->next)
-        trail->kept_last = entry;
-    trail->kept_count++;
-}
-
-static void recorded(void *arg, int result);
-
-static void give(struct trail *trail, struct entry *entry)
-{
-    buf_clear(&entry->audit.body);
-    buf_put(&entry->audit.body, entry->body.data, entry->body.size);
-    entry->audit.chain = entry->chain;
-    store_audit(trail->hub->store, &entry->audit, 1, recorded, entry);
-}
-
-static struct entry *take_kept(struct trail *trail)
-{
-    struct entry *entry = trail->kept;
-    trail->kept = entry->next;
-    trail->kept_count--;
-    return entry;
-}
-
-static void give_kept(struct trail *trail)
-{
-    for (size_t count = trail->kept_count; count; count--)
-        give(trail, take_kept(trail));
-}
-
-static void recorded(void *arg, int result)
-{
-    struct entry *entry = arg;
-    struct trail *trail = entry->trail;
-    if (result && !trail->failing)
-        log_event(
-            ACCORD_ERROR, "audit.waits", NULL,
-            "audit records cannot be stored (%s): no new session is opened until they can; make room on the "
-            "store's disk",
-            error_name(result));
-    else if (!result && trail->failing)
-        log_event(ACCORD_NOTICE, "audit.stores", NULL, "audit records are stored again");
-    if (result == ACCORD_EINVAL) { /* never: it would hold up all that come behind it */
-        lose(trail, "the store says that it is not well formed");
-        entry_free(entry);
-        return;
-    }
-    trail->failing = result != 0;
-    if (result) {
-        keep(trail, entry);
-        return;
-    }
-    entry_free(entry);
-    give_kept(trail);
-}
-
 void trail_event(struct hub *hub, const struct audit_event *event)
 {
-    struct trail *trail = hub->trail;
-    struct entry *entry = calloc(1, sizeof *entry);
-    if (entry)
-        audit_render(&entry->body, event);
-    if (!entry || entry->body.failed) {
-        lose(trail, "out of memory");
-        if (entry)
-            entry_free(entry);
-        return;
-    }
-    entry->trail = trail;
-    entry->number = ++trail->last_number;
-    text_copy(entry->chain, sizeof entry->chain, event->agreement ? event->agreement : AUDIT_HOST_CHAIN);
-    if (trail->kept)
-        keep(trail, entry); /* behind those before it */
-    else
-        give(trail, entry);
+    records_add(&hub->trail->records, event);
 }
 
 bool trail_failing(const struct hub *hub)
 {
-    return hub->trail->failing;
+    return hub->trail->records.failing;
 }
 
 /* A gap must show. */
 static void tell_lost(struct trail *trail)
 {
     char reason[ACCORD_REASON_MAX];
-    if (!trail->lost || trail->failing)
+    uint64_t lost = trail->records.failing ? 0 : records_lost(&trail->records);
+    if (!lost)
         return;
-    snprintf(reason, sizeof reason, "%llu audit records could not be kept while the store took none",
-             (unsigned long long)trail->lost);
-    trail->lost = 0;
+    snprintf(reason, sizeof reason, "%" PRIu64 " audit records could not be kept while the store took none",
+             lost);
     trail_incident(trail->hub, NULL, NULL, "audit.lost", reason);
 }
 
@@ -364,10 +251,7 @@ void trail_tick(struct hub *hub, int64_t ticks)
     struct trail *trail = hub->trail;
     if (trail->stopping)
         return;
-    if (trail->kept && ticks >= trail->again_at) {
-        trail->again_at = ticks + AGAIN_PAUSE;
-        give(trail, take_kept(trail)); /* when it is taken the others follow */
-    }
+    records_tick(&trail->records, ticks);
     tell_lost(trail);
     if (ticks >= trail->anchor_at) {
         trail->anchor_at = ticks + hub->conf->conf->agent.anchor_every;
@@ -431,6 +315,7 @@ int trail_open(struct hub *hub, uint64_t store_end, struct reason *why)
     if (!trail)
         return fail(why, ACCORD_ENOMEM, "out of memory");
     trail->hub = hub;
+    trail->records.store = hub->store;
     hub->trail = trail;
     host_facts();
     snprintf(folder, sizeof folder, "%s/audit", hub->conf->conf->agent.state);
@@ -450,7 +335,7 @@ void trail_finish(struct hub *hub, void (*done)(struct hub *))
 {
     hub->trail->stopping = true;
     hub->trail->stopped = done;
-    give_kept(hub->trail);
+    records_give(&hub->trail->records);
     anchor_now(hub->trail);
 }
 
@@ -463,11 +348,7 @@ void trail_close(struct hub *hub)
         export_close(trail->export);
     if (trail->key)
         anchor_key_close(trail->key);
-    if (trail->kept)
-        log_event(ACCORD_ERROR, "audit.lost", NULL, "%zu audit records could not be stored before the end",
-                  trail->kept_count);
-    while (trail->kept)
-        entry_free(take_kept(trail));
+    records_fini(&trail->records);
     buf_fini(&trail->lines);
     free(trail);
     hub->trail = NULL;

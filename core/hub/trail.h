@@ -8,8 +8,8 @@
 
 /* `store_end` as in struct store_recovery. */
 int trail_open(struct hub *, uint64_t store_end, struct reason *why);
-/* Compares the store with the trail's files: a chain of which the store has lost records goes on behind the last one
- * in the files, and says so. Returns how many records the store lacks. */
+/* Compares the store with the trail's files: a chain of which the store has lost records goes on behind
+ * the last one in the files, and says so. Returns how many records the store lacks. */
 uint64_t trail_resume(struct hub *);
 /* Renders and queues one record that belongs to no message, and keeps it until the store has taken it.
  * event->agreement names the chain; NULL: the host's. */
@@ -21,7 +21,8 @@ void trail_incident(struct hub *, const char *agreement, const char *link, const
                     const char *reason);
 uint64_t trail_incident_count(const struct hub *);
 void trail_tick(struct hub *, int64_t ticks);
-/* Calls back once everything recorded before is in the exported files (or could not be written: that is logged). */
+/* Calls back once everything recorded before is in the exported files (or could not be written: that is
+ * logged). */
 int trail_exported(struct hub *, void (*done)(void *arg), void *arg);
 /* The last anchor and export; calls back when both are on disk. */
 void trail_finish(struct hub *, void (*done)(struct hub *));

@@ -23,8 +23,8 @@ static bool has_route(const struct conf_route *routes, size_t count, const struc
     return false;
 }
 
-/* The newer one may lack routes to files that have mistakes now: those go on as they run. But a route that was out of
- * use when the running one was loaded, and is back, must be taken on. */
+/* The newer one may lack routes to files that have mistakes now: those go on as they run. But a route that
+ * was out of use when the running one was loaded, and is back, must be taken on. */
 static bool adds_routes(const struct conf_agreement *old, const struct conf_agreement *new)
 {
     for (size_t i = 0; i < new->service_count; i++) {

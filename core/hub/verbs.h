@@ -1,5 +1,5 @@
-/* What `accord` can ask of the running hub. Each verb fills an answer and ends it, now or later; the message's texts
- * live during the call only. */
+/* What `accord` can ask of the running hub. Each verb fills an answer and ends it, now or later; the
+ * message's texts live during the call only. */
 #ifndef HUB_VERBS_H
 #define HUB_VERBS_H
 

@@ -47,8 +47,9 @@ static void row_message(struct answer *answer, const struct store_message *messa
 static void listed(void *arg, int result)
 {
     struct listing *listing = arg;
-    for (size_t i = 0; !result && i < listing->scan.count; i++) {
-        row_message(listing->answer, listing->found[i]);
+    for (size_t i = 0; i < listing->scan.count; i++) {
+        if (!result)
+            row_message(listing->answer, listing->found[i]);
         store_message_free(listing->found[i]);
     }
     if (result)
@@ -159,8 +160,10 @@ static void explain_delivery(struct answer *answer, const struct store_delivery 
     };
     char step[STORE_ROUTE_MAX + 48];
     snprintf(step, sizeof step, "to %s/%s: %s", d->agreement, d->service, store_state_name(d->state));
+    bool asks = d->state == STORE_HELD && d->not_before == STORE_NEVER;
     explain_line(answer, step, d->rule, d->state == STORE_DELIVERED ? d->receipt : d->reason,
-                 advice[d->state]);
+                 asks ? "ask the partner whether it has the message; submit it again if not"
+                      : advice[d->state]);
 }
 
 static void explain_message(struct answer *answer, const struct store_message *message)

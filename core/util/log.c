@@ -44,17 +44,34 @@ static void put_visible(struct buf *line, const char *text)
         buf_byte(line, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : (uint8_t)*text);
 }
 
+static void put_about(struct buf *line, const struct log_about *about)
+{
+    put_visible(line, about->agreement);
+    if (about->link && about->link[0]) {
+        buf_byte(line, '/');
+        put_visible(line, about->link);
+    }
+    buf_text(line, ": ");
+}
+
 static void line_text(struct buf *line, const char *time, enum accord_level level, const char *event,
                       const struct log_about *about, const char *text)
 {
     buf_format(line, "%s %-7s %s: ", time, level_names[level], process_role);
     if (about->agreement)
-        buf_format(line, "%s%s%s: ", about->agreement, about->link ? "/" : "", about->link ? about->link : "");
+        put_about(line, about);
     put_visible(line, text);
-    buf_format(line, " [%s%s%s]\n", event, about->message ? " " : "", about->message ? about->message : "");
+    buf_text(line, " [");
+    put_visible(line, event);
+    if (about->message) {
+        buf_byte(line, ' ');
+        put_visible(line, about->message);
+    }
+    buf_text(line, "]\n");
 }
 
-void log_event(enum accord_level level, const char *event, const struct log_about *about, const char *format, ...)
+void log_event(enum accord_level level, const char *event, const struct log_about *about, const char *format,
+               ...)
 {
     static const struct log_about nothing;
     if (level < least_level)

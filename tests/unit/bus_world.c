@@ -347,23 +347,41 @@ static void trail_read(void *arg, int result)
     *(bool *)arg = true;
 }
 
-size_t records_of(struct world *w, const char *chain, const char *action)
+/* The whole trail as text, the caller's to free. */
+static char *trail_of(struct world *w)
 {
     struct buf lines = {0};
-    char of_chain[128], of_action[128];
     bool read = false;
-    size_t count = 0;
-    struct store_trail trail = {.limit = 1000, .lines = &lines};
+    struct store_trail trail = {.limit = 10000, .lines = &lines};
     store_trail(w->store, &trail, trail_read, &read);
     while (!read)
         uv_run(&w->loop, UV_RUN_ONCE);
+    char *text = strdup(buf_string(&lines));
+    buf_fini(&lines);
+    return text;
+}
+
+size_t line_of(struct world *w, const char *wanted)
+{
+    char *rest = NULL, *text = trail_of(w);
+    size_t number = 0, found = SIZE_MAX;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest), number++)
+        if (found == SIZE_MAX && strstr(line, wanted))
+            found = number;
+    free(text);
+    return found;
+}
+
+size_t records_of(struct world *w, const char *chain, const char *action)
+{
+    char of_chain[128], of_action[128];
+    size_t count = 0;
     snprintf(of_chain, sizeof of_chain, "\"accord.chain\":\"%s\"", chain);
     snprintf(of_action, sizeof of_action, "\"event.action\":\"%s\"", action);
-    char *rest = NULL, *text = strdup(buf_string(&lines));
+    char *rest = NULL, *text = trail_of(w);
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         count += strstr(line, of_chain) && strstr(line, of_action);
     free(text);
-    buf_fini(&lines);
     return count;
 }
 

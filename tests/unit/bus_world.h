@@ -1,5 +1,5 @@
-/* The bus over the memory store, with scripted policies and links: site/plans goes to isa/plan and, when there is a
- * second destination, to other/plan. */
+/* The bus over the memory store, with scripted policies and links: site/plans goes to isa/plan and, when there
+ * is a second destination, to other/plan. */
 #ifndef BUS_WORLD_H
 #define BUS_WORLD_H
 
@@ -66,6 +66,8 @@ void finish(struct world *); /* the kept dispatch, with the scripted outcome */
 const struct store_delivery *delivery_of(struct world *, const char *agreement);
 const struct store_message *message_read(void); /* that delivery_of() has read */
 int message_forget(void **state);               /* teardown */
+/* The number of the first line of the trail that holds this text; SIZE_MAX: none. */
+size_t line_of(struct world *, const char *text);
 /* The number of records of an action in the trail of a chain. */
 size_t records_of(struct world *, const char *chain, const char *action);
 
