@@ -13,14 +13,15 @@ ID = "06h0000000000000000000aa"  # of nobody's
 
 
 class Nasty(asyncssh.SFTPServer):
-    """Refuses a file with words that are meant for a terminal."""
+    """Refuses a file, or hangs up, with words that are meant for a terminal."""
+    refuses = hangs_up = False
 
     def open(self, path, pflags, attrs):
-        if Nasty.rude and pflags & asyncssh.FXF_WRITE:
+        if Nasty.refuses and pflags & asyncssh.FXF_WRITE:
             raise asyncssh.SFTPFailure(NASTY)
+        if Nasty.hangs_up:
+            self.channel.get_connection().disconnect(asyncssh.DISC_BY_APPLICATION, NASTY)
         return super().open(path, pflags, attrs)
-
-    rude = False
 
 
 @pytest.fixture(scope="module")
@@ -162,11 +163,13 @@ def test_version_tells_of_both(traffic):
     assert len({row["version"] for row in answer["version"]}) == 1
 
 
-def test_a_partners_words_cannot_reach_the_terminal(traffic, submit):
-    Nasty.rude = True
-    answer = submit("site/stow-plans", plan("RUDE"), "rude\x1b[31m.edi")
+@pytest.mark.parametrize("way", ["refuses", "hangs_up"])
+def test_a_partners_words_cannot_reach_the_terminal(traffic, submit, way):
+    setattr(Nasty, way, True)
+    answer = submit("site/stow-plans", plan(f"RUDE{way}"[:14].replace("_", "")), f"{way}\x1b[31m.edi")
     message = answer["submitted"][0]["id"]
-    wait_for(lambda: "owned" in traffic.agent.ask("show", message)["deliveries"][0]["reason"], "the partner's words")
+    wait_for(lambda: "owned" in traffic.agent.ask("show", message)["deliveries"][0]["reason"],
+             lambda: f"the partner's words: {traffic.agent.ask('show', message)}")
     shown = [people(traffic, *words).stdout for words in (["show", message], ["explain", message], ["messages"])]
     traffic.wait_record("delivery-retried", accord_message=message)
     path = next((traffic.agent.state / "audit/isa").iterdir())
@@ -175,8 +178,8 @@ def test_a_partners_words_cannot_reach_the_terminal(traffic, submit):
         assert not set(text) & set("\x1b\x07\r\u009b\u202e"), f"{text!r}"
         assert "\nforged line" not in text
     assert "owned" in shown[0].decode(), "the words themselves should be there to be read"
-    Nasty.rude = False
-    traffic.wait("rude_[31m.edi", "delivered")
+    setattr(Nasty, way, False)
+    traffic.wait(f"{way}_[31m.edi", "delivered")
 
 
 # ---- who may ask ----

@@ -19,7 +19,7 @@ def traffic(installation):
         agent.site_folder(folder)
     one = Traffic(agent, server, {"service small": {"type": "stow-plan", "direction": "send", "link": "sftp",
                                                     "directory": "in", "from": "site/small"}},
-                  site={**receiving("ace", "ace-transaction"), **receiving("small", "stow-plan", max_size="4 KiB")})
+                  site={**receiving("ace", "ace-transaction"), **receiving("small", "stow-plan", max_size="100 MiB")})
     yield one.start()
     agent.close()
     server.stop()
@@ -93,13 +93,19 @@ def test_hostile_bytes_are_refused_quickly_and_harm_nobody(traffic, kind):
 
 def test_a_file_above_its_size_is_not_read_and_stays_with_its_source(traffic):
     """One that cannot be read in a lifetime: it takes no room on the disk."""
-    hidden, before = traffic.agent.site / ".huge", traffic.agent.children()
+    def stored():
+        """The journal grows by whole segments, smaller than the service's limit."""
+        peak.append(sum(path.stat().st_size for path in (traffic.agent.state / "store").glob("*.seg")))
+        return peak[-1]
+    hidden, before, peak = traffic.agent.site / ".huge", traffic.agent.children(), []
+    assert 0 < stored() < 100 << 20
     hidden.touch()
     os.truncate(hidden, 1 << 40)
     give(hidden)
     hidden.rename(traffic.agent.site / "small/huge.edi")
     aside = traffic.agent.site / "small/rejected"
-    wait_for((aside / "huge.edi").exists, lambda: f"it to be set aside; the log ends:\n{traffic.agent.log_tail()}")
+    wait_for(lambda: stored() and (aside / "huge.edi").exists(),
+             lambda: f"it to be set aside; the log ends:\n{traffic.agent.log_tail()}")
     assert (aside / "huge.edi").stat().st_size == 1 << 40
     told = (aside / "huge.edi.reason.txt").read_text()
     assert "services.size" in told and "max-size" in told and "What to do" in told
@@ -107,6 +113,7 @@ def test_a_file_above_its_size_is_not_read_and_stays_with_its_source(traffic):
     record = traffic.wait_record("message-refused", chain="site", accord_name="huge.edi")
     assert (record["rule.name"], record["event.outcome"]) == ("services.size", "failure")
     assert not [row for row in traffic.agent.ask("messages")["messages"] if row["name"] == "huge.edi"]
+    assert max(peak) == peak[0], "it was read up to the limit"
     assert traffic.agent.children() == before, "a process was restarted"
     traffic.delivered("modest.edi", traffic.send("modest.edi", folder="small"))
 
