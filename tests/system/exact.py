@@ -162,7 +162,7 @@ class Flow:
             children.update(self.agent.children())
             dropped = len(self.good) + len(self.broken) - first
             if dropped < most and not self.left():
-                self.drop(1 if broken else 1 + dropped % 5, broken)
+                self.drop(1 + dropped % 5, broken)
             return False
         wait_for(ended, lambda: f"the hub to be killed; its log ends:\n{self.agent.log_tail()}")
         return children

@@ -1,6 +1,7 @@
 """The disk of the agent's state is full: sources stop, nothing is acknowledged, and it goes on by itself."""
 import contextlib
 import ctypes
+import os
 
 import pytest
 
@@ -19,6 +20,7 @@ def call(name, *arguments):
 @contextlib.contextmanager
 def small_disk(folder, size):
     """A small file system in `folder`, which only this thread and what it starts can see."""
+    root, place = os.open("/", os.O_RDONLY | os.O_DIRECTORY), os.getcwd()
     with open("/proc/thread-self/ns/mnt", "rb") as before:
         call("unshare", CLONE_NEWNS)
         try:
@@ -30,6 +32,11 @@ def small_disk(folder, size):
         finally:
             call("unshare", CLONE_FS)  # no thread that was made meanwhile may share it
             call("setns", before.fileno(), CLONE_NEWNS)
+            # That goes to the root of the machine, which is another one in a chroot.
+            os.fchdir(root)
+            os.chroot(".")
+            os.close(root)
+            os.chdir(place)
 
 
 @pytest.fixture

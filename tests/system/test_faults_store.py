@@ -68,8 +68,10 @@ class Original:
 @pytest.fixture(scope="module")
 def original(installation, module_partner):
     one = Original(installation)
-    yield one.fill(module_partner)
-    one.agent.close()
+    try:
+        yield one.fill(module_partner)
+    finally:
+        one.agent.close()
 
 
 @pytest.fixture(scope="module")
