@@ -191,7 +191,8 @@ struct store_settlement {
 void store_settle(struct store *, struct store_settlement *, store_done, void *arg);
 
 /* Moves every open delivery of an agreement (service NULL: all) from one state to another: `held` when it is
- * switched off, `waiting` when it is back; but none that is held for a person (STORE_NEVER). */
+ * switched off, `waiting` when it is back; but none that is held for a person (STORE_NEVER). The audit records are
+ * sealed when something moved. */
 struct store_move {
     const char *agreement, *service;
     enum store_state from, to;

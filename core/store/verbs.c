@@ -442,7 +442,7 @@ static int apply_move(struct store *store, struct store_move *move)
     if (result)
         return result;
     result = store->backend->put_move(store->state, move, clock_wall());
-    if (!result)
+    if (!result && move->moved)
         result = audit_put(store, move->audit, move->audit_count);
     return store->group_error = result;
 }

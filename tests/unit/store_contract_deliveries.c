@@ -227,6 +227,24 @@ static void a_move_leaves_what_is_held_for_a_person(void **state)
     assert_int_equal(state_of(bench, ids[1], 0), STORE_HELD);
 }
 
+static void a_move_that_moves_nothing_is_not_recorded(void **state)
+{
+    struct bench *bench = *state;
+    char id[ACCORD_ID_MAX];
+    admit_small(bench, "a", id);
+    size_t lines = verify_chains(bench);
+    struct store_audit record = {.chain = "isa", .body = make_body("delivery-released")};
+    struct store_move release = {.agreement = "isa",
+                                 .from = STORE_HELD,
+                                 .to = STORE_WAITING,
+                                 .audit = &record,
+                                 .audit_count = 1};
+    assert_int_equal(move(bench, &release), 0);
+    assert_int_equal(release.moved, 0);
+    assert_int_equal(verify_chains(bench), lines);
+    buf_fini(&record.body);
+}
+
 int contract_deliveries(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +255,7 @@ int contract_deliveries(void)
         contract_test(deliveries_of_several_services_are_claimed_in_order),
         contract_test(a_move_takes_the_open_deliveries_and_no_others),
         contract_test(a_move_leaves_what_is_held_for_a_person),
+        contract_test(a_move_that_moves_nothing_is_not_recorded),
     };
     return cmocka_run_group_tests_name("deliveries", tests, NULL, NULL);
 }
