@@ -113,6 +113,9 @@ size_t testhost_timers(const struct testhost *); /* running now */
 void testhost_endpoint(struct testhost *, uint16_t port);
 /* SO_SNDBUF of the sockets dialled from now on, so that a partner that does not read is felt early. */
 void testhost_send_buffer(struct testhost *, int bytes);
+/* `run` sees every dialled descriptor before the connector does, as long as it likes: the connector is slow, the
+ * peer is not. */
+void testhost_at_dial(struct testhost *, void (*run)(void *arg, int fd), void *arg);
 /* The next `count` dials fail with this reason. */
 void testhost_fail_dials(struct testhost *, unsigned count, const char *reason);
 /* NULL as the value: the name is absent. */

@@ -98,6 +98,8 @@ struct testhost {
     bool has_endpoint;
     uint16_t port;
     int send_buffer; /* 0: the system's */
+    void (*at_dial)(void *arg, int fd); /* NULL: none */
+    void *at_dial_arg;
     unsigned failing_dials;
     char dial_reason[ACCORD_REASON_MAX];
     struct testhost_answer verdicts[2];

@@ -53,6 +53,12 @@ void testhost_send_buffer(struct testhost *host, int bytes)
     host->send_buffer = bytes;
 }
 
+void testhost_at_dial(struct testhost *host, void (*run)(void *arg, int fd), void *arg)
+{
+    host->at_dial = run;
+    host->at_dial_arg = arg;
+}
+
 static int connect_loopback(const struct testhost *host)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -91,6 +97,8 @@ static void run_dial(struct testhost *host, struct testhost_event *event)
     session->socket = status.st_ino;
     session->next = host->sessions;
     host->sessions = session;
+    if (host->at_dial)
+        host->at_dial(host->at_dial_arg, fd);
     event->call.dial(event->arg, session, fd, "");
 }
 

@@ -112,9 +112,18 @@ struct testhost_message fixture_message(struct fixture *f, const char *name, siz
 
 struct accord_delivery *fixture_deliver(struct fixture *f, const struct testhost_message *message)
 {
-    struct accord_delivery *delivery = testhost_deliver(f->host, 0, message);
+    struct accord_delivery *delivery = f->last = testhost_deliver(f->host, 0, message);
     assert_true(testhost_settle(f->host, delivery, 30000));
     return delivery;
+}
+
+/* cmocka's comparison of strings dies of NULL, which says nothing about why the link is not parked. */
+void assert_parked(const struct fixture *f, const char *rule)
+{
+    const char *parked = testhost_parked(f->host);
+    if (!parked || strcmp(parked, rule) != 0)
+        fail_msg("expected %s, parked by %s; the last delivery: %s", rule, parked ? parked : "nothing",
+                 f->last ? f->last->reason : "");
 }
 
 static void in_drop(const struct fixture *f, char path[512], const char *name)

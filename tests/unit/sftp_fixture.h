@@ -20,6 +20,7 @@ struct fixture {
     char *key;
     uint8_t *bytes; /* of the last payload made */
     char sha256[65];
+    struct accord_delivery *last; /* that fixture_deliver made */
     bool opened;
 };
 
@@ -37,6 +38,8 @@ struct testhost_message fixture_message(struct fixture *, const char *name, size
 /* Delivers and waits for the end; a test failure when there is none within 30 s. */
 struct accord_delivery *fixture_deliver(struct fixture *, const struct testhost_message *);
 
+/* That the link is parked by this rule. */
+void assert_parked(const struct fixture *, const char *rule);
 void assert_content(const struct fixture *, const char *name, const void *bytes, size_t size);
 bool drop_has(const struct fixture *, const char *name);
 unsigned drop_count(const struct fixture *); /* files in the partner's folder, hidden ones too */

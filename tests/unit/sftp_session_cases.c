@@ -59,7 +59,7 @@ static void sends_nothing_to_a_changed_host_key(void **state)
     struct testhost_message message = fixture_message(f, "a", 10, 1);
     struct accord_delivery *d = fixture_deliver(f, &message);
     assert_int_equal(d->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "sftp.host-key-changed");
+    assert_parked(f, "sftp.host-key-changed");
     assert_non_null(strstr(testhost_park_reason(f->host), f->server.host_key));
     assert_non_null(strstr(testhost_park_reason(f->host), f->pins[0]));
     assert_int_equal(testhost_secrets(f->host), 0);
@@ -79,7 +79,7 @@ static void parks_when_the_key_is_refused(void **state)
     struct testhost_message message = fixture_message(f, "a", 10, 1);
     struct accord_delivery *d = fixture_deliver(f, &message);
     assert_int_equal(d->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "sftp.auth-refused");
+    assert_parked(f, "sftp.auth-refused");
     assert_null(testhost_fact(f->host, "ssh.auth"));
     assert_true(server_saw_authentication(&f->server));
     fixture_free(f);
@@ -94,7 +94,7 @@ static void parks_when_the_private_key_is_no_key(void **state)
     fixture_open(f);
     struct testhost_message message = fixture_message(f, "a", 10, 1);
     assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "sftp.bad-key");
+    assert_parked(f, "sftp.bad-key");
     assert_null(strstr(testhost_park_reason(f->host), "NONSENSE"));
     assert_false(server_saw_authentication(&f->server));
     fixture_free(f);
@@ -110,7 +110,7 @@ static void refuses_a_server_without_an_allowed_algorithm(void **state)
     fixture_open(f);
     struct testhost_message message = fixture_message(f, "a", 10, 1);
     assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "sftp.no-common-algorithm");
+    assert_parked(f, "sftp.no-common-algorithm");
     assert_int_equal(testhost_secrets(f->host), 0);
     assert_false(server_saw_authentication(&f->server));
     fixture_free(f);
@@ -127,7 +127,7 @@ static void does_not_go_on_without_a_profile(void **state)
         fixture_open(f);
         struct testhost_message message = fixture_message(f, "a", 10, 1);
         assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
-        assert_string_equal(testhost_parked(f->host), "sftp.no-profile");
+        assert_parked(f, "sftp.no-profile");
         assert_non_null(strstr(testhost_park_reason(f->host), names[i]));
         assert_false(server_saw_authentication(&f->server));
         fixture_free(f);
@@ -142,7 +142,7 @@ static void obeys_the_verdict_on_the_handshake(void **state)
     fixture_open(f);
     struct testhost_message message = fixture_message(f, "a", 10, 1);
     assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "encryption.ssh-cipher");
+    assert_parked(f, "encryption.ssh-cipher");
     assert_int_equal(testhost_secrets(f->host), 0);
     assert_false(server_saw_authentication(&f->server));
     fixture_free(f);
@@ -162,7 +162,7 @@ static void obeys_the_verdict_on_the_authenticated_session(void **state)
     assert_int_equal(drop_count(f), 0);
     testhost_verdict(f->host, ACCORD_AUTHENTICATED, ACCORD_DENY, "encryption.user-key", "too short");
     assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
-    assert_string_equal(testhost_parked(f->host), "encryption.user-key");
+    assert_parked(f, "encryption.user-key");
     fixture_free(f);
 }
 
@@ -230,7 +230,7 @@ static void reads_a_private_key_that_has_a_passphrase(void **state)
     fixture_open(f);
     struct testhost_message message = fixture_message(f, "a", 10, 1);
     assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY); /* and asks at no terminal */
-    assert_string_equal(testhost_parked(f->host), "sftp.bad-key");
+    assert_parked(f, "sftp.bad-key");
     f->options.key_passphrase = "passphrase";
     testhost_secret(f->host, "key-passphrase", "wrong", 5);
     assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);

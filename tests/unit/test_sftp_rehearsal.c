@@ -5,9 +5,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define ID "0123456789abcdefghijklmn"
 
@@ -81,6 +86,90 @@ static void retries_when_the_partners_disk_is_full(void **state)
     fixture_free(f);
 }
 
+static size_t put_name_list(uint8_t *at, const char *names)
+{
+    size_t size = strlen(names);
+    memcpy(at, (uint8_t[]){0, 0, 0, (uint8_t)size}, 4);
+    memcpy(at + 4, names, size);
+    return 4 + size;
+}
+
+/* Banner and KEXINIT (RFC 4253 sections 4.2, 6 and 7.1), with a cipher that the profile does not have. */
+static size_t hasty_greeting(uint8_t bytes[512])
+{
+    static const char banner[] = "SSH-2.0-hasty\r\n";
+    static const char *const lists[] = {"ecdh-sha2-nistp256",
+                                        "ecdsa-sha2-nistp256",
+                                        "aes128-ctr",
+                                        "aes128-ctr",
+                                        "hmac-sha2-256",
+                                        "hmac-sha2-256",
+                                        "none",
+                                        "none",
+                                        "",
+                                        ""};
+    uint8_t *packet = bytes + strlen(banner);
+    memset(bytes, 0, 512);
+    memcpy(bytes, banner, strlen(banner));
+    packet[5] = 20;         /* SSH_MSG_KEXINIT */
+    size_t at = 5 + 1 + 16; /* a cookie of zeros */
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        at += put_name_list(packet + at, lists[i]);
+    at += 5; /* no guess follows; reserved */
+    size_t padding = 4 + (8 - (at + 4) % 8) % 8;
+    packet[3] = (uint8_t)(at + padding - 4);
+    packet[4] = (uint8_t)padding;
+    return strlen(banner) + at + padding;
+}
+
+/* Takes one connection, says everything in one piece, and waits for the client to go. */
+static void *play_hasty(void *arg)
+{
+    uint8_t bytes[512];
+    size_t size = hasty_greeting(bytes);
+    int fd = accept(*(int *)arg, NULL, NULL);
+    bool sent = fd >= 0 && send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
+    while (sent && recv(fd, bytes, sizeof bytes, 0) > 0)
+        ;
+    if (fd >= 0)
+        close(fd);
+    return NULL;
+}
+
+static void wait_for_greeting(void *arg, int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    (void)arg;
+    assert_int_equal(poll(&ready, 1, 5000), 1);
+}
+
+/* A quick server, or a slow client: libssh then loses its own words about the algorithms. */
+static void parks_when_banner_and_algorithms_come_in_one_piece(void **state)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    pthread_t thread;
+    struct fixture *f = fixture_new(SERVER_REHEARSAL, NULL);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)state;
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    testhost_endpoint(f->host, ntohs(at.sin_port));
+    testhost_at_dial(f->host, wait_for_greeting, NULL);
+    fixture_open(f);
+    struct testhost_message message = fixture_message(f, "a", 10, 1);
+    assert_int_equal(pthread_create(&thread, NULL, play_hasty, &fd), 0);
+    struct accord_delivery *d = fixture_deliver(f, &message);
+    shutdown(fd, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(fd);
+    assert_int_equal(d->outcome, ACCORD_RETRY);
+    assert_parked(f, "sftp.no-common-algorithm");
+    assert_non_null(strstr(testhost_park_reason(f->host), "server [aes128-ctr]"));
+    fixture_free(f);
+}
+
 int main(void)
 {
     const char *missing = server_missing(SERVER_REHEARSAL);
@@ -93,6 +182,7 @@ int main(void)
         fixture_test(retries_when_the_partner_cuts_one_of_several),
         fixture_test(cleans_up_when_the_rename_is_refused),
         fixture_test(retries_when_the_partners_disk_is_full),
+        fixture_test(parks_when_banner_and_algorithms_come_in_one_piece),
     };
     int failed = cmocka_run_group_tests_name("sftp faults", cases, NULL, NULL);
     return failed + run_shared_cases(SERVER_REHEARSAL);

@@ -4,6 +4,7 @@
 #include "session.h"
 
 #include <fcntl.h>
+#include <libssh/callbacks.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -170,9 +171,35 @@ static void check_peer(struct session *session)
     ssh_key_free(key);
 }
 
+/* libssh 0.10 forgets that no algorithm was common when the partner's list comes while ours is not yet written:
+ * it closes the socket, goes on to write to it, and the error of that ("Socket error", with whatever errno is)
+ * replaces the first. Its log has both. */
+static void keep_mismatch(int priority, const char *function, const char *text, void *arg)
+{
+    struct session *session = arg;
+    const char *at = strstr(text, "kex error");
+    (void)priority;
+    (void)function;
+    if (session && at && strstr(at, "no match for method") && !session->mismatch[0])
+        snprintf(session->mismatch, sizeof session->mismatch, "%s", at);
+}
+
+/* The level is put back and the argument forgotten; the callback stays, for libssh does not take NULL for one. */
+static int connect_and_listen(struct session *session)
+{
+    int level = ssh_get_log_level();
+    ssh_set_log_callback(keep_mismatch);
+    ssh_set_log_userdata(session);
+    ssh_set_log_level(SSH_LOG_WARN);
+    int result = ssh_connect(session->ssh);
+    ssh_set_log_level(level);
+    ssh_set_log_userdata(NULL);
+    return result;
+}
+
 static void step_handshake(struct session *session)
 {
-    int result = ssh_connect(session->ssh);
+    int result = connect_and_listen(session);
     /* libssh 0.10 makes the descriptor blocking once it takes it for connected; a partner that stops reading
      * would then stop the whole loop. It writes only after poll() said so, so that this is safe. */
     if (ssh_get_fd(session->ssh) >= 0)
@@ -183,13 +210,12 @@ static void step_handshake(struct session *session)
         check_peer(session);
         return;
     }
-    const char *words = ssh_get_error(session->ssh);
-    bool unmatched = strstr(words, "no match for method") != NULL;
+    bool unmatched = session->mismatch[0];
     session_break(
         session, unmatched ? "sftp.no-common-algorithm" : NULL, "%s: the SSH handshake failed%s: %s",
         peer_of(session),
         unmatched ? " (the agreement's [policy encryption] and the partner have no algorithm in common)" : "",
-        words);
+        unmatched ? session->mismatch : ssh_get_error(session->ssh));
 }
 
 /* ---- ourselves ---- */

@@ -40,6 +40,7 @@ struct session {
     struct client client;
     struct sweep *sweeps;
     bool stop; /* broken: the client must not go on feeding */
+    char mismatch[ACCORD_REASON_MAX]; /* what libssh said when no algorithm was common; "": nothing */
     char rule[ACCORD_RULE_MAX];
     char reason[ACCORD_REASON_MAX];
 };
