@@ -41,7 +41,19 @@ enum audit_outcome { AUDIT_SUCCESS, AUDIT_FAILURE, AUDIT_UNKNOWN };
     A(RETRIED, "delivery-retried", "file", "a delivery failed and will be tried again")                              \
     A(DEAD, "delivery-dead", "file", "a delivery has ended without success")                                         \
     A(HELD, "delivery-held", "file", "a delivery waits for its agreement or a person")                               \
-    A(RELEASED, "delivery-released", "file", "a held delivery goes on")                                              \
+    A(RELEASED, "delivery-released", "file", "a held or dead delivery goes on")                                      \
+    A(DISCARDED, "delivery-discarded", "file", "someone, or a limit in time, gave up a delivery or a message")        \
+    A(QUARANTINE_RELEASED, "quarantine-released", "file", "someone let a quarantined message go on")                 \
+    A(ANSWERED, "response-received", "file", "a message came in that answers one that was delivered")                \
+    A(OVERDUE, "response-overdue", "file", "no answer to a delivered message came within the agreed time")           \
+    A(SUSPENDED, "agreement-suspended", "configuration", "someone cut an agreement off, until it is resumed")        \
+    A(UNSUSPENDED, "agreement-resumed", "configuration", "a suspended agreement goes on")                            \
+    A(ADOPTED, "agreement-adopted", "configuration", "the messages of a renamed agreement are taken over")           \
+    A(SOURCES_STOPPED, "sources-stopped", "file", "a limit of the store is reached: sources keep their messages")    \
+    A(SOURCES_RESUMED, "sources-resumed", "file", "there is room again")                                             \
+    A(STORE_COMPACTED, "store-compacted", "file", "segments of the journal were deleted after their time")           \
+    A(STORE_BACKUP, "store-backup", "file", "a backup of the store was made")                                        \
+    A(KEY_ROTATED, "key-rotated", "iam", "keys of the store were replaced")                                          \
     A(INCIDENT, "incident-opened", "intrusion_detection", "something that a person must look at")                    \
     A(COMMAND, "command", "iam", "an administrator's command, with the user behind it")                              \
     A(STORE_DAMAGED, "store-damaged", "file", "records of the store were damaged and set aside, or are missing")

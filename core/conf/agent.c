@@ -205,7 +205,13 @@ static int fill_agent(const struct checking *check, const char *folder, const ch
     agent->segment_size = forms.store.segment_size;
     agent->reserve = forms.store.reserve;
     agent->duplicate_horizon = forms.store.duplicate_horizon;
+    agent->message_retention = forms.store.message_retention;
+    agent->key_retention = forms.store.key_retention;
+    text_copy(agent->key_file, sizeof agent->key_file, forms.store.key_file ? forms.store.key_file : "");
     agent->drain_timeout = forms.limits.drain_timeout;
+    agent->answer_within = forms.limits.answer_within;
+    agent->parked_retry = forms.limits.parked_retry;
+    agent->watch = forms.agent.watch;
     int result = set_types(check, agent);
     return result ? result : set_pins(check, agent);
 }

@@ -118,6 +118,19 @@ static void set_retention(const struct checking *check, const struct conf_agent 
                     "archive-retention is shorter than online-retention; it must be at least as long");
 }
 
+static void set_limits(const struct checking *check, const struct conf_section *section,
+                       const struct form_agreement *form, struct conf_agreement *agreement)
+{
+    agreement->store_limit = form->store_limit;
+    agreement->quarantine_limit = form->quarantine_limit;
+    agreement->quarantine_retention = form->quarantine_retention;
+    const char *formerly = text_or_empty(form->formerly);
+    text_copy(agreement->formerly, sizeof agreement->formerly, formerly);
+    if (*formerly && (!text_is_name(formerly, CONF_NAME_MAX - 1) || !strcmp(formerly, agreement->name)))
+        check_error(check, conf_section_line(section, "formerly"),
+                    "formerly: `%s` is not the former name of this file, without .conf", formerly);
+}
+
 static void take_agreement(struct drafting *drafting, struct draft *draft)
 {
     static const char *const categories[] = {"low", "moderate", "high"}; /* in the order of the choices */
@@ -142,6 +155,7 @@ static void take_agreement(struct drafting *drafting, struct draft *draft)
     set_incident_contact(&check, section, &form, agreement);
     set_dates(&check, section, &form, agreement);
     set_retention(&check, drafting->agent, section, agreement);
+    set_limits(&check, section, &form, agreement);
 }
 
 static void take_site(struct drafting *drafting, struct draft *draft)
@@ -154,6 +168,9 @@ static void take_site(struct drafting *drafting, struct draft *draft)
     site->is_site = true;
     site->enabled = true;
     site->in_force_until = INT64_MAX;
+    site->store_limit = form.store_limit;
+    site->quarantine_limit = form.quarantine_limit;
+    site->quarantine_retention = form.quarantine_retention;
     site->online_retention = drafting->agent->online_retention;
     site->archive_retention = drafting->agent->archive_retention;
     text_copy(site->title, sizeof site->title, text_or_empty(form.name));

@@ -56,6 +56,12 @@ struct conf_agent {
     int64_t segment_size, reserve;
     int64_t drain_timeout;    /* ms */
     int64_t duplicate_horizon; /* ms */
+    char key_file[512];        /* wraps the agreements' keys; "": STATE/keys/store.key */
+    int64_t message_retention; /* ms that settled messages are kept */
+    int64_t key_retention;     /* ms that unique keys (control numbers) are kept */
+    int64_t answer_within;     /* ms for a child to answer a ping */
+    int64_t parked_retry;      /* ms until a parked link is tried once more by itself; 0: never */
+    bool watch;                /* changes in conf.d are taken on by themselves */
     int64_t online_retention, archive_retention; /* of the audit trail, ms; floor of every agreement's own */
     int64_t anchor_every;     /* ms */
     struct accord_pair *pins; /* [plugins] pin: plugin file name to SHA-256 */
@@ -109,9 +115,14 @@ struct conf_service {
     char names[128]; /* glob; "" any */
     int64_t rate;    /* messages a minute; 0 no limit */
     int64_t retry_first, retry_longest; /* ms: exponential back-off with jitter */
-    int64_t retry_for;                  /* ms after admission; then dead */
+    int64_t retry_for;                  /* ms after admission, or after a person's retry; then dead */
+    int64_t retry_attempts;             /* then dead; 0: no limit */
     int64_t delivery_timeout;           /* ms for one attempt */
     bool resend_uncertain;              /* on-uncertain = resend | hold */
+    bool ordered;                       /* one after another, oldest first */
+    bool skip_dead;                     /* on-dead = skip | hold: what a dead one does to those behind it */
+    int64_t expect_response;            /* ms after delivery for a correlated message to come in; 0: none expected */
+    const struct conf_service *correlates; /* receiving: the sending service of the same agreement that it answers */
     struct accord_pair *options;
     size_t option_count;
 };
@@ -134,6 +145,10 @@ struct conf_agreement {
     char sha256[DIGEST_HEX];                /* of the file */
     char path[512];
     int64_t online_retention, archive_retention; /* ms */
+    int64_t store_limit;          /* bytes of messages whose delivery to this agreement is open; 0: no limit */
+    int64_t quarantine_limit;     /* bytes of quarantined messages that came from it; 0: no limit */
+    int64_t quarantine_retention; /* ms; then discarded, with a record */
+    char formerly[CONF_NAME_MAX]; /* the agreement whose messages this one adopts; "" none */
     struct conf_contact *contacts;
     size_t contact_count;
     struct conf_endpoint *endpoints;

@@ -142,10 +142,15 @@ static const struct conf_type *find_type(const struct checking *check, const str
 static void check_direction(const struct checking *check, const struct conf_section *section,
                             const struct conf_service *service)
 {
-    static const char *const sending[] = {"from",      "retry-first",      "retry-longest",
-                                          "retry-for", "delivery-timeout", "on-uncertain"};
+    static const char *const sending[] = {"from",           "retry-first",      "retry-longest", "retry-for",
+                                          "retry-attempts", "delivery-timeout", "on-uncertain",  "ordered",
+                                          "on-dead",        "expect-response"};
     bool sends = service->direction == ACCORD_SEND;
     const struct conf_entry *to = conf_section_entry(section, "to");
+    const struct conf_entry *correlates = conf_section_entry(section, "correlates");
+    if (sends && correlates)
+        check_error(check, correlates->line,
+                    "`correlates` belongs to receiving services: it names the sending service that they answer");
     if (sends && to)
         check_error(check, to->line,
                     "`to` belongs to receiving services, and this one sends; where its messages come "
@@ -203,7 +208,14 @@ static void set_limits(const struct checking *check, const struct conf_section *
     service->retry_longest = form->retry_longest;
     service->retry_for = form->retry_for;
     service->delivery_timeout = form->delivery_timeout;
+    service->retry_attempts = form->retry_attempts;
     service->resend_uncertain = form->on_uncertain == FORM_RESEND;
+    service->ordered = form->ordered;
+    service->skip_dead = form->on_dead == FORM_DEAD_IS_SKIPPED;
+    service->expect_response = form->expect_response;
+    if (conf_section_entry(section, "on-dead") && !form->ordered)
+        check_error(check, conf_section_line(section, "on-dead"),
+                    "on-dead belongs to ordered services; write ordered = yes, or leave it out");
     if (form->retry_longest && form->retry_longest < form->retry_first)
         check_error(check, conf_section_line(section, "retry-longest"),
                     "retry-longest is shorter than retry-first; waits grow from the first to the longest");
@@ -239,6 +251,35 @@ static int take_service(struct drafting *drafting, struct draft *draft, const st
                   : section_pairs(drafting->arena, section, table, &service->options, &service->option_count);
 }
 
+/* After all services are known: what each of them answers. */
+static int take_correlation(struct drafting *drafting, struct draft *draft, const struct conf_section *section)
+{
+    const struct checking check = draft_checking(drafting, draft);
+    const struct conf_entry *entry = conf_section_entry(section, "correlates");
+    struct conf_agreement *agreement = draft->agreement;
+    struct names names = {0};
+    char hint[300];
+    struct conf_service *of = NULL, *answered = NULL;
+    for (size_t i = 0; entry && i < agreement->service_count; i++) {
+        struct conf_service *service = &agreement->services[i];
+        if (!strcmp(service->name, section->name))
+            of = service;
+        if (service->direction != ACCORD_SEND)
+            continue;
+        names_add(&names, service->name);
+        if (!strcmp(service->name, entry->value))
+            answered = service;
+    }
+    if (!entry || !of)
+        return 0;
+    of->correlates = answered;
+    names_hint(&names, entry->value, hint, sizeof hint);
+    if (!answered)
+        check_error(&check, entry->line, "correlates: there is no sending [service %.64s] in this file; %s",
+                    entry->value, hint);
+    return 0;
+}
+
 int draft_build_links(struct drafting *drafting, struct draft *draft)
 {
     struct conf_agreement *agreement = draft->agreement;
@@ -251,5 +292,7 @@ int draft_build_links(struct drafting *drafting, struct draft *draft)
     int result = draft_each(drafting, draft, "endpoint", take_endpoint);
     if (!result)
         result = draft_each(drafting, draft, "link", take_link);
-    return result ? result : draft_each(drafting, draft, "service", take_service);
+    if (!result)
+        result = draft_each(drafting, draft, "service", take_service);
+    return result ? result : draft_each(drafting, draft, "service", take_correlation);
 }

@@ -26,6 +26,7 @@ static const char *const tunnels[] = {"none", "ipsec", NULL};
 static const char *const categories[] = {"low", "moderate", "high", NULL};
 static const char *const directions[] = {"send", "receive", NULL};
 static const char *const uncertain[] = {"resend", "hold", NULL};
+static const char *const dead[] = {"hold", "skip", NULL};
 
 static const struct accord_option agent_table[] = {
     {.name = "user",
@@ -47,6 +48,11 @@ static const struct accord_option agent_table[] = {
      AT(agent, credentials),
      .help =
          "The folder of secrets, one folder in it for each agreement. Not set: `credentials` beside conf.d."},
+    {.name = "watch",
+     .kind = ACCORD_BOOL,
+     AT(agent, watch),
+     .fallback = "yes",
+     .help = "Whether changes in conf.d are taken on by themselves. `accord reload` and SIGHUP always work."},
     END,
 };
 
@@ -95,6 +101,26 @@ static const struct accord_option store_table[] = {
      .min = MINUTE,
      .max = 10 * YEAR,
      .help = "For how long a message of the same service, source id and content counts as the same message."},
+    {.name = "message-retention",
+     .kind = ACCORD_DURATION,
+     AT(store, message_retention),
+     .fallback = "30 days",
+     .min = MINUTE,
+     .max = 100 * YEAR,
+     .help = "For how long a message is kept after its last delivery was settled. Its audit records stay."},
+    {.name = "key-retention",
+     .kind = ACCORD_DURATION,
+     AT(store, key_retention),
+     .fallback = "3 years",
+     .min = DAY,
+     .max = 100 * YEAR,
+     .help = "For how long a unique key, such as an interchange control number, may not come again."},
+    {.name = "key-file",
+     .kind = ACCORD_PATH,
+     AT(store, key_file),
+     .help = "The key that wraps the agreements' keys, with which the store is sealed: 32 random bytes, made "
+             "when the store is. Not set: the systemd credential accord-store-key, or keys/store.key in the "
+             "state folder."},
     END,
 };
 
@@ -134,6 +160,21 @@ static const struct accord_option limits_table[] = {
      .fallback = "10 s",
      .max = 10 * MINUTE,
      .help = "For how long work in flight may finish when an agreement is switched off."},
+    {.name = "answer-within",
+     .kind = ACCORD_DURATION,
+     AT(limits, answer_within),
+     .fallback = "15 s",
+     .min = SECOND,
+     .max = 10 * MINUTE,
+     .help = "A link, guard or inspect process that does not answer for this long counts as hung: it is "
+             "ended and started again."},
+    {.name = "parked-retry",
+     .kind = ACCORD_DURATION,
+     AT(limits, parked_retry),
+     .fallback = "30 min",
+     .max = 7 * DAY,
+     .help = "After this time a parked link is tried once more by itself; 0: only when someone resumes it or "
+             "its file or secrets change."},
     END,
 };
 
@@ -154,6 +195,25 @@ static const struct accord_option type_table[] = {
 
 static const struct accord_option site_table[] = {
     {.name = "name", .kind = ACCORD_TEXT, AT(site, name), .max = 255, .help = "The organisation's own name."},
+    {.name = "store-limit",
+     .kind = ACCORD_SIZE,
+     AT(site, store_limit),
+     .fallback = "10 GB",
+     .max = 1024 * GIB,
+     .help = "As in an agreement: the most bytes that may wait to be delivered to the site; 0: no limit."},
+    {.name = "quarantine-limit",
+     .kind = ACCORD_SIZE,
+     AT(site, quarantine_limit),
+     .fallback = "1 GB",
+     .max = 1024 * GIB,
+     .help = "As in an agreement: the most bytes of quarantined messages that came from the site."},
+    {.name = "quarantine-retention",
+     .kind = ACCORD_DURATION,
+     AT(site, quarantine_retention),
+     .fallback = "90 days",
+     .min = HOUR,
+     .max = 100 * YEAR,
+     .help = "As in an agreement: for how long a quarantined message waits for a person."},
     END,
 };
 
@@ -216,6 +276,32 @@ static const struct accord_option agreement_table[] = {
      .min = DAY,
      .max = 100 * YEAR,
      .help = "As in agent.conf [audit], for this agreement; not less than there."},
+    {.name = "store-limit",
+     .kind = ACCORD_SIZE,
+     AT(agreement, store_limit),
+     .fallback = "10 GB",
+     .max = 1024 * GIB,
+     .help = "The most bytes of messages that may wait to be delivered under this agreement; 0: no limit. "
+             "At the limit its sources keep what they have until there is room."},
+    {.name = "quarantine-limit",
+     .kind = ACCORD_SIZE,
+     AT(agreement, quarantine_limit),
+     .fallback = "1 GB",
+     .max = 1024 * GIB,
+     .help = "The most bytes of quarantined messages that came from this agreement's partner; 0: no limit."},
+    {.name = "quarantine-retention",
+     .kind = ACCORD_DURATION,
+     AT(agreement, quarantine_retention),
+     .fallback = "90 days",
+     .min = HOUR,
+     .max = 100 * YEAR,
+     .help = "For how long a quarantined message waits for a person; then it is discarded, with a record."},
+    {.name = "formerly",
+     .kind = ACCORD_TEXT,
+     AT(agreement, formerly),
+     .max = 63,
+     .help = "The former name of this file, without .conf: its open deliveries and quarantined messages, and the "
+             "cursors of its services, become this agreement's. That file must be gone."},
     END,
 };
 
@@ -350,6 +436,13 @@ static const struct accord_option service_table[] = {
      .help = "Sending services: how long after its admission a message is tried; then it is dead, and stays "
              "until "
              "someone retries or discards it."},
+    {.name = "retry-attempts",
+     .kind = ACCORD_INTEGER,
+     AT(service, retry_attempts),
+     .fallback = "0",
+     .min = 0,
+     .max = 1000000,
+     .help = "Sending services: the most attempts before a message is dead; 0: only retry-for ends them."},
     {.name = "delivery-timeout",
      .kind = ACCORD_DURATION,
      AT(service, delivery_timeout),
@@ -365,6 +458,30 @@ static const struct accord_option service_table[] = {
      .help =
          "Sending services: what to do with a message when the connection was cut after its last byte and "
          "before the answer."},
+    {.name = "ordered",
+     .kind = ACCORD_BOOL,
+     AT(service, ordered),
+     .fallback = "no",
+     .help = "Sending services: a message becomes visible to the partner only after the one before it."},
+    {.name = "on-dead",
+     .kind = ACCORD_CHOICE,
+     AT(service, on_dead),
+     .fallback = "hold",
+     .choices = dead,
+     .help = "Ordered services: whether those behind a dead message wait until someone retries or discards "
+             "it, or go on."},
+    {.name = "expect-response",
+     .kind = ACCORD_DURATION,
+     AT(service, expect_response),
+     .min = SECOND,
+     .max = YEAR,
+     .help = "Sending services: an incident is opened when no message that answers a delivered one comes in "
+             "within this time. The service that brings answers in says `correlates`."},
+    {.name = "correlates",
+     .kind = ACCORD_TEXT,
+     AT(service, correlates),
+     .max = 63,
+     .help = "Receiving services: the sending service of this agreement that their messages answer."},
     END,
 };
 

@@ -33,18 +33,21 @@ const struct schema *schema_find(const char *kind);
 
 struct form_agent {
     const char *user, *state, *plugins, *credentials;
+    bool watch;
 };
 struct form_log {
     int64_t format, level;
 };
 struct form_store {
+    const char *key_file;
     int64_t backend, segment_size, reserve, duplicate_horizon;
+    int64_t message_retention, key_retention;
 };
 struct form_audit {
     int64_t online_retention, archive_retention, anchor_every;
 };
 struct form_limits {
-    int64_t drain_timeout;
+    int64_t drain_timeout, answer_within, parked_retry;
 };
 struct form_type {
     const char *media;
@@ -52,15 +55,17 @@ struct form_type {
 };
 struct form_site {
     const char *name;
+    int64_t store_limit, quarantine_limit, quarantine_retention;
 };
 struct form_agreement {
-    const char *title, *partner;
+    const char *title, *partner, *formerly;
     bool enabled;
     int64_t acknowledged; /* 0 when not set */
     int64_t valid_for;    /* for its range only: the end is reckoned by the calendar from the text */
     const char *sensitivity, *incident_to;
     int64_t category;
     int64_t online_retention, archive_retention; /* for their ranges only; see duration_keep_ms() */
+    int64_t store_limit, quarantine_limit, quarantine_retention;
 };
 struct form_contact {
     const char *name, *person, *phone, *email;
@@ -74,13 +79,16 @@ struct form_link {
 };
 enum { FORM_SEND, FORM_RECEIVE };
 enum { FORM_RESEND, FORM_HOLD };
+enum { FORM_DEAD_HOLDS, FORM_DEAD_IS_SKIPPED };
 struct form_service {
-    const char *type, *link, *names;
+    const char *type, *link, *names, *correlates;
     int64_t direction; /* FORM_SEND, FORM_RECEIVE */
     struct accord_list from, to;
     int64_t max_size; /* 0 when not set: the type's */
-    int64_t rate, retry_first, retry_longest, retry_for, delivery_timeout;
+    int64_t rate, retry_first, retry_longest, retry_for, retry_attempts, delivery_timeout, expect_response;
     int64_t on_uncertain; /* FORM_RESEND, FORM_HOLD */
+    bool ordered;
+    int64_t on_dead; /* FORM_DEAD_HOLDS, FORM_DEAD_IS_SKIPPED */
 };
 struct form_release {
     struct accord_list to;

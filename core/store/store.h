@@ -33,6 +33,7 @@ struct store_config {
     uint64_t epoch;        /* lease epoch; a write with an older one is refused with ACCORD_ESTATE */
     int64_t segment_size;  /* bytes of one journal segment */
     int64_t reserve;       /* bytes kept free for settlements and audit records */
+    const char *key_file;  /* wraps the agreements' keys; made with an empty store, else it must be there */
     void (*fault)(const char *point); /* tests: called at named points, may kill the process; NULL */
 };
 
@@ -61,6 +62,7 @@ struct store_delivery {
     int64_t attempts;
     int64_t not_before;  /* wall microseconds */
     int64_t changed;     /* when it entered this state */
+    int64_t since;       /* wall microseconds: admitted, or retried by a person: its retries count from here */
     uint64_t generation; /* policy generation under which it was allowed; 0: not judged yet */
     char rule[ACCORD_RULE_MAX];
     char reason[ACCORD_REASON_MAX];
@@ -143,6 +145,7 @@ struct store_admission {
                                           * generation, rule, reason; out: number */
     size_t delivery_count;
     const char *cursor;                  /* new cursor of the origin service, NULL: unchanged */
+    const char *answers;                 /* id of the delivered message that this one answers: no longer expected; NULL */
     const char *const *keys;             /* "AGREEMENT\x1fKEY": must be new */
     size_t key_count;
     struct store_audit *audit;
@@ -152,12 +155,18 @@ struct store_admission {
     bool repeat;                         /* same origin, source id and hash: nothing was written, `repeated` is its id */
     char repeated[ACCORD_ID_MAX];
     size_t used_key;                     /* with result ACCORD_EEXIST: index of the key that was used before */
+    bool answered;                       /* `answers` was expected */
 };
 /* ACCORD_EEXIST: a key was used before; nothing was written. Sets STORE_POSSIBLE_REPEAT (no source id, hash seen
  * before) and STORE_CHANGED_REPEAT itself. */
 void store_admit(struct store *, struct store_admission *, store_done, void *arg);
 
 /* ---- out ---- */
+
+/* In order: a claim hands out only what has no older delivery of its service before it that is sending, waiting for
+ * its time, held, or (STORE_ORDERED) dead. One claim may hand out several that follow each other without a gap; the
+ * bus settles them in that order. A service name must be given. */
+enum store_order { STORE_ANY_ORDER, STORE_ORDERED, STORE_ORDERED_SKIP_DEAD };
 
 struct store_claimed {
     struct store_delivery delivery;
@@ -168,10 +177,12 @@ struct store_claim {
     const char *service; /* NULL: any */
     int64_t now;         /* wall microseconds: only deliveries whose not_before has come */
     size_t limit;        /* at most STORE_PAGE_MAX */
+    enum store_order order;
     struct store_claimed *claimed; /* out: room for `limit`; the messages are the caller's to free */
     size_t count;                  /* out */
     int64_t next;                  /* out: earliest not_before of what still waits, `now` when some of it could be
                                     * claimed at once; 0: nothing waits */
+    char blocked_by[ACCORD_ID_MAX]; /* out, ordered: the message that those behind it wait for; "" */
 };
 /* Oldest first; waiting deliveries become `sending`. Not a durable write of its own: after a crash they wait. Also
  * when it fails, `count` says how many were handed out. */
@@ -183,6 +194,7 @@ struct store_settlement {
     bool attempted; /* count one attempt */
     int64_t not_before;
     uint64_t generation;
+    int64_t answer_by; /* delivered: a message that answers it is expected until then, wall microseconds; 0: none */
     const char *rule, *reason, *receipt; /* NULL: "" */
     struct store_audit *audit;
     size_t audit_count;
@@ -202,6 +214,106 @@ struct store_move {
     uint64_t moved; /* out */
 };
 void store_move(struct store *, struct store_move *, store_done, void *arg);
+
+/* Deliveries whose answer is overdue; told once: they are not expected any more when this is done. */
+struct store_overdue {
+    int64_t now;
+    size_t limit;
+    struct store_delivery *found; /* out: room for `limit` */
+    size_t count;
+};
+void store_overdue(struct store *, struct store_overdue *, store_done, void *arg);
+
+/* ---- a person decides ---- */
+
+/* One delivery: `waiting` retries what is dead or held for a person (its time begins anew), `discarded` gives up what
+ * is not delivered. ACCORD_ENOENT; ACCORD_ESTATE: it is being sent now, or not in a state from which this may be. */
+struct store_decision {
+    uint64_t number;
+    enum store_state state;
+    const char *reason;
+    struct store_audit *audit;
+    size_t audit_count;
+};
+void store_decide(struct store *, struct store_decision *, store_done, void *arg);
+
+/* A quarantined message goes on to `deliveries` (as in an admission), or with none of them is discarded.
+ * ACCORD_ENOENT; ACCORD_ESTATE: it is not in quarantine. */
+struct store_unquarantine {
+    const char *message;
+    struct store_delivery *deliveries; /* out: number */
+    size_t delivery_count;
+    const char *reason;
+    struct store_audit *audit;
+    size_t audit_count;
+};
+void store_unquarantine(struct store *, struct store_unquarantine *, store_done, void *arg);
+
+/* Everything of agreement `from` (open deliveries, quarantined messages, cursors, notes) becomes that of `to`. Its
+ * audit chain stays as it is. */
+struct store_adoption {
+    const char *from, *to;
+    struct store_audit *audit;
+    size_t audit_count;
+    uint64_t moved; /* out */
+};
+void store_adopt(struct store *, struct store_adoption *, store_done, void *arg);
+
+/* ---- limits and time ---- */
+
+/* What an agreement keeps in the store now. Loop thread; at once. */
+struct store_usage {
+    uint64_t open_bytes, open_deliveries;        /* payloads of deliveries to it that are not final */
+    uint64_t quarantine_bytes, quarantined;      /* of messages that came from it */
+};
+struct store_usage store_usage(const struct store *, const char *agreement);
+/* Whether admissions have room on the disk now, as of the last group. Loop thread; at once. */
+bool store_roomy(const struct store *);
+
+/* Forgets what has had its time, then deletes the segments in which nothing is live, carrying over the little that
+ * still is. One call does a bounded piece of work; `more` says whether another has something to do. */
+struct store_retention {
+    int64_t now;              /* wall microseconds; what follows likewise: older than this goes */
+    int64_t settled_before;   /* messages whose last delivery was settled then, and released or discarded ones */
+    int64_t seen_before;      /* for finding repeats */
+    int64_t keys_before;
+    uint64_t trail_position;  /* audit records behind it have not been exported: they stay */
+    uint64_t messages, segments, bytes; /* out: forgotten, deleted, freed */
+    bool more;                /* out */
+};
+void store_retain(struct store *, struct store_retention *, store_done, void *arg);
+/* Quarantined messages of one agreement that came in before; at most `limit`, oldest first. The caller releases them. */
+struct store_stale {
+    const char *agreement;
+    int64_t before;
+    size_t limit;
+    char (*found)[ACCORD_ID_MAX]; /* out: room for `limit` */
+    size_t count;
+};
+void store_stale(struct store *, struct store_stale *, store_done, void *arg);
+
+/* ---- keys and copies ---- */
+
+/* New keys: `agreement` NULL: a new key file key, with which all keys are wrapped again; otherwise a new key for what
+ * is admitted for that agreement from now on. */
+struct store_rotation {
+    const char *agreement;
+    struct store_audit *audit;
+    size_t audit_count;
+    struct reason why; /* out */
+};
+void store_rotate(struct store *, struct store_rotation *, store_done, void *arg);
+
+/* A copy of the store as it is at one commit, into a folder that must not exist. The key file is not in it. Does a
+ * bounded piece of work for each call: call again with the same request while `more`. */
+struct store_backup {
+    const char *folder;
+    bool more;                   /* out */
+    uint64_t copied, total;      /* out: bytes */
+    struct reason why;           /* out */
+    void *state;                 /* the store's own; NULL at first */
+};
+void store_backup(struct store *, struct store_backup *, store_done, void *arg);
 
 /* Reads payload of an admitted message. */
 struct store_read {
@@ -253,6 +365,15 @@ struct store_cursor {
     char value[ACCORD_SOURCE_ID_MAX]; /* out; "" when none */
 };
 void store_cursor(struct store *, struct store_cursor *, store_done, void *arg);
+
+/* Sets a cursor without a message, or a note: a durable value under a name that begins with '!'. "" removes it. */
+struct store_note {
+    const char *name;
+    const char *value;
+    struct store_audit *audit;
+    size_t audit_count;
+};
+void store_note(struct store *, struct store_note *, store_done, void *arg);
 
 /* Audit records that belong to no message. The bodies are taken (and emptied) by the call. */
 void store_audit(struct store *, struct store_audit *, size_t count, store_done, void *arg);

@@ -11,6 +11,8 @@ extern "C" {
 #define ACCORD_NAME_MAX 256      /* message name with NUL: one path component, no control characters */
 #define ACCORD_SOURCE_ID_MAX 512 /* with NUL */
 #define ACCORD_HEADERS_MAX 32
+/* A header of an offer: the id of the message that this one answers, as the protocol carried it back. */
+#define ACCORD_HEADER_CORRELATION "correlation-id"
 
 struct accord_envelope {
     const char *id;        /* given by the hub at admission; "" while a connector offers it */
