@@ -68,7 +68,7 @@ int journal_trail(void *state, struct store_trail *);
 int journal_heads(void *state, struct store_heads *);
 
 /* journal_life.c */
-int journal_find_quarantined(void *state, const char *message, bool *quarantined);
+int journal_find_quarantined(void *state, const char *message, bool *quarantined, int64_t *size);
 int journal_find_expected(void *state, const char *message, const char *agreement, struct buf *numbers);
 int journal_find_overdue(void *state, struct store_overdue *);
 int journal_put_release(void *state, const struct record_release *);
