@@ -130,7 +130,8 @@ static void pulled(struct child *child, const struct wire_PULL *m)
 
 static void offered(struct child *child, const struct wire_OFFER *m)
 {
-    struct intake_host host = {&child->channel, &child->intakes, WIRE_OFFERS_MAX * child->link_count};
+    struct intake_host host = {&child->channel, &child->intakes, WIRE_OFFERS_MAX * child->link_count,
+                               &child->intakes_held};
     enum intake_result result = INTAKE_BROKEN;
     if (m->service < child->service_count && child->services[m->service]->direction == ACCORD_RECEIVE)
         result = intake_offer(host, child->unit->party, child->services[m->service], m);
