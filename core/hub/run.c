@@ -155,7 +155,7 @@ static void ticked(uv_timer_t *timer)
         press_on(hub, ticks);
     if (be_patient(hub, ticks))
         return;
-    units_tick(hub, ticks);
+    units_tick(hub);
     control_tick(hub, ticks);
     trail_tick(hub, ticks);
     if (hub->stopping)

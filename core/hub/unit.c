@@ -301,8 +301,7 @@ static void start_children(struct unit *unit)
 {
     for (size_t i = 0; i < unit->child_count; i++) {
         struct child *child = &unit->children[i];
-        if (child->state == CHILD_DOWN && !child->retry_at &&
-            (child->role != CHILD_LINK || judges_ready(unit)))
+        if (child->role != CHILD_LINK || judges_ready(unit))
             child_start(child);
     }
 }

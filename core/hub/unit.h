@@ -45,7 +45,7 @@ struct unit {
 
 /* Brings the units in line with a configuration that was just loaded. Takes its own references. */
 void units_apply(struct hub *, struct hub_conf *);
-void units_tick(struct hub *, int64_t ticks);
+void units_tick(struct hub *);
 /* The hub is stopping: every unit drains. */
 void units_stop(struct hub *);
 bool units_down(const struct hub *);

@@ -93,12 +93,12 @@ void units_apply(struct hub *hub, struct hub_conf *conf)
         unit_update(unit);
 }
 
-void units_tick(struct hub *hub, int64_t ticks)
+void units_tick(struct hub *hub)
 {
     for (struct unit *unit = hub->units; unit; unit = unit->next) {
         unit_update(unit);
         for (size_t i = 0; i < unit->child_count; i++)
-            child_tick(&unit->children[i], ticks);
+            child_tick(&unit->children[i]);
     }
 }
 

@@ -54,14 +54,14 @@ static void rows_children(struct answer *answer, const struct unit *unit)
     for (size_t i = 0; i < unit->child_count; i++) {
         const struct child *child = &unit->children[i];
         char walls[400] = "", pid[16] = "", failures[16];
-        for (size_t j = 0; child->alive && j < child->wall_count; j++)
+        for (size_t j = 0; child->life.alive && j < child->wall_count; j++)
             snprintf(walls + strlen(walls), sizeof walls - strlen(walls), "%s%s %s", j ? ", " : "",
                      child->walls[j].name, child->walls[j].state);
-        if (child->alive)
+        if (child->life.alive)
             snprintf(pid, sizeof pid, "%d", (int)child->process.pid);
-        snprintf(failures, sizeof failures, "%u", child->failures);
+        snprintf(failures, sizeof failures, "%u", child->life.failures);
         answer_row(answer, "processes",
-                   CELLS({"process", child->name}, {"pid", pid}, {"state", states[child->state]},
+                   CELLS({"process", child->name}, {"pid", pid}, {"state", states[child->life.state]},
                          {"failures", failures}, {"walls", walls}, {"reason", child->why}));
     }
 }
