@@ -320,6 +320,7 @@ static void drain(struct unit *unit, const char *why)
     text_copy(unit->why, sizeof unit->why, why);
     unit->drain_by = clock_ticks() + unit->conf->conf->agent.drain_timeout;
     enter(unit, UNIT_DRAINING);
+    bus_party_drain(unit->party);
     if (unit->hub->stopping)
         bus_party_ready(unit->party, false); /* what waits goes on waiting, for the next start */
     else
