@@ -23,6 +23,7 @@ const struct cli_command cli_commands[] = {
     {"help", "", 0, 0, false, false, NULL, cli_help, "this text"},
     {"reference", "FOLDER", 1, 1, false, true, NULL, cli_reference,
      "write the reference pages from the tables"},
+    {"complete", "WORD...", 1, 1000, false, true, NULL, cli_complete, "what may stand in place of the last word"},
     {.name = NULL},
 };
 
