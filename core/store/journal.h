@@ -8,7 +8,6 @@
 
 struct journal_change { /* a delivery whose place among those being sent changes with the commit */
     uint64_t number;
-    size_t place;
     bool sending; /* starts; otherwise it ends */
 };
 
@@ -36,6 +35,7 @@ struct journal {
     struct buf changes; /* struct journal_change */
 
     uint32_t unflushed;                /* groups since the index was flushed */
+    uint32_t patience;                 /* groups to wait before a flush that failed is tried again */
     struct buf first, second, numbers; /* for reading */
 };
 
