@@ -269,7 +269,7 @@ int bus_offer_new(struct bus_party *party, const struct conf_service *service,
     party->offers++;
     party->bus->offers++;
     describe(offer, envelope, cursor);
-    offer->payload = store_payload_new(party->bus->store);
+    offer->payload = store_payload_new(party->bus->store, party->conf->name);
     if (!offer->payload || !copy_headers(offer, envelope)) {
         offer_free(offer);
         return ACCORD_ENOMEM;

@@ -8,7 +8,7 @@
 #ifndef STORE_BACKEND_H
 #define STORE_BACKEND_H
 
-#include "store/record.h"
+#include "store/seal.h"
 
 struct backend_found {
     struct store_recovery recovery;
@@ -62,7 +62,8 @@ struct backend {
     int (*claim)(void *state, struct store_claim *);
     int (*read)(void *state, struct store_read *);
     /* At most `room` bytes of one piece, from `offset` within it. */
-    int (*peek)(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got);
+    int (*peek)(void *state, uint64_t position, const struct seal_bond *, size_t offset, void *to, size_t room,
+                size_t *got);
     int (*get)(void *state, struct store_get *);
     int (*scan)(void *state, struct store_scan *);
     int (*counts)(void *state, struct store_counts *);

@@ -85,6 +85,8 @@ struct store_payload {
     struct store *store;
     struct digest *digest; /* NULL once sealed */
     uint8_t sha256[DIGEST_SIZE];
+    char agreement[STORE_NAME_MAX]; /* whose key seals it */
+    uint8_t id[SEAL_PAYLOAD_ID];    /* made with its first piece */
     int64_t size;
     struct buf tail;   /* what is not in the journal */
     struct buf pieces; /* positions of what is */

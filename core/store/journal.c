@@ -40,7 +40,7 @@ static void clear_group(struct journal *journal)
 }
 
 /* Payload pieces may have been written without a sync: no group in a later file may count before they do. */
-static int roll_over(struct journal *journal, uint64_t need)
+int journal_roll_over(struct journal *journal, uint64_t need)
 {
     uint64_t old = journal->at;
     if (segments_sync(&journal->segments, old)) {
@@ -90,7 +90,7 @@ int journal_begin(void *state, uint64_t need)
     if (result)
         return result;
     clear_group(journal);
-    return remaining(journal) < need + COMMIT_SPAN ? roll_over(journal, need + COMMIT_SPAN) : 0;
+    return remaining(journal) < need + COMMIT_SPAN ? journal_roll_over(journal, need + COMMIT_SPAN) : 0;
 }
 
 static bool journal_fits(void *state, uint64_t need)
@@ -156,8 +156,9 @@ static int journal_put_piece(void *state, const struct record_piece *piece, uint
     struct journal *journal = state;
     size_t start = start_record(journal);
     *position = journal->at + start;
-    record_put_piece(&journal->bytes, piece);
-    return finish_record(journal, start, RECORD_PIECE);
+    int result = sealer_put(journal->keys.sealer, &journal->bytes, piece);
+    fault(journal, "seal");
+    return result ? result : finish_record(journal, start, RECORD_PIECE);
 }
 
 static int note_change(struct journal *journal, uint64_t number, size_t place, bool sending)

@@ -4,6 +4,7 @@
 
 #include "store/backend.h"
 #include "store/index.h"
+#include "store/keys.h"
 #include "store/recover.h"
 
 struct journal_change { /* a delivery whose place among those being sent changes with the commit */
@@ -12,9 +13,17 @@ struct journal_change { /* a delivery whose place among those being sent changes
     bool sending; /* starts; otherwise it ends */
 };
 
+struct journal_payload { /* whose pieces were read last; a position never means another one */
+    uint64_t position;   /* of its last piece; 0: none */
+    bool sealed;
+    uint8_t id[SEAL_PAYLOAD_ID];
+};
+
 struct journal {
     struct segments segments;
     struct index index;
+    struct keys keys;
+    struct journal_payload payload;
     uint64_t segment_size, reserve;
     void (*fault)(const char *point);
     bool segments_opened, index_opened;
@@ -50,6 +59,8 @@ int journal_catch_up(struct journal *);
 int journal_replay(struct journal *, struct recover *);
 int journal_flush(struct journal *);
 void journal_finish(struct journal *);
+/* The next group goes into a new file. */
+int journal_roll_over(struct journal *, uint64_t need);
 
 /* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it
  * is damaged or of another type. */
@@ -59,7 +70,8 @@ int journal_admission(struct journal *, uint64_t position, struct record_admissi
 
 int journal_claim(void *state, struct store_claim *);
 int journal_read(void *state, struct store_read *);
-int journal_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got);
+int journal_peek(void *state, uint64_t position, const struct seal_bond *, size_t offset, void *to, size_t room,
+                 size_t *got);
 int journal_get(void *state, struct store_get *);
 int journal_scan(void *state, struct store_scan *);
 int journal_counts(void *state, struct store_counts *);

@@ -23,7 +23,7 @@ int journal_record(struct journal *journal, uint64_t position, enum record_type 
 {
     struct record_head head;
     size_t got = 0,
-           want = type == RECORD_PIECE ? RECORD_HEAD + 8 + RECORD_SEAL_SPACE + ACCORD_PIECE_MAX : READ_FIRST;
+           want = type == RECORD_PIECE ? RECORD_HEAD + RECORD_PIECE_HEAD + ACCORD_PIECE_MAX : READ_FIRST;
     const uint8_t *bytes;
     if (position >= journal->at && position < journal->at + journal->bytes.size) {
         bytes = journal->bytes.data + (position - journal->at);
@@ -251,19 +251,52 @@ int journal_claim(void *state, struct store_claim *claim)
 
 /* ---- payload ---- */
 
-int journal_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got)
+static int read_piece(struct journal *journal, uint64_t position, struct record_piece *piece)
 {
-    struct journal *journal = state;
-    struct record_piece piece;
     const uint8_t *body;
     size_t size;
     int result = journal_record(journal, position, RECORD_PIECE, &journal->second, &body, &size);
-    if (!result)
-        result = record_get_piece(body, size, &piece);
+    return result ? result : record_get_piece(body, size, piece);
+}
+
+int journal_peek(void *state, uint64_t position, const struct seal_bond *bond, size_t offset, void *to,
+                 size_t room, size_t *got)
+{
+    struct journal *journal = state;
+    struct record_piece piece;
+    const uint8_t *plain;
+    int result = read_piece(journal, position, &piece);
+    if (!result && (result = sealer_take(journal->keys.sealer, &piece, bond, &plain)) == ACCORD_EFORMAT)
+        segments_set_aside(&journal->segments, position, record_span(RECORD_PIECE_HEAD + piece.size));
     if (result || offset > piece.size)
         return result ? damaged(result) : ACCORD_EIO;
     *got = piece.size - offset < room ? piece.size - offset : room;
-    memcpy(to, (const uint8_t *)piece.data + offset, *got);
+    memcpy(to, plain + offset, *got);
+    return 0;
+}
+
+/* What the piece that holds `at` must be bound to. The last piece, which is bound to the message itself, says which
+ * payload the others belong to; that is remembered for the pieces that follow. */
+static int bond_of(struct journal *journal, const struct record_admission *a, uint64_t at,
+                   struct seal_bond *bond)
+{
+    struct journal_payload *payload = &journal->payload;
+    struct record_piece last;
+    *bond = (struct seal_bond){.index = (uint32_t)(at / ACCORD_PIECE_MAX)};
+    if (bond->index + 1 == a->piece_count) {
+        bond->message = a->id;
+        return 0;
+    }
+    uint64_t position = record_piece_position(a, a->piece_count - 1);
+    int result = position == payload->position ? 0 : read_piece(journal, position, &last);
+    if (result)
+        return result;
+    if (position != payload->position) {
+        payload->position = position;
+        payload->sealed = last.seal != SEAL_NONE;
+        seal_payload_of(&last, payload->id);
+    }
+    bond->payload = payload->sealed ? payload->id : NULL;
     return 0;
 }
 
@@ -281,8 +314,11 @@ int journal_read(void *state, struct store_read *read)
     const struct record_admission *a = &room.admission;
     while (!result && read->got < read->room && read->offset + (int64_t)read->got < a->size) {
         uint64_t at = (uint64_t)read->offset + read->got;
+        struct seal_bond bond;
         size_t got = 0;
-        result = journal_peek(journal, record_piece_position(a, (size_t)(at / ACCORD_PIECE_MAX)),
+        if ((result = bond_of(journal, a, at, &bond)))
+            break;
+        result = journal_peek(journal, record_piece_position(a, bond.index), &bond,
                               (size_t)(at % ACCORD_PIECE_MAX), (uint8_t *)read->to + read->got,
                               read->room - read->got, &got);
         if (!result && !got)

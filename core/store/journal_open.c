@@ -258,8 +258,31 @@ static int recover_all(struct journal *journal, struct backend_found *found, str
     return 0;
 }
 
+/* ---- formats ---- */
+
+static enum keys_store keys_needed(const struct segments *segments)
+{
+    for (size_t i = 0; i < segments->count; i++)
+        if (segments->items[i].version > 1)
+            return KEYS_SEALED;
+    return segments->count ? KEYS_UNSEALED : KEYS_EMPTY;
+}
+
+/* A file of an older format is not written any more: the agent that made it would misread what we put there. */
+static int leave_old_file(struct journal *journal, struct reason *why)
+{
+    const struct segment *last = &journal->segments.items[journal->segments.count - 1];
+    int result = last->version == 1 ? journal_roll_over(journal, 4096) : 0;
+    return result ? fail(why, result, "cannot begin a new file of the journal in %s: %s",
+                         journal->segments.folder,
+                         result == ACCORD_ELIMIT ? "the disk is full; make room"
+                                                 : "the disk refuses; look at it")
+                  : 0;
+}
+
 static void release(struct journal *journal)
 {
+    keys_close(&journal->keys);
     if (journal->index_opened)
         index_close(&journal->index);
     if (journal->segments_opened)
@@ -286,9 +309,14 @@ int journal_open(void **state, const struct store_config *config, struct backend
     int result = segments_open(&journal->segments, config->folder, why);
     journal->segments_opened = true;
     if (!result)
+        result = keys_open(&journal->keys, config->folder, config->key_file, keys_needed(&journal->segments),
+                           config->fault, why);
+    if (!result)
         result = open_index(journal, config->folder, why);
     if (!result)
         result = recover_all(journal, found, why);
+    if (!result)
+        result = leave_old_file(journal, why);
     if (result)
         release(journal);
     else

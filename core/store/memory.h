@@ -46,7 +46,7 @@ struct kept *memory_message(struct memory *, const char *id);
 bool memory_of_route(const struct store_delivery *, const char *agreement, const char *service);
 
 int memory_claim(void *state, struct store_claim *claim);
-int memory_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got);
+int memory_peek(void *state, uint64_t position, const struct seal_bond *, size_t offset, void *to, size_t room, size_t *got);
 int memory_read(void *state, struct store_read *read);
 int memory_get(void *state, struct store_get *get);
 int memory_scan(void *state, struct store_scan *scan);

@@ -72,7 +72,7 @@ static int insert(struct segments *segments, uint32_t number, uint64_t size)
     while (at && segments->items[at - 1].number > number)
         at--;
     memmove(segments->items + at + 1, segments->items + at, (segments->count - at) * sizeof *segments->items);
-    segments->items[at] = (struct segment){number, -1, size};
+    segments->items[at] = (struct segment){.number = number, .fd = -1, .size = size};
     segments->count++;
     return 0;
 }
@@ -123,15 +123,14 @@ static void write_head(uint8_t head[SEGMENT_DATA], uint32_t number)
 }
 
 /* A damaged head does not matter, each record knows its position; a whole one of another version does. */
-static int check_version(struct segments *segments, const struct segment *segment, struct reason *why)
+static int check_version(struct segments *segments, struct segment *segment, struct reason *why)
 {
-    uint8_t head[SEGMENT_DATA], ours[SEGMENT_DATA];
+    uint8_t head[SEGMENT_DATA];
     size_t got = 0;
     int result = segments_read(segments, POSITION(segment->number, 0), head, sizeof head, &got);
     if (result)
         return fail(why, result, "cannot open segment %u of the journal in %s: %s", segment->number,
                     segments->folder, error_name(result));
-    write_head(ours, segment->number);
     uint32_t crc = crc32c(0, head, 24), version = 0;
     if (got < 28 || memcmp(head, MAGIC, sizeof MAGIC))
         return 0;
@@ -140,12 +139,13 @@ static int check_version(struct segments *segments, const struct segment *segmen
             return 0;
     for (size_t i = 0; i < 4; i++)
         version |= (uint32_t)head[16 + i] << 8 * i;
-    if (version == SEGMENT_VERSION)
+    segment->version = version;
+    if (version >= 1 && version <= SEGMENT_VERSION)
         return 0;
-    return fail(
-        why, ACCORD_ENOTSUP,
-        "the journal in %s has format %u and this agent reads format %d; start the version that wrote it",
-        segments->folder, version, SEGMENT_VERSION);
+    return fail(why, ACCORD_ENOTSUP,
+                "the journal in %s has format %u and this agent reads up to format %d; start the version "
+                "that wrote it",
+                segments->folder, version, SEGMENT_VERSION);
 }
 
 /* ---- life ---- */
@@ -301,6 +301,7 @@ int segments_add(struct segments *segments, uint64_t size, uint64_t need)
         close(fd);
     } else {
         segments->items[segments->count - 1].fd = fd;
+        segments->items[segments->count - 1].version = SEGMENT_VERSION;
         segments->open_count++;
     }
     return result;

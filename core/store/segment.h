@@ -12,7 +12,7 @@
 #include "util/buf.h"
 #include "util/error.h"
 
-#define SEGMENT_VERSION 1
+#define SEGMENT_VERSION 2 /* 1: payload was not sealed. Both are read, and only the newest is written */
 #define SEGMENT_DATA    4096 /* offset of the first record */
 
 #define POSITION(segment, offset)  ((uint64_t)(segment) << 36 | (uint64_t)(offset))
@@ -23,6 +23,7 @@ struct segment {
     uint32_t number;
     int fd; /* -1: not open at the moment */
     uint64_t size;
+    uint32_t version; /* 0: its head is damaged */
 };
 
 struct segments {

@@ -33,7 +33,8 @@ struct store_config {
     uint64_t epoch;        /* lease epoch; a write with an older one is refused with ACCORD_ESTATE */
     int64_t segment_size;  /* bytes of one journal segment */
     int64_t reserve;       /* bytes kept free for settlements and audit records */
-    const char *key_file;  /* wraps the agreements' keys; made with an empty store, else it must be there */
+    const char *key_file;  /* wraps the agreements' keys; made with an empty store, else it must be there; NULL:
+                            * FOLDER/store.key */
     void (*fault)(const char *point); /* tests: called at named points, may kill the process; NULL */
 };
 
@@ -125,7 +126,7 @@ uint64_t store_chain_resume(struct store *, const char *chain, const struct audi
 
 /* A payload on its way in; kept in memory up to ACCORD_PIECE_MAX * 2, in the journal beyond. */
 struct store_payload;
-struct store_payload *store_payload_new(struct store *);
+struct store_payload *store_payload_new(struct store *, const char *agreement); /* of its origin */
 /* Appends a piece (copied). `done` when it was taken: wait for it before the next piece, to bound memory. What
  * stays in memory waits for no commit, so that this `done` may overtake those of earlier verbs; so may peek's. */
 void store_payload_add(struct store_payload *, const void *, size_t, store_done, void *arg);

@@ -293,17 +293,22 @@ static int look_for_keys(struct store *store, struct store_admission *a)
 }
 
 /* Cuts what is not in the journal into pieces, whose positions go behind the others in `positions`. */
-static int put_pieces(struct store *store, const struct store_payload *payload, size_t size,
+static int put_pieces(struct store *store, struct store_payload *payload, const char *message,
                       struct buf *positions)
 {
+    struct seal_bond bond = {.agreement = payload->agreement, .payload = payload->id};
+    size_t size = payload->tail.size;
     for (size_t at = 0; at < size;) {
         size_t piece = size - at < ACCORD_PIECE_MAX ? size - at : ACCORD_PIECE_MAX;
         uint64_t position;
-        int result = store->backend->put_piece(
-            store->state,
-            &(struct record_piece){
-                .index = (uint32_t)(positions->size / 8), .data = payload->tail.data + at, .size = piece},
-            &position);
+        bond.message = at + piece == size ? message : NULL;
+        int result =
+            store->backend->put_piece(store->state,
+                                      &(struct record_piece){.index = (uint32_t)(positions->size / 8),
+                                                             .data = payload->tail.data + at,
+                                                             .size = piece,
+                                                             .bond = &bond},
+                                      &position);
         if (result)
             return result;
         record_add_number(positions, position);
@@ -330,7 +335,7 @@ static int put_admission(struct store *store, struct store_admission *a)
     struct buf *positions = &store->scratch;
     buf_clear(positions);
     buf_put(positions, a->payload->pieces.data, a->payload->pieces.size);
-    int result = put_pieces(store, a->payload, a->payload->tail.size, positions);
+    int result = put_pieces(store, a->payload, e->id, positions);
     if (result)
         return result;
     for (size_t i = 0; i < a->delivery_count; i++)
