@@ -1,6 +1,7 @@
 /* The journal read again: after a close, a lost or spoilt index, by another epoch. */
 #include "journal_files.h"
 #include "store/crc.h"
+#include "store/segment.h"
 #include "store_history.h"
 
 /* cmocka has a macro of the name fail: it comes after our headers. */
