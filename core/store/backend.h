@@ -73,6 +73,8 @@ struct backend {
      * of the oldest payload piece that is not admitted yet, UINT64_MAX when there is none: it stays. */
     int (*put_retention)(void *state, struct store_retention *, uint64_t staged);
     uint64_t (*retention_need)(void *state);
+    /* Replaces a key, durably; nothing is put. */
+    int (*rotate)(void *state, struct store_rotation *);
     int (*put_audit)(void *state, const struct record_audit *);
     int (*put_epoch)(void *state, uint64_t epoch);
 
@@ -94,6 +96,7 @@ struct backend {
     int (*cursor)(void *state, struct store_cursor *);
     int (*trail)(void *state, struct store_trail *);
     int (*heads)(void *state, struct store_heads *);
+    int (*backup)(void *state, struct store_backup *);
     /* Nothing is queued: finish what was put off. */
     void (*idle)(void *state);
 };

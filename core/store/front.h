@@ -18,6 +18,7 @@ enum call_kind {
     CALL_NOTE,
     CALL_OVERDUE,
     CALL_RETAIN,
+    CALL_ROTATE,
     CALL_SPILL, /* the last kind that writes */
     CALL_CLAIM,
     CALL_READ,
@@ -29,6 +30,7 @@ enum call_kind {
     CALL_TRAIL,
     CALL_HEADS,
     CALL_PEEK,
+    CALL_BACKUP,
     CALL_NOTHING, /* only to be finished later */
 };
 
@@ -82,6 +84,7 @@ struct store {
 
     /* loop thread */
     struct store_signal *signal;
+    char *folder;
     struct call *spare;
     struct call_list finishing;
     uint64_t outstanding;

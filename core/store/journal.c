@@ -455,6 +455,7 @@ const struct backend store_journal = {
     .sweep = journal_sweep,
     .stale = journal_stale,
     .usage = journal_usage,
+    .rotate = journal_rotate,
     .put_audit = journal_put_audit,
     .put_epoch = journal_put_epoch,
     .claim = journal_claim,
@@ -466,5 +467,6 @@ const struct backend store_journal = {
     .cursor = journal_cursor,
     .trail = journal_trail,
     .heads = journal_heads,
+    .backup = journal_backup,
     .idle = journal_idle,
 };

@@ -19,11 +19,14 @@ struct journal_payload { /* whose pieces were read last; a position never means 
     uint8_t id[SEAL_PAYLOAD_ID];
 };
 
+struct journal_backup;
+
 struct journal {
     struct segments segments;
     struct index index;
     struct keys keys;
     struct journal_payload payload;
+    struct journal_backup *backup; /* being made; NULL */
     uint64_t segment_size, reserve;
     void (*fault)(const char *point);
     bool segments_opened, index_opened;
@@ -68,6 +71,11 @@ int journal_record(struct journal *, uint64_t position, enum record_type, struct
                    const uint8_t **body, size_t *size);
 int journal_admission(struct journal *, uint64_t position, struct record_admission_room *);
 
+int journal_rotate(void *state, struct store_rotation *);
+int journal_backup(void *state, struct store_backup *);
+void journal_backup_end(struct journal *);
+/* A backup is being made: no segment may be deleted. */
+bool journal_pinned(const struct journal *);
 int journal_claim(void *state, struct store_claim *);
 int journal_read(void *state, struct store_read *);
 int journal_peek(void *state, uint64_t position, const struct seal_bond *, size_t offset, void *to, size_t room,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/journal.h"
+#include "store/restored.h"
 
 #define SEGMENT_MIN   (64u * 1024)
 #define SEGMENT_USUAL (64u << 20)
@@ -251,7 +252,8 @@ static int recover_all(struct journal *journal, struct backend_found *found, str
                                 .lost_messages = excess(journal->known_messages, progress->messages),
                                 .lost_audit = excess(journal->known_audit, audit_total(&journal->index)),
                                 .end = journal->at,
-                                .fresh = fresh};
+                                .fresh = fresh,
+                                .restored = restored_from(journal->segments.folder)};
     for (size_t i = 0; i < journal->index.place_count; i++)
         found->recovery.open_deliveries +=
             journal->index.places[i].states[STORE_WAITING] + journal->index.places[i].states[STORE_HELD];
@@ -282,6 +284,7 @@ static int leave_old_file(struct journal *journal, struct reason *why)
 
 static void release(struct journal *journal)
 {
+    journal_backup_end(journal);
     keys_close(&journal->keys);
     if (journal->index_opened)
         index_close(&journal->index);

@@ -404,6 +404,7 @@ const struct backend store_memory = {
     .sweep = memory_sweep,
     .stale = memory_stale,
     .usage = memory_usage,
+    .rotate = memory_rotate,
     .put_audit = memory_put_audit,
     .put_epoch = memory_put_epoch,
     .claim = memory_claim,
@@ -415,5 +416,6 @@ const struct backend store_memory = {
     .cursor = memory_cursor,
     .trail = memory_trail,
     .heads = memory_heads,
+    .backup = memory_backup,
     .idle = memory_idle,
 };

@@ -15,10 +15,9 @@
 #include "store/crc.h"
 #include "util/file.h"
 
-#define MAGIC       "ACCORD JOURNAL\n"
-#define NAME_FORMAT "journal-%010u.seg"
-#define OPEN_MAX    64 /* descriptors kept open */
-#define ASIDE_MAX   (16u << 20)
+#define MAGIC     "ACCORD JOURNAL\n"
+#define OPEN_MAX  64 /* descriptors kept open */
+#define ASIDE_MAX (16u << 20)
 
 struct segment_io segment_io = {pwrite, fdatasync, fallocate};
 
@@ -82,7 +81,7 @@ static bool parse_name(const char *name, uint32_t *number)
     char again[64];
     if (sscanf(name, "journal-%10u.seg", number) != 1 || !*number || *number >= 1u << 28)
         return false;
-    snprintf(again, sizeof again, NAME_FORMAT, *number);
+    snprintf(again, sizeof again, SEGMENT_NAME, *number);
     return !strcmp(again, name);
 }
 
@@ -225,7 +224,7 @@ int segment_fd(struct segments *segments, struct segment *segment)
         return segment->fd;
     if (segments->open_count >= OPEN_MAX)
         close_one(segments);
-    snprintf(name, sizeof name, NAME_FORMAT, segment->number);
+    snprintf(name, sizeof name, SEGMENT_NAME, segment->number);
     segment->fd = openat(segments->folder_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     segments->open_count += segment->fd >= 0;
     return segment->fd;
@@ -280,7 +279,7 @@ int segments_add(struct segments *segments, uint64_t size, uint64_t need)
 {
     char name[64], temporary[80];
     uint32_t number = segments->count ? segments->items[segments->count - 1].number + 1 : 1;
-    snprintf(name, sizeof name, NAME_FORMAT, number);
+    snprintf(name, sizeof name, SEGMENT_NAME, number);
     snprintf(temporary, sizeof temporary, "%s.new", name);
     int fd =
         openat(segments->folder_fd, temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -13,6 +13,7 @@
 #include "util/error.h"
 
 #define SEGMENT_VERSION 2 /* 1: payload was not sealed. Both are read, and only the newest is written */
+#define SEGMENT_NAME    "journal-%010u.seg"
 #define SEGMENT_DATA    4096 /* offset of the first record */
 
 #define POSITION(segment, offset)  ((uint64_t)(segment) << 36 | (uint64_t)(offset))

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/front.h"
+#include "store/restored.h"
 #include "util/text.h"
 
 #define IDLE_NS 20000000 /* quiet for this long: the back end finishes what it put off */
@@ -323,6 +324,7 @@ static void store_release(struct store *store)
     uv_cond_destroy(&store->wake);
     uv_mutex_destroy(&store->lock);
     free(store->chains);
+    free(store->folder);
     accounts_fini(&store->counting);
     accounts_fini(&store->accounts);
     buf_fini(&store->scratch);
@@ -373,6 +375,7 @@ int store_open(struct store **out, uv_loop_t *loop, const struct store_config *c
         return fail(why, ACCORD_ENOMEM, "out of memory opening the store");
     store->backend = backend;
     store->fault = config->fault;
+    store->folder = strdup(config->folder ? config->folder : "");
     uv_mutex_init(&store->lock);
     uv_cond_init(&store->wake);
     int result = store_start(store, loop, config, recovery, why);
@@ -404,6 +407,11 @@ void store_close(struct store *store)
 uint64_t store_first_number(const struct store *store)
 {
     return store->first_number;
+}
+
+int store_restored_told(struct store *store, struct reason *why)
+{
+    return store->folder ? restored_told(store->folder, why) : ACCORD_ENOMEM;
 }
 
 /* The store thread reads chains only for calls, and there was none. */

@@ -42,6 +42,7 @@ uint64_t verb_need(const struct store *store, const struct call *call)
     const struct store_unquarantine *release = call->request;
     const struct store_adoption *adoption = call->request;
     const struct store_note *note = call->request;
+    const struct store_rotation *rotation = call->request;
     const struct audit_batch *batch = call->request;
     switch (call->kind) {
     case CALL_ADMIT:
@@ -64,6 +65,8 @@ uint64_t verb_need(const struct store *store, const struct call *call)
         return 4096 + 8 * STORE_PAGE_MAX;
     case CALL_RETAIN:
         return store->backend->retention_need(store->state);
+    case CALL_ROTATE:
+        return 4096 + audit_need(rotation->audit, rotation->audit_count);
     default:
         return payload_need(call->request);
     }
@@ -352,6 +355,8 @@ int verb_apply(struct store *store, struct call *call)
         return verb_overdue(store, call->request);
     case CALL_RETAIN:
         return verb_retain(store, call->request);
+    case CALL_ROTATE:
+        return verb_rotate(store, call->request);
     default:
         return store->group_error = payload_spill(store, call->request);
     }
@@ -441,6 +446,8 @@ int verb_look(struct store *store, struct call *call)
         return backend->heads(store->state, call->request);
     case CALL_PEEK:
         return payload_look(store, call->request);
+    case CALL_BACKUP:
+        return backend->backup(store->state, call->request);
     default:
         return call->result;
     }
