@@ -1,7 +1,7 @@
 /* The durable back end: groups of records in segment files, and the index behind them.
  *
  * Order of a commit: the group with its commit record is written, then fdatasync, then it counts. The index
- * changes in a transaction that is flushed later; should it be lost, the journal is replayed into it.
+ * changes in memory and is flushed later; should that be lost, the journal is replayed into it.
  */
 #include "store/journal.h"
 
@@ -12,7 +12,8 @@
 
 #define GROUP_MAX   (4u << 20) /* bytes after which a group takes no more verbs */
 #define COMMIT_SPAN 128        /* room for the commit record */
-#define FLUSH_AFTER 64         /* groups */
+#define PATIENCE    64         /* groups */
+#define LEARN_IDLE  32         /* pieces that the index's filter learns in a pause */
 
 static void fault(const struct journal *journal, const char *point)
 {
@@ -59,12 +60,29 @@ int journal_flush(struct journal *journal)
 {
     fault(journal, "index");
     int result = index_flush(&journal->index);
-    journal->unflushed = 0;
-    if (result && (!journal->index.begun || sqlite3_get_autocommit(journal->index.db))) {
+    journal->patience = result ? PATIENCE : 0;
+    if (!result) {
+        journal->unflushed = 0;
+    } else if (journal->index.ahead) {
         journal->behind = true;
         index_undo(&journal->index);
     }
-    return result; /* otherwise the transaction is still there, and is tried again later */
+    return result; /* otherwise all is in memory still, and is tried again later */
+}
+
+/* Between groups: what the index puts off, a bounded piece of it. */
+static int keep_index(struct journal *journal)
+{
+    if (journal->behind)
+        return journal_catch_up(journal);
+    if (journal->patience)
+        journal->patience--;
+    else if (index_due(&journal->index, journal->at))
+        journal_flush(journal);
+    index_learn(&journal->index);
+    if (journal->behind)
+        return journal_catch_up(journal);
+    return index_full(&journal->index) ? journal_flush(journal) : 0;
 }
 
 /* What a failed write left must be gone before anything is written there: behind records of a later group it
@@ -83,10 +101,8 @@ int journal_begin(void *state, uint64_t need)
     int result = journal->broken ? ACCORD_EIO : 0;
     if (!result && journal->tail_dirty)
         result = clean_tail(journal);
-    if (!result && journal->unflushed >= FLUSH_AFTER)
-        journal_flush(journal);
-    if (!result && journal->behind)
-        result = journal_catch_up(journal);
+    if (!result)
+        result = keep_index(journal);
     if (result)
         return result;
     clear_group(journal);
@@ -161,23 +177,18 @@ static int journal_put_piece(void *state, const struct record_piece *piece, uint
     return result ? result : finish_record(journal, start, RECORD_PIECE);
 }
 
-static int note_change(struct journal *journal, uint64_t number, size_t place, bool sending)
+static int note_change(struct journal *journal, uint64_t number, bool sending)
 {
-    buf_put(&journal->changes, &(struct journal_change){number, place, sending},
-            sizeof(struct journal_change));
+    buf_put(&journal->changes, &(struct journal_change){number, sending}, sizeof(struct journal_change));
     return journal->changes.failed ? ACCORD_ENOMEM : 0;
 }
 
 static int note_sending(struct journal *journal, const struct record_admission *a)
 {
     int result = 0;
-    for (size_t i = 0; !result && i < a->delivery_count; i++) {
-        if (a->deliveries[i].state != STORE_SENDING)
-            continue;
-        const struct place *place =
-            index_place(&journal->index, a->deliveries[i].agreement, a->deliveries[i].service);
-        result = note_change(journal, a->first + i, (size_t)(place - journal->index.places), true);
-    }
+    for (size_t i = 0; !result && i < a->delivery_count; i++)
+        if (a->deliveries[i].state == STORE_SENDING)
+            result = note_change(journal, a->first + i, true);
     return result;
 }
 
@@ -198,17 +209,14 @@ static int journal_put_admission(void *state, const struct record_admission *a)
 int journal_put_settlement(void *state, const struct record_settlement *s)
 {
     struct journal *journal = state;
-    struct index_delivery delivery;
     size_t start = journal->bytes.size;
-    int result = index_find_delivery(&journal->index, s->number, &delivery);
-    if (!result)
-        result = index_settlement(&journal->index, journal->at + start, s);
+    int result = index_settlement(&journal->index, journal->at + start, s);
     if (result)
         return result;
     start_record(journal);
     record_put_settlement(&journal->bytes, s);
     result = finish_record(journal, start, RECORD_SETTLEMENT);
-    return result ? result : note_change(journal, s->number, delivery.place, s->state == STORE_SENDING);
+    return result ? result : note_change(journal, s->number, s->state == STORE_SENDING);
 }
 
 static bool place_matches(const struct place *place, const char *agreement, const char *service)
@@ -216,7 +224,7 @@ static bool place_matches(const struct place *place, const char *agreement, cons
     return !strcmp(place->agreement, agreement) && (!service || !strcmp(place->service, service));
 }
 
-static int put_move_part(struct journal *journal, const struct record_move *move, size_t place)
+static int put_move_part(struct journal *journal, const struct record_move *move)
 {
     size_t start = start_record(journal);
     record_put_move(&journal->bytes, move);
@@ -224,7 +232,7 @@ static int put_move_part(struct journal *journal, const struct record_move *move
     if (!result)
         result = index_move(&journal->index, journal->at + start, move);
     for (size_t i = 0; !result && i < move->count; i++)
-        result = note_change(journal, record_move_number(move, i), place, false);
+        result = note_change(journal, record_move_number(move, i), false);
     return result;
 }
 
@@ -241,7 +249,7 @@ static int move_place(struct journal *journal, struct store_move *move, size_t p
                                    .reason = move->reason ? move->reason : "",
                                    .numbers = journal->numbers.data + 8 * at,
                                    .count = count - at < RECORD_MOVE_MAX ? count - at : RECORD_MOVE_MAX};
-        result = put_move_part(journal, &part, place);
+        result = put_move_part(journal, &part);
     }
     move->moved += count;
     return result;
@@ -323,17 +331,16 @@ static int write_group(struct journal *journal)
     return 0;
 }
 
-static int apply_changes(struct journal *journal)
+/* Without memory they wait again: sent twice rather than never. */
+static void apply_changes(struct journal *journal)
 {
     const struct journal_change *changes = (const struct journal_change *)journal->changes.data;
-    int result = 0;
+    struct index_delivery delivery;
     for (size_t i = 0; i < journal->changes.size / sizeof *changes; i++) {
-        index_unclaim(&journal->index, changes[i].number, changes[i].place);
-        if (changes[i].sending && !result)
-            result = index_claimed(&journal->index, &(struct index_delivery){.number = changes[i].number,
-                                                                             .place = changes[i].place});
+        index_unclaim(&journal->index, changes[i].number);
+        if (changes[i].sending && !index_find_delivery(&journal->index, changes[i].number, &delivery))
+            index_claimed(&journal->index, &delivery);
     }
-    return result;
 }
 
 int journal_commit(void *state)
@@ -358,7 +365,7 @@ int journal_commit(void *state)
     progress->group = journal->group;
     progress->next_number = journal->next_number;
     buf_clear(&journal->bytes);
-    apply_changes(journal); /* without memory they wait again: sent twice rather than never */
+    apply_changes(journal);
     journal->unflushed++;
     return 0;
 }
@@ -378,6 +385,8 @@ static void journal_idle(void *state)
     struct journal *journal = state;
     if (journal->unflushed && !journal->behind)
         journal_flush(journal);
+    for (int i = 0; i < LEARN_IDLE && index_learn(&journal->index); i++)
+        ;
 }
 
 /* ---- questions ---- */
@@ -419,10 +428,12 @@ static int journal_find_key(void *state, const char *key, bool *used)
 
 static int journal_find_delivery(void *state, uint64_t number, struct backend_delivery *found)
 {
-    struct index_delivery delivery;
-    int result = index_find_delivery(&((struct journal *)state)->index, number, &delivery);
+    struct fresh_row *row;
+    int result = index_row(&((struct journal *)state)->index, number, &row);
     if (!result)
-        *found = (struct backend_delivery){delivery.state, delivery.not_before};
+        *found = (struct backend_delivery){
+            row->sending && row->delivery.state == STORE_WAITING ? STORE_SENDING : row->delivery.state,
+            row->delivery.not_before};
     return result;
 }
 

@@ -9,7 +9,6 @@
 
 struct journal_change { /* a delivery whose place among those being sent changes with the commit */
     uint64_t number;
-    size_t place;
     bool sending; /* starts; otherwise it ends */
 };
 
@@ -48,6 +47,7 @@ struct journal {
     struct buf changes; /* struct journal_change */
 
     uint32_t unflushed;                /* groups since the index was flushed */
+    uint32_t patience;                 /* groups to wait before a flush that failed is tried again */
     struct buf first, second, numbers; /* for reading */
 };
 
@@ -88,7 +88,7 @@ int journal_trail(void *state, struct store_trail *);
 int journal_heads(void *state, struct store_heads *);
 
 /* journal_life.c */
-int journal_find_quarantined(void *state, const char *message, bool *quarantined);
+int journal_find_quarantined(void *state, const char *message, bool *quarantined, int64_t *size);
 int journal_find_expected(void *state, const char *message, const char *agreement, struct buf *numbers);
 int journal_find_overdue(void *state, struct store_overdue *);
 int journal_put_release(void *state, const struct record_release *);

@@ -1,9 +1,9 @@
 /* The journal's side of persons' decisions, expected answers, retention. Comes with the records' new format. */
 #include "store/journal.h"
 
-int journal_find_quarantined(void *state, const char *message, bool *quarantined)
+int journal_find_quarantined(void *state, const char *message, bool *quarantined, int64_t *size)
 {
-    (void)state, (void)message, (void)quarantined;
+    (void)state, (void)message, (void)quarantined, (void)size;
     return ACCORD_ENOTSUP;
 }
 

@@ -97,6 +97,7 @@ static void fill_delivery(struct journal *journal, const struct record_admission
                                   .attempts = from->attempts,
                                   .not_before = from->not_before,
                                   .changed = from->changed,
+                                  .since = from->since,
                                   .generation = from->generation};
     text_copy(to->message, sizeof to->message, a->id);
     text_copy(to->agreement, sizeof to->agreement, place->agreement);
@@ -141,6 +142,16 @@ static int ready(struct journal *journal)
 {
     buf_clear(&journal->bytes); /* no group is open */
     return journal->behind ? damaged(journal_catch_up(journal)) : 0;
+}
+
+/* For what walks the index's file: all that is in memory goes there first. A disk that is full must not keep a person
+ * from looking: then the answer may lack the newest. */
+static int ready_to_walk(struct journal *journal)
+{
+    int result = ready(journal);
+    if (!result && journal->index.changed && journal_flush(journal))
+        result = ready(journal);
+    return result;
 }
 
 /* ---- claiming ---- */
@@ -197,6 +208,12 @@ static void earlier(int64_t *next, int64_t when)
         *next = when;
 }
 
+static bool place_matches(const struct place *place, const struct store_claim *claim)
+{
+    return !strcmp(place->agreement, claim->agreement) &&
+           (!claim->service || !strcmp(place->service, claim->service));
+}
+
 /* The first due delivery of every place that matches. */
 static int candidates(struct journal *journal, struct store_claim *claim, struct buf *out)
 {
@@ -204,15 +221,11 @@ static int candidates(struct journal *journal, struct store_claim *claim, struct
     for (size_t i = 0; !result && i < journal->index.place_count; i++) {
         struct place *place = &journal->index.places[i];
         struct candidate candidate = {.place = i};
-        int64_t next = 0;
-        if (strcmp(place->agreement, claim->agreement) ||
-            (claim->service && strcmp(place->service, claim->service)) ||
-            place->states[STORE_WAITING] == place->sending)
+        if (!place_matches(place, claim) || place->states[STORE_WAITING] == place->sending)
             continue;
-        result = index_promote(&journal->index, i, claim->now, &next);
-        earlier(&claim->next, next);
+        result = index_promote(&journal->index, i, claim->now, claim->limit);
         if (!result)
-            result = index_next_due(&journal->index, i, place->claimed, &candidate.delivery);
+            result = index_next_due(&journal->index, i, 0, claim->now, &candidate.delivery);
         if (!result && candidate.delivery.number)
             buf_put(out, &candidate, sizeof candidate);
     }
@@ -228,24 +241,87 @@ static struct candidate *oldest(struct buf *list)
     return found;
 }
 
-int journal_claim(void *state, struct store_claim *claim)
+static void find_next(struct journal *journal, struct store_claim *claim)
 {
-    struct journal *journal = state;
+    int64_t now = claim->now > 0 ? claim->now : 1;
+    for (size_t i = 0; i < journal->index.place_count; i++)
+        if (place_matches(&journal->index.places[i], claim))
+            earlier(&claim->next, index_next_later(&journal->index, i));
+    if (claim->next && claim->next < now)
+        claim->next = now;
+}
+
+static int claim_any(struct journal *journal, struct store_claim *claim)
+{
     struct candidate *found;
-    claim->count = 0;
-    claim->next = 0;
     buf_clear(&journal->numbers);
-    int result = ready(journal);
-    if (!result)
-        result = candidates(journal, claim, &journal->numbers);
+    int result = candidates(journal, claim, &journal->numbers);
     while (!result && (found = oldest(&journal->numbers)) && claim->count < claim->limit) {
         struct index_delivery delivery = found->delivery;
         result = claim_one(journal, claim, &delivery);
         if (!result)
-            result = index_next_due(&journal->index, found->place, delivery.number, &found->delivery);
+            result =
+                index_next_due(&journal->index, found->place, delivery.number, claim->now, &found->delivery);
     }
+    find_next(journal, claim);
     if (!result && oldest(&journal->numbers))
         claim->next = claim->now > 0 ? claim->now : 1;
+    return result;
+}
+
+static int name_blocker(struct journal *journal, struct store_claim *claim,
+                        const struct index_delivery *blocker)
+{
+    struct record_admission_room room;
+    int result = journal_admission(journal, blocker->message, &room);
+    if (!result)
+        text_copy(claim->blocked_by, sizeof claim->blocked_by, room.admission.id);
+    return result == ACCORD_EFORMAT ? 0 : result;
+}
+
+/* Those without an older one that they must wait for; what one claim hands out follows each other. */
+static int claim_ordered(struct journal *journal, struct store_claim *claim, size_t place)
+{
+    struct index *index = &journal->index;
+    struct index_delivery blocker, found;
+    int result = index_blocker(index, place, claim->now, claim->order == STORE_ORDERED, &blocker);
+    if (!result)
+        result = index_promote(index, place, claim->now, claim->limit);
+    if (!result)
+        result = index_next_due(index, place, 0, claim->now, &found);
+    while (!result && found.number && claim->count < claim->limit &&
+           (!blocker.number || found.number < blocker.number)) {
+        struct index_delivery delivery = found;
+        result = claim_one(journal, claim, &delivery);
+        if (!result)
+            result = index_next_due(index, place, delivery.number, claim->now, &found);
+    }
+    find_next(journal, claim);
+    if (result || !found.number)
+        return result;
+    if (!blocker.number || found.number < blocker.number) {
+        claim->next = claim->now > 0 ? claim->now : 1;
+        return 0;
+    }
+    return name_blocker(journal, claim, &blocker);
+}
+
+int journal_claim(void *state, struct store_claim *claim)
+{
+    struct journal *journal = state;
+    claim->count = 0;
+    claim->next = 0;
+    claim->blocked_by[0] = 0;
+    int result = claim->order && !claim->service ? ACCORD_EINVAL : ready(journal);
+    if (result)
+        return damaged(result);
+    if (!claim->order) {
+        result = claim_any(journal, claim);
+    } else {
+        const struct place *place = index_place(&journal->index, claim->agreement, claim->service);
+        if (place)
+            result = claim_ordered(journal, claim, (size_t)(place - journal->index.places));
+    }
     return claim->count ? 0 : damaged(result); /* what was claimed is handed over first */
 }
 
@@ -391,7 +467,7 @@ int journal_scan(void *state, struct store_scan *scan)
 {
     struct page page = {state, scan, 0};
     scan->count = 0;
-    int result = ready(state);
+    int result = ready_to_walk(state);
     if (!result)
         result = index_walk(&page.journal->index, scan->before, on_message, &page);
     return result ? damaged(result) : page.result;
@@ -418,7 +494,7 @@ int journal_counts(void *state, struct store_counts *counts)
 {
     struct journal *journal = state;
     *counts = (struct store_counts){0};
-    int result = ready(journal);
+    int result = ready_to_walk(journal);
     if (result)
         return result;
     counts->messages = journal->index.progress.messages;
