@@ -10,10 +10,12 @@
 #include "store/crc.h"
 #include "util/clock.h"
 
-#define GROUP_MAX   (4u << 20) /* bytes after which a group takes no more verbs */
-#define COMMIT_SPAN 128        /* room for the commit record */
-#define PATIENCE    64         /* groups */
-#define LEARN_IDLE  32         /* pieces that the index's filter learns in a pause */
+#define GROUP_MAX   (4u << 20)  /* bytes after which a group takes no more verbs */
+#define COMMIT_SPAN 128         /* room for the commit record */
+#define CACHED_MAX  (32u << 20) /* bytes of the journal's end that stay in the page cache */
+#define CACHED_STEP (1u << 20)
+#define PATIENCE    64 /* groups */
+#define LEARN_IDLE  32 /* pieces that the index's filter learns in a pause */
 
 static void fault(const struct journal *journal, const char *point)
 {
@@ -342,6 +344,33 @@ static void apply_changes(struct journal *journal)
     }
 }
 
+/* What is hardly read again must not push out the pages of others, and pages that are used again and again are cheaper
+ * than ever new ones. */
+static void release_cached(struct journal *journal, size_t written)
+{
+    journal->cached += written;
+    while (journal->cached > CACHED_MAX + CACHED_STEP) {
+        const struct segment *segment =
+            segments_find(&journal->segments, POSITION_SEGMENT(journal->cached_from));
+        uint64_t offset = POSITION_OFFSET(journal->cached_from), left = 0;
+        if (segment && segment->size > offset)
+            left = segment->size - offset;
+        uint64_t size = left < CACHED_STEP ? left : CACHED_STEP;
+        segments_release(&journal->segments, journal->cached_from, size);
+        journal->cached -= size;
+        journal->cached_from += size;
+        if (left > CACHED_STEP)
+            continue;
+        segment = segments_after(&journal->segments, POSITION_SEGMENT(journal->cached_from));
+        if (!segment) {
+            journal->cached_from = journal->at;
+            journal->cached = 0;
+            return;
+        }
+        journal->cached_from = POSITION(segment->number, 0);
+    }
+}
+
 int journal_commit(void *state)
 {
     struct journal *journal = state;
@@ -363,6 +392,7 @@ int journal_commit(void *state)
     progress->position = journal->at;
     progress->group = journal->group;
     progress->next_number = journal->next_number;
+    release_cached(journal, journal->bytes.size);
     buf_clear(&journal->bytes);
     apply_changes(journal);
     journal->unflushed++;
