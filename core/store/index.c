@@ -38,8 +38,8 @@ static const char *const schema =
     "CREATE INDEX later ON deliveries(place, due) WHERE state=1 AND due>0;"
     "CREATE INDEX held ON deliveries(place, number) WHERE state=2;"
     "CREATE INDEX dead ON deliveries(place, number) WHERE state=5;"
-    "CREATE TABLE seen(key INTEGER, hash INTEGER, time INTEGER, position INTEGER,"
-    " PRIMARY KEY(key, hash, position)) WITHOUT ROWID;"
+    "CREATE TABLE seen(id INTEGER PRIMARY KEY, entries BLOB);"
+    "CREATE TABLE runs(run INTEGER PRIMARY KEY, count INTEGER, newest INTEGER, target INTEGER);"
     "CREATE TABLE keys(key TEXT PRIMARY KEY) WITHOUT ROWID;"
     "CREATE TABLE places(id INTEGER PRIMARY KEY, agreement TEXT, service TEXT, waiting INTEGER, held INTEGER,"
     " delivered INTEGER, dead INTEGER, discarded INTEGER, open_bytes INTEGER);"
@@ -372,6 +372,8 @@ int index_open(struct index *index, const char *folder, struct reason *why)
     if (!result)
         result = index_load(index);
     if (!result)
+        result = load_rows(index, "SELECT * FROM runs ORDER BY run", index_load_run);
+    if (!result)
         filter_reset(&index->filter, 4 * index->progress.messages);
     return result ? fail(why, result, "%s is unusable: %s (%d, errno %d)", path, sqlite3_errmsg(index->db),
                          sqlite3_extended_errcode(index->db), sqlite3_system_errno(index->db))
@@ -394,5 +396,6 @@ void index_close(struct index *index)
     fresh_fini(&index->fresh);
     filter_fini(&index->filter);
     buf_fini(&index->resumed);
+    free(index->runs.items);
     *index = (struct index){0};
 }

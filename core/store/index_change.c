@@ -85,18 +85,12 @@ int64_t index_short_hash(const uint8_t *sha256)
     return hash;
 }
 
-/* FNV-1a over origin and source id (or hash): collisions are found out by looking at the message itself. */
+/* Over origin and source id (or hash): collisions are found out by looking at the message itself. */
 uint64_t index_repeat_key(const char *origin, const char *source_id, const uint8_t *sha256)
 {
-    uint64_t key = 0xcbf29ce484222325u;
-    for (; *origin; origin++)
-        key = (key ^ (uint8_t)*origin) * 0x100000001b3u;
-    key = (key ^ 0xff) * 0x100000001b3u;
-    if (!source_id[0])
-        return key ^ (uint64_t)index_short_hash(sha256);
-    for (; *source_id; source_id++)
-        key = (key ^ (uint8_t)*source_id) * 0x100000001b3u;
-    return key;
+    uint64_t key = lookup_hash_text(origin);
+    key ^= source_id[0] ? ~lookup_hash_text(source_id) : (uint64_t)index_short_hash(sha256);
+    return lookup_hash_number(lookup_hash_number(key));
 }
 
 static int add_seen(struct index *index, uint64_t position, const struct record_admission *a)

@@ -426,27 +426,37 @@ static bool same_source(const struct record_admission *a, const struct backend_r
            (!repeat->source_id[0] || !strcmp(a->source_id, repeat->source_id));
 }
 
+static bool any_matches(struct journal *journal, const struct index_seen *seen, bool same_hash,
+                        struct backend_repeat *repeat)
+{
+    struct record_admission_room room;
+    for (size_t i = 0; i < seen->count; i++)
+        if (!journal_admission(journal, seen->positions[i], &room) && same_source(&room.admission, repeat) &&
+            (!same_hash || !memcmp(room.admission.sha256, repeat->sha256, DIGEST_SIZE))) {
+            memcpy(repeat->id, room.admission.id, ACCORD_ID_MAX);
+            return true;
+        }
+    return false;
+}
+
 static int journal_find_repeat(void *state, struct backend_repeat *repeat, enum backend_match *match)
 {
     struct journal *journal = state;
-    struct record_admission_room room;
-    uint64_t positions[8];
-    size_t count = 0;
-    uint64_t key = index_repeat_key(repeat->origin, repeat->source_id, repeat->sha256);
+    int64_t hash = index_short_hash(repeat->sha256);
+    struct index_seen seen = {.key = index_repeat_key(repeat->origin, repeat->source_id, repeat->sha256),
+                              .hash = &hash,
+                              .since = repeat->since,
+                              .limit = 8};
     *match = BACKEND_UNSEEN;
-    int result = index_find_seen(&journal->index, key, repeat->sha256, repeat->since, positions, 8, &count);
-    for (size_t i = 0; !result && i < count; i++)
-        if (!journal_admission(journal, positions[i], &room) && same_source(&room.admission, repeat) &&
-            !memcmp(room.admission.sha256, repeat->sha256, DIGEST_SIZE)) {
-            memcpy(repeat->id, room.admission.id, ACCORD_ID_MAX);
-            *match = BACKEND_SEEN;
-            return 0;
-        }
-    if (!result && repeat->source_id[0])
-        result = index_find_changed(&journal->index, key, repeat->since, positions, 8, &count);
-    for (size_t i = 0; !result && repeat->source_id[0] && i < count && *match == BACKEND_UNSEEN; i++)
-        if (!journal_admission(journal, positions[i], &room) && same_source(&room.admission, repeat))
-            *match = BACKEND_CHANGED;
+    int result = index_find_seen(&journal->index, &seen);
+    if (!result && any_matches(journal, &seen, true, repeat))
+        *match = BACKEND_SEEN;
+    if (result || *match || !repeat->source_id[0])
+        return result;
+    seen.hash = NULL;
+    result = index_find_seen(&journal->index, &seen);
+    if (!result && any_matches(journal, &seen, false, repeat))
+        *match = BACKEND_CHANGED;
     return result;
 }
 
