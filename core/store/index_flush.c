@@ -86,7 +86,7 @@ static int write_new(struct index *index, const struct index_delivery *const *ro
     int result = 0;
     if (count == INDEX_ROWS) {
         for (int i = 0; i < count; i++)
-            bind_delivery(many, 12 * i, rows[i]);
+            bind_delivery(many, 14 * i, rows[i]);
         return index_run(index, many);
     }
     for (int i = 0; !result && i < count; i++)
@@ -120,8 +120,8 @@ static int write_keys(struct index *index)
     const struct fresh *fresh = &index->fresh;
     int result = 0;
     for (uint32_t i = 0; !result && i < fresh->by_text.count; i++)
-        result = index_run(index, index_bind(index, INDEX_ADD_KEY, "t",
-                                             (const char *)fresh->key_texts.data + fresh->keys[i]));
+        result = index_run(
+            index, index_bind(index, INDEX_ADD_KEY, "ti", fresh_key(fresh, i), fresh_key_time(fresh, i)));
     return result;
 }
 
@@ -140,8 +140,10 @@ static int write_places(struct index *index)
     }
     for (size_t i = 0; !result && i < index->name_count; i++)
         if (index->names[i].dirty || !index->names[i].stored)
-            result = index_run(index, index_bind(index, INDEX_SET_NAME, "itt", (int64_t)i + 1,
-                                                 index->names[i].text, index->names[i].cursor));
+            result = index_run(index, index_bind(index, INDEX_SET_NAME, "ittii", (int64_t)i + 1,
+                                                 index->names[i].text, index->names[i].cursor,
+                                                 (int64_t)index->names[i].quarantined,
+                                                 (int64_t)index->names[i].quarantine_bytes));
     return result;
 }
 
@@ -169,10 +171,10 @@ static int write_all(struct index *index)
         (result = index_write_seen(index)) || (result = write_keys(index)) ||
         (result = write_places(index)) || (result = write_heads(index)))
         return result;
-    result = index_run(index, index_bind(index, INDEX_SET_PROGRESS, "iiiiiiii", (int64_t)p->position,
+    result = index_run(index, index_bind(index, INDEX_SET_PROGRESS, "iiiiiiiiii", (int64_t)p->position,
                                          (int64_t)p->marker, (int64_t)p->group, (int64_t)p->next_number,
                                          (int64_t)p->epoch, (int64_t)p->messages, (int64_t)p->quarantined,
-                                         (int64_t)p->bytes));
+                                         (int64_t)p->bytes, p->seen_before, p->keys_before));
     return result ? result : index_run(index, index_bind(index, INDEX_COMMIT, ""));
 }
 
@@ -320,9 +322,25 @@ static int learn_seen(struct index *index)
         added += count;
     }
     sqlite3_reset(row);
-    if (!result)
-        filter->reading = 1;
+    if (!result) {
+        filter->reading = FILTER_ECHOES;
+        filter->number = INT64_MIN;
+    }
     return result < 0 ? result : 0;
+}
+
+static int learn_echoes(struct index *index)
+{
+    struct filter *filter = &index->filter;
+    sqlite3_stmt *row = index_bind(index, INDEX_ECHOES_AFTER, "ii", filter->number, (int64_t)LEARN);
+    int result, count = 0;
+    for (; (result = index_step(index, row)) > 0; count++) {
+        filter->number = sqlite3_column_int64(row, 0);
+        filter_add(filter, index_spread((uint64_t)filter->number));
+    }
+    if (!result && count < LEARN)
+        filter->reading = FILTER_KEYS;
+    return result;
 }
 
 static int learn_keys(struct index *index)
@@ -349,6 +367,8 @@ bool index_learn(struct index *index)
         filter_reset(filter, 2 * filter->count); /* bits cannot be told apart again: it learns anew */
     if (!filter->bits || filter->complete)
         return false;
-    int result = filter->reading ? learn_keys(index) : learn_seen(index);
+    static int (*const learn[])(struct index *) = {
+        [FILTER_SEEN] = learn_seen, [FILTER_ECHOES] = learn_echoes, [FILTER_KEYS] = learn_keys};
+    int result = learn[filter->reading](index);
     return !result && !filter->complete;
 }

@@ -11,7 +11,13 @@
 #define FAN        8     /* runs that are merged into one */
 #define TIER_MAX   6     /* larger runs, of more than 8^7 entries, are not merged */
 #define MERGE_STEP 32768 /* entries that are merged with each flush */
-#define PART_BITS  24    /* of a row's number: the part; the others are the run */
+#define POSITIONS  (sizeof(((struct index_seen *)NULL)->positions) / 8)
+#define PART_BITS  24 /* of a row's number: the part; the others are the run */
+
+uint64_t index_spread(uint64_t key)
+{
+    return lookup_hash_number(lookup_hash_number(key));
+}
 
 static int tier_of(uint64_t count)
 {
@@ -290,46 +296,47 @@ static bool seen_fits(const struct fresh_seen *seen, const int64_t *hash, int64_
     return seen->time >= since && (!hash || seen->hash == *hash);
 }
 
-static void find_in_part(const uint8_t *entries, size_t count, struct index_seen *ask)
+static void find_in_part(const uint8_t *entries, size_t count, uint64_t key, struct index_seen *ask)
 {
-    for (size_t i = lower_bound(entries, count, ask->key); i < count && ask->count < ask->limit; i++) {
+    for (size_t i = lower_bound(entries, count, key); i < count && ask->count < POSITIONS; i++) {
         struct fresh_seen seen;
         memcpy(&seen, entries + i * sizeof seen, sizeof seen);
-        if (seen.key != ask->key)
+        if (seen.key != key)
             return;
         if (seen_fits(&seen, ask->hash, ask->since))
             ask->positions[ask->count++] = seen.position;
     }
 }
 
-static void find_fresh(const struct fresh *fresh, struct index_seen *ask)
+static void find_fresh(const struct fresh *fresh, uint64_t key, struct index_seen *ask)
 {
-    uint32_t at = lookup_first(&fresh->by_key, lookup_hash_number(ask->key));
-    for (; at != LOOKUP_NONE && ask->count < ask->limit; at = lookup_next(&fresh->by_key, at))
-        if (fresh->seen[at].key == ask->key && seen_fits(&fresh->seen[at], ask->hash, ask->since))
+    uint32_t at = lookup_first(&fresh->by_key, lookup_hash_number(key));
+    for (; at != LOOKUP_NONE && ask->count < POSITIONS; at = lookup_next(&fresh->by_key, at))
+        if (fresh->seen[at].key == key && seen_fits(&fresh->seen[at], ask->hash, ask->since))
             ask->positions[ask->count++] = fresh->seen[at].position;
 }
 
 int index_find_seen(struct index *index, struct index_seen *ask)
 {
-    struct seen_runs *runs = &index->runs;
+    const struct seen_runs *runs = &index->runs;
+    uint64_t key = index_spread(ask->key);
     ask->count = 0;
-    find_fresh(&index->fresh, ask);
-    if (!filter_may_have(&index->filter, ask->key))
+    find_fresh(&index->fresh, key, ask);
+    if (!filter_may_have(&index->filter, key))
         return 0;
-    for (size_t i = runs->count; i-- > 0 && ask->count < ask->limit;) {
+    for (size_t i = runs->count; i-- > 0 && ask->count < POSITIONS;) {
         const struct seen_run *run = &runs->items[i];
         if (run->newest < ask->since)
             continue;
         sqlite3_stmt *row =
-            index_bind(index, INDEX_SEEN_PART, "i", row_of(run->run, part_of(ask->key, bits_of(run))));
+            index_bind(index, INDEX_SEEN_PART, "i", row_of(run->run, part_of(key, bits_of(run))));
         int result = index_step(index, row);
         if (result < 0)
             return result;
         if (!result)
             continue;
         find_in_part(sqlite3_column_blob(row, 0),
-                     (size_t)sqlite3_column_bytes(row, 0) / sizeof(struct fresh_seen), ask);
+                     (size_t)sqlite3_column_bytes(row, 0) / sizeof(struct fresh_seen), key, ask);
         sqlite3_reset(row);
     }
     return 0;
@@ -337,23 +344,21 @@ int index_find_seen(struct index *index, struct index_seen *ask)
 
 /* ---- forgetting ---- */
 
-int index_forget_seen(struct index *index, int64_t before, bool *more)
+int index_forget_seen(struct index *index, int64_t before)
 {
     struct seen_runs *runs = &index->runs;
-    *more = false;
-    for (size_t i = 0; i < runs->count; i++) {
+    int result = 0;
+    for (size_t i = runs->count; !result && i-- > 0;) {
         const struct seen_run run = runs->items[i];
         if (run.newest >= before || run.into || takes_in(runs, run.run))
             continue;
-        int result = index_run(
+        if ((result = index_write_through(index)))
+            break;
+        result = index_run(
             index, index_bind(index, INDEX_DROP_SEEN, "ii", row_of(run.run, 0), row_of(run.run + 1, 0)));
         if (!result)
             result = index_run(index, index_bind(index, INDEX_DROP_RUN, "i", run.run));
-        if (result)
-            return result;
-        runs->items[i] = runs->items[--runs->count];
-        *more = true;
-        return 0;
+        memmove(&runs->items[i], &runs->items[i + 1], (--runs->count - i) * sizeof *runs->items);
     }
-    return 0;
+    return result;
 }

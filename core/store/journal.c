@@ -143,7 +143,7 @@ static void journal_rollback(void *state)
 
 /* ---- records ---- */
 
-static size_t start_record(struct journal *journal)
+size_t journal_start_record(struct journal *journal)
 {
     size_t start = journal->bytes.size;
     if (buf_reserve(&journal->bytes, RECORD_HEAD))
@@ -151,7 +151,7 @@ static size_t start_record(struct journal *journal)
     return start;
 }
 
-static int finish_record(struct journal *journal, size_t start, enum record_type type)
+int journal_finish_record(struct journal *journal, size_t start, enum record_type type)
 {
     uint8_t crc[4];
     uint32_t head_crc = record_finish(&journal->bytes, start, journal->at + start, journal->group + 1, type);
@@ -172,10 +172,10 @@ static int finish_record(struct journal *journal, size_t start, enum record_type
 static int journal_put_piece(void *state, const struct record_piece *piece, uint64_t *position)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     *position = journal->at + start;
     record_put_piece(&journal->bytes, piece);
-    return finish_record(journal, start, RECORD_PIECE);
+    return journal_finish_record(journal, start, RECORD_PIECE);
 }
 
 static int note_change(struct journal *journal, uint64_t number, bool sending)
@@ -200,10 +200,10 @@ static int journal_put_admission(void *state, const struct record_admission *a)
     int result = index_admission(&journal->index, journal->at + start, a);
     if (result)
         return result;
-    start_record(journal);
+    journal_start_record(journal);
     record_put_admission(&journal->bytes, a);
     journal->next_number = a->first + a->delivery_count;
-    result = finish_record(journal, start, RECORD_ADMISSION);
+    result = journal_finish_record(journal, start, RECORD_ADMISSION);
     return result ? result : note_sending(journal, a);
 }
 
@@ -214,9 +214,9 @@ int journal_put_settlement(void *state, const struct record_settlement *s)
     int result = index_settlement(&journal->index, journal->at + start, s);
     if (result)
         return result;
-    start_record(journal);
+    journal_start_record(journal);
     record_put_settlement(&journal->bytes, s);
-    result = finish_record(journal, start, RECORD_SETTLEMENT);
+    result = journal_finish_record(journal, start, RECORD_SETTLEMENT);
     return result ? result : note_change(journal, s->number, s->state == STORE_SENDING);
 }
 
@@ -227,9 +227,9 @@ static bool place_matches(const struct place *place, const char *agreement, cons
 
 static int put_move_part(struct journal *journal, const struct record_move *move)
 {
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_move(&journal->bytes, move);
-    int result = finish_record(journal, start, RECORD_MOVE);
+    int result = journal_finish_record(journal, start, RECORD_MOVE);
     if (!result)
         result = index_move(&journal->index, journal->at + start, move);
     for (size_t i = 0; !result && i < move->count; i++)
@@ -282,19 +282,19 @@ static uint64_t journal_movable(void *state, const struct store_move *move)
 static int journal_put_audit(void *state, const struct record_audit *audit)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_audit(&journal->bytes, audit);
-    int result = finish_record(journal, start, RECORD_AUDIT);
+    int result = journal_finish_record(journal, start, RECORD_AUDIT);
     return result ? result : index_audit(&journal->index, audit);
 }
 
 static int journal_put_epoch(void *state, uint64_t epoch)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_epoch(&journal->bytes, epoch);
     journal->index.progress.epoch = epoch;
-    return finish_record(journal, start, RECORD_EPOCH);
+    return journal_finish_record(journal, start, RECORD_EPOCH);
 }
 
 /* ---- commit ---- */
@@ -307,9 +307,9 @@ static int put_commit(struct journal *journal)
                                    .flags = journal->durable ? RECORD_SYNCED : 0,
                                    .next_number = journal->next_number,
                                    .time = clock_wall()};
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_commit(&journal->bytes, &commit);
-    return finish_record(journal, start, RECORD_COMMIT);
+    return journal_finish_record(journal, start, RECORD_COMMIT);
 }
 
 static int write_group(struct journal *journal)
@@ -439,25 +439,34 @@ static bool any_matches(struct journal *journal, const struct index_seen *seen, 
     return false;
 }
 
+/* Among the messages that are here, then among those that are forgotten. */
+static int look_for(struct journal *journal, struct backend_repeat *repeat, struct index_seen *seen,
+                    enum backend_match as, enum backend_match *match)
+{
+    bool found = false;
+    int result = index_find_seen(&journal->index, seen);
+    if (!result && any_matches(journal, seen, seen->hash != NULL, repeat))
+        found = true;
+    else if (!result)
+        result = index_find_echo(&journal->index, seen->key, seen->hash, seen->since, repeat->id, &found);
+    if (found)
+        *match = as;
+    return result;
+}
+
 static int journal_find_repeat(void *state, struct backend_repeat *repeat, enum backend_match *match)
 {
     struct journal *journal = state;
-    int64_t hash = index_short_hash(repeat->sha256);
+    *match = BACKEND_UNSEEN;
+    int64_t hash = index_short_hash(repeat->sha256), forgotten = journal->index.progress.seen_before;
     struct index_seen seen = {.key = index_repeat_key(repeat->origin, repeat->source_id, repeat->sha256),
                               .hash = &hash,
-                              .since = repeat->since,
-                              .limit = 8};
-    *match = BACKEND_UNSEEN;
-    int result = index_find_seen(&journal->index, &seen);
-    if (!result && any_matches(journal, &seen, true, repeat))
-        *match = BACKEND_SEEN;
+                              .since = repeat->since > forgotten ? repeat->since : forgotten};
+    int result = look_for(journal, repeat, &seen, BACKEND_SEEN, match);
     if (result || *match || !repeat->source_id[0])
         return result;
     seen.hash = NULL;
-    result = index_find_seen(&journal->index, &seen);
-    if (!result && any_matches(journal, &seen, false, repeat))
-        *match = BACKEND_CHANGED;
-    return result;
+    return look_for(journal, repeat, &seen, BACKEND_CHANGED, match);
 }
 
 static int journal_find_key(void *state, const char *key, bool *used)
@@ -465,12 +474,14 @@ static int journal_find_key(void *state, const char *key, bool *used)
     return index_find_key(&((struct journal *)state)->index, key, used);
 }
 
-static int journal_find_delivery(void *state, uint64_t number, enum store_state *found)
+static int journal_find_delivery(void *state, uint64_t number, struct backend_delivery *found)
 {
     struct fresh_row *row;
     int result = index_row(&((struct journal *)state)->index, number, &row);
     if (!result)
-        *found = row->sending && row->delivery.state == STORE_WAITING ? STORE_SENDING : row->delivery.state;
+        *found = (struct backend_delivery){
+            row->sending && row->delivery.state == STORE_WAITING ? STORE_SENDING : row->delivery.state,
+            row->delivery.not_before};
     return result;
 }
 
@@ -491,6 +502,18 @@ const struct backend store_journal = {
     .put_settlement = journal_put_settlement,
     .put_move = journal_put_move,
     .movable = journal_movable,
+    .find_quarantined = journal_find_quarantined,
+    .find_expected = journal_find_expected,
+    .find_overdue = journal_find_overdue,
+    .put_release = journal_put_release,
+    .put_adoption = journal_put_adoption,
+    .put_note = journal_put_note,
+    .put_answered = journal_put_answered,
+    .put_retention = journal_put_retention,
+    .retention_need = journal_retention_need,
+    .sweep = journal_sweep,
+    .stale = journal_stale,
+    .usage = journal_usage,
     .put_audit = journal_put_audit,
     .put_epoch = journal_put_epoch,
     .claim = journal_claim,
