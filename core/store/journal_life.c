@@ -4,6 +4,8 @@
 #include "store/journal.h"
 #include "util/text.h"
 
+#define ID_GRAIN 2000 /* microseconds: ids are in the order of time, but for those of one millisecond */
+
 static int put(struct journal *journal, size_t start, enum record_type type)
 {
     return journal_finish_record(journal, start, type);
@@ -65,7 +67,7 @@ static int on_quarantined(void *arg, const char *id, const char *origin, uint64_
         return 0; /* damaged: nobody can release it, and it is told elsewhere */
     staleness->result = result;
     if (result || room.admission.time >= stale->before)
-        return 1; /* those behind it are newer */
+        return result || room.admission.time - stale->before > ID_GRAIN; /* those behind it are newer */
     text_copy(stale->found[stale->count++], ACCORD_ID_MAX, id);
     return 0;
 }
