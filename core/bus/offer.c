@@ -59,7 +59,7 @@ void offer_record(struct bus_offer *offer, enum audit_action action, const char 
                                 .type = offer->service->type->name,
                                 .rule = rule,
                                 .reason = reason};
-    bus->ports.record(bus->arg, &event);
+    bus_denial(bus, &event, offer->content->envelope.source_id);
 }
 
 void offer_defer(struct bus_offer *offer, const char *rule, const char *reason)

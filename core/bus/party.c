@@ -31,6 +31,7 @@ void bus_free(struct bus *bus)
 {
     while (bus->parties)
         bus_party_remove(bus->parties);
+    bus_denials_forget(bus);
     bus_spares_free(bus);
     table_fini(&bus->suspects);
     uv_close((uv_handle_t *)&bus->timer, bus_closed);
@@ -272,6 +273,7 @@ void bus_party_ready(struct bus_party *party, bool ready)
 void bus_party_drain(struct bus_party *party)
 {
     party->draining = true;
+    bus_denials_flush(party->bus);
     bus_judges_drain(party);
 }
 

@@ -3,6 +3,7 @@
 #define BUS_PARTY_H
 
 #include "bus/bus.h"
+#include "bus/denials.h"
 #include "bus/gate.h"
 #include "bus/pace.h"
 #include "util/table.h"
@@ -56,7 +57,9 @@ struct bus {
     uv_timer_t timer;               /* the earliest retry that is due */
     struct bus_dispatch *unsettled; /* their commit failed; tried again by the timer */
     bool settling_fails, giving_up;
-    uint64_t again_at; /* of the loop's clock, milliseconds; 0: not */
+    uint64_t again_at;  /* of the loop's clock, milliseconds; 0: not */
+    uint64_t chores_at; /* likewise: what is done once a second while there is some of it */
+    struct denials denials;
 };
 
 struct bus_lane *bus_lane_find(struct bus_party *, const char *service);
