@@ -6,20 +6,13 @@
 
 #include "util/text.h"
 
-static void make_visible(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
 /* At most `most` bytes with the NUL; moves *at behind them. */
 static const char *add_text(char **at, const char *from, size_t most)
 {
     char *to = *at;
     size_t room = strlen(from) + 1;
     text_copy(to, room < most ? room : most, from);
-    make_visible(to);
+    text_make_visible(to);
     *at += strlen(to) + 1;
     return to;
 }
