@@ -224,7 +224,7 @@ void link_side_gone(struct child *child)
     bool alone = child->flights.count == 1, busy = child->intakes.count > 0;
     while ((flight = table_any(&child->flights, NULL))) {
         table_take(&child->flights, flight->stream.id);
-        if (child->stopping)
+        if (child->life.stopping)
             flight_cut(flight);
         else
             flight_crashed(flight, alone, busy);

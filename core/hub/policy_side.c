@@ -249,7 +249,7 @@ void policy_side_gone(struct child *child)
     struct inquiry *inquiry;
     bool alone = child->cases.count == 1;
     while ((inquiry = table_any(&child->cases, NULL))) {
-        inquiry->crashed = !child->stopping;
+        inquiry->crashed = !child->life.stopping;
         inquiry->alone = alone;
         conclude(inquiry, &verdict);
     }
