@@ -1,5 +1,7 @@
 /* What the bus does by itself, later: retries that are due, and what the store did not take. */
+#include "bus/answers.h"
 #include "bus/lane.h"
+#include "bus/limits.h"
 #include "bus/settle.h"
 #include "util/clock.h"
 
@@ -32,7 +34,8 @@ static void chores(struct bus *bus)
 {
     bus->chores_at = 0;
     bus_denials_tick(bus);
-    if (bus->denials.count)
+    bus_answers_tick(bus);
+    if (bus_limits_tick(bus) || bus->denials.count || bus_expects_answers(bus))
         bus_chores_begin(bus);
 }
 
