@@ -53,7 +53,8 @@ struct backend {
     int (*find_repeat)(void *state, struct backend_repeat *, enum backend_match *);
     int (*find_key)(void *state, const char *key, bool *used);
     int (*find_delivery)(void *state, uint64_t number, struct backend_delivery *); /* ACCORD_ENOENT */
-    int (*find_quarantined)(void *state, const char *message, bool *quarantined); /* ACCORD_ENOENT */
+    /* ACCORD_ENOENT */
+    int (*find_quarantined)(void *state, const char *message, bool *quarantined, int64_t *size);
     /* Numbers of deliveries of a message to an agreement from which an answer is expected, appended as u64. */
     int (*find_expected)(void *state, const char *message, const char *agreement, struct buf *numbers);
     int (*find_overdue)(void *state, struct store_overdue *);

@@ -48,12 +48,13 @@ int memory_put_answered(void *state, const struct record_answered *answered)
 
 /* ---- quarantine ---- */
 
-int memory_find_quarantined(void *state, const char *message, bool *quarantined)
+int memory_find_quarantined(void *state, const char *message, bool *quarantined, int64_t *size)
 {
     const struct kept *kept = memory_message(state, message);
     if (!kept)
         return ACCORD_ENOENT;
     *quarantined = kept->flags & STORE_QUARANTINED;
+    *size = kept->size;
     return 0;
 }
 
