@@ -44,15 +44,28 @@ const struct fresh_message *fresh_message(const struct fresh *fresh, const char 
     return at == LOOKUP_NONE ? NULL : &fresh->messages[at];
 }
 
-static const char *key_at(const struct fresh *fresh, uint32_t at)
+const char *fresh_key(const struct fresh *fresh, uint32_t at)
 {
     return (const char *)fresh->key_texts.data + fresh->keys[at];
 }
 
-bool fresh_has_key(const struct fresh *fresh, const char *key)
+int64_t fresh_key_time(const struct fresh *fresh, uint32_t at)
+{
+    int64_t time;
+    memcpy(&time, fresh_key(fresh, at) - sizeof time, sizeof time);
+    return time;
+}
+
+struct fresh_message *fresh_message_to_change(struct fresh *fresh, const char *id)
+{
+    const struct fresh_message *message = fresh_message(fresh, id);
+    return message ? &fresh->messages[message - fresh->messages] : NULL;
+}
+
+bool fresh_has_key(const struct fresh *fresh, const char *key, int64_t since)
 {
     uint32_t at = lookup_first(&fresh->by_text, lookup_hash_text(key));
-    while (at != LOOKUP_NONE && strcmp(key_at(fresh, at), key))
+    while (at != LOOKUP_NONE && (strcmp(fresh_key(fresh, at), key) || fresh_key_time(fresh, at) < since))
         at = lookup_next(&fresh->by_text, at);
     return at != LOOKUP_NONE;
 }
@@ -93,10 +106,11 @@ int fresh_add_seen(struct fresh *fresh, const struct fresh_seen *seen)
     return 0;
 }
 
-int fresh_add_key(struct fresh *fresh, const char *key)
+int fresh_add_key(struct fresh *fresh, const char *key, int64_t time)
 {
     uint32_t at = fresh->by_text.count;
-    size_t offset = fresh->key_texts.size;
+    size_t offset = fresh->key_texts.size + sizeof time;
+    buf_put(&fresh->key_texts, &time, sizeof time);
     buf_put(&fresh->key_texts, key, strlen(key) + 1);
     if (fresh->key_texts.failed || offset > UINT32_MAX ||
         !grow((void **)&fresh->keys, &fresh->key_room, at, sizeof *fresh->keys) ||
@@ -118,7 +132,7 @@ static enum fresh_list list_for(const struct fresh_row *row)
                                                         : FRESH_LISTS;
 }
 
-static void unlist(struct fresh *fresh, struct fresh_place *place, struct fresh_row *row)
+void fresh_unlist(struct fresh *fresh, struct fresh_place *place, struct fresh_row *row)
 {
     struct fresh_row *previous = fresh_at(fresh, row->previous), *next = fresh_at(fresh, row->next);
     if (row->list == FRESH_LISTS)
@@ -150,7 +164,7 @@ void fresh_relist(struct fresh *fresh, struct fresh_place *place, struct fresh_r
 {
     enum fresh_list list = list_for(row);
     uint32_t at = (uint32_t)(row - fresh->rows);
-    unlist(fresh, place, row);
+    fresh_unlist(fresh, place, row);
     if (list == FRESH_LISTS)
         return;
     struct fresh_row *before = row_before(fresh, place, list, row->delivery.number);

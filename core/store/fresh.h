@@ -15,7 +15,9 @@ struct index_delivery {
     size_t place;                     /* index into places */
     enum store_state state;           /* with what is sending as such */
     int64_t attempts, not_before, changed, since;
-    uint64_t generation, size;        /* size: of the payload */
+    int64_t before;            /* attempts before `since` */
+    int64_t answer_by;         /* 0: no answer is expected */
+    uint64_t generation, size; /* size: of the payload */
 };
 
 /* Where a delivery stands with its place. What is final stands nowhere. */
@@ -56,7 +58,7 @@ struct fresh {
     struct fresh_row *rows;
     struct fresh_message *messages;
     struct fresh_seen *seen;
-    uint32_t *keys; /* offsets into key_texts */
+    uint32_t *keys; /* offsets into key_texts, of the text; its time stands before it */
     size_t row_room, message_room, seen_room, key_room;
     struct lookup by_number, by_id, by_key, by_text; /* counts of rows, messages, seen and keys are theirs */
     struct buf key_texts;
@@ -67,16 +69,21 @@ void fresh_place_init(struct fresh_place *);
 /* NULL: not here. */
 struct fresh_row *fresh_row(const struct fresh *, uint64_t number);
 const struct fresh_message *fresh_message(const struct fresh *, const char *id);
-bool fresh_has_key(const struct fresh *, const char *key);
+bool fresh_has_key(const struct fresh *, const char *key, int64_t since);
+const char *fresh_key(const struct fresh *, uint32_t at);
+int64_t fresh_key_time(const struct fresh *, uint32_t at);
+struct fresh_message *fresh_message_to_change(struct fresh *, const char *id);
 
 /* Adds a row that is in no list yet; NULL: out of memory. */
 struct fresh_row *fresh_add_row(struct fresh *, const struct index_delivery *, bool stored);
 int fresh_add_message(struct fresh *, const struct fresh_message *);
 int fresh_add_seen(struct fresh *, const struct fresh_seen *);
-int fresh_add_key(struct fresh *, const char *key);
+int fresh_add_key(struct fresh *, const char *key, int64_t time);
 
 /* Puts the row into the list that its state asks for. */
 void fresh_relist(struct fresh *, struct fresh_place *, struct fresh_row *);
+/* Takes it out of its list, before its place changes. */
+void fresh_unlist(struct fresh *, struct fresh_place *, struct fresh_row *);
 struct fresh_row *fresh_at(const struct fresh *, uint32_t row); /* NULL for LOOKUP_NONE */
 
 /* Forgets all; the caller resets the places. */

@@ -33,22 +33,31 @@ static const char *const schema =
     " first INTEGER, count INTEGER) WITHOUT ROWID;"
     "CREATE TABLE deliveries(number INTEGER PRIMARY KEY, message INTEGER, detail INTEGER, place INTEGER,"
     " state INTEGER, attempts INTEGER, due INTEGER, not_before INTEGER, changed INTEGER, since INTEGER,"
-    " generation INTEGER, size INTEGER);"
+    " generation INTEGER, size INTEGER, before INTEGER, answer_by INTEGER);"
     "CREATE INDEX ready ON deliveries(place, number) WHERE state=1 AND due=0;"
     "CREATE INDEX later ON deliveries(place, due) WHERE state=1 AND due>0;"
     "CREATE INDEX held ON deliveries(place, number) WHERE state=2;"
     "CREATE INDEX dead ON deliveries(place, number) WHERE state=5;"
     "CREATE TABLE seen(key INTEGER, hash INTEGER, time INTEGER, position INTEGER,"
     " PRIMARY KEY(key, hash, position)) WITHOUT ROWID;"
-    "CREATE TABLE keys(key TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE INDEX expected ON deliveries(answer_by) WHERE answer_by>0;"
+    "CREATE INDEX quarantine ON messages(id) WHERE flags & 1;"
+    "CREATE TABLE released(id TEXT PRIMARY KEY, first INTEGER, count INTEGER, changed INTEGER, size INTEGER)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE spans(segment INTEGER, id TEXT, PRIMARY KEY(segment, id)) WITHOUT ROWID;"
+    "CREATE TABLE echoes(key INTEGER, hash INTEGER, time INTEGER, id TEXT, PRIMARY KEY(key, hash, id))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE keys(key TEXT PRIMARY KEY, time INTEGER) WITHOUT ROWID;"
     "CREATE TABLE places(id INTEGER PRIMARY KEY, agreement TEXT, service TEXT, waiting INTEGER, held INTEGER,"
     " delivered INTEGER, dead INTEGER, discarded INTEGER, open_bytes INTEGER);"
-    "CREATE TABLE names(id INTEGER PRIMARY KEY, text TEXT, cursor TEXT);"
+    "CREATE TABLE names(id INTEGER PRIMARY KEY, text TEXT, cursor TEXT, quarantined INTEGER,"
+    " quarantine_bytes INTEGER);"
     "CREATE TABLE heads(chain TEXT PRIMARY KEY, sequence INTEGER, hash BLOB) WITHOUT ROWID;"
     "CREATE TABLE progress(one INTEGER PRIMARY KEY, position INTEGER, marker INTEGER, grp INTEGER,"
-    " next_number INTEGER, epoch INTEGER, messages INTEGER, quarantined INTEGER, bytes INTEGER);"
-    "INSERT INTO progress VALUES (1,0,0,0,1,0,0,0,0);"
-    "PRAGMA user_version=2; COMMIT;";
+    " next_number INTEGER, epoch INTEGER, messages INTEGER, quarantined INTEGER, bytes INTEGER,"
+    " seen_before INTEGER, keys_before INTEGER);"
+    "INSERT INTO progress VALUES (1,0,0,0,1,0,0,0,0,0,0);"
+    "PRAGMA user_version=3; COMMIT;";
 
 /* ---- statements ---- */
 
@@ -222,7 +231,15 @@ static bool load_name(struct index *index, sqlite3_stmt *row)
         return false;
     }
     text_copy(name->cursor, sizeof name->cursor, column_text(row, 2));
+    name->quarantined = column(row, 3);
+    name->quarantine_bytes = column(row, 4);
     name->stored = true;
+    return true;
+}
+
+static bool load_echoes(struct index *index, sqlite3_stmt *row)
+{
+    index->echoes = column(row, 0) != 0;
     return true;
 }
 
@@ -253,6 +270,8 @@ static bool load_progress(struct index *index, sqlite3_stmt *row)
         .messages = column(row, 6),
         .quarantined = column(row, 7),
         .bytes = column(row, 8),
+        .seen_before = sqlite3_column_int64(row, 9),
+        .keys_before = sqlite3_column_int64(row, 10),
     };
     index->flushed = index->progress.position;
     return true;
@@ -284,6 +303,8 @@ int index_load(struct index *index)
         result = load_rows(index, "SELECT * FROM heads", load_head);
     if (!result)
         result = load_rows(index, "SELECT max(id) FROM messages", load_newest);
+    if (!result)
+        result = load_rows(index, "SELECT EXISTS (SELECT 1 FROM echoes)", load_echoes);
     return result;
 }
 

@@ -16,7 +16,7 @@
 #include "store/filter.h"
 #include "store/fresh.h"
 
-#define INDEX_FORMAT 2
+#define INDEX_FORMAT 3
 #define INDEX_PAGE   64 /* deliveries that are read ahead for claims */
 
 enum index_statement {
@@ -51,6 +51,7 @@ struct place {
 struct name {
     char text[STORE_ROUTE_MAX];
     char cursor[ACCORD_SOURCE_ID_MAX];
+    uint64_t quarantined, quarantine_bytes; /* messages of this origin */
     bool dirty, stored;
 };
 
@@ -66,6 +67,7 @@ struct index_progress {
     uint64_t group;
     uint64_t next_number, epoch;
     uint64_t messages, quarantined, bytes;
+    int64_t seen_before, keys_before; /* older repeats and keys are forgotten */
 };
 
 struct index {
@@ -75,6 +77,7 @@ struct index {
     bool corrupt; /* seen to be damaged: delete it before the next open */
     bool begun;   /* a transaction is open */
     bool ahead;   /* it holds changes that are not in `fresh` */
+    bool echoes;  /* there may be repeats of forgotten messages */
     bool changed; /* rows have changed since the last flush */
     struct place *places;
     size_t place_count, place_room;
@@ -111,6 +114,33 @@ int index_admission(struct index *, uint64_t position, const struct record_admis
 int index_settlement(struct index *, uint64_t position, const struct record_settlement *);
 int index_move(struct index *, uint64_t position, const struct record_move *);
 int index_audit(struct index *, const struct record_audit *);
+/* With `place`, `state` and what else the record says filled in. */
+int index_add_delivery(struct index *, const struct index_delivery *as, const struct record_delivery *);
+
+/* index_life.c */
+int index_release(struct index *, uint64_t position, const struct record_release *); /* ACCORD_ENOENT */
+/* Between groups but for its own record: index_flush() before. */
+int index_adopt(struct index *, const struct record_adoption *, uint64_t *moved);
+int index_note(struct index *, const struct record_note *);
+int index_answered(struct index *, const struct record_answered *);
+
+/* index_retain.c. What forgets is asked as the first of its group, after index_flush(). */
+int index_forget(struct index *, const struct record_forget *, uint64_t *messages);
+int index_carried(struct index *, uint64_t position, const struct record_carried *);
+int index_kept(struct index *, const struct record_kept *);
+int index_snapshot(struct index *, const struct record_snapshot *);
+/* Remembers that the payload of a message begins in an earlier segment than its admission. */
+int index_add_span(struct index *, uint64_t position, const struct record_admission *);
+/* What a record that goes away leaves in `seen`, `keys` and `echoes`. */
+int index_drop_seen(struct index *, uint64_t position, const struct record_admission *);
+int index_drop_key(struct index *, const struct record_used *);
+int index_drop_echo(struct index *, const struct record_echo *);
+int index_drop_span(struct index *, uint32_t segment, const char *id);
+/* The next batch that may be forgotten: sets `until`, whether there is anything to forget in it, and `last` when nothing
+ * behind it may be. `bound`: an id that no message has that may be forgotten. */
+int index_forgettable(struct index *, struct record_forget *, const char *bound, char until[ACCORD_ID_MAX], bool *some,
+                      bool *last);
+
 /* A delivery's row, to be changed: set `dirty`, count it with index_recount() before and after, then relist it with
  * index_relist(). The pointer is good until the next row is asked for. ACCORD_ENOENT. */
 int index_row(struct index *, uint64_t number, struct fresh_row **);
@@ -148,6 +178,26 @@ int index_claimed(struct index *, const struct index_delivery *);
 void index_unclaim(struct index *, uint64_t number);
 int index_oldest(struct index *, size_t place, uint64_t *message); /* position; 0: nothing is open */
 
+/* A message's row, with what it got when it left quarantine. ACCORD_ENOENT. */
+struct index_entry {
+    uint64_t position;
+    const char *origin;
+    uint32_t flags;
+    uint64_t first, count;
+    uint64_t released, releases;
+    int64_t released_at, size; /* 0: it did not leave quarantine */
+};
+int index_find_entry(struct index *, const char *id, struct index_entry *);
+int index_stale(struct index *, int (*visit)(void *, const char *id, const char *origin, uint64_t position),
+                void *arg);
+/* Deliveries whose answer is overdue, each once. */
+int index_overdue(struct index *, int64_t now, struct index_delivery *, size_t limit, size_t *count);
+/* A message whose payload begins in this segment or before, and that was admitted in a later one. ACCORD_ENOENT. */
+int index_span(struct index *, uint32_t segment, char id[ACCORD_ID_MAX]);
+/* Forgotten messages: by key and hash, or (hash NULL) by key. */
+int index_find_echo(struct index *, uint64_t key, const int64_t *hash, int64_t since, char id[ACCORD_ID_MAX],
+                    bool *found);
+
 /* A message as the scan sees it. */
 struct index_message {
     char id[ACCORD_ID_MAX];
@@ -179,6 +229,14 @@ struct place *index_add_place(struct index *, const char *agreement, const char 
 struct name *index_add_name(struct index *, const char *text);
 struct name *index_find_name(struct index *, const char *text);
 struct index_head *index_add_head(struct index *, const char *chain); /* or the one that is there */
+struct place *index_make_place(struct index *, const char *agreement, const char *service);
+/* The row's number in the file; 0: out of memory. */
+int64_t index_make_name(struct index *, const char *text);
+void index_count_message(struct index *, const struct record_admission *);
+int index_add_seen(struct index *, uint64_t position, const struct record_admission *);
+const char *index_name_of(const struct index *, int64_t id);
+/* The transaction holds a change that is not in `fresh`. */
+int index_write_through(struct index *);
 int64_t index_short_hash(const uint8_t *sha256);
 /* Lets the filter learn a little more of what the file holds; false: it knows all. */
 bool index_learn(struct index *);

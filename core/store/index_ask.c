@@ -47,6 +47,8 @@ int index_read_row(struct index *index, sqlite3_stmt *row, struct index_delivery
         .since = sqlite3_column_int64(row, 8),
         .generation = column(row, 9),
         .size = column(row, 10),
+        .before = sqlite3_column_int64(row, 11),
+        .answer_by = sqlite3_column_int64(row, 12),
     };
     if (to->place >= index->place_count || to->state < STORE_WAITING || to->state > STORE_DISCARDED) {
         index->corrupt = true;
@@ -76,10 +78,10 @@ int index_find_delivery(struct index *index, uint64_t number, struct index_deliv
 int index_find_key(struct index *index, const char *key, bool *used)
 {
     uint64_t one;
-    *used = fresh_has_key(&index->fresh, key);
+    *used = fresh_has_key(&index->fresh, key, index->progress.keys_before);
     if (*used || !filter_may_have(&index->filter, lookup_hash_text(key)))
         return 0;
-    int result = ask(index, index_bind(index, INDEX_KEY, "t", key), 0, &one);
+    int result = ask(index, index_bind(index, INDEX_KEY, "ti", key, index->progress.keys_before), 0, &one);
     *used = !result;
     return result == ACCORD_ENOENT ? 0 : result;
 }
@@ -196,7 +198,7 @@ int index_oldest(struct index *index, size_t place, uint64_t *message)
 
 /* ---- all messages ---- */
 
-static const char *name_of(const struct index *index, int64_t id)
+const char *index_name_of(const struct index *index, int64_t id)
 {
     return id > 0 && (size_t)id <= index->name_count ? index->names[id - 1].text : "";
 }
@@ -209,8 +211,8 @@ int index_walk(struct index *index, const char *before, int (*visit)(void *, con
     while ((result = index_step(index, row)) > 0) {
         struct index_message message = {
             .position = column(row, 1),
-            .origin = name_of(index, sqlite3_column_int64(row, 2)),
-            .type = name_of(index, sqlite3_column_int64(row, 3)),
+            .origin = index_name_of(index, sqlite3_column_int64(row, 2)),
+            .type = index_name_of(index, sqlite3_column_int64(row, 3)),
             .flags = (uint32_t)column(row, 4),
             .first = column(row, 5),
             .count = column(row, 6),

@@ -4,14 +4,14 @@
 #include "store/index.h"
 #include "util/text.h"
 
-static struct place *make_place(struct index *index, const char *agreement, const char *service)
+struct place *index_make_place(struct index *index, const char *agreement, const char *service)
 {
     struct place *place = index_place(index, agreement, service);
     return place ? place : index_add_place(index, agreement, service);
 }
 
 /* The row's number in the file; 0: out of memory. */
-static int64_t make_name(struct index *index, const char *text)
+int64_t index_make_name(struct index *index, const char *text)
 {
     struct name *name = index_find_name(index, text);
     if (!name)
@@ -53,22 +53,18 @@ int index_row(struct index *index, uint64_t number, struct fresh_row **row)
 
 /* ---- admission ---- */
 
-static int add_delivery(struct index *index, uint64_t position, const struct record_admission *a, size_t i)
+int index_add_delivery(struct index *index, const struct index_delivery *as,
+                       const struct record_delivery *from)
 {
-    const struct record_delivery *from = &a->deliveries[i];
-    struct place *place = make_place(index, from->agreement, from->service);
+    struct place *place = index_make_place(index, from->agreement, from->service);
     if (!place)
         return ACCORD_ENOMEM;
-    struct index_delivery delivery = {.number = a->first + i,
-                                      .message = position,
-                                      .detail = position,
-                                      .place = (size_t)(place - index->places),
-                                      .state = from->state == STORE_SENDING ? STORE_WAITING : from->state,
-                                      .not_before = from->not_before,
-                                      .changed = a->changed,
-                                      .since = a->changed,
-                                      .generation = from->generation,
-                                      .size = (uint64_t)a->size};
+    struct index_delivery delivery = *as;
+    delivery.place = (size_t)(place - index->places);
+    delivery.state = from->state == STORE_SENDING ? STORE_WAITING : from->state;
+    delivery.not_before = from->not_before;
+    delivery.since = delivery.changed;
+    delivery.generation = from->generation;
     struct fresh_row *row = fresh_add_row(&index->fresh, &delivery, false);
     if (!row)
         return ACCORD_ENOMEM;
@@ -99,7 +95,7 @@ uint64_t index_repeat_key(const char *origin, const char *source_id, const uint8
     return key;
 }
 
-static int add_seen(struct index *index, uint64_t position, const struct record_admission *a)
+int index_add_seen(struct index *index, uint64_t position, const struct record_admission *a)
 {
     struct fresh_seen seen = {.key = index_repeat_key(a->origin, "", a->sha256),
                               .hash = index_short_hash(a->sha256),
@@ -119,7 +115,7 @@ static int add_keys(struct index *index, const struct record_admission *a)
     int result = 0;
     for (size_t i = 0; !result && i < a->key_count; i++) {
         filter_add(&index->filter, lookup_hash_text(a->keys[i]));
-        result = fresh_add_key(&index->fresh, a->keys[i]);
+        result = fresh_add_key(&index->fresh, a->keys[i], a->time);
     }
     return result;
 }
@@ -133,8 +129,14 @@ static void set_cursor(struct index *index, const struct record_admission *a)
     }
 }
 
-static void count_message(struct index *index, const struct record_admission *a)
+void index_count_message(struct index *index, const struct record_admission *a)
 {
+    struct name *origin = index_find_name(index, a->origin);
+    if (origin && a->flags & STORE_QUARANTINED) {
+        origin->quarantined++;
+        origin->quarantine_bytes += (uint64_t)a->size;
+        origin->dirty = true;
+    }
     index->progress.messages++;
     index->progress.bytes += (uint64_t)a->size;
     index->progress.quarantined += (a->flags & STORE_QUARANTINED) != 0;
@@ -156,8 +158,8 @@ static int check_new(struct index *index, const char *id)
 int index_admission(struct index *index, uint64_t position, const struct record_admission *a)
 {
     struct fresh_message message = {.position = position,
-                                    .origin = make_name(index, a->origin),
-                                    .type = make_name(index, a->type),
+                                    .origin = index_make_name(index, a->origin),
+                                    .type = index_make_name(index, a->type),
                                     .flags = a->flags,
                                     .first = a->first,
                                     .count = a->delivery_count};
@@ -167,16 +169,22 @@ int index_admission(struct index *index, uint64_t position, const struct record_
     text_copy(message.id, sizeof message.id, a->id);
     result = fresh_add_message(&index->fresh, &message);
     for (size_t i = 0; !result && i < a->delivery_count; i++)
-        result = add_delivery(index, position, a, i);
+        result = index_add_delivery(index,
+                                    &(struct index_delivery){.number = a->first + i,
+                                                             .message = position,
+                                                             .detail = position,
+                                                             .changed = a->changed,
+                                                             .size = (uint64_t)a->size},
+                                    &a->deliveries[i]);
     if (!result)
         result = add_keys(index, a);
     if (!result)
-        result = add_seen(index, position, a);
+        result = index_add_seen(index, position, a);
     if (result)
         return result;
     set_cursor(index, a);
-    count_message(index, a);
-    return 0;
+    index_count_message(index, a);
+    return index_add_span(index, position, a);
 }
 
 /* ---- changes ---- */
@@ -193,6 +201,11 @@ int index_settlement(struct index *index, uint64_t position, const struct record
     d->state = s->state == STORE_SENDING ? STORE_WAITING : s->state;
     d->attempts += s->attempted;
     d->not_before = s->not_before;
+    d->answer_by = s->answer_by;
+    if (s->since) {
+        d->since = s->since;
+        d->before = d->attempts;
+    }
     d->changed = s->changed;
     d->generation = s->generation;
     row->dirty = true;

@@ -48,11 +48,11 @@ static int write_rows(struct index *index)
         if (!fresh->rows[i].dirty)
             continue;
         result = index_run(
-            index,
-            index_bind(index, fresh->rows[i].stored ? INDEX_SET_DELIVERY : INDEX_ADD_DELIVERY, "iiiiiiiiiiii",
-                       (int64_t)d->number, (int64_t)d->message, (int64_t)d->detail, (int64_t)d->place + 1,
-                       (int64_t)d->state, d->attempts, d->not_before > 0 ? d->not_before : (int64_t)0,
-                       d->not_before, d->changed, d->since, (int64_t)d->generation, (int64_t)d->size));
+            index, index_bind(index, fresh->rows[i].stored ? INDEX_SET_DELIVERY : INDEX_ADD_DELIVERY,
+                              "iiiiiiiiiiiiii", (int64_t)d->number, (int64_t)d->message, (int64_t)d->detail,
+                              (int64_t)d->place + 1, (int64_t)d->state, d->attempts,
+                              d->not_before > 0 ? d->not_before : (int64_t)0, d->not_before, d->changed,
+                              d->since, (int64_t)d->generation, (int64_t)d->size, d->before, d->answer_by));
     }
     return result;
 }
@@ -87,8 +87,8 @@ static int write_keys(struct index *index)
     const struct fresh *fresh = &index->fresh;
     int result = 0;
     for (uint32_t i = 0; !result && i < fresh->by_text.count; i++)
-        result = index_run(index, index_bind(index, INDEX_ADD_KEY, "t",
-                                             (const char *)fresh->key_texts.data + fresh->keys[i]));
+        result = index_run(
+            index, index_bind(index, INDEX_ADD_KEY, "ti", fresh_key(fresh, i), fresh_key_time(fresh, i)));
     return result;
 }
 
@@ -107,8 +107,10 @@ static int write_places(struct index *index)
     }
     for (size_t i = 0; !result && i < index->name_count; i++)
         if (index->names[i].dirty || !index->names[i].stored)
-            result = index_run(index, index_bind(index, INDEX_SET_NAME, "itt", (int64_t)i + 1,
-                                                 index->names[i].text, index->names[i].cursor));
+            result = index_run(index, index_bind(index, INDEX_SET_NAME, "ittii", (int64_t)i + 1,
+                                                 index->names[i].text, index->names[i].cursor,
+                                                 (int64_t)index->names[i].quarantined,
+                                                 (int64_t)index->names[i].quarantine_bytes));
     return result;
 }
 
@@ -136,10 +138,10 @@ static int write_all(struct index *index)
         (result = write_seen(index)) || (result = write_keys(index)) || (result = write_places(index)) ||
         (result = write_heads(index)))
         return result;
-    result = index_run(index, index_bind(index, INDEX_SET_PROGRESS, "iiiiiiii", (int64_t)p->position,
+    result = index_run(index, index_bind(index, INDEX_SET_PROGRESS, "iiiiiiiiii", (int64_t)p->position,
                                          (int64_t)p->marker, (int64_t)p->group, (int64_t)p->next_number,
                                          (int64_t)p->epoch, (int64_t)p->messages, (int64_t)p->quarantined,
-                                         (int64_t)p->bytes));
+                                         (int64_t)p->bytes, p->seen_before, p->keys_before));
     return result ? result : index_run(index, index_bind(index, INDEX_COMMIT, ""));
 }
 

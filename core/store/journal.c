@@ -141,7 +141,7 @@ static void journal_rollback(void *state)
 
 /* ---- records ---- */
 
-static size_t start_record(struct journal *journal)
+size_t journal_start_record(struct journal *journal)
 {
     size_t start = journal->bytes.size;
     if (buf_reserve(&journal->bytes, RECORD_HEAD))
@@ -149,7 +149,7 @@ static size_t start_record(struct journal *journal)
     return start;
 }
 
-static int finish_record(struct journal *journal, size_t start, enum record_type type)
+int journal_finish_record(struct journal *journal, size_t start, enum record_type type)
 {
     uint8_t crc[4];
     uint32_t head_crc = record_finish(&journal->bytes, start, journal->at + start, journal->group + 1, type);
@@ -170,11 +170,11 @@ static int finish_record(struct journal *journal, size_t start, enum record_type
 static int journal_put_piece(void *state, const struct record_piece *piece, uint64_t *position)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     *position = journal->at + start;
     int result = sealer_put(journal->keys.sealer, &journal->bytes, piece);
     fault(journal, "seal");
-    return result ? result : finish_record(journal, start, RECORD_PIECE);
+    return result ? result : journal_finish_record(journal, start, RECORD_PIECE);
 }
 
 static int note_change(struct journal *journal, uint64_t number, bool sending)
@@ -199,10 +199,10 @@ static int journal_put_admission(void *state, const struct record_admission *a)
     int result = index_admission(&journal->index, journal->at + start, a);
     if (result)
         return result;
-    start_record(journal);
+    journal_start_record(journal);
     record_put_admission(&journal->bytes, a);
     journal->next_number = a->first + a->delivery_count;
-    result = finish_record(journal, start, RECORD_ADMISSION);
+    result = journal_finish_record(journal, start, RECORD_ADMISSION);
     return result ? result : note_sending(journal, a);
 }
 
@@ -213,9 +213,9 @@ int journal_put_settlement(void *state, const struct record_settlement *s)
     int result = index_settlement(&journal->index, journal->at + start, s);
     if (result)
         return result;
-    start_record(journal);
+    journal_start_record(journal);
     record_put_settlement(&journal->bytes, s);
-    result = finish_record(journal, start, RECORD_SETTLEMENT);
+    result = journal_finish_record(journal, start, RECORD_SETTLEMENT);
     return result ? result : note_change(journal, s->number, s->state == STORE_SENDING);
 }
 
@@ -226,9 +226,9 @@ static bool place_matches(const struct place *place, const char *agreement, cons
 
 static int put_move_part(struct journal *journal, const struct record_move *move)
 {
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_move(&journal->bytes, move);
-    int result = finish_record(journal, start, RECORD_MOVE);
+    int result = journal_finish_record(journal, start, RECORD_MOVE);
     if (!result)
         result = index_move(&journal->index, journal->at + start, move);
     for (size_t i = 0; !result && i < move->count; i++)
@@ -281,19 +281,19 @@ static uint64_t journal_movable(void *state, const struct store_move *move)
 static int journal_put_audit(void *state, const struct record_audit *audit)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_audit(&journal->bytes, audit);
-    int result = finish_record(journal, start, RECORD_AUDIT);
+    int result = journal_finish_record(journal, start, RECORD_AUDIT);
     return result ? result : index_audit(&journal->index, audit);
 }
 
 static int journal_put_epoch(void *state, uint64_t epoch)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_epoch(&journal->bytes, epoch);
     journal->index.progress.epoch = epoch;
-    return finish_record(journal, start, RECORD_EPOCH);
+    return journal_finish_record(journal, start, RECORD_EPOCH);
 }
 
 /* ---- commit ---- */
@@ -306,9 +306,9 @@ static int put_commit(struct journal *journal)
                                    .flags = journal->durable ? RECORD_SYNCED : 0,
                                    .next_number = journal->next_number,
                                    .time = clock_wall()};
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_commit(&journal->bytes, &commit);
-    return finish_record(journal, start, RECORD_COMMIT);
+    return journal_finish_record(journal, start, RECORD_COMMIT);
 }
 
 static int write_group(struct journal *journal)
@@ -404,8 +404,11 @@ static int journal_find_repeat(void *state, struct backend_repeat *repeat, enum 
     uint64_t positions[8];
     size_t count = 0;
     uint64_t key = index_repeat_key(repeat->origin, repeat->source_id, repeat->sha256);
+    int64_t hash = index_short_hash(repeat->sha256), forgotten = journal->index.progress.seen_before;
+    int64_t since = repeat->since > forgotten ? repeat->since : forgotten;
+    bool found = false;
     *match = BACKEND_UNSEEN;
-    int result = index_find_seen(&journal->index, key, repeat->sha256, repeat->since, positions, 8, &count);
+    int result = index_find_seen(&journal->index, key, repeat->sha256, since, positions, 8, &count);
     for (size_t i = 0; !result && i < count; i++)
         if (!journal_admission(journal, positions[i], &room) && same_source(&room.admission, repeat) &&
             !memcmp(room.admission.sha256, repeat->sha256, DIGEST_SIZE)) {
@@ -413,11 +416,21 @@ static int journal_find_repeat(void *state, struct backend_repeat *repeat, enum 
             *match = BACKEND_SEEN;
             return 0;
         }
-    if (!result && repeat->source_id[0])
-        result = index_find_changed(&journal->index, key, repeat->since, positions, 8, &count);
+    if (!result)
+        result = index_find_echo(&journal->index, key, &hash, since, repeat->id, &found);
+    if (result || found) {
+        *match = found ? BACKEND_SEEN : BACKEND_UNSEEN;
+        return result;
+    }
+    if (repeat->source_id[0])
+        result = index_find_changed(&journal->index, key, since, positions, 8, &count);
     for (size_t i = 0; !result && repeat->source_id[0] && i < count && *match == BACKEND_UNSEEN; i++)
         if (!journal_admission(journal, positions[i], &room) && same_source(&room.admission, repeat))
             *match = BACKEND_CHANGED;
+    if (!result && repeat->source_id[0] && *match == BACKEND_UNSEEN) {
+        result = index_find_echo(&journal->index, key, NULL, since, repeat->id, &found);
+        *match = found ? BACKEND_CHANGED : BACKEND_UNSEEN;
+    }
     return result;
 }
 

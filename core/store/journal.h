@@ -65,11 +65,23 @@ void journal_finish(struct journal *);
 /* The next group goes into a new file. */
 int journal_roll_over(struct journal *, uint64_t need);
 
+/* A record of the group at hand: start, append its body to `bytes`, finish. */
+size_t journal_start_record(struct journal *);
+int journal_finish_record(struct journal *, size_t start, enum record_type);
+/* The index must hold all of the journal before it is asked; for what walks its file, the file must. */
+int journal_ready(struct journal *);
+int journal_ready_to_walk(struct journal *);
+
+
 /* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it
  * is damaged or of another type. */
 int journal_record(struct journal *, uint64_t position, enum record_type, struct buf *to,
                    const uint8_t **body, size_t *size);
+/* As it was admitted, or as it was carried over. */
 int journal_admission(struct journal *, uint64_t position, struct record_admission_room *);
+void journal_fill_delivery(struct journal *, const struct record_admission_room *, const struct index_delivery *,
+                           struct store_delivery *);
+int journal_damaged(int result); /* for callers: the bytes are there and cannot be trusted */
 
 int journal_rotate(void *state, struct store_rotation *);
 int journal_backup(void *state, struct store_backup *);

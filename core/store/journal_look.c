@@ -57,22 +57,45 @@ int journal_admission(struct journal *journal, uint64_t position, struct record_
     const uint8_t *body;
     size_t size;
     int result = journal_record(journal, position, RECORD_ADMISSION, &journal->first, &body, &size);
-    return result ? result : record_get_admission(body, size, room);
+    room->carried = false;
+    if (result != ACCORD_EFORMAT)
+        return result ? result : record_get_admission(body, size, room);
+    result = journal_record(journal, position, RECORD_CARRIED, &journal->first, &body, &size);
+    room->carried = true;
+    return result ? result : record_get_carried_admission(body, size, room);
 }
 
-/* For callers: the bytes are there and cannot be trusted. */
-static int damaged(int result)
+int journal_damaged(int result)
 {
     return result == ACCORD_EFORMAT ? ACCORD_EIO : result;
 }
 
 /* ---- deliveries ---- */
 
+static bool read_standing(struct journal *journal, const struct index_delivery *from, struct store_delivery *to)
+{
+    struct record_carried_room room;
+    const uint8_t *body;
+    size_t size;
+    if (journal_record(journal, from->detail, RECORD_CARRIED, &journal->second, &body, &size) ||
+        record_get_carried(body, size, &room))
+        return false;
+    for (size_t i = 0; i < room.carried.standing_count; i++)
+        if (room.standings[i].number == from->number) {
+            text_copy(to->rule, sizeof to->rule, room.standings[i].rule);
+            text_copy(to->reason, sizeof to->reason, room.standings[i].reason);
+            text_copy(to->receipt, sizeof to->receipt, room.standings[i].receipt);
+            return true;
+        }
+    return false;
+}
+
 /* Rule, reason and receipt are in the record that made the last change. */
 static void read_detail(struct journal *journal, const struct index_delivery *from, struct store_delivery *to)
 {
     struct record_settlement settlement;
     struct record_move move;
+    struct record_release_room release;
     const uint8_t *body;
     size_t size;
     if (!journal_record(journal, from->detail, RECORD_SETTLEMENT, &journal->second, &body, &size) &&
@@ -83,18 +106,27 @@ static void read_detail(struct journal *journal, const struct index_delivery *fr
     } else if (!journal_record(journal, from->detail, RECORD_MOVE, &journal->second, &body, &size) &&
                !record_get_move(body, size, &move)) {
         text_copy(to->reason, sizeof to->reason, move.reason);
-    } else {
+    } else if (!journal_record(journal, from->detail, RECORD_RELEASE, &journal->second, &body, &size) &&
+               !record_get_release(body, size, &release) &&
+               from->number - release.release.first < release.release.delivery_count) {
+        const struct record_delivery *detail =
+            &release.release.deliveries[from->number - release.release.first];
+        text_copy(to->rule, sizeof to->rule, detail->rule);
+        text_copy(to->reason, sizeof to->reason, detail->reason);
+    } else if (!read_standing(journal, from, to)) {
         text_copy(to->reason, sizeof to->reason, "the store's record of this is damaged");
     }
 }
 
-static void fill_delivery(struct journal *journal, const struct record_admission *a,
+void journal_fill_delivery(struct journal *journal, const struct record_admission_room *room,
                           const struct index_delivery *from, struct store_delivery *to)
 {
+    const struct record_admission *a = &room->admission;
     const struct place *place = &journal->index.places[from->place];
     *to = (struct store_delivery){.number = from->number,
                                   .state = from->state,
                                   .attempts = from->attempts,
+.attempts_before = from->before,
                                   .not_before = from->not_before,
                                   .changed = from->changed,
                                   .since = from->since,
@@ -103,7 +135,7 @@ static void fill_delivery(struct journal *journal, const struct record_admission
     text_copy(to->agreement, sizeof to->agreement, place->agreement);
     text_copy(to->service, sizeof to->service, place->service);
     uint64_t at = from->number - a->first;
-    if (from->detail != from->message) {
+    if (from->detail != from->message || room->carried) {
         read_detail(journal, from, to);
     } else if (at < a->delivery_count) {
         text_copy(to->rule, sizeof to->rule, a->deliveries[at].rule);
@@ -111,46 +143,72 @@ static void fill_delivery(struct journal *journal, const struct record_admission
     }
 }
 
+/* What has changed since: it left quarantine, or another agreement has taken it over. */
+static int refresh(struct journal *journal, const struct record_admission_room *room, struct store_message *message,
+                   struct index_entry *entry)
+{
+    *entry = (struct index_entry){0};
+    if (!room->carried && !(room->admission.flags & STORE_QUARANTINED))
+        return 0;
+    int result = index_find_entry(&journal->index, room->admission.id, entry);
+    if (result)
+        return result;
+    message->flags = entry->flags;
+    text_copy(message->origin, sizeof message->origin, entry->origin);
+    return 0;
+}
+
+static int load_deliveries(struct journal *journal, const struct record_admission_room *room,
+                           const struct index_entry *entry, struct store_message *message)
+{
+    size_t own = room->admission.delivery_count, count = own + entry->releases;
+    int result = 0;
+    if (count && !(message->deliveries = calloc(count, sizeof *message->deliveries)))
+        return ACCORD_ENOMEM;
+    for (size_t i = 0; !result && i < count; i++) {
+        struct index_delivery delivery;
+        uint64_t number = i < own ? room->admission.first + i : entry->released + i - own;
+        result = index_find_delivery(&journal->index, number, &delivery);
+        if (!result)
+            journal_fill_delivery(journal, room, &delivery, &message->deliveries[i]);
+    }
+    message->delivery_count = count;
+    return result;
+}
+
 /* The message at a position, with its deliveries. */
 static int load_message(struct journal *journal, uint64_t position, struct store_message **out)
 {
     struct record_admission_room room;
+    struct index_entry entry;
     int result = journal_admission(journal, position, &room);
     struct store_message *message = result ? NULL : message_new(&room.admission);
     *out = NULL;
     if (!message)
-        return result ? damaged(result) : ACCORD_ENOMEM;
-    size_t count = room.admission.delivery_count;
-    if (count && !(message->deliveries = calloc(count, sizeof *message->deliveries)))
-        result = ACCORD_ENOMEM;
-    for (size_t i = 0; !result && i < count; i++) {
-        struct index_delivery delivery;
-        result = index_find_delivery(&journal->index, room.admission.first + i, &delivery);
-        if (!result)
-            fill_delivery(journal, &room.admission, &delivery, &message->deliveries[i]);
-    }
-    message->delivery_count = count;
+        return result ? journal_damaged(result) : ACCORD_ENOMEM;
+    result = refresh(journal, &room, message, &entry);
+    if (!result)
+        result = load_deliveries(journal, &room, &entry, message);
     if (result)
         store_message_free(message);
     else
         *out = message;
-    return damaged(result);
+    return journal_damaged(result);
 }
 
-/* The index must hold all of the journal before it is asked. */
-static int ready(struct journal *journal)
+int journal_ready(struct journal *journal)
 {
     buf_clear(&journal->bytes); /* no group is open */
-    return journal->behind ? damaged(journal_catch_up(journal)) : 0;
+    return journal->behind ? journal_damaged(journal_catch_up(journal)) : 0;
 }
 
 /* For what walks the index's file: all that is in memory goes there first. A disk that is full must not keep a person
  * from looking: then the answer may lack the newest. */
-static int ready_to_walk(struct journal *journal)
+int journal_ready_to_walk(struct journal *journal)
 {
-    int result = ready(journal);
+    int result = journal_ready(journal);
     if (!result && journal->index.changed && journal_flush(journal))
-        result = ready(journal);
+        result = journal_ready(journal);
     return result;
 }
 
@@ -193,9 +251,11 @@ static int claim_one(struct journal *journal, struct store_claim *claim,
         return result;
     if (!(claimed->message = message_new(&room.admission)))
         return ACCORD_ENOMEM;
-    fill_delivery(journal, &room.admission, delivery, &claimed->delivery);
+    struct index_entry entry;
+    journal_fill_delivery(journal, &room, delivery, &claimed->delivery);
     claimed->delivery.state = STORE_SENDING;
-    if ((result = index_claimed(&journal->index, delivery)))
+    result = refresh(journal, &room, claimed->message, &entry);
+    if (result || (result = index_claimed(&journal->index, delivery)))
         store_message_free(claimed->message);
     else
         claim->count++;
@@ -312,9 +372,9 @@ int journal_claim(void *state, struct store_claim *claim)
     claim->count = 0;
     claim->next = 0;
     claim->blocked_by[0] = 0;
-    int result = claim->order && !claim->service ? ACCORD_EINVAL : ready(journal);
+    int result = claim->order && !claim->service ? ACCORD_EINVAL : journal_ready(journal);
     if (result)
-        return damaged(result);
+        return journal_damaged(result);
     if (!claim->order) {
         result = claim_any(journal, claim);
     } else {
@@ -322,7 +382,7 @@ int journal_claim(void *state, struct store_claim *claim)
         if (place)
             result = claim_ordered(journal, claim, (size_t)(place - journal->index.places));
     }
-    return claim->count ? 0 : damaged(result); /* what was claimed is handed over first */
+    return claim->count ? 0 : journal_damaged(result); /* what was claimed is handed over first */
 }
 
 /* ---- payload ---- */
@@ -345,7 +405,7 @@ int journal_peek(void *state, uint64_t position, const struct seal_bond *bond, s
     if (!result && (result = sealer_take(journal->keys.sealer, &piece, bond, &plain)) == ACCORD_EFORMAT)
         segments_set_aside(&journal->segments, position, record_span(RECORD_PIECE_HEAD + piece.size));
     if (result || offset > piece.size)
-        return result ? damaged(result) : ACCORD_EIO;
+        return result ? journal_damaged(result) : ACCORD_EIO;
     *got = piece.size - offset < room ? piece.size - offset : room;
     memcpy(to, plain + offset, *got);
     return 0;
@@ -382,7 +442,7 @@ int journal_read(void *state, struct store_read *read)
     struct record_admission_room room;
     uint64_t position;
     read->got = 0;
-    int result = read->offset < 0 ? ACCORD_EINVAL : ready(journal);
+    int result = read->offset < 0 ? ACCORD_EINVAL : journal_ready(journal);
     if (!result)
         result = index_find_message(&journal->index, read->message, &position);
     if (!result)
@@ -403,7 +463,7 @@ int journal_read(void *state, struct store_read *read)
     }
     if (result)
         read->got = 0;
-    return damaged(result);
+    return journal_damaged(result);
 }
 
 /* ---- looking ---- */
@@ -413,10 +473,10 @@ int journal_get(void *state, struct store_get *get)
     struct journal *journal = state;
     uint64_t position;
     get->found = NULL;
-    int result = ready(journal);
+    int result = journal_ready(journal);
     if (!result)
         result = index_find_message(&journal->index, get->message, &position);
-    return result ? damaged(result) : load_message(journal, position, &get->found);
+    return result ? journal_damaged(result) : load_message(journal, position, &get->found);
 }
 
 struct page {
@@ -467,10 +527,10 @@ int journal_scan(void *state, struct store_scan *scan)
 {
     struct page page = {state, scan, 0};
     scan->count = 0;
-    int result = ready_to_walk(state);
+    int result = journal_ready_to_walk(state);
     if (!result)
         result = index_walk(&page.journal->index, scan->before, on_message, &page);
-    return result ? damaged(result) : page.result;
+    return result ? journal_damaged(result) : page.result;
 }
 
 static int count_place(struct journal *journal, size_t at, struct store_count *row)
@@ -494,7 +554,7 @@ int journal_counts(void *state, struct store_counts *counts)
 {
     struct journal *journal = state;
     *counts = (struct store_counts){0};
-    int result = ready_to_walk(journal);
+    int result = journal_ready_to_walk(journal);
     if (result)
         return result;
     counts->messages = journal->index.progress.messages;
@@ -505,13 +565,13 @@ int journal_counts(void *state, struct store_counts *counts)
         return ACCORD_ENOMEM;
     for (size_t i = 0; !result && i < journal->index.place_count; i++)
         result = count_place(journal, i, &counts->rows[counts->count++]);
-    return damaged(result);
+    return journal_damaged(result);
 }
 
 int journal_cursor(void *state, struct store_cursor *cursor)
 {
     struct journal *journal = state;
-    int result = ready(journal);
+    int result = journal_ready(journal);
     text_copy(cursor->value, sizeof cursor->value,
               result ? "" : index_cursor(&journal->index, cursor->route));
     return result;
@@ -546,7 +606,7 @@ int journal_heads(void *state, struct store_heads *heads)
 {
     struct journal *journal = state;
     *heads = (struct store_heads){0};
-    int result = ready(journal);
+    int result = journal_ready(journal);
     if (result)
         return result;
     heads->rows = calloc(journal->index.head_count + 1, sizeof *heads->rows);

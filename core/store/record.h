@@ -106,6 +106,7 @@ void record_add_number(struct buf *, uint64_t);
 /* A decoded admission with room for its lists. */
 struct record_admission_room {
     struct record_admission admission;
+    bool carried; /* for the journal: it comes from a carried message */
     struct accord_pair headers[ACCORD_HEADERS_MAX];
     struct record_delivery deliveries[RECORD_DELIVERIES_MAX];
     const char *keys[RECORD_KEYS_MAX];
@@ -279,6 +280,7 @@ int record_get_note(const uint8_t *, size_t, struct record_note *);
 int record_get_answered(const uint8_t *, size_t, struct record_answered *);
 int record_get_forget(const uint8_t *, size_t, struct record_forget *);
 int record_get_carried(const uint8_t *, size_t, struct record_carried_room *);
+int record_get_carried_admission(const uint8_t *, size_t, struct record_admission_room *); /* alone */
 int record_get_kept(const uint8_t *, size_t, struct record_kept_room *);
 int record_get_snapshot(const uint8_t *, size_t, struct record_snapshot_room *);
 

@@ -152,13 +152,25 @@ void record_put_carried(struct buf *buf, const struct record_carried *carried)
         add_standing(buf, &carried->standings[i]);
 }
 
+/* Steps over the admission. */
+static int take_admission(struct reader *in, struct record_admission_room *room)
+{
+    size_t length = take32(in);
+    const uint8_t *admission = length <= in->left ? take(in, length) : NULL;
+    return admission ? record_get_admission(admission, length, room) : ACCORD_EFORMAT;
+}
+
+int record_get_carried_admission(const uint8_t *body, size_t size, struct record_admission_room *room)
+{
+    struct reader in = {body, size, false};
+    return take_admission(&in, room);
+}
+
 int record_get_carried(const uint8_t *body, size_t size, struct record_carried_room *room)
 {
     struct reader in = {body, size, false};
     struct record_carried *carried = &room->carried;
-    size_t length = take32(&in);
-    const uint8_t *admission = length <= in.left ? take(&in, length) : NULL;
-    if (!admission || record_get_admission(admission, length, &room->admission))
+    if (take_admission(&in, &room->admission))
         return ACCORD_EFORMAT;
     carried->admission = &room->admission.admission;
     carried->released = take64(&in);
