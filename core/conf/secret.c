@@ -80,16 +80,16 @@ static void check_secret(struct drafting *drafting, const struct draft *draft, c
 
 /* ---- folders ---- */
 
-static void check_folder(struct drafting *drafting, const struct draft *draft, const struct conf_section *section,
-                         const struct accord_option *option, const char *path)
+static void check_folder(struct drafting *drafting, const struct draft *draft,
+                         const struct conf_section *section, const struct accord_option *option,
+                         const char *path)
 {
-    bool elsewhere = drafting->setting->elsewhere;
     struct stat st;
-    if (path[0] != '/' || stat(path, &st) == 0 || (!elsewhere && errno != ENOENT))
+    if (!drafting->setting->elsewhere || path[0] != '/' || stat(path, &st) == 0)
         return;
-    conf_report_add(drafting->report, elsewhere ? CONF_UNCHECKED : CONF_NOTE, draft->file.name,
-                    conf_section_line(section, option->name), "%s: cannot look into the folder %s: %s%s", option->name,
-                    path, strerror(errno), elsewhere ? "; not checked" : "; make it, owned by the agent's user");
+    conf_report_add(
+        drafting->report, CONF_UNCHECKED, draft->file.name, conf_section_line(section, option->name),
+        "%s: cannot look into the folder %s: %s; not checked", option->name, path, strerror(errno));
 }
 
 void draft_check_secrets(struct drafting *drafting, const struct draft *draft,

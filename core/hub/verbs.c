@@ -11,16 +11,26 @@
 
 /* ---- reload, version ---- */
 
+static void reloaded(void *arg, const struct reload_result *result)
+{
+    struct answer *answer = arg;
+    if (answer->hub->stopping) {
+        answer_end(answer, ANSWER_NO, "the agent is stopping");
+        return;
+    }
+    answer_problems(answer, true);
+    if (result->errors)
+        answer_end(answer, ANSWER_CONF, "%zu error%s: files with mistakes keep their running version",
+                   result->errors, result->errors == 1 ? "" : "s");
+    else
+        answer_end(answer, ANSWER_OK, "the configuration was loaded%s",
+                   result->changed ? "" : "; nothing has changed");
+}
+
 static void verb_reload(struct answer *answer, const struct wire_COMMAND *m)
 {
     (void)m;
-    size_t errors = hub_reload(answer->hub, answer->client->user);
-    answer_problems(answer, true);
-    if (errors)
-        answer_end(answer, ANSWER_CONF, "%zu error%s: files with mistakes keep their running version", errors,
-                   errors == 1 ? "" : "s");
-    else
-        answer_end(answer, ANSWER_OK, "the configuration was loaded");
+    hub_reload(answer->hub, answer->client->user, reloaded, answer);
 }
 
 static void verb_version(struct answer *answer, const struct wire_COMMAND *m)

@@ -19,7 +19,8 @@ struct status {
 static void row_agreement(struct answer *answer, const struct unit *unit)
 {
     const struct conf_agreement *agreement = unit->agreement;
-    char from[32] = "", until[32] = "", left[64] = "";
+    char from[32] = "", until[32] = "", left[64] = "", kept[ACCORD_REASON_MAX];
+    reload_explain(unit, kept, sizeof kept);
     if (!agreement->is_site) {
         text_time(from, sizeof from, agreement->in_force_from);
         text_time(until, sizeof until, agreement->in_force_until - 1); /* its last day */
@@ -30,7 +31,7 @@ static void row_agreement(struct answer *answer, const struct unit *unit)
     answer_row(answer, "agreements",
                CELLS({"agreement", unit->name}, {"state", unit_state_text(unit)},
                      {"partner", agreement->partner}, {"from", from}, {"until", until}, {"left", left},
-                     {"reason", unit->state == UNIT_UP ? "" : unit->why}));
+                     {"reason", *kept || unit->state == UNIT_UP ? kept : unit->why}));
 }
 
 static void rows_links(struct answer *answer, const struct unit *unit)
