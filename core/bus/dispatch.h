@@ -6,7 +6,7 @@
 #include "bus/source.h"
 
 /* Deliveries of one service that may be on their way to its link at once. */
-#define BUS_WINDOW 32
+#define BUS_WINDOW 256
 
 struct bus_dispatch {
     struct bus_lane *lane;

@@ -187,18 +187,12 @@ int bus_offer_data(struct bus_offer *offer, const uint8_t *bytes, size_t size, b
 
 /* ---- the beginning ---- */
 
-/* What came from outside goes on to other partners: no control character goes with it. */
-static void make_visible(char *text)
-{
-    for (; text && *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
+/* What came from outside goes on to other partners: nothing goes with it that may not be shown. */
 static char *copy_visible(const char *text)
 {
     char *copy = strdup(text);
-    make_visible(copy);
+    if (copy)
+        text_make_visible(copy);
     return copy;
 }
 
@@ -222,7 +216,7 @@ static void describe(struct bus_offer *offer, const struct accord_envelope *from
 {
     text_safe_name(offer->name, sizeof offer->name, from->name);
     text_copy(offer->source_id, sizeof offer->source_id, from->source_id);
-    make_visible(offer->source_id);
+    text_make_visible(offer->source_id);
     snprintf(offer->origin, sizeof offer->origin, "%s/%s", offer->party->conf->name, offer->service->name);
     if (cursor)
         text_copy(offer->cursor, sizeof offer->cursor, cursor);

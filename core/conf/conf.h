@@ -224,6 +224,10 @@ bool conf_same(const struct conf_agreement *, const struct conf_agreement *);
 bool conf_has_file(const struct conf *, const char *agreement);
 void conf_free(struct conf *);
 
+/* Where a secret of an agreement is: credentials/AGREEMENT/NAME, or the service manager's credential AGREEMENT.NAME in
+ * $CREDENTIALS_DIRECTORY when the first does not exist. ACCORD_ELIMIT: the path does not fit. */
+int conf_secret_path(const struct conf_agent *, const char *agreement, const char *name, char *to, size_t room);
+
 const struct conf_agreement *conf_agreement_find(const struct conf *, const char *name);
 const struct conf_service *conf_service_find(const struct conf_agreement *, const char *name);
 const struct conf_type *conf_type_find(const struct conf_agent *, const char *name);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,24 @@
 
 /* The rules of file_read_secret(), without reading: what it would refuse at the first session is found
  * here. */
+
+int conf_secret_path(const struct conf_agent *agent, const char *agreement, const char *name, char *to,
+                     size_t room)
+{
+    const char *given = getenv("CREDENTIALS_DIRECTORY");
+    int n = snprintf(to, room, "%s/%s/%s", agent->credentials, agreement, name);
+    if (n < 0 || (size_t)n >= room)
+        return ACCORD_ELIMIT;
+    if (!given || given[0] != '/' || access(to, F_OK) == 0)
+        return 0;
+    char other[1024];
+    n = snprintf(other, sizeof other, "%s/%s.%s", given, agreement, name);
+    if (n < 0 || (size_t)n >= sizeof other || (size_t)n >= room)
+        return ACCORD_ELIMIT;
+    if (access(other, F_OK) == 0)
+        memcpy(to, other, (size_t)n + 1);
+    return 0;
+}
 
 /* Who will read the secrets: the user of agent.conf; false when that is not known (`accord check` run by
  * somebody, with no user set). */
@@ -66,8 +85,9 @@ static void check_secret(struct drafting *drafting, const struct draft *draft, c
     const struct conf_agreement *agreement = draft->agreement;
     char path[1024];
     struct stat st;
-    snprintf(path, sizeof path, "%s/%s/%s", drafting->agent->credentials, agreement->name, name);
-    if (lstat(path, &st) == 0)
+    if (conf_secret_path(drafting->agent, agreement->name, name, path, sizeof path))
+        check_error(&check, line, "%s: the path of %s is too long", key, name);
+    else if (lstat(path, &st) == 0)
         check_file(&check, line, key, path, drafting->agent, &st);
     else if (errno == ENOENT || errno == ENOTDIR)
         report_missing(drafting, &check, line, key, path, agreement->enabled);

@@ -27,6 +27,7 @@ struct hub {
     struct bus *bus;
     struct unit *units;
     struct reload *reload;
+    struct suspension *suspensions;
     struct trail *trail;
     struct control *control;
     uv_signal_t signals[3];

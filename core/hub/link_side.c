@@ -111,6 +111,8 @@ static void finished(struct child *child, const struct wire_FINISH *m)
                                    .reason = m->reason,
                                    .receipt = m->receipt,
                                    .wait = m->wait > 0 ? m->wait : 0};
+    if (result.outcome == ACCORD_DELIVERED)
+        unit_link_works(child->unit, bus_dispatch_view(flight->dispatch)->service->link);
     flight_finish(flight, &result);
 }
 
@@ -130,10 +132,13 @@ static void pulled(struct child *child, const struct wire_PULL *m)
 
 static void offered(struct child *child, const struct wire_OFFER *m)
 {
-    struct intake_host host = {&child->channel, &child->intakes, WIRE_OFFERS_MAX * child->link_count};
+    struct intake_host host = {&child->channel, &child->intakes, WIRE_OFFERS_MAX * child->link_count,
+                               &child->intakes_held};
     enum intake_result result = INTAKE_BROKEN;
-    if (m->service < child->service_count && child->services[m->service]->direction == ACCORD_RECEIVE)
+    if (m->service < child->service_count && child->services[m->service]->direction == ACCORD_RECEIVE) {
+        unit_link_works(child->unit, child->services[m->service]->link);
         result = intake_offer(host, child->unit->party, child->services[m->service], m);
+    }
     if (result == INTAKE_BROKEN)
         child_fail(child, "hub.protocol", "it made an offer that its services do not allow");
     else if (result == INTAKE_ANSWERED)

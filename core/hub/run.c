@@ -16,6 +16,7 @@
 #include "hub/link_side.h"
 #include "hub/policy_side.h"
 #include "hub/reload.h"
+#include "hub/suspend.h"
 #include "hub/trail.h"
 #include "hub/unit.h"
 #include "sandbox/sandbox.h"
@@ -157,7 +158,8 @@ static void ticked(uv_timer_t *timer)
         press_on(hub, ticks);
     if (be_patient(hub, ticks))
         return;
-    units_tick(hub, ticks);
+    suspensions_tick(hub, ticks);
+    units_tick(hub);
     control_tick(hub, ticks);
     reload_tick(hub, ticks);
     trail_tick(hub, ticks);
@@ -308,6 +310,7 @@ static void finish(struct hub *hub)
     store_close(hub->store); /* what is outstanding finishes here, and needs the trail */
     trail_close(hub);
     units_free(hub);
+    suspensions_free(hub);
     hub_conf_unref(hub->conf);
     conf_report_fini(&hub->problems);
     if (!run_out(&hub->loop))
