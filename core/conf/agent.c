@@ -71,7 +71,7 @@ static void set_user(const struct checking *check, const struct form_agent *form
         return;
     conf_report_add(check->report, CONF_UNCHECKED, check->file->name,
                     conf_section_line(conf_file_section(check->file, "agent", ""), "user"),
-                    "user: there is no user `%s` on this machine; not checked", form->user);
+                    "user: there is no user `%s` on this machine", form->user);
 }
 
 static void set_audit(const struct checking *check, const struct form_audit *form, struct conf_agent *agent)
