@@ -87,6 +87,7 @@ static int prepare_state(const char *state, struct reason *why)
 static void closed_down(struct hub *hub)
 {
     control_close(hub);
+    reload_close(hub);
     for (size_t i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&hub->signals[i], NULL);
     uv_close((uv_handle_t *)&hub->tick, NULL);
@@ -108,7 +109,7 @@ static void press_on(struct hub *hub, int64_t ticks)
 
 static void stop_if_down(struct hub *hub)
 {
-    if (hub->finishing || !units_down(hub) || !bus_idle(hub->bus))
+    if (hub->finishing || !units_down(hub) || !bus_idle(hub->bus) || !reload_idle(hub))
         return;
     hub->finishing = true;
     struct audit_event event = {.action = AUDIT_AGENT_STOP};
@@ -125,6 +126,7 @@ static void stop(struct hub *hub)
     hub->stopping = true;
     hub->stop_by = clock_ticks() + hub->conf->conf->agent.drain_timeout + UNITS_TIME + LAST_TIME;
     log_event(ACCORD_NOTICE, "hub.stopping", NULL, "stopping: what is in flight may finish");
+    reload_stop(hub);
     units_stop(hub);
 }
 
@@ -136,7 +138,7 @@ static void signalled(uv_signal_t *handle, int number)
     if (number != SIGHUP)
         stop(hub);
     else if (!hub->stopping)
-        hub_reload(hub, "SIGHUP");
+        hub_reload(hub, "SIGHUP", NULL, NULL);
 }
 
 /* When the hub was stopped or busy for long, answers that came meanwhile must be read before anybody is
@@ -160,6 +162,7 @@ static void ticked(uv_timer_t *timer)
     suspensions_tick(hub, ticks);
     units_tick(hub);
     control_tick(hub, ticks);
+    reload_tick(hub, ticks);
     trail_tick(hub, ticks);
     if (hub->stopping)
         stop_if_down(hub);
@@ -266,12 +269,11 @@ static int open_store(struct hub *hub, struct reason *why)
 
 static int start(struct hub *hub, struct reason *why)
 {
-    hub->conf = hub_conf_load(hub, why);
-    if (!hub->conf)
-        return ACCORD_EINVAL;
+    int result = reload_open(hub, why);
+    if (result)
+        return result;
     const struct conf_agent *agent = &hub->conf->conf->agent;
-    log_setup("hub", agent->log_level, strcmp(agent->log_format, "json") == 0);
-    int result = prepare_state(agent->state, why);
+    result = prepare_state(agent->state, why);
     if (!result)
         result = open_store(hub, why);
     if (result)
@@ -279,10 +281,9 @@ static int start(struct hub *hub, struct reason *why)
     hub->bus = bus_new(&hub->loop, hub->store, &ports, hub);
     if (!hub->bus)
         return fail(why, ACCORD_ENOMEM, "out of memory");
-    bus_duplicate_horizon_set(hub->bus, agent->duplicate_horizon * 1000);
     struct audit_event event = {.action = AUDIT_AGENT_START};
     trail_event(hub, &event);
-    hub_conf_record(hub, NULL);
+    reload_begin(hub);
     result = control_open(hub, why);
     if (result)
         return result;

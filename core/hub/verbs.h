@@ -22,6 +22,10 @@ void answer_problems(struct answer *, bool notes);
 void verb_suspend(struct answer *, const struct wire_COMMAND *);
 void verb_resume(struct answer *, const struct wire_COMMAND *);
 
+/* verbs_conf.c */
+void verb_reload(struct answer *, const struct wire_COMMAND *);
+void verb_switch(struct answer *, const struct wire_COMMAND *);
+
 /* verbs_messages.c */
 void verb_messages(struct answer *, const struct wire_COMMAND *);
 void verb_show(struct answer *, const struct wire_COMMAND *);
