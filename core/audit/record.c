@@ -10,6 +10,8 @@
 
 /* The largest record that audit_render() makes; the seal needs less than the rest of AUDIT_LINE_MAX. */
 #define RECORD_MAX (AUDIT_LINE_MAX - 1024)
+/* With its seal; made room for at once. */
+#define RECORD_USUAL 1024
 /* Longest text of one field, with NUL; receipts, which are evidence, may be longer. JSON makes at most six bytes
  * of one, so that the fixed fields together always fit. */
 #define TEXT_MAX    512
@@ -114,6 +116,7 @@ static void put_details(struct json *json, const struct audit_event *event, size
 void audit_render(struct buf *buf, const struct audit_event *event)
 {
     size_t begin = buf->size;
+    buf_reserve(buf, RECORD_USUAL);
     buf_text(buf, "{\"@timestamp\":\"");
     put_time(buf, event->time ? event->time : clock_wall());
     buf_text(buf, actions[event->action].facts);
