@@ -16,7 +16,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define EXPORT_LINES 8192
+#define EXPORT_LINES 8192 /* in one batch */
 #define EXPORT_EVERY 1000 /* ms */
 #define EXPORT_PAUSE 5000 /* ms after an export that failed */
 
@@ -104,6 +104,7 @@ static void export_begin(struct trail *trail);
 static void export_over(struct trail *trail)
 {
     trail->exporting = false;
+    buf_fini(&trail->lines); /* megabytes under load */
     struct waiter *list = trail->waiters;
     trail->waiters = NULL;
     while (list) {
