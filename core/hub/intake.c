@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "util/clock.h"
+#include "util/text.h"
 
 #define HEADERS_SIZE 32768 /* bytes of all headers of one offer on the wire */
 #define IDLE_TIME    60000 /* ms without a byte of what was asked for */
@@ -17,15 +18,19 @@ struct intake {
     int64_t deadline; /* ticks: the next of them must be there; 0: none is due */
 };
 
+/* A reason may quote the message, and ends in a file or on a terminal. */
 static void put_done(const struct intake *intake, const struct accord_admitted *admitted)
 {
+    char reason[ACCORD_REASON_MAX];
+    text_copy(reason, sizeof reason, admitted->reason);
+    text_make_visible(reason);
     if (*intake->host.channel)
         wire_put_OFFER_DONE(channel_out(*intake->host.channel),
                             &(struct wire_OFFER_DONE){.offer = intake->id,
                                                       .admission = (uint8_t)admitted->admission,
                                                       .id = admitted->id,
                                                       .rule = admitted->rule,
-                                                      .reason = admitted->reason});
+                                                      .reason = reason});
 }
 
 /* ---- what the bus says ---- */

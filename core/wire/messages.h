@@ -86,7 +86,11 @@
     /* ---- command ---- */                                                                                         \
     M(COMMAND, WIRE_C, F(u32, version) F(text, verb) F(pairs, arguments))                                            \
     M(ROW, WIRE_H, F(text, table) F(pairs, cells))                                                                   \
-    M(END, WIRE_H, F(u8, exit) F(text, line))
+    M(END, WIRE_H, F(u8, exit) F(text, line))                                                                        \
+    /* ---- rules across options, asked of a describing child ---- */                                                \
+    /* subject 0: a link, 1: a module; by the number that LINK or MODULE gave it */                                  \
+    M(CHECK, WIRE_H, F(u8, subject) F(u32, number))                                                                  \
+    M(CHECKED, WIRE_D, F(u8, subject) F(u32, number) F(u8, sound) F(text, reason))
 
 #define WIRE_NONE UINT32_MAX
 /* Of one link, open at a time: offers by weight, because the payload of one is kept in memory until it is committed. */
