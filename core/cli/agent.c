@@ -52,6 +52,16 @@ int cli_ask(struct cli *cli, const struct cli_command *command, int argc, char *
     return ask(cli, command->name, &id, argc ? 1 : 0);
 }
 
+/* A change by a person: what it is about, and why. */
+int cli_decide(struct cli *cli, const struct cli_command *command, int argc, char **argv)
+{
+    const char *reason = cli_option(&argc, argv, "--reason");
+    if (argc != 1)
+        return EXIT_USAGE;
+    struct accord_pair arguments[] = {{"name", argv[0]}, {"reason", reason ? reason : ""}};
+    return ask(cli, command->name, arguments, 2);
+}
+
 int cli_messages(struct cli *cli, const struct cli_command *command, int argc, char **argv)
 {
     static const char *const names[] = {"--agreement", "--type", "--state", "--limit"};

@@ -55,6 +55,7 @@ void cli_plugins(const struct cli *, const struct conf_agent *, char to[PATH_MAX
 
 /* Commands, one file each (agent.c has those that only pass a question on). */
 int cli_ask(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_decide(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_messages(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_submit(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_version(struct cli *, const struct cli_command *, int argc, char **argv);
@@ -62,6 +63,7 @@ int cli_check(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_validate(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_audit_verify(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_reference(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_complete(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_help(struct cli *, const struct cli_command *, int argc, char **argv);
 
 #endif

@@ -9,6 +9,10 @@ const struct cli_command cli_commands[] = {
     {"status", "", 0, 0, true, false, "agent", cli_ask, "the agent, its agreements, links, walls and queues"},
     {"agreements", "", 0, 0, true, false, "agreements", cli_ask, "the agreements, their dates and state"},
     {"reload", "", 0, 0, true, false, "problems", cli_ask, "read conf.d again and apply what is sound"},
+    {"suspend", "NAME [--reason TEXT]", 1, 3, true, false, NULL, cli_decide,
+     "cut an agreement off, at once and until it is resumed"},
+    {"resume", "NAME[/LINK] [--reason TEXT]", 1, 3, true, false, NULL, cli_decide,
+     "let a suspended agreement go on, and its parked links be tried again"},
     {"submit", "AGREEMENT/SERVICE FILE", 2, 2, true, false, "submitted", cli_submit,
      "offer a file to a receiving service, as its connector would"},
     {"messages", "[--agreement NAME] [--type TYPE] [--state STATE] [--limit N]", 0, 8, true, false,
@@ -23,6 +27,7 @@ const struct cli_command cli_commands[] = {
     {"help", "", 0, 0, false, false, NULL, cli_help, "this text"},
     {"reference", "FOLDER", 1, 1, false, true, NULL, cli_reference,
      "write the reference pages from the tables"},
+    {"complete", "WORD...", 1, 1000, false, true, NULL, cli_complete, "what may stand in place of the last word"},
     {.name = NULL},
 };
 

@@ -4,6 +4,7 @@
 
 #include "audit/record.h"
 #include "cli/cli.h"
+#include "cli/man.h"
 #include "conf/reference.h"
 #include "plugin/describe.h"
 #include "util/file.h"
@@ -45,6 +46,38 @@ static int write_page(struct cli *cli, const char *folder, const char *name, str
     return result ? cli_end(cli, EXIT_REFUSED, "%s", why.text) : 0;
 }
 
+static void commands(struct buf *to, const struct conf_plugins *plugins)
+{
+    (void)plugins;
+    commands_page(to);
+}
+
+static void events(struct buf *to, const struct conf_plugins *plugins)
+{
+    (void)plugins;
+    audit_events_page(to);
+}
+
+static void accord_manual(struct buf *to, const struct conf_plugins *plugins)
+{
+    (void)plugins;
+    man_accord(to);
+}
+
+static void accordd_manual(struct buf *to, const struct conf_plugins *plugins)
+{
+    (void)plugins;
+    man_accordd(to);
+}
+
+static const struct page {
+    const char *name;
+    void (*make)(struct buf *, const struct conf_plugins *);
+} pages[] = {
+    {"commands.md", commands},   {"events.md", events},       {"options.md", options_page},
+    {"accord.1", accord_manual}, {"accord.conf.5", man_conf}, {"accordd.8", accordd_manual},
+};
+
 static int describe(struct cli *cli, struct conf_plugins *plugins)
 {
     struct conf_agent agent = {0}; /* nothing is configured: the plugins beside this executable */
@@ -63,20 +96,12 @@ int cli_reference(struct cli *cli, const struct cli_command *command, int argc, 
 {
     (void)command, (void)argc;
     struct conf_plugins plugins = {0};
-    struct buf commands = {0}, events = {0}, options = {0};
     int code = describe(cli, &plugins);
-    if (!code) {
-        commands_page(&commands);
-        audit_events_page(&events);
-        options_page(&options, &plugins);
-        code = write_page(cli, argv[0], "commands.md", &commands);
+    for (size_t i = 0; !code && i < sizeof pages / sizeof *pages; i++) {
+        struct buf text = {0};
+        pages[i].make(&text, &plugins);
+        code = write_page(cli, argv[0], pages[i].name, &text);
     }
-    if (!code)
-        code = write_page(cli, argv[0], "events.md", &events);
-    if (!code)
-        code = write_page(cli, argv[0], "options.md", &options);
-    buf_fini(&events);
-    buf_fini(&options);
     conf_plugins_free(&plugins);
     return code ? code : cli_end(cli, EXIT_OK, "written to %s", argv[0]);
 }

@@ -97,9 +97,8 @@ static void write_policy(FILE *to, const struct conf_plugin *plugin)
     write_table(to, plugin->options);
 }
 
-/* The plugin whose name comes next behind `last`, so that the page does not depend on the folder's order. */
-static const struct conf_plugin *next_plugin(const struct conf_plugins *plugins, enum accord_plugin_kind kind,
-                                             const char *last)
+const struct conf_plugin *conf_reference_next(const struct conf_plugins *plugins,
+                                              enum accord_plugin_kind kind, const char *last)
 {
     const struct conf_plugin *next = NULL;
     for (size_t i = 0; i < plugins->count; i++) {
@@ -125,9 +124,9 @@ int conf_reference_write(FILE *to, const struct conf_plugins *plugins)
     write_types(to);
     write_sections(to, "site.conf", SCHEMA_SITE);
     write_sections(to, "Agreement files", SCHEMA_AGREEMENT);
-    while ((plugin = next_plugin(plugins, ACCORD_CONNECTOR, plugin ? plugin->name : "")))
+    while ((plugin = conf_reference_next(plugins, ACCORD_CONNECTOR, plugin ? plugin->name : "")))
         write_connector(to, plugin);
-    while ((plugin = next_plugin(plugins, ACCORD_POLICY, plugin ? plugin->name : "")))
+    while ((plugin = conf_reference_next(plugins, ACCORD_POLICY, plugin ? plugin->name : "")))
         write_policy(to, plugin);
     return fflush(to) || ferror(to) ? ACCORD_EIO : 0;
 }

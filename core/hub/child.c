@@ -22,15 +22,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define START_TIME      20000 /* ms from spawn to READY */
-#define PING_EVERY      5000
-#define PONG_TIME       15000
-#define END_TIME        2000 /* ms from closing its channel to SIGKILL */
-#define LAST_WORDS_TIME 1000 /* ms from its exit to the end of its channel */
-#define BACKOFF_LEAST   100
-#define BACKOFF_MOST    30000
-#define BACKLOG_MOST    (16 << 20) /* bytes that it has not read */
-#define CALM_TIME       60000      /* ready for this long: the next failure is the first again */
+#define BACKLOG_MOST (16 << 20) /* bytes that it has not read */
 
 const char *child_role_name(enum child_role role)
 {
@@ -45,32 +37,23 @@ static unsigned wire_side(const struct child *child)
 
 bool child_running(const struct child *child)
 {
-    return child->handle_open || child->channel;
+    return child_life_running(&child->life) || child->acting;
 }
 
 bool child_ready(const struct child *child)
 {
-    return child && child->state == CHILD_READY && child->channel;
+    return child && child->life.state == CHILD_READY && child->channel;
 }
 
-/* ---- ending ---- */
+/* ---- what its life asks for (child_life.h) ---- */
 
-static void back_off(struct child *child)
-{
-    int64_t pause = BACKOFF_LEAST;
-    for (unsigned i = 1; i < child->failures && pause < BACKOFF_MOST; i++)
-        pause *= 2;
-    child->retry_at = clock_ticks() + (pause < BACKOFF_MOST ? pause : BACKOFF_MOST);
-}
+static void spawn(struct child *child);
+static void step(struct child *child, enum child_event event);
 
-static void failed_again(struct child *child)
+static void record_failed(struct child *child)
 {
     if (!child->why[0])
         text_copy(child->why, sizeof child->why, child->exit);
-    if (child->ready_since && clock_ticks() - child->ready_since > CALM_TIME)
-        child->failures = 0;
-    child->failures++;
-    back_off(child);
     struct audit_event event = {.action = AUDIT_CHILD_FAILED,
                                 .outcome = AUDIT_FAILURE,
                                 .agreement = child->unit->name,
@@ -79,20 +62,24 @@ static void failed_again(struct child *child)
     trail_event(child->unit->hub, &event);
     struct log_about about = {.agreement = child->unit->name};
     log_event(ACCORD_ERROR, "hub.child-failed", &about, "%s failed: %s; starting it again in %" PRId64 " ms",
-              child->name, child->why, child->retry_at - clock_ticks());
+              child->name, child->why, child->life.retry_at - clock_ticks());
 }
 
-/* The process is reaped, its handle free to be used again, and its last words have been heard. */
-static void end_if_over(struct child *child)
+static void record_ready(const struct child *child)
 {
-    if (child_running(child) || child->state == CHILD_DOWN)
-        return;
-    child->state = CHILD_DOWN;
-    child->deadline = 0;
-    if (!child->stopping)
-        failed_again(child);
-    child->ready_since = 0;
-    unit_update(child->unit);
+    struct accord_pair walls[3];
+    char names[3][48];
+    for (size_t i = 0; i < child->wall_count; i++) {
+        snprintf(names[i], sizeof names[i], "wall.%s", child->walls[i].name);
+        walls[i] = (struct accord_pair){names[i], child->walls[i].state};
+    }
+    struct audit_event event = {.action = AUDIT_CHILD_STARTED,
+                                .agreement = child->unit->name,
+                                .module = child->name,
+                                .details = walls,
+                                .detail_count = child->wall_count};
+    trail_event(child->unit->hub, &event);
+    child_record_plugins(child);
 }
 
 static void disconnect(struct child *child)
@@ -109,19 +96,70 @@ static void disconnect(struct child *child)
     }
 }
 
-/* From now on nothing is asked of it; it must be gone in time. */
-static void begin_end(struct child *child, int64_t patience)
+static void serve(struct child *child)
 {
-    child->state = CHILD_ENDING;
-    child->deadline = clock_ticks() + patience;
+    streams_go_on(child);
+    if (!child_ready(child))
+        return;
+    if (child->role == CHILD_LINK)
+        link_side_tick(child, clock_ticks());
+    else
+        policy_side_tick(child, clock_ticks());
 }
 
 static void handle_closed(uv_handle_t *handle)
 {
-    struct child *child = handle->data;
-    child->handle_open = false;
-    end_if_over(child);
+    step(handle->data, CHILD_REAPED);
 }
+
+static void ending(struct child *child, unsigned actions)
+{
+    if (actions & CHILD_DO_REVOKE && child->role == CHILD_LINK)
+        sessions_revoke(child, child->why_stop);
+    if (actions & CHILD_DO_KILL && child->life.alive)
+        uv_process_kill(&child->process, SIGKILL);
+    if (actions & CHILD_DO_CLOSE_HANDLE)
+        uv_close((uv_handle_t *)&child->process, handle_closed);
+    if (actions & CHILD_DO_NOTE_STUCK && !child->why[0])
+        text_copy(child->why, sizeof child->why, "it closed its channel and did not end");
+    if (actions & CHILD_DO_DISCONNECT)
+        disconnect(child);
+}
+
+static void going_on(struct child *child, unsigned actions, int64_t patience)
+{
+    if (actions & CHILD_DO_BLAME_SLOW)
+        child_fail(child, "hub.start-timeout", "it was not ready within %d s", CHILD_START_TIME / 1000);
+    if (actions & CHILD_DO_BLAME_HUNG)
+        child_fail(child, "hub.hung", "it did not answer for %" PRId64 " ms", patience);
+    if (actions & CHILD_DO_PING)
+        wire_put_PING(channel_out(child->channel), &(struct wire_PING){.token = ++child->ping});
+    if (actions & CHILD_DO_SERVE)
+        serve(child);
+    if (actions & CHILD_DO_RECORD_READY)
+        record_ready(child);
+    if (actions & CHILD_DO_RECORD_FAILED)
+        record_failed(child);
+}
+
+static void step(struct child *child, enum child_event event)
+{
+    struct unit *unit = child->unit;
+    struct child_clock clock = {.ticks = clock_ticks(),
+                                .answer_within = unit->hub->conf->conf->agent.answer_within,
+                                .wanted = unit->wanted};
+    unsigned actions = child_life_step(&child->life, event, &clock);
+    child->acting++;
+    if (actions & CHILD_DO_SPAWN)
+        spawn(child);
+    ending(child, actions);
+    going_on(child, actions, clock.answer_within);
+    child->acting--;
+    if (actions & CHILD_DO_TELL)
+        unit_update(unit); /* last: it may free the child */
+}
+
+/* ---- ending ---- */
 
 /* What it said last may still wait in the channel, whose end comes behind it. */
 static void exited(uv_process_t *process, int64_t status, int signal)
@@ -129,31 +167,26 @@ static void exited(uv_process_t *process, int64_t status, int signal)
     struct child *child = process->data;
     snprintf(child->exit, sizeof child->exit, signal ? "ended by signal %d" : "ended with status %d",
              signal ? signal : (int)status);
-    child->alive = false;
-    uv_close((uv_handle_t *)process, handle_closed);
-    if (child->state == CHILD_ENDING)
-        return;
-    begin_end(child, LAST_WORDS_TIME);
-    unit_update(child->unit);
+    step(child, CHILD_EXITED);
+}
+
+static void end_for(struct child *child, enum child_event event, const char *why)
+{
+    if (child_life_running(&child->life) && child->life.state != CHILD_ENDING)
+        child->why[0] = 0;
+    child->why_stop = why;
+    step(child, event);
+    child->why_stop = NULL;
 }
 
 void child_stop(struct child *child, const char *why)
 {
-    child->retry_at = 0;
-    if (!child_running(child) || child->state == CHILD_ENDING)
-        return;
-    child->stopping = true;
-    child->why[0] = 0;
-    begin_end(child, END_TIME);
-    if (child->role == CHILD_LINK)
-        sessions_revoke(child, why);
-    disconnect(child);
+    end_for(child, CHILD_STOP, why);
 }
 
-static void kill_now(struct child *child)
+void child_cut(struct child *child, const char *why)
 {
-    if (child->alive)
-        uv_process_kill(&child->process, SIGKILL);
+    end_for(child, CHILD_CUT, why);
 }
 
 void child_fail(struct child *child, const char *rule, const char *format, ...)
@@ -163,16 +196,11 @@ void child_fail(struct child *child, const char *rule, const char *format, ...)
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    if (!child_running(child))
+    if (!child_life_running(&child->life))
         return;
-    if (!child->stopping && !child->why[0])
+    if (!child->life.stopping && !child->why[0])
         snprintf(child->why, sizeof child->why, "%.63s: %s", rule, text);
-    kill_now(child);
-    if (child->state != CHILD_ENDING)
-        begin_end(child, END_TIME);
-    disconnect(child);
-    unit_update(child->unit);
-    end_if_over(child);
+    step(child, CHILD_FAILED);
 }
 
 bool child_spend(struct child *child)
@@ -189,7 +217,7 @@ bool child_spend(struct child *child)
 static void sandboxed(struct child *child, const struct wire_SANDBOXED *m)
 {
     struct accord_pair wall;
-    if (child->state != CHILD_STARTING || child->wall_count) {
+    if (child->life.state != CHILD_STARTING || child->wall_count) {
         child_fail(child, "hub.protocol", "it reported its sandbox twice");
         return;
     }
@@ -208,35 +236,14 @@ static bool behind_seccomp(const struct child *child)
     return false;
 }
 
-static void record_start(const struct child *child)
-{
-    struct accord_pair walls[3];
-    char names[3][48];
-    for (size_t i = 0; i < child->wall_count; i++) {
-        snprintf(names[i], sizeof names[i], "wall.%s", child->walls[i].name);
-        walls[i] = (struct accord_pair){names[i], child->walls[i].state};
-    }
-    struct audit_event event = {.action = AUDIT_CHILD_STARTED,
-                                .agreement = child->unit->name,
-                                .module = child->name,
-                                .details = walls,
-                                .detail_count = child->wall_count};
-    trail_event(child->unit->hub, &event);
-    child_record_plugins(child);
-}
-
 static void ready(struct child *child)
 {
     if (!behind_seccomp(child)) {
         child_fail(child, "hub.sandbox", "it is not confined by seccomp");
         return;
     }
-    child->state = CHILD_READY;
     child->why[0] = 0;
-    child->ready_since = child->pinged = clock_ticks();
-    child->deadline = 0;
-    record_start(child);
-    unit_update(child->unit);
+    step(child, CHILD_SAID_READY);
 }
 
 static void said(struct child *child, const struct wire_LOG *m)
@@ -271,8 +278,8 @@ static void failed(struct child *child, const struct wire_FAILED *m)
 
 static void pong(struct child *child, const struct wire_PONG *m)
 {
-    if (child->state == CHILD_READY && m->token == child->ping)
-        child->deadline = 0;
+    if (m->token == child->ping)
+        step(child, CHILD_PONGED);
 }
 
 /* Messages of every role; false: not one of them. */
@@ -283,7 +290,7 @@ static bool common_message(struct child *child, const struct wire_message *m)
         sandboxed(child, &m->SANDBOXED);
         return true;
     case WIRE_READY:
-        if (child->state == CHILD_STARTING)
+        if (child->life.state == CHILD_STARTING)
             ready(child);
         return true;
     case WIRE_FAILED:
@@ -304,7 +311,7 @@ static bool common_message(struct child *child, const struct wire_message *m)
 
 static void role_message(struct child *child, const struct wire_message *m)
 {
-    if (!child->ready_since)
+    if (!child->life.ready_since)
         child_fail(child, "hub.protocol", "%s came before READY", wire_type_name(m->type));
     else if (child->role == CHILD_LINK)
         link_side_message(child, m);
@@ -327,7 +334,7 @@ static void message(void *arg, const struct wire_message *m, int fd)
     if (fd >= 0) {
         close(fd);
         child_fail(child, "hub.protocol", "it passed a descriptor that nobody asked for");
-    } else if (child->state == CHILD_ENDING) {
+    } else if (child->life.state == CHILD_ENDING) {
         last_words(child, m);
     } else if (channel_backlog(child->channel) > BACKLOG_MOST) {
         child_fail(child, "hub.flood", "it says much and does not read what it is sent");
@@ -344,11 +351,7 @@ static void gone(void *arg, const struct reason *why)
         child_fail(child, "hub.protocol", "%s", why->text);
         return;
     }
-    if (child->state != CHILD_ENDING)
-        begin_end(child, END_TIME);
-    disconnect(child);
-    unit_update(child->unit);
-    end_if_over(child);
+    step(child, CHILD_HUNG_UP);
 }
 
 static void room(void *arg)
@@ -360,14 +363,10 @@ static const struct channel_events events = {.message = message, .gone = gone, .
 
 /* ---- starting ---- */
 
-static void start_failed(struct child *child, const char *what)
+static void not_started(struct child *child, const char *what, enum child_event event)
 {
     snprintf(child->why, sizeof child->why, "cannot be started: %s", what);
-    begin_end(child, END_TIME);
-    if (child->handle_open)
-        uv_close((uv_handle_t *)&child->process, handle_closed);
-    else
-        end_if_over(child);
+    step(child, event);
 }
 
 static void connect_child(struct child *child, int ours)
@@ -379,69 +378,40 @@ static void connect_child(struct child *child, int ours)
         child_fail(child, "hub.no-memory", "out of memory while starting it");
 }
 
-void child_start(struct child *child)
+static void begin_anew(struct child *child)
 {
-    int ends[2];
-    if (child_running(child))
-        return;
-    child->retry_at = 0;
-    child->stopping = false;
     child->why[0] = child->exit[0] = 0;
     child->wall_count = 0;
     child->incarnation++;
     child->records = (struct allowance){.most = 1000, .each_second = 50};
     child->lines = (struct allowance){.most = 200, .each_second = 20};
-    child->state = CHILD_STARTING;
-    child->deadline = clock_ticks() + START_TIME;
+}
+
+static void spawn(struct child *child)
+{
+    int ends[2];
+    begin_anew(child);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
-        start_failed(child, strerror(errno));
+        not_started(child, strerror(errno), CHILD_NOT_SPAWNED);
         return;
     }
     int result = child_spawn(child, ends[1], exited);
     close(ends[1]);
     if (result < 0) {
         close(ends[0]);
-        start_failed(child, uv_strerror(result));
+        not_started(child, uv_strerror(result), CHILD_HALF_SPAWNED);
         return;
     }
+    step(child, CHILD_SPAWNED);
     connect_child(child, ends[0]);
 }
 
-static void overdue(struct child *child)
+void child_start(struct child *child)
 {
-    if (child->state == CHILD_STARTING) {
-        child_fail(child, "hub.start-timeout", "it was not ready within %d s", START_TIME / 1000);
-    } else if (child->state == CHILD_READY) {
-        child_fail(child, "hub.hung", "it did not answer for %d s", PONG_TIME / 1000);
-    } else {
-        if (child->alive && !child->stopping && !child->why[0])
-            text_copy(child->why, sizeof child->why, "it closed its channel and did not end");
-        kill_now(child);
-        disconnect(child);
-        end_if_over(child);
-    }
+    step(child, CHILD_WANTED);
 }
 
-void child_tick(struct child *child, int64_t ticks)
+void child_tick(struct child *child)
 {
-    if (child->retry_at && ticks >= child->retry_at && child->unit->wanted) {
-        child_start(child);
-        return;
-    }
-    if (child->deadline && ticks >= child->deadline) {
-        overdue(child);
-        return;
-    }
-    if (!child_ready(child))
-        return;
-    if (!child->deadline && ticks - child->pinged >= PING_EVERY) {
-        child->pinged = ticks;
-        child->deadline = ticks + PONG_TIME;
-        wire_put_PING(channel_out(child->channel), &(struct wire_PING){.token = ++child->ping});
-    }
-    streams_go_on(child);
-    if (child->role == CHILD_LINK)
-        link_side_tick(child, ticks);
-    else
-        policy_side_tick(child, ticks);
+    step(child, CHILD_TICK);
 }

@@ -26,6 +26,7 @@ struct hub {
     struct store *store;
     struct bus *bus;
     struct unit *units;
+    struct suspension *suspensions;
     struct trail *trail;
     struct control *control;
     uv_signal_t signals[3];

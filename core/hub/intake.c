@@ -13,6 +13,7 @@ struct intake {
     uint64_t id;
     const struct bus_party *party;
     struct bus_offer *offer;
+    unsigned weight;
     int64_t credit;   /* bytes asked for that have not come */
     int64_t deadline; /* ticks: the next of them must be there; 0: none is due */
 };
@@ -43,12 +44,18 @@ static void intake_pull(void *arg, int64_t bytes)
                         &(struct wire_OFFER_PULL){.offer = intake->id, .bytes = bytes});
 }
 
+static void intake_free(struct intake *intake)
+{
+    *intake->host.held -= intake->weight;
+    table_take(intake->host.intakes, intake->id);
+    free(intake);
+}
+
 static void intake_done(void *arg, const struct accord_admitted *admitted)
 {
     struct intake *intake = arg;
     put_done(intake, admitted);
-    table_take(intake->host.intakes, intake->id);
-    free(intake);
+    intake_free(intake);
 }
 
 static const struct bus_offer_events events = {.pull = intake_pull, .done = intake_done};
@@ -57,7 +64,7 @@ static const struct bus_offer_events events = {.pull = intake_pull, .done = inta
 
 static bool well_formed(const struct intake_host *host, const struct wire_OFFER *m)
 {
-    return host->intakes->count < host->most && m->headers.count <= ACCORD_HEADERS_MAX &&
+    return *host->held + wire_offer_weight(m->size) <= host->most && m->headers.count <= ACCORD_HEADERS_MAX &&
            m->headers.raw.size <= HEADERS_SIZE && m->size >= -1;
 }
 
@@ -68,11 +75,13 @@ enum intake_result intake_offer(struct intake_host host, struct bus_party *party
     struct intake *intake = well_formed(&host, m) ? calloc(1, sizeof *intake) : NULL;
     if (!intake)
         return INTAKE_BROKEN;
-    *intake = (struct intake){.host = host, .id = m->offer, .party = party};
+    *intake =
+        (struct intake){.host = host, .id = m->offer, .party = party, .weight = wire_offer_weight(m->size)};
     if (table_put(host.intakes, m->offer, intake) < 0) {
         free(intake);
         return INTAKE_BROKEN;
     }
+    *host.held += intake->weight;
     struct accord_envelope envelope = {.name = m->name,
                                        .source_id = m->source_id,
                                        .size = m->size,
@@ -102,11 +111,11 @@ bool intake_data(struct table *intakes, const struct wire_OFFER_DATA *m)
 
 void intake_abort(struct table *intakes, uint64_t id)
 {
-    struct intake *intake = table_take(intakes, id);
+    struct intake *intake = table_get(intakes, id);
     if (!intake)
         return;
     bus_offer_abort(intake->offer);
-    free(intake);
+    intake_free(intake);
 }
 
 void intake_gone(struct table *intakes)

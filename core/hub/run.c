@@ -16,6 +16,7 @@
 #include "hub/link_side.h"
 #include "hub/policy_side.h"
 #include "hub/reload.h"
+#include "hub/suspend.h"
 #include "hub/trail.h"
 #include "hub/unit.h"
 #include "sandbox/sandbox.h"
@@ -155,7 +156,8 @@ static void ticked(uv_timer_t *timer)
         press_on(hub, ticks);
     if (be_patient(hub, ticks))
         return;
-    units_tick(hub, ticks);
+    suspensions_tick(hub, ticks);
+    units_tick(hub);
     control_tick(hub, ticks);
     trail_tick(hub, ticks);
     if (hub->stopping)
@@ -201,7 +203,13 @@ static void record(void *arg, const struct audit_event *event)
     trail_event(arg, event);
 }
 
-static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = record};
+static void incident(void *arg, const char *agreement, const char *link, const char *rule, const char *reason)
+{
+    trail_incident(arg, agreement, link, rule, reason);
+}
+
+static const struct bus_ports ports = {
+    .ask = ask, .send = send_out, .record = record, .incident = incident};
 
 /* ---- starting ---- */
 
@@ -307,6 +315,7 @@ static void finish(struct hub *hub)
     store_close(hub->store); /* what is outstanding finishes here, and needs the trail */
     trail_close(hub);
     units_free(hub);
+    suspensions_free(hub);
     hub_conf_unref(hub->conf);
     conf_report_fini(&hub->problems);
     if (!run_out(&hub->loop))

@@ -291,33 +291,20 @@ void sessions_facts(struct child *child, const struct wire_FACTS *m)
 
 /* ---- secrets ---- */
 
-static const char *secret_name(const struct conf_link *link, const char *option)
-{
-    const struct accord_option *table = link->connector->options;
-    while (table && table->name && (strcmp(table->name, option) != 0 || table->kind != ACCORD_SECRET))
-        table++;
-    for (size_t i = 0; table && table->name && i < link->option_count; i++)
-        if (strcmp(link->options[i].name, option) == 0)
-            return link->options[i].value;
-    return NULL;
-}
-
 static int read_secret(const struct session *session, const char *option, struct buf *out, struct reason *why)
 {
     const struct unit *unit = session->child->unit;
     char path[1024];
-    const char *name = secret_name(session->link, option);
     if (session->stage != HANDSHAKEN && session->stage != AUTHENTICATED)
         return fail(why, ACCORD_ESTATE, "a secret was asked for before the handshake was allowed");
     if (trail_failing(unit->hub))
         return fail(why, ACCORD_ESTATE,
                     "the audit trail cannot be written, and secrets are not used unrecorded");
-    if (!name || !*name)
-        return fail(why, ACCORD_EDENIED, "the link has no secret option '%.64s'", option);
-    int n =
-        snprintf(path, sizeof path, "%s/%s/%s", unit->hub->conf->conf->agent.credentials, unit->name, name);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return fail(why, ACCORD_EINVAL, "the path of the secret is too long");
+    int result = unit_secret_path(unit, session->link, option, path, sizeof path);
+    if (result == ACCORD_EDENIED)
+        return fail(why, result, "the link has no secret option '%.64s'", option);
+    if (result)
+        return fail(why, result, "the path of the secret is too long");
     return file_read_secret(path, SECRET_MAX, out, why);
 }
 

@@ -40,7 +40,5 @@ int child_spawn(struct child *child, int theirs, uv_exit_cb exited)
                                     .stdio_count = 4};
     int result = uv_spawn(&child->unit->hub->loop, &child->process, &options);
     child->process.data = child;
-    child->handle_open = true;
-    child->alive = result == 0;
     return result;
 }

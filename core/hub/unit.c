@@ -12,9 +12,21 @@
 
 #define PROFILE_TIME 30000 /* ms for a guard to compile a session profile */
 
+const struct child *unit_failing(const struct unit *unit)
+{
+    for (size_t i = 0; unit->wanted && i < unit->child_count; i++)
+        if (unit->children[i].life.failures && !child_ready(&unit->children[i]))
+            return &unit->children[i];
+    return NULL;
+}
+
 const char *unit_state_text(const struct unit *unit)
 {
     static const char *const names[] = {"down", "starting", "up", "draining"};
+    if (suspension_holds(unit->suspension))
+        return "suspended";
+    if (unit_failing(unit))
+        return "failing";
     if (unit->state != UNIT_DOWN)
         return names[unit->state];
     if (unit->absent)
@@ -49,44 +61,6 @@ struct profile *unit_profile(struct unit *unit, const struct conf_link *link)
     return &unit->profiles[unit_link_index(unit, link)];
 }
 
-/* ---- parking ---- */
-
-static void block_lanes(struct unit *unit);
-
-void unit_park(struct unit *unit, const struct conf_link *link, const char *rule, const char *reason)
-{
-    struct parked *parked = &unit->parked[unit_link_index(unit, link)];
-    if (parked->is)
-        return;
-    parked->is = true;
-    text_copy(parked->rule, sizeof parked->rule, rule);
-    text_copy(parked->reason, sizeof parked->reason, reason);
-    struct audit_event event = {.action = AUDIT_LINK_PARKED,
-                                .outcome = AUDIT_FAILURE,
-                                .agreement = unit->name,
-                                .link = link->name,
-                                .rule = rule,
-                                .reason = reason};
-    trail_event(unit->hub, &event);
-    trail_incident(unit->hub, unit->name, link->name, rule, reason);
-    block_lanes(unit);
-}
-
-void unit_resume(struct unit *unit, const char *why)
-{
-    for (size_t i = 0; i < unit->agreement->link_count; i++) {
-        if (!unit->parked[i].is)
-            continue;
-        unit->parked[i].is = false;
-        struct audit_event event = {.action = AUDIT_LINK_RESUMED,
-                                    .agreement = unit->name,
-                                    .link = unit->agreement->links[i].name,
-                                    .reason = why};
-        trail_event(unit->hub, &event);
-    }
-    block_lanes(unit);
-}
-
 /* ---- what is ready ---- */
 
 /* Everything that must judge is there, and every link knows what its sessions may negotiate. */
@@ -103,7 +77,7 @@ static bool judges_ready(struct unit *unit)
     return true;
 }
 
-static void block_lanes(struct unit *unit)
+void unit_open_lanes(struct unit *unit)
 {
     for (size_t i = 0; i < unit->agreement->link_count; i++) {
         const struct conf_link *link = &unit->agreement->links[i];
@@ -234,6 +208,7 @@ static void adopt(struct unit *unit)
 {
     struct hub_conf *conf = unit->next_conf;
     const struct conf_agreement *agreement = conf_agreement_find(conf->conf, unit->name);
+    unit_resume(unit, NULL, NULL, "its configuration has changed");
     unit->next_conf = NULL;
     forget_profiles(unit);
     free(unit->profiles);
@@ -256,77 +231,30 @@ static void adopt(struct unit *unit)
         hub_conf_unref(old);
 }
 
-/* Why the agreement must not run as this version of its file has it; NULL: it may. */
-static const char *why_not(const struct unit *unit, const struct conf_agreement *agreement)
+/* ---- the state machine: what is so, what is decided (unit_life.h), what is done ---- */
+
+static enum unit_obstacle obstacle(const struct unit *unit, const struct conf_agreement *agreement)
 {
+    int64_t wall = clock_wall();
     if (unit->hub->stopping)
-        return "the agent is stopping";
+        return UNIT_STOPPING;
+    if (!suspension_known(unit->suspension))
+        return UNIT_UNKNOWN;
+    if (suspension_holds(unit->suspension))
+        return UNIT_SUSPENDED;
     if (unit->absent)
-        return "its file is gone from conf.d";
+        return UNIT_ABSENT;
     if (!agreement->enabled)
-        return "its file says enabled = no";
-    if (!bus_in_force(agreement, clock_wall()))
-        return clock_wall() < agreement->in_force_from ? "it is not in force yet (acknowledged)"
-                                                       : "it has expired (acknowledged, valid-for)";
-    return NULL;
+        return UNIT_DISABLED;
+    if (bus_in_force(agreement, wall))
+        return UNIT_FREE;
+    return wall < agreement->in_force_from ? UNIT_EARLY : UNIT_EXPIRED;
 }
 
-/* Why what runs must end; NULL: it goes on. */
-static const char *why_end(const struct unit *unit)
+/* The newest of its configurations; the running one when there is no other. */
+static const struct conf_agreement *newest(const struct unit *unit)
 {
-    if (!unit->next_conf)
-        return why_not(unit, unit->agreement);
-    const char *why = why_not(unit, conf_agreement_find(unit->next_conf->conf, unit->name));
-    return why ? why : "its configuration has changed";
-}
-
-/* ---- the state machine ---- */
-
-static void enter(struct unit *unit, enum unit_state state)
-{
-    unit->state = state;
-    struct log_about about = {.agreement = unit->name};
-    if (state != UNIT_UP && state != UNIT_DOWN)
-        return;
-    struct audit_event event = {.action = state == UNIT_UP ? AUDIT_AGREEMENT_UP : AUDIT_AGREEMENT_DOWN,
-                                .agreement = unit->name,
-                                .reason = unit->why};
-    trail_event(unit->hub, &event);
-    log_event(ACCORD_NOTICE, state == UNIT_UP ? "hub.up" : "hub.down", &about,
-              state == UNIT_UP ? "the agreement is up" : "the agreement is down: %s", unit->why);
-}
-
-/* Links come last: what they begin can be judged then. */
-static void start_children(struct unit *unit)
-{
-    for (size_t i = 0; i < unit->child_count; i++) {
-        struct child *child = &unit->children[i];
-        if (child->state == CHILD_DOWN && !child->retry_at &&
-            (child->role != CHILD_LINK || judges_ready(unit)))
-            child_start(child);
-    }
-}
-
-static void start(struct unit *unit)
-{
-    unit->why[0] = 0;
-    enter(unit, UNIT_STARTING);
-    bus_party_enable(unit->party, true, "the agreement is on");
-    start_children(unit);
-}
-
-static void drain(struct unit *unit, const char *why)
-{
-    text_copy(unit->why, sizeof unit->why, why);
-    unit->drain_by = clock_ticks() + unit->conf->conf->agent.drain_timeout;
-    enter(unit, UNIT_DRAINING);
-    if (unit->hub->stopping)
-        bus_party_ready(unit->party, false); /* what waits goes on waiting, for the next start */
-    else
-        bus_party_enable(unit->party, false, why);
-    for (size_t i = 0; i < unit->child_count; i++)
-        if (unit->children[i].role == CHILD_LINK && child_ready(&unit->children[i]))
-            wire_put_DRAIN(channel_out(unit->children[i].channel), &(struct wire_DRAIN){0});
+    return unit->next_conf ? conf_agreement_find(unit->next_conf->conf, unit->name) : unit->agreement;
 }
 
 static bool children_running(const struct unit *unit)
@@ -337,68 +265,124 @@ static bool children_running(const struct unit *unit)
     return false;
 }
 
-static void draining(struct unit *unit)
+static struct unit_facts gather(struct unit *unit)
 {
-    bool over = clock_ticks() >= unit->drain_by || unit->hub->hurried;
-    if (!over && bus_party_busy(unit->party))
-        return;
-    control_drop_offers(unit->hub, unit->party);
-    for (size_t i = 0; i < unit->child_count; i++)
-        child_stop(&unit->children[i], unit->why);
-    if (children_running(unit) || bus_party_busy(unit->party))
-        return;
-    bus_party_ready(unit->party, false);
-    enter(unit, UNIT_DOWN);
+    bool begun = unit->agreement;
+    return (struct unit_facts){
+        .state = unit->state,
+        .obstacle = obstacle(unit, newest(unit)),
+        .changed = unit->next_conf,
+        .busy = unit->party && bus_party_busy(unit->party),
+        .running = children_running(unit),
+        .ready = begun && all_ready(unit),
+        .judged = begun && judges_ready(unit),
+        .late = clock_ticks() >= unit->drain_by || unit->hub->hurried,
+    };
 }
 
-static void down(struct unit *unit)
+static void tell_why(struct unit *unit, enum unit_obstacle why)
 {
-    if (unit->next_conf && unit->party && bus_party_busy(unit->party))
-        return; /* what is under way still uses the old configuration */
-    if (unit->next_conf)
-        adopt(unit);
-    const char *why = why_not(unit, unit->agreement);
-    unit->wanted = !why;
-    if (unit->wanted) {
-        start(unit);
-    } else {
-        text_copy(unit->why, sizeof unit->why, why);
-        if (!unit->hub->stopping)
-            bus_party_enable(unit->party, false, why);
-    }
+    static const char *const texts[] = {
+        [UNIT_FREE] = "",
+        [UNIT_STOPPING] = "the agent is stopping",
+        [UNIT_UNKNOWN] = "the store has not said yet whether it is suspended",
+        [UNIT_ABSENT] = "its file is gone from conf.d",
+        [UNIT_DISABLED] = "its file says enabled = no",
+        [UNIT_EARLY] = "it is not in force yet (acknowledged)",
+        [UNIT_EXPIRED] = "it has expired (acknowledged, valid-for)",
+        [UNIT_CHANGED] = "its configuration has changed",
+    };
+    if (why == UNIT_SUSPENDED)
+        suspension_text(unit->suspension, unit->why, sizeof unit->why);
+    else
+        text_copy(unit->why, sizeof unit->why, texts[why]);
 }
 
-static void running(struct unit *unit)
+static void record_state(struct unit *unit)
 {
-    const char *why = why_end(unit);
-    unit->wanted = !why;
-    if (why) {
-        drain(unit, why);
-        draining(unit);
-        return;
-    }
+    bool up = unit->state == UNIT_UP;
+    struct log_about about = {.agreement = unit->name};
+    struct audit_event event = {.action = up ? AUDIT_AGREEMENT_UP : AUDIT_AGREEMENT_DOWN,
+                                .agreement = unit->name,
+                                .reason = unit->why};
+    trail_event(unit->hub, &event);
+    log_event(ACCORD_NOTICE, up ? "hub.up" : "hub.down", &about,
+              up ? "the agreement is up" : "the agreement is down: %s", unit->why);
+}
+
+/* Links come last: what they begin can be judged then. */
+static void tend(struct unit *unit)
+{
     struct child *guard = unit_child(unit, CHILD_GUARD, NULL);
     if (guard && !child_ready(guard))
         forget_profiles(unit);
     else if (guard)
         ask_profiles(unit, guard);
-    start_children(unit);
-    if (unit->state == UNIT_STARTING && all_ready(unit))
-        enter(unit, UNIT_UP);
-    bus_party_ready(unit->party, unit->state == UNIT_UP && judges_ready(unit));
-    block_lanes(unit);
+    for (size_t i = 0; i < unit->child_count; i++)
+        if (unit->children[i].role != CHILD_LINK || judges_ready(unit))
+            child_start(&unit->children[i]);
+}
+
+static void drain(struct unit *unit)
+{
+    unit->drain_by = clock_ticks() + unit->conf->conf->agent.drain_timeout;
+    bus_party_drain(unit->party);
+    for (size_t i = 0; i < unit->child_count; i++)
+        if (unit->children[i].role == CHILD_LINK && child_ready(&unit->children[i]))
+            wire_put_DRAIN(channel_out(unit->children[i].channel), &(struct wire_DRAIN){0});
+}
+
+static void end_children(struct unit *unit, bool at_once)
+{
+    control_drop_offers(unit->hub, unit->party);
+    for (size_t i = 0; i < unit->child_count; i++)
+        (at_once ? child_cut : child_stop)(&unit->children[i], unit->why);
+}
+
+static void act(struct unit *unit, unsigned actions)
+{
+    if (actions & UNIT_DO_ADOPT)
+        adopt(unit);
+    if (actions & UNIT_DO_HOLD)
+        bus_party_enable(unit->party, false, unit->why);
+    if (actions & UNIT_DO_START)
+        bus_party_enable(unit->party, true, "the agreement is on");
+    if (actions & UNIT_DO_TEND)
+        tend(unit);
+    if (actions & UNIT_DO_RECORD)
+        record_state(unit);
+    if (actions & (UNIT_DO_SERVE | UNIT_DO_PAUSE)) {
+        bus_party_ready(unit->party, actions & UNIT_DO_SERVE);
+        unit_open_lanes(unit);
+    }
+    if (actions & UNIT_DO_DRAIN)
+        drain(unit);
+    if (actions & (UNIT_DO_STOP | UNIT_DO_CUT))
+        end_children(unit, actions & UNIT_DO_CUT);
+}
+
+/* What keeps it down, what ends it, what ends it sooner; and nothing once it may run. */
+static bool why_is_news(const struct unit *unit, const struct unit_decision *decision)
+{
+    if (unit->state == UNIT_DOWN)
+        return decision->why || decision->to != UNIT_DOWN;
+    return decision->actions & (UNIT_DO_DRAIN | UNIT_DO_CUT);
 }
 
 void unit_update(struct unit *unit)
 {
+    struct unit_decision decision;
     if (unit->party)
         bus_party_retire(unit->party, unit->absent);
-    if (unit->state == UNIT_DOWN)
-        down(unit);
-    else if (unit->state == UNIT_DRAINING)
-        draining(unit);
-    else
-        running(unit);
+    do {
+        struct unit_facts facts = gather(unit);
+        decision = unit_decide(&facts);
+        if (why_is_news(unit, &decision))
+            tell_why(unit, decision.why);
+        unit->wanted = decision.wanted;
+        unit->state = decision.to;
+        act(unit, decision.actions);
+    } while (decision.actions & UNIT_DO_AGAIN);
 }
 
 void unit_free(struct unit *unit)

@@ -4,9 +4,10 @@
 
 #include "bus/bus.h"
 #include "hub/child.h"
+#include "hub/parking.h"
 #include "hub/reload.h"
-
-enum unit_state { UNIT_DOWN, UNIT_STARTING, UNIT_UP, UNIT_DRAINING };
+#include "hub/suspend.h"
+#include "hub/unit_life.h"
 
 /* What the sessions of one link may negotiate, as the guard compiled it. */
 struct profile {
@@ -14,12 +15,6 @@ struct profile {
     size_t count;
     bool asked, compiled;
     int64_t deadline; /* ticks: compiled by */
-};
-
-/* The other side refuses the session: the link waits for a person. */
-struct parked {
-    bool is;
-    char rule[ACCORD_RULE_MAX], reason[ACCORD_REASON_MAX];
 };
 
 struct unit {
@@ -32,20 +27,22 @@ struct unit {
     struct bus_party *party;
     enum unit_state state;
     char why[ACCORD_REASON_MAX]; /* it is not up */
-    bool wanted;                 /* enabled in the file and within its dates */
+    bool wanted;                 /* enabled in the file, within its dates, and not suspended */
+    struct suspension *suspension;
     bool absent;                 /* its file is gone: stays down, and its messages are held */
     int64_t drain_by;            /* ticks */
     struct child *children;
     size_t child_count;
     struct profile *profiles; /* for each link of the agreement */
     struct parked *parked;    /* likewise */
+    int64_t look_at;          /* ticks: at the secret files of parked links */
 };
 
 /* ---- all units (units.c) ---- */
 
 /* Brings the units in line with a configuration that was just loaded. Takes its own references. */
 void units_apply(struct hub *, struct hub_conf *);
-void units_tick(struct hub *, int64_t ticks);
+void units_tick(struct hub *);
 /* The hub is stopping: every unit drains. */
 void units_stop(struct hub *);
 bool units_down(const struct hub *);
@@ -59,16 +56,31 @@ void unit_update(struct unit *);
 /* For people: up, disabled, not-in-force, ... */
 const char *unit_state_text(const struct unit *);
 struct child *unit_child(struct unit *, enum child_role, const struct conf_link *);
-void unit_park(struct unit *, const struct conf_link *, const char *rule, const char *reason);
-/* Every parked link is tried again. */
-void unit_resume(struct unit *, const char *why);
 /* The index of a link in its agreement. */
 size_t unit_link_index(const struct unit *, const struct conf_link *);
 struct profile *unit_profile(struct unit *, const struct conf_link *);
 void profile_clear(struct profile *);
 /* What decides about messages: hash of the file and the policy modules. */
 uint64_t unit_generation(const struct conf_agreement *);
+/* Which links may take deliveries, after one was parked or resumed. */
+void unit_open_lanes(struct unit *);
+/* A process that failed and is not ready again; NULL: none. */
+const struct child *unit_failing(const struct unit *);
 /* Frees what the unit owns; its processes have ended and its party is gone or going. */
 void unit_free(struct unit *);
+
+
+/* ---- parked links (unit_links.c) ---- */
+
+/* The other side refuses the session: nothing is sent until someone or something says that it may work. */
+void unit_park(struct unit *, const struct conf_link *, const char *rule, const char *reason);
+/* Parked links are tried again; `link` NULL: all of them. Returns how many were. */
+size_t unit_resume(struct unit *, const char *link, const char *user, const char *why);
+/* The link has done something useful. */
+void unit_link_works(struct unit *, const struct conf_link *);
+/* Slow retries, changed secrets. */
+void unit_links_tick(struct unit *, int64_t ticks);
+/* The file of a secret option of a link; ACCORD_EDENIED: it has no such option, ACCORD_ELIMIT. */
+int unit_secret_path(const struct unit *, const struct conf_link *, const char *option, char *to, size_t room);
 
 #endif

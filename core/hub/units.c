@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/clock.h"
 #include "util/text.h"
 
 struct unit *unit_find(const struct hub *hub, const char *name)
@@ -59,6 +60,11 @@ static struct unit *unit_new(struct hub *hub, const char *name)
         return NULL;
     unit->hub = hub;
     text_copy(unit->name, sizeof unit->name, name);
+    unit->suspension = suspension_of(hub, name);
+    if (!unit->suspension) {
+        free(unit);
+        return NULL;
+    }
     struct unit **at = &hub->units;
     while (*at && (strcmp((*at)->name, CONF_SITE) == 0 ||
                    (strcmp(name, CONF_SITE) != 0 && strcmp((*at)->name, name) < 0)))
@@ -79,26 +85,40 @@ static void apply(struct hub *hub, struct hub_conf *conf, const struct conf_agre
     if (unit->next_conf) /* of an earlier reload, and not taken on yet: this one is newer */
         hub_conf_unref(unit->next_conf);
     unit->next_conf = NULL;
-    if (unit->agreement && same(unit->agreement, agreement))
-        unit_resume(unit, "the configuration was loaded again");
-    else
+    if (!unit->agreement || !same(unit->agreement, agreement))
         unit->next_conf = hub_conf_ref(conf);
+}
+
+/* An agreement whose file has mistakes is shown as suspended when it is. */
+static void look_for_suspension(struct hub *hub, const char *file)
+{
+    char name[CONF_NAME_MAX];
+    const char *dot = strrchr(file, '.');
+    if (!dot || strcmp(dot, ".conf") != 0 || (size_t)(dot - file) >= sizeof name ||
+        strcmp(file, "agent.conf") == 0)
+        return;
+    memcpy(name, file, (size_t)(dot - file));
+    name[dot - file] = 0;
+    suspension_of(hub, name);
 }
 
 void units_apply(struct hub *hub, struct hub_conf *conf)
 {
     for (size_t i = 0; i < conf->conf->agreement_count; i++)
         apply(hub, conf, conf->conf->agreements[i]);
+    for (size_t i = 0; i < hub->problems.count; i++)
+        look_for_suspension(hub, hub->problems.items[i].file);
     for (struct unit *unit = hub->units; unit; unit = unit->next)
         unit_update(unit);
 }
 
-void units_tick(struct hub *hub, int64_t ticks)
+void units_tick(struct hub *hub)
 {
     for (struct unit *unit = hub->units; unit; unit = unit->next) {
         unit_update(unit);
+        unit_links_tick(unit, clock_ticks());
         for (size_t i = 0; i < unit->child_count; i++)
-            child_tick(&unit->children[i], ticks);
+            child_tick(&unit->children[i]);
     }
 }
 

@@ -18,6 +18,10 @@ void verb_agreements(struct answer *, const struct wire_COMMAND *);
 /* What the last load of conf.d found; `notes`: all of it, otherwise the errors. */
 void answer_problems(struct answer *, bool notes);
 
+/* verbs_units.c */
+void verb_suspend(struct answer *, const struct wire_COMMAND *);
+void verb_resume(struct answer *, const struct wire_COMMAND *);
+
 /* verbs_messages.c */
 void verb_messages(struct answer *, const struct wire_COMMAND *);
 void verb_show(struct answer *, const struct wire_COMMAND *);

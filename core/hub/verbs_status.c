@@ -16,6 +16,14 @@ struct status {
     struct store_counts counts;
 };
 
+static const char *reason_of(const struct unit *unit)
+{
+    const struct child *failing = unit_failing(unit);
+    if (failing)
+        return failing->why;
+    return unit->state == UNIT_UP ? "" : unit->why;
+}
+
 static void row_agreement(struct answer *answer, const struct unit *unit)
 {
     const struct conf_agreement *agreement = unit->agreement;
@@ -30,16 +38,49 @@ static void row_agreement(struct answer *answer, const struct unit *unit)
     answer_row(answer, "agreements",
                CELLS({"agreement", unit->name}, {"state", unit_state_text(unit)},
                      {"partner", agreement->partner}, {"from", from}, {"until", until}, {"left", left},
-                     {"reason", unit->state == UNIT_UP ? "" : unit->why}));
+                     {"reason", reason_of(unit)}));
+}
+
+/* Suspended, and there is nothing else of it: its file had mistakes when the agent started. */
+static void row_suspended(void *arg, const char *name, const struct suspension *suspension)
+{
+    struct answer *answer = arg;
+    char why[ACCORD_REASON_MAX];
+    if (!suspension_holds(suspension) || unit_find(answer->hub, name))
+        return;
+    suspension_text(suspension, why, sizeof why);
+    answer_row(answer, "agreements",
+               CELLS({"agreement", name}, {"state", "suspended"}, {"partner", ""}, {"from", ""},
+                     {"until", ""}, {"left", ""}, {"reason", why}));
+}
+
+static void rows_agreements(struct answer *answer)
+{
+    for (const struct unit *unit = answer->hub->units; unit; unit = unit->next)
+        row_agreement(answer, unit);
+    suspensions_each(answer->hub, row_suspended, answer);
+}
+
+static void in_future(char *to, size_t room, int64_t ticks)
+{
+    char left[48];
+    int64_t ms = ticks - clock_ticks();
+    text_duration(left, sizeof left, ms > 0 ? ms : 0);
+    snprintf(to, room, "in %s", left);
 }
 
 static void rows_links(struct answer *answer, const struct unit *unit)
 {
     for (size_t i = 0; i < unit->agreement->link_count; i++) {
         const struct conf_link *link = &unit->agreement->links[i];
-        char endpoint[300] = "";
+        const struct parked *parked = &unit->parked[i];
+        char endpoint[300] = "", since[32] = "", next[64] = "";
         if (link->endpoint)
             snprintf(endpoint, sizeof endpoint, "%s:%" PRId64, link->endpoint->host, link->endpoint->port);
+        if (parked->is)
+            text_time(since, sizeof since, parked->since);
+        if (parked->is && parked->retry_at)
+            in_future(next, sizeof next, parked->retry_at);
         answer_row(answer, "links",
                    CELLS({"agreement", unit->name}, {"link", link->name},
                          {"connector", link->connector->name}, {"endpoint", endpoint},
@@ -54,14 +95,14 @@ static void rows_children(struct answer *answer, const struct unit *unit)
     for (size_t i = 0; i < unit->child_count; i++) {
         const struct child *child = &unit->children[i];
         char walls[400] = "", pid[16] = "", failures[16];
-        for (size_t j = 0; child->alive && j < child->wall_count; j++)
+        for (size_t j = 0; child->life.alive && j < child->wall_count; j++)
             snprintf(walls + strlen(walls), sizeof walls - strlen(walls), "%s%s %s", j ? ", " : "",
                      child->walls[j].name, child->walls[j].state);
-        if (child->alive)
+        if (child->life.alive)
             snprintf(pid, sizeof pid, "%d", (int)child->process.pid);
-        snprintf(failures, sizeof failures, "%u", child->failures);
+        snprintf(failures, sizeof failures, "%u", child->life.failures);
         answer_row(answer, "processes",
-                   CELLS({"process", child->name}, {"pid", pid}, {"state", states[child->state]},
+                   CELLS({"process", child->name}, {"pid", pid}, {"state", states[child->life.state]},
                          {"failures", failures}, {"walls", walls}, {"reason", child->why}));
     }
 }
@@ -82,15 +123,14 @@ static void row_queue(struct answer *answer, const struct store_count *count)
 /* As `accord check` has them. */
 void answer_problems(struct answer *answer, bool notes)
 {
-    static const char *const severities[] = {"error", "not checked", "note"};
     const struct conf_report *report = &answer->hub->problems;
     for (size_t i = 0; i < report->count; i++) {
         const struct conf_problem *p = &report->items[i];
         char line[16];
         snprintf(line, sizeof line, "%d", p->line);
-        if (notes || p->severity == CONF_ERROR)
+        if (notes || p->severity == CONF_ERROR || p->severity == CONF_RESTART)
             answer_row(answer, "problems",
-                       CELLS({"severity", severities[p->severity]}, {"file", p->file}, {"line", line},
+                       CELLS({"severity", conf_severity_name(p->severity)}, {"file", p->file}, {"line", line},
                              {"text", p->text}));
     }
 }
@@ -108,8 +148,7 @@ static void counted(void *arg, int result)
     answer_row(status->answer, "agent",
                CELLS({"version", ACCORD_VERSION}, {"running", up}, {"messages", messages},
                      {"quarantined", quarantined}, {"stored", bytes}, {"incidents", incidents}));
-    for (const struct unit *unit = hub->units; unit; unit = unit->next)
-        row_agreement(status->answer, unit);
+    rows_agreements(status->answer);
     for (const struct unit *unit = hub->units; unit; unit = unit->next)
         rows_links(status->answer, unit);
     for (const struct unit *unit = hub->units; unit; unit = unit->next)
@@ -138,7 +177,6 @@ void verb_status(struct answer *answer, const struct wire_COMMAND *m)
 void verb_agreements(struct answer *answer, const struct wire_COMMAND *m)
 {
     (void)m;
-    for (const struct unit *unit = answer->hub->units; unit; unit = unit->next)
-        row_agreement(answer, unit);
+    rows_agreements(answer);
     answer_end(answer, ANSWER_OK, "%s", "");
 }
