@@ -416,12 +416,12 @@ static int journal_find_key(void *state, const char *key, bool *used)
     return index_find_key(&((struct journal *)state)->index, key, used);
 }
 
-static int journal_find_delivery(void *state, uint64_t number, enum store_state *found)
+static int journal_find_delivery(void *state, uint64_t number, struct backend_delivery *found)
 {
     struct index_delivery delivery;
     int result = index_find_delivery(&((struct journal *)state)->index, number, &delivery);
     if (!result)
-        *found = delivery.state;
+        *found = (struct backend_delivery){delivery.state, delivery.not_before};
     return result;
 }
 
@@ -442,6 +442,18 @@ const struct backend store_journal = {
     .put_settlement = journal_put_settlement,
     .put_move = journal_put_move,
     .movable = journal_movable,
+    .find_quarantined = journal_find_quarantined,
+    .find_expected = journal_find_expected,
+    .find_overdue = journal_find_overdue,
+    .put_release = journal_put_release,
+    .put_adoption = journal_put_adoption,
+    .put_note = journal_put_note,
+    .put_answered = journal_put_answered,
+    .put_retention = journal_put_retention,
+    .retention_need = journal_retention_need,
+    .sweep = journal_sweep,
+    .stale = journal_stale,
+    .usage = journal_usage,
     .put_audit = journal_put_audit,
     .put_epoch = journal_put_epoch,
     .claim = journal_claim,

@@ -67,4 +67,18 @@ int journal_cursor(void *state, struct store_cursor *);
 int journal_trail(void *state, struct store_trail *);
 int journal_heads(void *state, struct store_heads *);
 
+/* journal_life.c */
+int journal_find_quarantined(void *state, const char *message, bool *quarantined);
+int journal_find_expected(void *state, const char *message, const char *agreement, struct buf *numbers);
+int journal_find_overdue(void *state, struct store_overdue *);
+int journal_put_release(void *state, const struct record_release *);
+int journal_put_adoption(void *state, const struct record_adoption *, uint64_t *moved);
+int journal_put_note(void *state, const struct record_note *);
+int journal_put_answered(void *state, const struct record_answered *);
+int journal_put_retention(void *state, struct store_retention *, uint64_t staged);
+uint64_t journal_retention_need(void *state);
+int journal_sweep(void *state, struct store_retention *);
+int journal_stale(void *state, struct store_stale *);
+int journal_usage(void *state, backend_usage, void *arg);
+
 #endif

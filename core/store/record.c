@@ -422,6 +422,11 @@ uint64_t record_move_number(const struct record_move *move, size_t index)
     return get64(move->numbers + 8 * index);
 }
 
+uint64_t record_answered_number(const struct record_answered *answered, size_t index)
+{
+    return get64(answered->numbers + 8 * index);
+}
+
 int record_get_audit(const uint8_t *body, size_t size, struct record_audit *audit)
 {
     struct reader in = {body, size, false};

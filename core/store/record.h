@@ -33,7 +33,14 @@ enum record_type {
     RECORD_AUDIT,      /* one sealed line */
     RECORD_EPOCH,      /* a new lease */
     RECORD_COMMIT,     /* ends a group */
-    RECORD_SNAPSHOT,   /* reserved: cursors, heads and keys carried over when old segments are deleted */
+    RECORD_SNAPSHOT,   /* cursors, notes, chain heads and epoch, carried over when an old segment is deleted */
+    RECORD_RELEASE,    /* a message leaves quarantine, with its deliveries */
+    RECORD_ADOPTION,   /* what is an agreement's becomes another's */
+    RECORD_NOTE,       /* a cursor or note */
+    RECORD_ANSWERED,   /* deliveries whose answer is no longer expected */
+    RECORD_FORGET,     /* what has had its time */
+    RECORD_CARRIED,    /* a message with the state of its deliveries, carried over */
+    RECORD_KEPT,       /* unique keys, and repeats still looked for, carried over */
 };
 
 /* Total size of a record with this body. */
@@ -104,6 +111,8 @@ struct record_settlement {
     enum store_state state;
     bool attempted;
     int64_t not_before, changed;
+    int64_t since;     /* its retries begin anew; 0: they do not */
+    int64_t answer_by; /* 0: no answer is expected */
     uint64_t generation;
     const char *rule, *reason, *receipt;
 };
@@ -116,6 +125,40 @@ struct record_move {
     size_t count;
 };
 uint64_t record_move_number(const struct record_move *, size_t index);
+
+struct record_release {
+    const char *message, *reason;
+    int64_t changed;
+    uint64_t first; /* number of the first delivery; the others follow */
+    const struct record_delivery *deliveries;
+    size_t delivery_count;
+};
+struct record_release_room {
+    struct record_release release;
+    struct record_delivery deliveries[RECORD_DELIVERIES_MAX];
+};
+
+struct record_adoption {
+    const char *from, *to;
+    int64_t changed;
+};
+
+struct record_note {
+    const char *name, *value; /* "": removed */
+};
+
+struct record_answered {
+    const uint8_t *numbers; /* u64 each; record_answered_number() */
+    size_t count;
+};
+uint64_t record_answered_number(const struct record_answered *, size_t index);
+
+/* The messages of an interval of ids that were settled before a time, and all keys and repeats from before others.
+ * What it forgets follows from what the journal held before it. */
+struct record_forget {
+    const char *after, *until; /* ids: behind the first, up to and with the second; both "": none */
+    int64_t settled_before, seen_before, keys_before;
+};
 
 struct record_audit {
     const char *chain;
