@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/count.h"
 #include "bus/dispatch.h"
 #include "bus/trail.h"
 #include "util/clock.h"
@@ -256,6 +257,7 @@ void bus_party_remove(struct bus_party *party)
     while (*at != party)
         at = &(*at)->next;
     *at = party->next;
+    bus_counts_free(party);
     lanes_free(party);
     free(party);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "bus/count.h"
 #include "bus/trail.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -44,6 +45,9 @@ static void settled(void *arg, int result)
                   error_name(result));
     else if (bus->settling_fails)
         log_event(ACCORD_NOTICE, "bus.settles", &about, "the store settles deliveries again");
+    if (!result)
+        bus_count_delivery(lane->party, lane->service->name, dispatch->settlement.state,
+                           dispatch->envelope.size);
     bus->settling_fails = false;
     if (dispatch->settlement.state == STORE_WAITING &&
         (!lane->due || dispatch->settlement.not_before < lane->due)) {

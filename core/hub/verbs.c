@@ -86,11 +86,17 @@ static const struct verb {
     bool changes; /* audited */
     void (*run)(struct answer *, const struct wire_COMMAND *);
 } verbs[] = {
-    {"status", false, verb_status},   {"agreements", false, verb_agreements},
-    {"suspend", true, verb_suspend},  {"resume", true, verb_resume},
-    {"reload", true, verb_reload},    {"messages", false, verb_messages},
-    {"show", false, verb_show},       {"explain", false, verb_explain},
-    {"version", false, verb_version}, {"audit-heads", false, verb_audit_heads},
+    {"status", false, verb_status},
+    {"agreements", false, verb_agreements},
+    {"suspend", true, verb_suspend},
+    {"resume", true, verb_resume},
+    {"reload", true, verb_reload},
+    {"messages", false, verb_messages},
+    {"show", false, verb_show},
+    {"explain", false, verb_explain},
+    {"metrics", false, verb_metrics},
+    {"version", false, verb_version},
+    {"audit-heads", false, verb_audit_heads},
 };
 
 static const struct verb *verb_find(const char *name)

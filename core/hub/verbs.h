@@ -22,6 +22,9 @@ void answer_problems(struct answer *, bool notes);
 void verb_suspend(struct answer *, const struct wire_COMMAND *);
 void verb_resume(struct answer *, const struct wire_COMMAND *);
 
+/* verbs_metrics.c */
+void verb_metrics(struct answer *, const struct wire_COMMAND *);
+
 /* verbs_messages.c */
 void verb_messages(struct answer *, const struct wire_COMMAND *);
 void verb_show(struct answer *, const struct wire_COMMAND *);
