@@ -44,13 +44,24 @@ static void put_utf8(struct buf *to, int32_t c)
         buf_byte(to, (uint8_t)(0xc0 | c >> 6));
         buf_byte(to, (uint8_t)(0x80 | (c & 0x3f)));
     } else {
-        buf_byte(to, (uint8_t)(0xe0 | c >> 12));
+        if (c < 0x10000) {
+            buf_byte(to, (uint8_t)(0xe0 | c >> 12));
+        } else {
+            buf_byte(to, (uint8_t)(0xf0 | c >> 18));
+            buf_byte(to, (uint8_t)(0x80 | (c >> 12 & 0x3f)));
+        }
         buf_byte(to, (uint8_t)(0x80 | (c >> 6 & 0x3f)));
         buf_byte(to, (uint8_t)(0x80 | (c & 0x3f)));
     }
 }
 
-/* Records hold characters beyond U+FFFF as they are: an escaped surrogate is not ours. */
+/* The second half of a surrogate pair; the character, or -1 when it is none. */
+static int32_t pair(struct cursor *cursor, int32_t high)
+{
+    int32_t low = take(cursor, '\\') && take(cursor, 'u') ? hex4(cursor) : -1;
+    return low >= 0xdc00 && low <= 0xdfff ? 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00) : -1;
+}
+
 static bool unescape(struct cursor *cursor)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -61,7 +72,9 @@ static bool unescape(struct cursor *cursor)
         return true;
     }
     int32_t code = c == 'u' ? hex4(cursor) : -1;
-    if (code <= 0 || (code >= 0xd800 && code <= 0xdfff))
+    if (code >= 0xd800 && code <= 0xdbff)
+        code = pair(cursor, code);
+    if (code <= 0 || (code >= 0xdc00 && code <= 0xdfff))
         return false;
     put_utf8(cursor->text, code);
     return true;

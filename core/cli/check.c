@@ -4,11 +4,6 @@
 #include "cli/cli.h"
 #include "plugin/describe.h"
 
-static const char *severity_name(enum conf_severity severity)
-{
-    return severity == CONF_ERROR ? "error" : severity == CONF_UNCHECKED ? "not checked" : "note";
-}
-
 /* For people as compilers write it, so that editors can jump to the place. */
 static void show(struct cli *cli, const struct conf_problem *problem)
 {
@@ -16,7 +11,7 @@ static void show(struct cli *cli, const struct conf_problem *problem)
     snprintf(line, sizeof line, "%d", problem->line);
     if (cli->json) {
         cli_row(cli, "problems",
-                (struct accord_pair[]){{"severity", severity_name(problem->severity)},
+                (struct accord_pair[]){{"severity", conf_severity_name(problem->severity)},
                                        {"file", problem->file},
                                        {"line", line},
                                        {"text", problem->text}},
@@ -27,7 +22,7 @@ static void show(struct cli *cli, const struct conf_problem *problem)
     render_visible(&text, problem->file);
     if (problem->line)
         buf_format(&text, ":%d", problem->line);
-    buf_format(&text, ": %s%s", problem->severity == CONF_ERROR ? "" : severity_name(problem->severity),
+    buf_format(&text, ": %s%s", problem->severity == CONF_ERROR ? "" : conf_severity_name(problem->severity),
                problem->severity == CONF_ERROR ? "" : ": ");
     render_visible(&text, problem->text);
     buf_byte(&text, '\n');

@@ -118,41 +118,14 @@ void render_row(struct render *render, const char *name, const struct wire_pairs
 
 /* ---- text that is safe to show ---- */
 
-/* One character: its bytes and code point. Bad UTF-8 counts as one byte and code point 0. */
-struct glyph {
-    size_t bytes;
-    uint32_t code;
-};
-
-static struct glyph glyph_at(const char *text)
-{
-    const unsigned char *p = (const unsigned char *)text;
-    size_t left = strnlen(text, 4), size = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (size > left || !text_utf8(text, size, true))
-        return (struct glyph){1, 0};
-    uint32_t code = size == 1 ? p[0] : p[0] & (0xffu >> (size + 1));
-    for (size_t i = 1; i < size; i++)
-        code = code << 6 | (p[i] & 0x3fu);
-    return (struct glyph){size, code};
-}
-
-/* Control characters (C0, DEL, C1), and those that hide, reorder or break what is shown. */
-static bool may_be_shown(uint32_t code)
-{
-    return code >= 0x20 && !(code >= 0x7f && code < 0xa0) && code != 0xad && code != 0x61c &&
-           !(code >= 0x200b && code <= 0x200f) && !(code >= 0x2028 && code <= 0x202e) &&
-           !(code >= 0x2060 && code <= 0x206f) && code != 0xfeff && !(code >= 0xfff9 && code <= 0xfffb) &&
-           !(code >= 0xe0000 && code <= 0xe007f);
-}
-
 /* At most `room` characters of the text (0: all), the last an ellipsis when it was cut. Returns how many. */
 static size_t put_cut(struct buf *to, const char *text, size_t room)
 {
     size_t length = render_length(text), used = 0;
     bool cut = room && length > room;
-    for (struct glyph glyph; *text && (!cut || used + 1 < room); text += glyph.bytes, used++) {
-        glyph = glyph_at(text);
-        if (may_be_shown(glyph.code))
+    for (struct text_glyph glyph; *text && (!cut || used + 1 < room); text += glyph.bytes, used++) {
+        glyph = text_glyph(text);
+        if (text_may_be_shown(glyph.code))
             buf_put(to, text, glyph.bytes);
         else
             buf_byte(to, '?');
@@ -170,32 +143,12 @@ void render_visible(struct buf *to, const char *text)
 size_t render_length(const char *text)
 {
     size_t length = 0;
-    for (; *text; text += glyph_at(text).bytes)
+    for (; *text; text += text_glyph(text).bytes)
         length++;
     return length;
 }
 
 /* ---- JSON ---- */
-
-/* json_quote() leaves characters above ASCII as they are: those that a terminal would act on are escaped. */
-static void put_quoted(struct buf *to, const char *text)
-{
-    struct buf quoted = {0};
-    json_quote(&quoted, text);
-    const char *p = buf_string(&quoted);
-    to->failed |= !p;
-    for (struct glyph glyph; p && *p; p += glyph.bytes) {
-        glyph = glyph_at(p);
-        if (may_be_shown(glyph.code))
-            buf_put(to, p, glyph.bytes);
-        else if (glyph.code < 0x10000)
-            buf_format(to, "\\u%04x", glyph.code);
-        else
-            buf_format(to, "\\u%04x\\u%04x", 0xd800 + ((glyph.code - 0x10000) >> 10),
-                       0xdc00 + (glyph.code & 0x3ff));
-    }
-    buf_fini(&quoted);
-}
 
 static void row_json(const struct render_table *table, const struct render_row *row, struct buf *to)
 {
@@ -205,9 +158,9 @@ static void row_json(const struct render_table *table, const struct render_row *
         if (!row->cells[c])
             continue;
         buf_text(to, more ? ", " : "");
-        put_quoted(to, table->columns[c]);
+        json_quote(to, table->columns[c]);
         buf_text(to, ": ");
-        put_quoted(to, row->cells[c]);
+        json_quote(to, row->cells[c]);
         more = true;
     }
     buf_byte(to, '}');
@@ -219,7 +172,7 @@ void render_json(const struct render *render, const char *line, struct buf *to)
     for (size_t i = 0; i < render->count; i++) {
         const struct render_table *table = render->tables[i];
         buf_text(to, "  ");
-        put_quoted(to, table->name);
+        json_quote(to, table->name);
         buf_text(to, ": [");
         for (size_t r = 0; r < table->row_count; r++) {
             buf_text(to, r ? "," : "");
@@ -228,7 +181,7 @@ void render_json(const struct render *render, const char *line, struct buf *to)
         buf_text(to, table->row_count ? "\n  ],\n" : "],\n");
     }
     buf_text(to, "  \"line\": ");
-    put_quoted(to, line);
+    json_quote(to, line);
     buf_text(to, "\n}\n");
 }
 

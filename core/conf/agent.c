@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
-#include <pwd.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conf/section.h"
+#include "conf/user.h"
 #include "util/file.h"
 #include "util/text.h"
 
@@ -65,10 +66,12 @@ static void set_folders(const struct checking *check, const struct form_agent *f
 static void set_user(const struct checking *check, const struct form_agent *form, struct conf_agent *agent)
 {
     text_copy(agent->user, sizeof agent->user, form->user ? form->user : "");
-    if (!form->user || getpwnam(form->user))
+    uid_t uid;
+    if (!form->user || conf_user_find(form->user, &uid))
         return;
-    check_note(check, conf_section_line(conf_file_section(check->file, "agent", ""), "user"),
-               "there is no user `%s` on this machine", form->user);
+    conf_report_add(check->report, CONF_UNCHECKED, check->file->name,
+                    conf_section_line(conf_file_section(check->file, "agent", ""), "user"),
+                    "user: there is no user `%s` on this machine; not checked", form->user);
 }
 
 static void set_audit(const struct checking *check, const struct form_audit *form, struct conf_agent *agent)
@@ -183,6 +186,37 @@ static int set_types(const struct checking *check, struct conf_agent *agent)
     return 0;
 }
 
+/* ---- what only a restart changes ---- */
+
+static const struct fixed {
+    const char *section, *key;
+    size_t offset, size; /* size 0: a text */
+} fixed[] = {
+    {"agent", "user", offsetof(struct conf_agent, user), 0},
+    {"agent", "state", offsetof(struct conf_agent, state), 0},
+    {"agent", "plugins", offsetof(struct conf_agent, plugins), 0},
+    {"store", "backend", offsetof(struct conf_agent, store_backend), 0},
+    {"store", "segment-size", offsetof(struct conf_agent, segment_size), sizeof(int64_t)},
+    {"store", "reserve", offsetof(struct conf_agent, reserve), sizeof(int64_t)},
+    {"store", "key-file", offsetof(struct conf_agent, key_file), 0},
+};
+
+static void keep_fixed(const struct checking *check, const struct conf_agent *running, struct conf_agent *agent)
+{
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        const struct fixed *f = &fixed[i];
+        const char *from = (const char *)running + f->offset;
+        char *to = (char *)agent + f->offset;
+        if (f->size ? !memcmp(from, to, f->size) : !strcmp(from, to))
+            continue;
+        conf_report_add(check->report, CONF_RESTART, check->file->name,
+                        conf_section_line(conf_file_section(check->file, f->section, ""), f->key),
+                        "%s of [%s] has changed; the agent goes on with the former value until it is restarted",
+                        f->key, f->section);
+        memcpy(to, from, f->size ? f->size : strlen(from) + 1);
+    }
+}
+
 /* ---- the file ---- */
 
 static int fill_agent(const struct checking *check, const char *folder, const char *state,
@@ -219,6 +253,12 @@ static int fill_agent(const struct checking *check, const char *folder, const ch
 int conf_load_agent(const char *folder, const char *state, struct conf_agent *agent,
                     struct conf_report *report)
 {
+    return conf_reload_agent(folder, state, NULL, agent, report);
+}
+
+int conf_reload_agent(const char *folder, const char *state, const struct conf_agent *running,
+                      struct conf_agent *agent, struct conf_report *report)
+{
     *agent = (struct conf_agent){0};
     struct conf_file file = {.name = AGENT_FILE};
     struct arena arena = {0};
@@ -234,6 +274,8 @@ int conf_load_agent(const char *folder, const char *state, struct conf_agent *ag
     struct checking check = {.file = &file, .report = report, .arena = &arena};
     if (!result)
         result = fill_agent(&check, folder, state, agent);
+    if (!result && running)
+        keep_fixed(&check, running, agent);
     if (!result && arena.failed)
         result = ACCORD_ENOMEM;
     if (!result && conf_report_count(report, CONF_ERROR, NULL) > before)
@@ -241,6 +283,30 @@ int conf_load_agent(const char *folder, const char *state, struct conf_agent *ag
     arena_fini(&arena);
     conf_file_fini(&file);
     return result;
+}
+
+static int copy_pins(const struct conf_agent *from, struct conf_agent *to)
+{
+    to->pin_count = 0;
+    to->pins = calloc(from->pin_count + 1, sizeof *to->pins);
+    for (size_t i = 0; to->pins && i < from->pin_count; i++) {
+        struct accord_pair *pin = &to->pins[to->pin_count++];
+        pin->name = strdup(from->pins[i].name);
+        pin->value = strdup(from->pins[i].value);
+        if (!pin->name || !pin->value)
+            return ACCORD_ENOMEM;
+    }
+    return to->pins ? 0 : ACCORD_ENOMEM;
+}
+
+int conf_agent_copy(const struct conf_agent *from, struct conf_agent *to)
+{
+    *to = *from;
+    to->types = calloc(from->type_count + 1, sizeof *to->types);
+    if (to->types && from->type_count)
+        memcpy(to->types, from->types, from->type_count * sizeof *to->types);
+    int result = copy_pins(from, to);
+    return to->types ? result : ACCORD_ENOMEM;
 }
 
 void conf_agent_fini(struct conf_agent *agent)

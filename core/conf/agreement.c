@@ -1,6 +1,7 @@
 #include "conf/draft.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "conf/calendar.h"
@@ -206,6 +207,23 @@ static void report_unknown_module(const struct checking *check, const struct con
                     module, hint);
 }
 
+/* `logging` judges what the agreement's trail is really kept for, wherever that was written. */
+static int set_kept(struct drafting *drafting, const struct conf_agreement *agreement, struct conf_policy *policy)
+{
+    for (size_t i = 0; i < policy->option_count; i++) {
+        struct accord_pair *pair = &policy->options[i];
+        bool online = !strcmp(pair->name, "online");
+        char text[32];
+        if (!online && strcmp(pair->name, "archive") != 0)
+            continue;
+        snprintf(text, sizeof text, "%" PRId64 " ms",
+                 online ? agreement->online_retention : agreement->archive_retention);
+        if (!(pair->value = arena_text(drafting->arena, text)))
+            return ACCORD_ENOMEM;
+    }
+    return 0;
+}
+
 /* `section` NULL: one of those that always apply, with its defaults. */
 static int add_policy(struct drafting *drafting, struct draft *draft, const char *module,
                       const struct conf_section *section)
@@ -225,7 +243,9 @@ static int add_policy(struct drafting *drafting, struct draft *draft, const char
                         "the policy `%s` must be told its `%s`; add a section [policy %s] with %s =", module,
                         option->name, module, option->name);
     draft_check_secrets(drafting, draft, section, plugin->options);
-    return section_pairs(drafting->arena, section, plugin->options, &policy->options, &policy->option_count);
+    int result =
+        section_pairs(drafting->arena, section, plugin->options, &policy->options, &policy->option_count);
+    return result || strcmp(module, "logging") != 0 ? result : set_kept(drafting, draft->agreement, policy);
 }
 
 static int take_policy(struct drafting *drafting, struct draft *draft, const struct conf_section *section)

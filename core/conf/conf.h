@@ -23,7 +23,7 @@ struct conf_plugin {
     char sha256[DIGEST_HEX];
     uint32_t flags; /* accord_connector_flag or accord_policy_flag */
     uint32_t asks;
-    bool has_profile;
+    bool has_check, has_profile;
     /* Tables end with a NULL name and may be NULL. Each table, its names, defaults, helps and choices (array
      * and texts) are heap allocations of their own, which conf_plugins_free() frees. */
     struct accord_option *options;         /* of the link or module */
@@ -168,6 +168,34 @@ struct conf {
     struct conf_agent agent;
     struct conf_agreement **agreements; /* site first, then by name; files with errors are absent */
     size_t agreement_count;
+    char (*files)[CONF_NAME_MAX]; /* names of all agreements that have a file, with errors or not */
+    size_t file_count;
+};
+
+/* ---- what the files are held against ---- */
+
+/* One objection of a plugin's `check` slot, to a link or to a policy; the other is NULL. */
+typedef void (*conf_object_fn)(void *to, const struct conf_link *, const struct conf_policy *, const char *text);
+
+/* Who asks the `check` slots: plugin/check.h, in a child. 0 or ACCORD_ENOMEM. */
+struct conf_checker {
+    int (*ask)(void *arg, const struct conf_agreement *, conf_object_fn object, void *to);
+    void *arg;
+};
+
+/* What there is besides the files. Everything may be left 0. */
+struct conf_setting {
+    const struct conf_checker *checker;
+    /* The versions that run now. A file with mistakes keeps its running version, and so does a file that is only
+     * sound together with what the other one changed; both are reported, and absent from the result. */
+    const struct conf_agreement *const *running;
+    size_t running_count;
+    /* This file ("cbp-isa.conf") counts with these bytes instead of its own. */
+    const char *instead;
+    const void *bytes;
+    size_t size;
+    /* The files may be for another machine: what is not on this one is "not checked" instead of wrong. */
+    bool elsewhere;
 };
 
 /* Reads agent.conf alone (the plugin folder must be known before plugins can describe themselves). `state` is
@@ -180,7 +208,20 @@ int conf_load_agent(const char *folder, const char *state, struct conf_agent *, 
  * failure of this call: ask conf_report_errors(). `plugins` must outlive the configuration. */
 int conf_load(const char *folder, struct conf_agent *agent, const struct conf_plugins *plugins, struct conf **out,
               struct conf_report *);
+/* The same, held against what else there is. */
+int conf_load_with(const char *folder, struct conf_agent *agent, const struct conf_plugins *plugins,
+                   const struct conf_setting *, struct conf **out, struct conf_report *);
+/* As conf_load_agent(), for an agent that runs: what cannot change without a restart is reported as such and keeps
+ * its running value. */
+int conf_reload_agent(const char *folder, const char *state, const struct conf_agent *running, struct conf_agent *,
+                      struct conf_report *);
+/* 0 or ACCORD_ENOMEM; conf_agent_fini() in any case. */
+int conf_agent_copy(const struct conf_agent *from, struct conf_agent *to);
 void conf_agent_fini(struct conf_agent *);
+/* Running one or the other makes no difference: the same file, the same plugins, the same settings from agent.conf, the
+ * same routes in use. */
+bool conf_same(const struct conf_agreement *, const struct conf_agreement *);
+bool conf_has_file(const struct conf *, const char *agreement);
 void conf_free(struct conf *);
 
 /* Where a secret of an agreement is: credentials/AGREEMENT/NAME, or the service manager's credential AGREEMENT.NAME in

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/draft.h"
+#include "util/file.h"
 #include "util/text.h"
 
 #define AGREEMENTS_MAX 256
@@ -115,6 +116,17 @@ static int list_files(struct drafting *drafting, const char *folder)
     return 0;
 }
 
+static int read_one(struct drafting *drafting, const char *folder, const char *name, struct conf_file *file)
+{
+    const struct conf_setting *setting = drafting->setting;
+    if (!setting->instead || strcmp(setting->instead, name) != 0)
+        return conf_file_read(folder, name, file, drafting->report);
+    int result = conf_file_parse(name, setting->bytes, setting->size, file, drafting->report);
+    if (!result && file_path(file->path, sizeof file->path, folder, name) < 0)
+        conf_report_add(drafting->report, CONF_ERROR, name, 0, "its path is too long");
+    return result;
+}
+
 static int build_all(struct drafting *drafting, const char *folder)
 {
     int result = list_files(drafting, folder);
@@ -122,9 +134,11 @@ static int build_all(struct drafting *drafting, const char *folder)
         struct draft *draft = &drafting->drafts[i];
         char name[256];
         text_copy(name, sizeof name, draft->file.name);
-        result = conf_file_read(folder, name, &draft->file, drafting->report);
+        result = read_one(drafting, folder, name, &draft->file);
         if (!result)
             result = draft_build(drafting, draft);
+        if (!result && !draft_is_broken(drafting, draft))
+            result = draft_check_slots(drafting, draft);
         draft->damaged = draft_is_broken(drafting, draft);
     }
     return result ? result : drafting->forms.failed ? ACCORD_ENOMEM : 0;
@@ -138,7 +152,8 @@ static void count_one(void *arg, const struct conf_agreement *agreement, const s
     ++*(size_t *)arg;
 }
 
-static void note_unheard(struct drafting *drafting, const struct conf *conf)
+/* `all`: with the running versions that stay. */
+static void note_unheard(struct drafting *drafting, const struct conf *conf, const struct conf *all)
 {
     for (size_t i = 0; i < conf->agreement_count; i++) {
         const struct conf_agreement *agreement = conf->agreements[i];
@@ -147,7 +162,7 @@ static void note_unheard(struct drafting *drafting, const struct conf *conf)
         for (size_t j = 0; j < agreement->service_count; j++) {
             const struct conf_service *service = &agreement->services[j];
             size_t takers = 0;
-            conf_routes(conf, agreement, service, count_one, &takers);
+            conf_routes(all, agreement, service, count_one, &takers);
             if (service->direction == ACCORD_RECEIVE && !takers)
                 check_note(
                     &check, conf_section_line(conf_file_section(&draft->file, "service", service->name), ""),
@@ -158,31 +173,42 @@ static void note_unheard(struct drafting *drafting, const struct conf *conf)
 
 static int settle(struct drafting *drafting, struct conf *conf)
 {
-    for (size_t i = 0; i < drafting->count; i++)
-        draft_check_routes(drafting, &drafting->drafts[i]);
+    draft_choose(drafting);
     conf->agreements = arena_array(drafting->arena, drafting->count, sizeof *conf->agreements);
-    if (!conf->agreements)
+    conf->files = arena_array(drafting->arena, drafting->count, sizeof *conf->files);
+    struct conf all = {.agreements = arena_array(&drafting->forms, drafting->count, sizeof *all.agreements)};
+    if (!conf->agreements || !conf->files || !all.agreements)
         return ACCORD_ENOMEM;
     for (size_t i = 0; i < drafting->count; i++) {
         struct draft *draft = &drafting->drafts[i];
-        if (draft_is_broken(drafting, draft))
+        text_copy(conf->files[conf->file_count++], sizeof *conf->files, draft->agreement->name);
+        if (draft->choice != DRAFT_OUT)
+            all.agreements[all.agreement_count++] = (struct conf_agreement *)draft_version(draft);
+        if (draft->choice != DRAFT_NEW)
             continue;
         draft_prune_routes(drafting, draft);
         conf->agreements[conf->agreement_count++] = draft->agreement;
     }
-    note_unheard(drafting, conf);
+    note_unheard(drafting, conf, &all);
     return drafting->report->failed ? ACCORD_ENOMEM : 0;
 }
 
 int conf_load(const char *folder, struct conf_agent *agent, const struct conf_plugins *plugins,
               struct conf **out, struct conf_report *report)
 {
+    static const struct conf_setting alone;
+    return conf_load_with(folder, agent, plugins, &alone, out, report);
+}
+
+int conf_load_with(const char *folder, struct conf_agent *agent, const struct conf_plugins *plugins,
+                   const struct conf_setting *setting, struct conf **out, struct conf_report *report)
+{
     *out = NULL;
     struct loaded *loaded = calloc(1, sizeof *loaded);
     if (!loaded)
         return ACCORD_ENOMEM;
     struct drafting drafting = {
-        .agent = &loaded->conf.agent, .plugins = plugins, .report = report, .arena = &loaded->arena};
+        .agent = &loaded->conf.agent, .plugins = plugins, .setting = setting, .report = report, .arena = &loaded->arena};
     loaded->conf.agent = *agent;
     *agent = (struct conf_agent){0};
     text_copy(loaded->conf.folder, sizeof loaded->conf.folder, folder);
@@ -216,6 +242,14 @@ const struct conf_agreement *conf_agreement_find(const struct conf *conf, const 
         if (!strcmp(conf->agreements[i]->name, name))
             return conf->agreements[i];
     return NULL;
+}
+
+bool conf_has_file(const struct conf *conf, const char *agreement)
+{
+    for (size_t i = 0; i < conf->file_count; i++)
+        if (!strcmp(conf->files[i], agreement))
+            return true;
+    return false;
 }
 
 const struct conf_service *conf_service_find(const struct conf_agreement *agreement, const char *name)

@@ -9,6 +9,12 @@
 
 #define PROBLEMS_MAX 1000 /* a hostile or mistaken file (a binary, say) must not fill the memory */
 
+const char *conf_severity_name(enum conf_severity severity)
+{
+    static const char *const names[] = {"error", "not checked", "note", "after a restart"};
+    return names[severity];
+}
+
 void conf_report_add(struct conf_report *report, enum conf_severity severity, const char *file, int line,
                      const char *format, ...)
 {

@@ -9,6 +9,7 @@ enum conf_severity {
     CONF_ERROR,
     CONF_UNCHECKED, /* cannot be checked where this runs: a secret that this user may not read */
     CONF_NOTE,      /* worth knowing: placeholders, a date that is near */
+    CONF_RESTART,   /* sound, and counts only after a restart of the agent */
 };
 
 struct conf_problem {
@@ -24,6 +25,9 @@ struct conf_report {
     bool lost;   /* there was more than fits: every file with an error still has one in the list */
     bool failed; /* out of memory: a problem could not be listed, and nothing may be taken for faultless */
 };
+
+/* "error", "not checked", "note", "after a restart" */
+const char *conf_severity_name(enum conf_severity);
 
 void conf_report_add(struct conf_report *, enum conf_severity, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -24,18 +24,19 @@ static void report_agreement(struct drafting *drafting, const struct checking *c
     check_error(check, line, "%s: there is no file %s.conf; %s", key, agreement, hint);
 }
 
-static void report_service(const struct checking *check, const struct end *end,
-                           const struct conf_agreement *agreement, const char *service,
-                           enum accord_direction direction)
+static void report_service(const struct checking *check, const struct end *end, const struct draft *other,
+                           const struct conf_agreement *agreement, const char *service)
 {
+    enum accord_direction direction = end->service->direction == ACCORD_SEND ? ACCORD_RECEIVE : ACCORD_SEND;
+    const char *which = agreement == other->running ? " as it runs; that file has mistakes now" : "";
     struct names names = {0};
     char hint[300];
     for (size_t i = 0; i < agreement->service_count; i++)
         if (agreement->services[i].direction == direction)
             names_add(&names, agreement->services[i].name);
     names_hint(&names, service, hint, sizeof hint);
-    check_error(check, end->line, "%s: there is no [service %s] in %s.conf; %s", end->key, service,
-                agreement->name, hint);
+    check_error(check, end->line, "%s: there is no [service %s] in %s.conf%s; %s", end->key, service,
+                agreement->name, which, hint);
 }
 
 static bool released(const struct conf_agreement *source, const char *type, const char *destination)
@@ -51,7 +52,7 @@ static void check_flow(const struct checking *check, const struct end *end,
                        const struct conf_agreement *source, const struct conf_service *from,
                        const struct conf_agreement *destination, const struct conf_service *to)
 {
-    if (from->type && to->type && from->type != to->type)
+    if (from->type && to->type && strcmp(from->type->name, to->type->name) != 0)
         check_error(check, end->line,
                     "%s: %s/%s receives `%s`, and %s/%s sends `%s`; both ends of a route carry the "
                     "same type",
@@ -75,12 +76,12 @@ static void check_route(struct drafting *drafting, const struct end *end, const 
         report_agreement(drafting, &check, end->line, end->key, route->agreement);
         return;
     }
-    const struct conf_service *service = conf_service_find(other->agreement, route->service);
+    const struct conf_agreement *there = other == end->draft ? other->agreement : draft_version(other);
+    const struct conf_service *service = conf_service_find(there, route->service);
     if (!service) {
         /* In a file with errors of its own the section may be one of them. */
-        if (!other->damaged || other == end->draft)
-            report_service(&check, end, other->agreement, route->service,
-                           other_receives ? ACCORD_RECEIVE : ACCORD_SEND);
+        if (!other->damaged || other == end->draft || there == other->running)
+            report_service(&check, end, other, there, route->service);
         return;
     }
     if (!service->direction || !end->service->direction)
@@ -92,9 +93,9 @@ static void check_route(struct drafting *drafting, const struct end *end, const 
         return;
     }
     if (other_receives)
-        check_flow(&check, end, other->agreement, service, end->draft->agreement, end->service);
+        check_flow(&check, end, there, service, end->draft->agreement, end->service);
     else
-        check_flow(&check, end, end->draft->agreement, end->service, other->agreement, service);
+        check_flow(&check, end, end->draft->agreement, end->service, there, service);
 }
 
 static void check_releases(struct drafting *drafting, const struct draft *draft)
@@ -138,7 +139,7 @@ static void prune(struct drafting *drafting, const struct end *end, struct conf_
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++) {
         const struct draft *other = draft_find(drafting, routes[i].agreement);
-        if (other && !draft_is_broken(drafting, other))
+        if (other && other->choice != DRAFT_OUT)
             routes[kept++] = routes[i];
         else
             check_note(&check, end->line, "%s: the route with %s/%s is out of use until %s.conf is corrected",

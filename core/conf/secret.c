@@ -1,13 +1,13 @@
 #include "conf/draft.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/user.h"
 #include "conf/value.h"
 
 /* The rules of file_read_secret(), without reading: what it would refuse at the first session is found
@@ -35,15 +35,18 @@ int conf_secret_path(const struct conf_agent *agent, const char *agreement, cons
  * somebody, with no user set). */
 static bool reader_known(const struct conf_agent *agent, uid_t *uid)
 {
-    const struct passwd *user = agent->user[0] ? getpwnam(agent->user) : NULL;
-    *uid = user ? user->pw_uid : geteuid();
-    return user != NULL;
+    *uid = geteuid();
+    return agent->user[0] && conf_user_find(agent->user, uid);
 }
 
-static void report_missing(const struct checking *check, int line, const char *key, const char *path,
-                           bool enabled)
+static void report_missing(const struct drafting *drafting, const struct checking *check, int line,
+                           const char *key, const char *path, bool enabled)
 {
-    if (enabled)
+    if (drafting->setting->elsewhere && access(drafting->agent->credentials, F_OK) < 0)
+        conf_report_add(check->report, CONF_UNCHECKED, check->file->name, line,
+                        "%s: there is no folder %s here to look for the secret in; not checked", key,
+                        drafting->agent->credentials);
+    else if (enabled)
         check_error(check, line,
                     "%s: there is no file %s; put the secret there, owned by the agent's user, mode 0600",
                     key, path);
@@ -87,12 +90,26 @@ static void check_secret(struct drafting *drafting, const struct draft *draft, c
     else if (lstat(path, &st) == 0)
         check_file(&check, line, key, path, drafting->agent, &st);
     else if (errno == ENOENT || errno == ENOTDIR)
-        report_missing(&check, line, key, path, agreement->enabled);
+        report_missing(drafting, &check, line, key, path, agreement->enabled);
     else if (errno == EACCES)
         conf_report_add(drafting->report, CONF_UNCHECKED, draft->file.name, line,
                         "%s: this user may not look for %s; not checked", key, path);
     else
         check_error(&check, line, "%s: cannot examine %s: %s", key, path, strerror(errno));
+}
+
+/* ---- folders ---- */
+
+static void check_folder(struct drafting *drafting, const struct draft *draft, const struct conf_section *section,
+                         const struct accord_option *option, const char *path)
+{
+    bool elsewhere = drafting->setting->elsewhere;
+    struct stat st;
+    if (path[0] != '/' || stat(path, &st) == 0 || (!elsewhere && errno != ENOENT))
+        return;
+    conf_report_add(drafting->report, elsewhere ? CONF_UNCHECKED : CONF_NOTE, draft->file.name,
+                    conf_section_line(section, option->name), "%s: cannot look into the folder %s: %s%s", option->name,
+                    path, strerror(errno), elsewhere ? "; not checked" : "; make it, owned by the agent's user");
 }
 
 void draft_check_secrets(struct drafting *drafting, const struct draft *draft,
@@ -102,6 +119,8 @@ void draft_check_secrets(struct drafting *drafting, const struct draft *draft,
         const struct conf_entry *entry = conf_section_entry(section, table->name);
         const char *name = entry ? entry->value : table->fallback;
         struct conf_value value;
+        if (name && table->kind == ACCORD_PATH && (table->flags & (ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE)))
+            check_folder(drafting, draft, section, table, name);
         if (table->kind != ACCORD_SECRET || !name || conf_value_parse(table, name, &value, NULL))
             continue;
         conf_value_fini(&value);

@@ -41,6 +41,7 @@ struct child {
     struct stream *waiting;                  /* payloads that wait until it has read what was sent */
     int64_t reading;                         /* bytes asked of the store for it */
     struct table sessions, flights, intakes; /* link */
+    size_t intakes_held;                     /* see intake_host */
     struct table cases;                      /* guard, inspect */
 };
 

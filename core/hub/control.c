@@ -121,7 +121,8 @@ static void offered(struct control_client *client, const struct wire_OFFER *m)
     struct hub *hub = client->control->hub;
     struct unit *unit = NULL;
     const struct conf_service *service = receiving_service(hub, m->route, &unit);
-    struct intake_host host = {&client->channel, &client->intakes, OFFERS_MAX};
+    struct intake_host host = {&client->channel, &client->intakes, OFFERS_MAX * WIRE_OFFER_HEAVY,
+                               &client->intakes_held};
     struct accord_pair details[] = {{"route", m->route}, {"name", m->name}};
     struct audit_event event = {.action = AUDIT_COMMAND,
                                 .outcome = service ? AUDIT_SUCCESS : AUDIT_FAILURE,

@@ -15,6 +15,7 @@ struct control_client {
     struct channel *channel; /* NULL: it hung up */
     char user[64];
     struct table intakes;
+    size_t intakes_held; /* see intake_host */
     int pending; /* answers that are being made */
 };
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "util/clock.h"
+#include "util/text.h"
 
 #define HEADERS_SIZE 32768 /* bytes of all headers of one offer on the wire */
 #define IDLE_TIME    60000 /* ms without a byte of what was asked for */
@@ -12,19 +13,24 @@ struct intake {
     uint64_t id;
     const struct bus_party *party;
     struct bus_offer *offer;
+    unsigned weight;
     int64_t credit;   /* bytes asked for that have not come */
     int64_t deadline; /* ticks: the next of them must be there; 0: none is due */
 };
 
+/* A reason may quote the message, and ends in a file or on a terminal. */
 static void put_done(const struct intake *intake, const struct accord_admitted *admitted)
 {
+    char reason[ACCORD_REASON_MAX];
+    text_copy(reason, sizeof reason, admitted->reason);
+    text_make_visible(reason);
     if (*intake->host.channel)
         wire_put_OFFER_DONE(channel_out(*intake->host.channel),
                             &(struct wire_OFFER_DONE){.offer = intake->id,
                                                       .admission = (uint8_t)admitted->admission,
                                                       .id = admitted->id,
                                                       .rule = admitted->rule,
-                                                      .reason = admitted->reason});
+                                                      .reason = reason});
 }
 
 /* ---- what the bus says ---- */
@@ -38,12 +44,18 @@ static void intake_pull(void *arg, int64_t bytes)
                         &(struct wire_OFFER_PULL){.offer = intake->id, .bytes = bytes});
 }
 
+static void intake_free(struct intake *intake)
+{
+    *intake->host.held -= intake->weight;
+    table_take(intake->host.intakes, intake->id);
+    free(intake);
+}
+
 static void intake_done(void *arg, const struct accord_admitted *admitted)
 {
     struct intake *intake = arg;
     put_done(intake, admitted);
-    table_take(intake->host.intakes, intake->id);
-    free(intake);
+    intake_free(intake);
 }
 
 static const struct bus_offer_events events = {.pull = intake_pull, .done = intake_done};
@@ -52,7 +64,7 @@ static const struct bus_offer_events events = {.pull = intake_pull, .done = inta
 
 static bool well_formed(const struct intake_host *host, const struct wire_OFFER *m)
 {
-    return host->intakes->count < host->most && m->headers.count <= ACCORD_HEADERS_MAX &&
+    return *host->held + wire_offer_weight(m->size) <= host->most && m->headers.count <= ACCORD_HEADERS_MAX &&
            m->headers.raw.size <= HEADERS_SIZE && m->size >= -1;
 }
 
@@ -63,11 +75,13 @@ enum intake_result intake_offer(struct intake_host host, struct bus_party *party
     struct intake *intake = well_formed(&host, m) ? calloc(1, sizeof *intake) : NULL;
     if (!intake)
         return INTAKE_BROKEN;
-    *intake = (struct intake){.host = host, .id = m->offer, .party = party};
+    *intake =
+        (struct intake){.host = host, .id = m->offer, .party = party, .weight = wire_offer_weight(m->size)};
     if (table_put(host.intakes, m->offer, intake) < 0) {
         free(intake);
         return INTAKE_BROKEN;
     }
+    *host.held += intake->weight;
     struct accord_envelope envelope = {.name = m->name,
                                        .source_id = m->source_id,
                                        .size = m->size,
@@ -97,11 +111,11 @@ bool intake_data(struct table *intakes, const struct wire_OFFER_DATA *m)
 
 void intake_abort(struct table *intakes, uint64_t id)
 {
-    struct intake *intake = table_take(intakes, id);
+    struct intake *intake = table_get(intakes, id);
     if (!intake)
         return;
     bus_offer_abort(intake->offer);
-    free(intake);
+    intake_free(intake);
 }
 
 void intake_gone(struct table *intakes)

@@ -10,7 +10,8 @@
 struct intake_host {
     struct channel **channel; /* NULL behind it: gone */
     struct table *intakes;
-    size_t most; /* open at a time */
+    size_t most;  /* weight of those that are open at a time (wire_offer_weight) */
+    size_t *held; /* the weight now */
 };
 
 enum intake_result {

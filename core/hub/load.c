@@ -1,18 +1,12 @@
 #include "hub/load.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hub/trail.h"
 #include "hub/unit.h"
-
-static struct wire_pairs pairs_of(const struct accord_pair *items, size_t count)
-{
-    static const struct accord_pair none;
-    return WIRE_PAIRS(items ? items : &none, count);
-}
+#include "plugin/check.h"
 
 static bool takes(const struct child *child, const struct conf_policy *policy)
 {
@@ -124,18 +118,8 @@ void child_record_plugins(const struct child *child)
 
 static void put_links(const struct child *child, struct buf *out)
 {
-    for (size_t i = 0; i < child->link_count; i++) {
-        const struct conf_link *link = child->links[i];
-        const struct conf_endpoint *endpoint = link->endpoint;
-        wire_put_LINK(out, &(struct wire_LINK){
-                               .link = (uint32_t)i,
-                               .name = link->name,
-                               .connector = link->connector->name,
-                               .host = endpoint ? endpoint->host : "",
-                               .port = endpoint ? (uint32_t)endpoint->port : 0,
-                               .tunnel = endpoint && endpoint->tunnel == CONF_TUNNEL_IPSEC ? "ipsec" : "none",
-                               .options = pairs_of(link->options, link->option_count)});
-    }
+    for (size_t i = 0; i < child->link_count; i++)
+        check_put_link(out, (uint32_t)i, child->links[i]);
 }
 
 static uint32_t link_index(const struct child *child, const struct conf_link *link)
@@ -148,56 +132,17 @@ static uint32_t link_index(const struct child *child, const struct conf_link *li
 
 static void put_services(const struct child *child, struct buf *out)
 {
-    for (size_t i = 0; i < child->service_count; i++) {
-        const struct conf_service *service = child->services[i];
-        wire_put_SERVICE(
-            out, &(struct wire_SERVICE){.service = (uint32_t)i,
-                                        .link = link_index(child, service->link),
-                                        .name = service->name,
-                                        .type = service->type->name,
-                                        .direction = (uint8_t)service->direction,
-                                        .max_size = service->max_size,
-                                        .names = service->names,
-                                        .rate = service->rate,
-                                        .options = pairs_of(service->options, service->option_count)});
-    }
-}
-
-/* `logging` judges what the agreement's trail is really kept for, wherever that was written. */
-static size_t module_options(const struct conf_agreement *agreement, const struct conf_policy *policy,
-                             struct accord_pair *options, char days[2][32])
-{
-    size_t count = 0;
-    for (size_t i = 0; i < policy->option_count && i < WIRE_PAIRS_MAX; i++) {
-        options[count] = policy->options[i];
-        bool online = strcmp(options[count].name, "online") == 0;
-        if (strcmp(policy->module->name, "logging") == 0 &&
-            (online || strcmp(options[count].name, "archive") == 0)) {
-            int64_t kept = online ? agreement->online_retention : agreement->archive_retention;
-            snprintf(days[!online], sizeof days[0], "%" PRId64 " ms", kept);
-            options[count].value = days[!online];
-        }
-        count++;
-    }
-    return count;
+    for (size_t i = 0; i < child->service_count; i++)
+        check_put_service(out, (uint32_t)i, link_index(child, child->services[i]->link), child->services[i]);
 }
 
 static void put_modules(const struct child *child, struct buf *out)
 {
     const struct conf_agreement *agreement = child->unit->agreement;
-    struct accord_pair options[WIRE_PAIRS_MAX];
-    char days[2][32];
     uint32_t number = 0;
-    for (size_t i = 0; child->role != CHILD_LINK && i < agreement->policy_count; i++) {
-        const struct conf_policy *policy = &agreement->policies[i];
-        size_t count = takes(child, policy) ? module_options(agreement, policy, options, days) : 0;
-        if (takes(child, policy))
-            wire_put_MODULE(out, &(struct wire_MODULE){.module = number++,
-                                                       .name = policy->module->name,
-                                                       .from = agreement->in_force_from,
-                                                       .until = agreement->in_force_until,
-                                                       .options = WIRE_PAIRS(options, count)});
-    }
+    for (size_t i = 0; child->role != CHILD_LINK && i < agreement->policy_count; i++)
+        if (takes(child, &agreement->policies[i]))
+            check_put_module(out, number++, agreement, &agreement->policies[i]);
 }
 
 bool child_configure(struct child *child)

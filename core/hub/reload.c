@@ -81,7 +81,8 @@ struct hub_conf *hub_conf_load(struct hub *hub, struct reason *why)
 
 void hub_problems_log(const struct hub *hub)
 {
-    static const enum accord_level levels[] = {ACCORD_ERROR, ACCORD_WARNING, ACCORD_NOTICE};
+    static const enum accord_level levels[] = {ACCORD_ERROR, ACCORD_WARNING, ACCORD_NOTICE,
+                                               ACCORD_WARNING};
     for (size_t i = 0; i < hub->problems.count; i++) {
         const struct conf_problem *p = &hub->problems.items[i];
         log_event(levels[p->severity], "conf.problem", NULL, "%s:%d: %s", p->file, p->line, p->text);

@@ -123,15 +123,14 @@ static void row_queue(struct answer *answer, const struct store_count *count)
 /* As `accord check` has them. */
 void answer_problems(struct answer *answer, bool notes)
 {
-    static const char *const severities[] = {"error", "not checked", "note"};
     const struct conf_report *report = &answer->hub->problems;
     for (size_t i = 0; i < report->count; i++) {
         const struct conf_problem *p = &report->items[i];
         char line[16];
         snprintf(line, sizeof line, "%d", p->line);
-        if (notes || p->severity == CONF_ERROR)
+        if (notes || p->severity == CONF_ERROR || p->severity == CONF_RESTART)
             answer_row(answer, "problems",
-                       CELLS({"severity", severities[p->severity]}, {"file", p->file}, {"line", line},
+                       CELLS({"severity", conf_severity_name(p->severity)}, {"file", p->file}, {"line", line},
                              {"text", p->text}));
     }
 }

@@ -11,15 +11,16 @@ struct offer {
     struct link *link;
     void *arg;
     int64_t credit;
+    unsigned weight;
     bool ended; /* the last bytes were written */
 };
 
 /* ---- room for more ---- */
 
-static bool has_room(const struct link *link)
+static bool has_room(const struct link *link, unsigned weight)
 {
-    return link->started && link_role->process.phase == PROCESS_RUNNING && link->offers < WIRE_OFFERS_MAX &&
-           !channel_full(link_role->process.channel);
+    return link->started && link_role->process.phase == PROCESS_RUNNING &&
+           link->offers + weight <= WIRE_OFFERS_MAX && !channel_full(link_role->process.channel);
 }
 
 static void on_ready(uv_idle_t *idle)
@@ -27,9 +28,9 @@ static void on_ready(uv_idle_t *idle)
     uv_idle_stop(idle);
     for (size_t i = 0; i < link_role->link_count; i++) {
         struct link *link = link_role->links[i];
-        if (!link->wants_offer || !has_room(link))
+        if (!link->wants_offer || !has_room(link, link->wants_offer))
             continue;
-        link->wants_offer = false;
+        link->wants_offer = 0;
         instance_enter(&link->base);
         if (link->connector.offer_ready)
             link->connector.offer_ready(link->state);
@@ -39,7 +40,8 @@ static void on_ready(uv_idle_t *idle)
 void offer_room(void)
 {
     for (size_t i = 0; i < link_role->link_count; i++)
-        if (link_role->links[i]->wants_offer && has_room(link_role->links[i])) {
+        if (link_role->links[i]->wants_offer &&
+            has_room(link_role->links[i], link_role->links[i]->wants_offer)) {
             uv_idle_start(&link_role->ready, on_ready);
             return;
         }
@@ -48,7 +50,7 @@ void offer_room(void)
 static void offer_free(struct offer *offer)
 {
     table_take(&link_role->offers, offer->id);
-    offer->link->offers--;
+    offer->link->offers -= offer->weight;
     free(offer);
     if (link_role->process.phase == PROCESS_RUNNING)
         offer_room();
@@ -98,11 +100,12 @@ struct accord_offer *offer_begin(struct accord_instance *instance, size_t servic
     if (link->services[service].direction != ACCORD_RECEIVE)
         process_blame(&link_role->process, "plugin.offer", "it offered a message to service %s, which sends",
                       link->services[service].name);
-    struct offer *offer = has_room(link) ? malloc(sizeof *offer) : NULL;
+    unsigned weight = wire_offer_weight(envelope->size);
+    struct offer *offer = has_room(link, weight) ? malloc(sizeof *offer) : NULL;
     if (offer) {
-        *offer = (struct offer){.id = ++link_role->last_id, .link = link, .arg = arg};
+        *offer = (struct offer){.id = ++link_role->last_id, .link = link, .arg = arg, .weight = weight};
         if (table_put(&link_role->offers, offer->id, offer) == 0) {
-            link->offers++;
+            link->offers += weight;
             wire_put_OFFER(link_out(),
                            &(struct wire_OFFER){
                                .offer = offer->id,
@@ -116,7 +119,7 @@ struct accord_offer *offer_begin(struct accord_instance *instance, size_t servic
         }
         free(offer);
     }
-    link->wants_offer = true;
+    link->wants_offer = weight;
     return NULL;
 }
 

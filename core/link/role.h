@@ -23,8 +23,9 @@ struct link {
     struct accord_link_setup setup;
     struct accord_service *services;
     size_t service_count;
-    unsigned sessions, offers;
-    bool wants_offer; /* offer() returned NULL: offer_ready is due */
+    unsigned sessions;
+    unsigned offers;      /* the weight of those that are open */
+    unsigned wants_offer; /* offer() returned NULL for this weight: offer_ready is due; 0: not */
 };
 
 /* A service by the hub's number. */

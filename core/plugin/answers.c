@@ -73,6 +73,7 @@ static int take_plugin(struct answers *a, const struct wire_PLUGIN *m, struct re
     text_copy(p->summary, sizeof p->summary, m->summary);
     p->flags = m->flags;
     p->asks = m->asks;
+    p->has_check = m->has_check == 1;
     p->has_profile = m->has_profile == 1;
     p->options = calloc(ANSWERS_OPTIONS_MAX + 1, sizeof *p->options);
     p->service_options = calloc(ANSWERS_OPTIONS_MAX + 1, sizeof *p->service_options);

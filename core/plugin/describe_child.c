@@ -1,6 +1,7 @@
 /* The describing child: loads one plugin inside the sandbox and says what it declares. */
 #include <string.h>
 
+#include "plugin/check.h"
 #include "plugin/child.h"
 #include "plugin/describe.h"
 #include "plugin/loader.h"
@@ -114,7 +115,7 @@ int describe_main(pid_t parent)
         child_fini(&child);
         return child_failed("hub.sandbox", &why);
     }
-    int result = describe(&child, rule, &why);
+    int result = child.agreement[0] ? check_child(&child, rule, &why) : describe(&child, rule, &why);
     child_fini(&child);
     return result ? child_failed(rule, &why) : 0;
 }

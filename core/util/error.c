@@ -4,9 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const char *const names[] = {"ok",       "invalid", "no-memory", "limit",    "denied", "not-found",
-                                    "exists",   "io",      "network",   "protocol", "timeout", "canceled",
-                                    "state",    "format",  "busy",      "unsupported"};
+static const char *const names[] = {"ok",     "invalid", "no-memory", "limit",      "denied",  "not-found",
+                                    "exists", "io",      "network",   "protocol",   "timeout", "canceled",
+                                    "state",  "format",  "busy",      "unsupported"};
 
 const char *error_name(int code)
 {

@@ -31,14 +31,20 @@ static bool plain(unsigned char c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* Bytes of the well-formed UTF-8 character at `text`, 0 when there is none. */
-static size_t character(const char *text)
+/* A character above ASCII, as it is if it may be shown; returns its bytes. */
+static size_t quote_wide(struct buf *buf, const char *text)
 {
-    size_t left = strnlen(text, 4);
-    for (size_t n = 2; n <= left; n++)
-        if (text_utf8(text, n, true))
-            return n;
-    return 0;
+    struct text_glyph glyph = text_glyph(text);
+    if (text_may_be_shown(glyph.code))
+        buf_put(buf, text, glyph.bytes);
+    else if (glyph.code && glyph.code < 0x10000)
+        buf_format(buf, "\\u%04x", (unsigned)glyph.code);
+    else if (glyph.code)
+        buf_format(buf, "\\u%04x\\u%04x", 0xd800 + (unsigned)((glyph.code - 0x10000) >> 10),
+                   0xdc00 + (unsigned)(glyph.code & 0x3ff));
+    else
+        buf_text(buf, "\\ufffd");
+    return glyph.bytes;
 }
 
 void json_quote(struct buf *buf, const char *text)
@@ -53,14 +59,12 @@ void json_quote(struct buf *buf, const char *text)
         if (!*text)
             break;
         unsigned char c = (unsigned char)*text;
-        size_t wide = c >= 0x80 ? character(text) : 0;
-        if (wide)
-            buf_put(buf, text, wide);
-        else if (c >= 0x80)
-            buf_text(buf, "\\ufffd");
-        else
+        if (c >= 0x80) {
+            text += quote_wide(buf, text);
+        } else {
             quote_byte(buf, c);
-        text += wide ? wide : 1;
+            text++;
+        }
     }
     buf_byte(buf, '"');
 }

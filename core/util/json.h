@@ -1,5 +1,6 @@
 /* Writes JSON objects into a buffer, in order, without building a tree. Text that is not UTF-8 has its bad
- * bytes replaced, so that the output is always valid. */
+ * bytes replaced, so that the output is always valid; what may not be shown (util/text.h) is escaped, so that it
+ * can be printed as it is. */
 #ifndef UTIL_JSON_H
 #define UTIL_JSON_H
 

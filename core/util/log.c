@@ -150,11 +150,16 @@ static void line_json(struct buf *line, const char *time, enum accord_level leve
     buf_byte(line, '\n');
 }
 
-/* Controls in text that came from outside must not forge a second line. */
+/* Text that came from outside must not forge a second line, nor act on the terminal that shows it. */
 static void put_visible(struct buf *line, const char *text)
 {
-    for (; *text; text++)
-        buf_byte(line, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : (uint8_t)*text);
+    for (struct text_glyph glyph; *text; text += glyph.bytes) {
+        glyph = text_glyph(text);
+        if (text_may_be_shown(glyph.code))
+            buf_put(line, text, glyph.bytes);
+        else
+            buf_byte(line, '?');
+    }
 }
 
 static void put_about(struct buf *line, const struct log_about *about)

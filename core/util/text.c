@@ -39,6 +39,42 @@ static bool is_control(const unsigned char *p, size_t length)
     return p[0] < 0x20 || p[0] == 0x7f || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
+struct text_glyph text_glyph(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t size = utf8_length(p, strnlen(text, 4));
+    if (size <= 1)
+        return (struct text_glyph){1, size ? p[0] : 0};
+    uint32_t code = p[0] & (0xffu >> (size + 1));
+    for (size_t i = 1; i < size; i++)
+        code = code << 6 | (p[i] & 0x3fu);
+    return (struct text_glyph){size, code};
+}
+
+/* Soft hyphen, marks of direction, zero widths, separators of lines and paragraphs, byte order mark, tags. */
+bool text_may_be_shown(uint32_t code)
+{
+    return code >= 0x20 && !(code >= 0x7f && code < 0xa0) && code != 0xad && code != 0x61c &&
+           !(code >= 0x200b && code <= 0x200f) && !(code >= 0x2028 && code <= 0x202e) &&
+           !(code >= 0x2060 && code <= 0x206f) && code != 0xfeff && !(code >= 0xfff9 && code <= 0xfffb) &&
+           !(code >= 0xe0000 && code <= 0xe007f);
+}
+
+void text_make_visible(char *text)
+{
+    char *to = text;
+    for (struct text_glyph glyph; *text; text += glyph.bytes) {
+        glyph = text_glyph(text);
+        if (text_may_be_shown(glyph.code)) {
+            memmove(to, text, glyph.bytes);
+            to += glyph.bytes;
+        } else {
+            *to++ = '?';
+        }
+    }
+    *to = 0;
+}
+
 bool text_utf8(const char *text, size_t size, bool controls)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -100,10 +136,10 @@ void text_safe_name(char *to, size_t room, const char *from)
     const unsigned char *p = (const unsigned char *)from;
     size_t size = strlen(from), used = 0;
     for (size_t at = 0, length; at < size; at += length) {
-        length = utf8_length(p + at, size - at);
-        bool bad = !length || is_control(p + at, length) || p[at] == '/' || p[at] == '\\' ||
-                   (used == 0 && p[at] == '.');
-        length = length ? length : 1;
+        struct text_glyph glyph = text_glyph(from + at);
+        length = glyph.bytes;
+        bool bad =
+            !text_may_be_shown(glyph.code) || p[at] == '/' || p[at] == '\\' || (used == 0 && p[at] == '.');
         if (used + (bad ? 1 : length) >= room)
             break;
         if (bad) {

@@ -10,12 +10,22 @@
 void text_copy(char *to, size_t room, const char *from);
 /* Well-formed UTF-8 without NUL; `controls`: may hold control characters. */
 bool text_utf8(const char *text, size_t size, bool controls);
+/* The character that `text` begins with; malformed: one byte, and code point 0. */
+struct text_glyph {
+    size_t bytes;
+    uint32_t code;
+};
+struct text_glyph text_glyph(const char *text);
+/* Not a control character (C0, DEL, C1), nor one that hides, reorders or breaks what is shown. */
+bool text_may_be_shown(uint32_t code);
+/* Replaces, in place, each character that may not be shown by a question mark. */
+void text_make_visible(char *text);
 /* Lower-case letters, digits and hyphens, starting with a letter or digit, 1..max characters. */
 bool text_is_name(const char *text, size_t max);
 /* The nearest of `names` (NULL-terminated) to `text`, or NULL when none is near enough to be meant. */
 const char *text_nearest(const char *text, const char *const *names);
-/* Makes a message name safe as one path component: no slash, no control character, no leading dot, valid
- * UTF-8, at most room-1 bytes; "unnamed" when nothing is left. */
+/* Makes a message name safe as one path component: no slash, no character that may not be shown, no leading dot,
+ * valid UTF-8, at most room-1 bytes; "unnamed" when nothing is left. */
 void text_safe_name(char *to, size_t room, const char *from);
 /* For people: "1.5 MiB", "3 days 4 h". */
 void text_size(char *to, size_t room, int64_t bytes);

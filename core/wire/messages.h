@@ -87,15 +87,26 @@
     /* ---- command ---- */                                                                                         \
     M(COMMAND, WIRE_C, F(u32, version) F(text, verb) F(pairs, arguments))                                            \
     M(ROW, WIRE_H, F(text, table) F(pairs, cells))                                                                   \
-    M(END, WIRE_H, F(u8, exit) F(text, line))
+    M(END, WIRE_H, F(u8, exit) F(text, line))                                                                        \
+    /* ---- rules across options, asked of a describing child ---- */                                                \
+    /* subject 0: a link, 1: a module; by the number that LINK or MODULE gave it */                                  \
+    M(CHECK, WIRE_H, F(u8, subject) F(u32, number))                                                                  \
+    M(CHECKED, WIRE_D, F(u8, subject) F(u32, number) F(u8, sound) F(text, reason))
 
 #define WIRE_NONE UINT32_MAX
-/* Of one link, open at a time. */
-#define WIRE_OFFERS_MAX   64
+/* Of one link, open at a time: offers by weight, because the payload of one is kept in memory until it is committed. */
+#define WIRE_OFFERS_MAX   1024
+#define WIRE_OFFER_LIGHT  16384 /* announced bytes, at most, of an offer of weight 1 */
+#define WIRE_OFFER_HEAVY  16    /* weight of the others */
 #define WIRE_SESSIONS_MAX 64
 #define WIRE_PAIRS_MAX   256
 #define WIRE_TEXT_MAX    4096
 #define WIRE_FRAME_MAX   (ACCORD_PIECE_MAX + 4096)
 #define WIRE_DATAGRAM_MAX (ACCORD_PIECE_MAX + 8192)
+
+static inline unsigned wire_offer_weight(int64_t announced)
+{
+    return announced >= 0 && announced <= WIRE_OFFER_LIGHT ? 1 : WIRE_OFFER_HEAVY;
+}
 
 #endif

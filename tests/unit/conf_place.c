@@ -122,10 +122,9 @@ void load_place(struct conf_place *p)
 
 static void show(const struct conf_report *report)
 {
-    static const char *const words[] = {"error", "unchecked", "note"};
     for (size_t i = 0; i < report->count; i++)
         print_error("%s:%d: %s: %s\n", report->items[i].file, report->items[i].line,
-                    words[report->items[i].severity], report->items[i].text);
+                    conf_severity_name(report->items[i].severity), report->items[i].text);
 }
 
 void expect_report(const struct conf_place *p, enum conf_severity severity, const char *file, int line,

@@ -58,29 +58,32 @@ static void renders_ecs_names_in_order(void **state)
 static void every_field_reads_back(void **state)
 {
     (void)state;
-    struct audit_event event = {.action = AUDIT_COMMAND,
-                                .outcome = AUDIT_FAILURE,
-                                .time = 1,
-                                .link = "l",
-                                .rule = "a.b",
-                                .module = "m",
-                                .reason = "line\none \"two\" \\ \xff \xe2\x82\xac",
-                                .receipt = "250 ok",
-                                .user = "root",
-                                .source_address = "192.0.2.1:22",
-                                .destination_address = "[2001:db8::1]:22"};
-    const char *expected[][2] = {{"@timestamp", "1970-01-01T00:00:00.000001Z"},
-                                 {"event.action", "command"},
-                                 {"event.category", "iam"},
-                                 {"event.outcome", "failure"},
-                                 {"accord.link", "l"},
-                                 {"rule.name", "a.b"},
-                                 {"accord.module", "m"},
-                                 {"event.reason", "line\none \"two\" \\ \xef\xbf\xbd \xe2\x82\xac"},
-                                 {"accord.receipt", "250 ok"},
-                                 {"user.name", "root"},
-                                 {"source.address", "192.0.2.1:22"},
-                                 {"destination.address", "[2001:db8::1]:22"}};
+    struct audit_event event = {
+        .action = AUDIT_COMMAND,
+        .outcome = AUDIT_FAILURE,
+        .time = 1,
+        .link = "l",
+        .rule = "a.b",
+        .module = "m",
+        .reason = "line\none \"two\" \\ \xff \xe2\x82\xac \xc2\x9b\xe2\x80\xae\xf3\xa0\x81\x81",
+        .receipt = "250 ok",
+        .user = "root",
+        .source_address = "192.0.2.1:22",
+        .destination_address = "[2001:db8::1]:22"};
+    const char *expected[][2] = {
+        {"@timestamp", "1970-01-01T00:00:00.000001Z"},
+        {"event.action", "command"},
+        {"event.category", "iam"},
+        {"event.outcome", "failure"},
+        {"accord.link", "l"},
+        {"rule.name", "a.b"},
+        {"accord.module", "m"},
+        {"event.reason",
+         "line\none \"two\" \\ \xef\xbf\xbd \xe2\x82\xac \xc2\x9b\xe2\x80\xae\xf3\xa0\x81\x81"},
+        {"accord.receipt", "250 ok"},
+        {"user.name", "root"},
+        {"source.address", "192.0.2.1:22"},
+        {"destination.address", "[2001:db8::1]:22"}};
     struct buf rendered = {0};
     audit_render(&rendered, &event);
     struct line line = read_back(&rendered);

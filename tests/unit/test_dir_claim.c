@@ -114,6 +114,21 @@ static void a_quarantined_file_goes_to_rejected_with_its_reason(void **state)
     connector_end();
 }
 
+/* The process was killed between the two: the reason is there, and the file still claimed. */
+static void a_rejection_that_was_cut_off_is_finished_under_the_same_name(void **state)
+{
+    (void)state;
+    mkdir(at("in/rejected"), 0750);
+    put_text("in/rejected/plan.edi.reason.txt", "This file was not acc");
+    put_text("in/plan.edi", "UNB+...");
+    connector_begin();
+    testhost_admission(host, ACCORD_QUARANTINED, "stow-plan.unt-count", "segment 12: UNT says 11 segments");
+    assert_true(within(60000, is_there, "in/rejected/plan.edi"));
+    assert_non_null(strstr(get_text("in/rejected/plan.edi.reason.txt"), "UNT says 11 segments"));
+    assert_int_equal(count_files("in/rejected"), 2);
+    connector_end();
+}
+
 static void a_file_that_is_refused_unread_stays_as_the_only_copy(void **state)
 {
     (void)state;
@@ -252,6 +267,7 @@ int main(void)
         in_folder(a_deferred_file_is_offered_again_later),
         in_folder(a_deferred_file_does_not_hold_up_others),
         in_folder(a_quarantined_file_goes_to_rejected_with_its_reason),
+        in_folder(a_rejection_that_was_cut_off_is_finished_under_the_same_name),
         in_folder(a_file_that_is_refused_unread_stays_as_the_only_copy),
         in_folder(a_rejected_file_that_is_put_back_is_a_new_message),
         in_folder(an_accepted_file_is_kept_where_the_service_says),

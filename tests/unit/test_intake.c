@@ -21,6 +21,7 @@ struct sender {
     struct world *w;
     struct channel *channel;
     struct table intakes;
+    size_t held;
     int theirs;
     struct clock_source clock;
     /* what it was told last */
@@ -84,7 +85,7 @@ static void hear(struct sender *s)
 static enum intake_result offer_with(struct sender *s, uint64_t id, const struct wire_pairs *headers,
                                      int64_t size)
 {
-    struct intake_host host = {&s->channel, &s->intakes, MOST};
+    struct intake_host host = {&s->channel, &s->intakes, MOST * WIRE_OFFER_HEAVY, &s->held};
     struct wire_OFFER m = {.offer = id, .name = "plan.edi", .source_id = "1", .size = size};
     if (headers)
         m.headers = *headers;
@@ -114,6 +115,7 @@ static void offer_is_taken(void **state)
     assert_int_equal(s.dones, 1);
     assert_int_equal(s.admission, ACCORD_ACCEPTED);
     assert_int_equal(s.intakes.count, 0);
+    assert_int_equal(s.held, 0);
     sender_fini(&s);
 }
 
@@ -130,6 +132,7 @@ static void sender_that_stops_in_the_middle_does_not_keep_the_agreement_busy(voi
     intake_tick(&s.intakes, s.clock.ticks + 60000, NULL);
     hear(&s);
     assert_int_equal(s.intakes.count, 0);
+    assert_int_equal(s.held, 0);
     assert_int_equal(s.admission, ACCORD_DEFERRED);
     assert_string_equal(s.rule, "hub.offer-idle");
     assert_int_equal(bus_party_busy(s.w->site), 0);
@@ -147,6 +150,7 @@ static void agreement_that_drains_lets_go_of_offers_that_are_not_whole(void **st
     assert_int_equal(s.intakes.count, 1);
     intake_tick(&s.intakes, s.clock.ticks, s.w->site);
     assert_int_equal(s.intakes.count, 0);
+    assert_int_equal(s.held, 0);
     assert_int_equal(bus_party_busy(s.w->site), 0);
     sender_fini(&s);
 }
@@ -189,6 +193,10 @@ static void offers_that_break_the_protocol_are_found(void **state)
     for (uint64_t id = 2; id <= MOST; id++)
         assert_int_equal(offer_one(&s, id), INTAKE_OPEN);
     assert_int_equal(offer_one(&s, MOST + 1), INTAKE_BROKEN);
+    intake_abort(&s.intakes, 2); /* in the place of one of any size come many small ones */
+    for (uint64_t id = 100; id < 100 + WIRE_OFFER_HEAVY; id++)
+        assert_int_equal(offer_with(&s, id, NULL, 1), INTAKE_OPEN);
+    assert_int_equal(offer_with(&s, 200, NULL, 1), INTAKE_BROKEN);
     assert_true(data(&s, 1, sizeof PAYLOAD - 1, true));
     assert_false(data(&s, 1, 1, false)); /* behind the last */
     intake_abort(&s.intakes, 99);

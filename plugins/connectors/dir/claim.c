@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -141,14 +142,29 @@ static int write_text(int fd, const char *text)
     return fsync(fd);
 }
 
-/* The reason first: its name is the promise that the file's name is free as well. */
+/* The reason's name is the promise that the file's name is free as well. A reason without its file is of a
+ * rejection that was cut off before the move, and makes room. */
+static int open_reason(int folder, const char *reason, const char *name)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    struct stat st;
+    int fd = openat(folder, reason, flags, 0640);
+    if (fd >= 0 || errno != EEXIST)
+        return fd;
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+        unlinkat(folder, reason, 0) == 0)
+        return openat(folder, reason, flags, 0640);
+    errno = EEXIST;
+    return -1;
+}
+
 static int reject_as(const struct claim_place *place, struct claim_file *file, int folder, unsigned n,
                      const char *text)
 {
     char name[NAME_ROOM], reason[NAME_ROOM];
     name_numbered(name, file->name, n, "");
     name_numbered(reason, file->name, n, ".reason.txt");
-    int fd = openat(folder, reason, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+    int fd = open_reason(folder, reason, name);
     if (fd < 0)
         return -1;
     int result = write_text(fd, text);
@@ -168,14 +184,17 @@ static int reject_as(const struct claim_place *place, struct claim_file *file, i
 enum claim_result claim_reject(const struct claim_place *place, struct claim_file *file,
                                const char *reason_text)
 {
+    static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER; /* who sees a reason without its file is alone */
     int folder = place_make(place->folder, REJECTED_FOLDER, 0750);
     int result = -1;
     if (folder < 0)
         return failed(file, "make the folder rejected for");
+    pthread_mutex_lock(&one);
     errno = EEXIST;
     for (unsigned n = 0; result && errno == EEXIST && n < 10000; n++)
         result = reject_as(place, file, folder, n, reason_text);
     enum claim_result end = result ? failed(file, "move to rejected/") : CLAIM_DONE;
+    pthread_mutex_unlock(&one);
     close(folder);
     return end;
 }
