@@ -94,6 +94,15 @@ void bus_party_remove(struct bus_party *);
 /* The agreement is within its dates. */
 bool bus_in_force(const struct conf_agreement *, int64_t wall);
 
+/* Since the agent started, for each service that has had something to do. */
+struct bus_count {
+    uint64_t offers[ACCORD_REJECTED + 1];      /* answered, by enum accord_admission */
+    uint64_t deliveries[STORE_DISCARDED + 1];  /* attempts that were settled, by enum store_state */
+    uint64_t bytes_in, bytes_out;              /* of what was accepted, and delivered */
+};
+typedef void (*bus_count_each)(void *arg, const char *agreement, const char *service, const struct bus_count *);
+void bus_party_counts(const struct bus_party *, bus_count_each, void *arg);
+
 /* ---- in ---- */
 
 struct bus_offer_events {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/count.h"
 #include "bus/dispatch.h"
 #include "bus/judge.h"
 #include "bus/lane.h"
@@ -318,6 +319,7 @@ void bus_party_remove(struct bus_party *party)
     while (*at != party)
         at = &(*at)->next;
     *at = party->next;
+    bus_counts_free(party);
     free(party->lanes);
     free(party->gates);
     free(party->inlets);

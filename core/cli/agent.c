@@ -29,7 +29,8 @@ static int reach(struct cli *cli, struct client **client)
     return 0;
 }
 
-static int ask(struct cli *cli, const char *verb, const struct accord_pair *arguments, size_t count)
+int cli_ask_agent(struct cli *cli, const char *verb, const struct accord_pair *arguments, size_t count,
+                  void (*row)(void *arg, const char *table, const struct wire_pairs *cells), void *arg)
 {
     struct client *client = NULL;
     struct client_end end = {0};
@@ -37,12 +38,17 @@ static int ask(struct cli *cli, const char *verb, const struct accord_pair *argu
     int code = reach(cli, &client);
     if (code)
         return code;
-    if (client_command(client, verb, arguments, count, take_row, cli, &end, &why))
+    if (client_command(client, verb, arguments, count, row, arg, &end, &why))
         code = cli_end(cli, EXIT_NO_AGENT, "%s", why.text);
     else
         code = cli_end(cli, end.exit, "%s", end.line);
     client_close(client);
     return code;
+}
+
+static int ask(struct cli *cli, const char *verb, const struct accord_pair *arguments, size_t count)
+{
+    return cli_ask_agent(cli, verb, arguments, count, take_row, cli);
 }
 
 /* The verb is the command's name; its one argument, if it takes one, is an id. */

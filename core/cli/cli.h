@@ -53,10 +53,15 @@ int cli_state(struct cli *, char to[PATH_MAX]);
 /* The plugin folder: what agent.conf says, or the one beside the executables. */
 void cli_plugins(const struct cli *, const struct conf_agent *, char to[PATH_MAX]);
 
+/* Asks the running agent; its rows go to `row`. An exit code, with the last line set. */
+int cli_ask_agent(struct cli *, const char *verb, const struct accord_pair *arguments, size_t count,
+                  void (*row)(void *arg, const char *table, const struct wire_pairs *cells), void *arg);
+
 /* Commands, one file each (agent.c has those that only pass a question on). */
 int cli_ask(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_decide(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_messages(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_metrics(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_submit(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_version(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_check(struct cli *, const struct cli_command *, int argc, char **argv);

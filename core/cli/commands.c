@@ -28,6 +28,7 @@ const struct cli_command cli_commands[] = {
     {"show", "ID", 1, 1, true, false, "message", cli_ask, "one message and its deliveries"},
     {"explain", "ID", 1, 1, true, false, "explanation", cli_ask,
      "why a message went where it went: rules and reasons"},
+    {"metrics", "", 0, 0, true, false, "metrics", cli_metrics, "numbers for Prometheus, in its text format"},
     {"audit verify", "[FOLDER]", 0, 1, false, false, "problems", cli_audit_verify,
      "check the audit trail's hash chains, line by line"},
     {"version", "", 0, 0, false, false, "version", cli_version,
@@ -35,7 +36,8 @@ const struct cli_command cli_commands[] = {
     {"help", "", 0, 0, false, false, NULL, cli_help, "this text"},
     {"reference", "FOLDER", 1, 1, false, true, NULL, cli_reference,
      "write the reference pages from the tables"},
-    {"complete", "WORD...", 1, 1000, false, true, NULL, cli_complete, "what may stand in place of the last word"},
+    {"complete", "WORD...", 1, 1000, false, true, NULL, cli_complete,
+     "what may stand in place of the last word"},
     {.name = NULL},
 };
 

@@ -33,7 +33,9 @@ struct hub {
     uv_signal_t signals[3];
     uv_timer_t tick;    /* dates, deadlines, watchdogs */
     int64_t started;    /* wall microseconds */
+    int64_t started_ticks;
     int64_t ticked;     /* ticks of the last tick */
+    int64_t lag, late;  /* ms by which the last tick was late, and all of them */
     int64_t patient_to; /* ticks: the hub itself was late, nobody else is blamed before */
     bool stopping;
     bool hurried;    /* asked to stop a second time: what is in flight is cut */

@@ -145,6 +145,9 @@ static void signalled(uv_signal_t *handle, int number)
  * blamed. */
 static bool be_patient(struct hub *hub, int64_t ticks)
 {
+    int64_t lag = hub->ticked ? ticks - hub->ticked - TICK : 0;
+    hub->lag = lag > 0 ? lag : 0;
+    hub->late += hub->lag;
     if (hub->ticked && ticks - hub->ticked > LATE_TICK)
         hub->patient_to = ticks + PATIENCE;
     hub->ticked = ticks;
@@ -155,6 +158,7 @@ static void ticked(uv_timer_t *timer)
 {
     struct hub *hub = timer->data;
     int64_t ticks = clock_ticks();
+    log_flush();
     if (hub->stopping)
         press_on(hub, ticks);
     if (be_patient(hub, ticks))
@@ -341,8 +345,13 @@ int hub_main(const struct hub_options *options)
 {
     static struct hub hub;
     struct reason why = {""};
+    /* libuv lets name look-ups have half of its threads, so that those that no server answers leave the other half to
+     * the export of the trail. */
+    setenv("UV_THREADPOOL_SIZE", "16", 0);
     hub.options = *options;
     hub.started = clock_wall();
+    hub.started_ticks = clock_ticks();
+    log_open();
     log_setup("hub", ACCORD_INFO, false);
     signal(SIGPIPE, SIG_IGN);
     int result = drop_privileges(&hub, &why);

@@ -5,6 +5,7 @@
 #include "bus/bus.h"
 #include "hub/child.h"
 #include "hub/parking.h"
+#include "hub/plugin_metrics.h"
 #include "hub/reload.h"
 #include "hub/suspend.h"
 #include "hub/unit_life.h"
@@ -35,6 +36,7 @@ struct unit {
     size_t child_count;
     struct profile *profiles; /* for each link of the agreement */
     struct parked *parked;    /* likewise */
+    struct plugin_metrics counts;
     int64_t look_at;          /* ticks: at the secret files of parked links */
 };
 

@@ -82,6 +82,7 @@ static const struct verb {
     {"messages", false, verb_messages},
     {"show", false, verb_show},
     {"explain", false, verb_explain},
+    {"metrics", false, verb_metrics},
     {"version", false, verb_version},
     {"audit-heads", false, verb_audit_heads},
 };

@@ -25,6 +25,8 @@ void verb_resume(struct answer *, const struct wire_COMMAND *);
 /* verbs_conf.c */
 void verb_reload(struct answer *, const struct wire_COMMAND *);
 void verb_switch(struct answer *, const struct wire_COMMAND *);
+/* verbs_metrics.c */
+void verb_metrics(struct answer *, const struct wire_COMMAND *);
 
 /* verbs_messages.c */
 void verb_messages(struct answer *, const struct wire_COMMAND *);

@@ -85,8 +85,8 @@ static void rows_links(struct answer *answer, const struct unit *unit)
         answer_row(answer, "links",
                    CELLS({"agreement", unit->name}, {"link", link->name},
                          {"connector", link->connector->name}, {"endpoint", endpoint},
-                         {"state", unit->parked[i].is ? "parked" : "open"}, {"rule", unit->parked[i].rule},
-                         {"reason", unit->parked[i].reason}));
+                         {"state", parked->is ? "parked" : "open"}, {"rule", parked->is ? parked->rule : ""},
+                         {"reason", parked->is ? parked->reason : ""}, {"since", since}, {"next-try", next}));
     }
 }
 

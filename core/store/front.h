@@ -97,6 +97,7 @@ struct store {
     struct store_payload *staged; /* payloads that have pieces in the journal, or may have */
     bool roomy;
     bool closing;
+    struct store_stats stats;
     uv_thread_t thread;
 };
 

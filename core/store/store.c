@@ -94,6 +94,31 @@ static struct call *apply_group(struct store *store, struct call *first, bool *b
     return call;
 }
 
+static int commit(struct store *store)
+{
+    uint64_t began = uv_hrtime();
+    int result = store->backend->commit(store->state);
+    uint64_t took = uv_hrtime() - began;
+    uv_mutex_lock(&store->lock);
+    struct store_stats *stats = &store->stats;
+    stats->commits++;
+    stats->failed += result != 0;
+    stats->ns += took;
+    if (took > stats->longest_ns)
+        stats->longest_ns = took;
+    uv_mutex_unlock(&store->lock);
+    return result;
+}
+
+struct store_stats store_stats(const struct store *of)
+{
+    struct store *store = (struct store *)of; /* its lock */
+    uv_mutex_lock(&store->lock);
+    struct store_stats stats = store->stats;
+    uv_mutex_unlock(&store->lock);
+    return stats;
+}
+
 /* Durable, or undone. */
 static int end_group(struct store *store)
 {
@@ -105,7 +130,7 @@ static int end_group(struct store *store)
             fault(store, "admit");
         if (store->has_settlement)
             fault(store, "settle");
-        result = store->backend->commit(store->state);
+        result = commit(store);
     }
     if (result)
         verbs_undo(store);

@@ -281,6 +281,13 @@ struct store_usage store_usage(const struct store *, const char *agreement);
 /* Whether admissions have room on the disk now, as of the last group. Loop thread; at once. */
 bool store_roomy(const struct store *);
 
+/* Commits since it was opened. Loop thread; at once. */
+struct store_stats {
+    uint64_t commits, failed;
+    uint64_t ns, longest_ns; /* that the commits took */
+};
+struct store_stats store_stats(const struct store *);
+
 /* Forgets what has had its time, then deletes the segments in which nothing is live, carrying over the little that
  * still is. One call does a bounded piece of work; `more` says whether another has something to do. */
 struct store_retention {

@@ -220,9 +220,9 @@ class Demo:
         show("message", f"{row['id']} waits; it is not lost")
         require(not self.partner.events("auth"), "someone tried to log in")
         self.partner.restore_host_key()
-        self.agent.reload()
+        require(self.agent.ask("resume", "cbp-isa").code == 0, "the link could not be resumed")
         self.agent.wait_message(name="later.edi", state="delivered")
-        show("then", "the right key is back, `accord reload` tries the link again, and the plan is delivered")
+        show("then", "the right key is back, `accord resume cbp-isa` tries the link again, and the plan is delivered")
 
     def switch_off(self):
         title("enabled = no: the agreement's processes go")
