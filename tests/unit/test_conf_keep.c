@@ -13,8 +13,6 @@
 
 #include <cmocka.h> /* last: it has a macro `fail` */
 
-
-
 /* The site with a second folder, a second agreement that takes from the first one's partner. */
 #define SITE_TWO                                                                                             \
     "[site]\nname = Acme\n[link in]\nconnector = dir\npath = /srv/in\n"                                      \
@@ -223,7 +221,8 @@ static void what_needs_a_restart_is_said_and_keeps_its_value(void **state)
     put_file(p, "conf.d/agent.conf", "[store]\nsegment-size = 8 MiB\n[limits]\ndrain-timeout = 3 s\n", 0600);
     load_place(p);
     put_file(p, "conf.d/agent.conf",
-             "[agent]\nstate = /srv/other\n[store]\nsegment-size = 16 MiB\n[limits]\ndrain-timeout = 4 s\n", 0600);
+             "[agent]\nstate = /srv/other\n[store]\nsegment-size = 16 MiB\n[limits]\ndrain-timeout = 4 s\n",
+             0600);
     struct running running = run_and_reload(p);
     expect_errors(p, 0);
     expect_report(p, CONF_RESTART, "agent.conf", 2, "state of [agent]");
@@ -240,12 +239,15 @@ static void a_former_name_is_taken_over_by_one_and_when_it_is_gone(void **state)
     struct conf_place *p = *state;
     put_file(p, "conf.d/site.conf", SITE, 0600);
     put_file(p, "conf.d/old.conf", SOURCE(""), 0600);
-    put_file(p, "conf.d/new.conf", "[agreement]\ntitle = A\npartner = B\nenabled = no\nformerly = old\n", 0600);
+    put_file(p, "conf.d/new.conf", "[agreement]\ntitle = A\npartner = B\nenabled = no\nformerly = old\n",
+             0600);
     load_place(p);
     expect_error(p, "new.conf", 5, "old.conf is still there");
     assert_false(taken(p, "new"));
-    put_file(p, "conf.d/more.conf", "[agreement]\ntitle = A\npartner = B\nenabled = no\nformerly = gone\n", 0600);
-    put_file(p, "conf.d/new.conf", "[agreement]\ntitle = A\npartner = B\nenabled = no\nformerly = gone\n", 0600);
+    put_file(p, "conf.d/more.conf", "[agreement]\ntitle = A\npartner = B\nenabled = no\nformerly = gone\n",
+             0600);
+    put_file(p, "conf.d/new.conf", "[agreement]\ntitle = A\npartner = B\nenabled = no\nformerly = gone\n",
+             0600);
     struct running running = run_and_reload(p);
     expect_error(p, "new.conf", 5, "more than one file");
     expect_error(p, "more.conf", 5, "more than one file");
