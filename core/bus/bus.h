@@ -21,6 +21,8 @@ struct bus_case;     /* one question to one policy process */
 
 /* A payload that can be read from anywhere in it: staged in an offer, or stored. */
 struct bus_source;
+/* The whole payload, when it is in memory: it needs no read. NULL: it is not. */
+const uint8_t *bus_source_memory(const struct bus_source *);
 typedef void (*bus_read_done)(void *arg, int result, size_t got);
 int64_t bus_source_size(const struct bus_source *);
 /* One read at a time for one source. `done` runs later, in the order of the store's calls. */
@@ -45,11 +47,14 @@ struct bus_ports {
     /* Puts a case to a process of its party; bus_case_answer() must follow, later, exactly once (defer
      * when the process is not there). */
     void (*ask)(void *arg, enum bus_judge, struct bus_case *);
-    /* Hands a delivery to its link; exactly one of bus_dispatch_finish(), _fail() and _return() must
-     * follow. */
+    /* Hands a delivery to its link; exactly one of bus_dispatch_finish(), _cut(), _crashed(), _fail() and _return()
+     * must follow. */
     void (*send)(void *arg, struct bus_dispatch *);
     /* An audit record that belongs to no commit. */
     void (*record)(void *arg, const struct audit_event *);
+    /* Something that a person must look at. `link` may be NULL. */
+    void (*incident)(void *arg, const char *agreement, const char *link, const char *rule,
+                     const char *reason);
 };
 
 struct bus *bus_new(uv_loop_t *, struct store *, const struct bus_ports *, void *arg);
@@ -77,6 +82,8 @@ struct bus_party *bus_party_find(struct bus *, const char *agreement);
 void bus_party_enable(struct bus_party *, bool enabled, const char *why);
 /* Its processes run: it may be judged and served. */
 void bus_party_ready(struct bus_party *, bool ready);
+/* Its processes will be ended: nothing waits for them to come back. Until it is ready again. */
+void bus_party_drain(struct bus_party *);
 /* A link takes no deliveries (parked, or its process is gone) or takes them again. */
 void bus_party_block(struct bus_party *, const char *link, bool blocked);
 /* Its file is gone: no new message is routed to it, and what it has is held. */
@@ -116,6 +123,9 @@ struct bus_case_view {
 const struct bus_case_view *bus_case_view(const struct bus_case *);
 /* Takes over verdict->keys. */
 void bus_case_answer(struct bus_case *, struct bus_verdict *);
+/* The process that judges died or hung; `alone`: with no other question in it. The case is put to the next process
+ * alone; one that ends that too is denied. */
+void bus_case_crashed(struct bus_case *, bool alone);
 
 /* ---- out ---- */
 
@@ -129,6 +139,16 @@ struct bus_dispatch_view {
 };
 const struct bus_dispatch_view *bus_dispatch_view(const struct bus_dispatch *);
 void bus_dispatch_finish(struct bus_dispatch *, const struct accord_result *);
+/* Its process was ended on request; `result` says how far it had come. */
+void bus_dispatch_cut(struct bus_dispatch *, const struct accord_result *);
+/* Its process died or hung. It is offered again alone; when that ends the process once more, it is dead. */
+struct bus_crash {
+    bool alone;      /* no other delivery was with the process */
+    bool busy;       /* but messages were coming in through it */
+    bool sent_whole; /* all of its payload had been handed over */
+    const char *reason;
+};
+void bus_dispatch_crashed(struct bus_dispatch *, const struct bus_crash *);
 /* It can never be sent: dead. */
 void bus_dispatch_fail(struct bus_dispatch *, const char *rule, const char *reason);
 /* The link was not there to take it: it waits again, and no attempt is counted. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bus/dispatch.h"
+#include "bus/lane.h"
 #include "bus/trail.h"
 #include "util/clock.h"
 #include "util/text.h"
@@ -30,11 +30,11 @@ static struct audit_event event_of(const struct bus_offer *offer, enum audit_act
     return (struct audit_event){
         .action = action,
         .outcome = action == AUDIT_ADMITTED ? AUDIT_SUCCESS : AUDIT_FAILURE,
-        .message = offer->id.text,
-        .name = offer->name,
+        .message = offer->content->id.text,
+        .name = offer->content->envelope.name,
         .type = offer->service->type->name,
-        .sha256 = offer->sha256,
-        .size = offer->envelope.size,
+        .sha256 = offer->content->sha256,
+        .size = offer->content->envelope.size,
     };
 }
 
@@ -81,7 +81,7 @@ static bool audit_source(struct bus_offer *offer, bool quarantined)
 static bool audit_route(struct bus_offer *offer, const struct offer_route *route, bool quarantined)
 {
     bool denied = route->verdict.answer == ACCORD_DENY;
-    struct accord_pair from = {"origin", offer->origin};
+    struct accord_pair from = {"origin", offer->content->envelope.origin};
     struct audit_event event = event_of(offer, quarantined ? AUDIT_QUARANTINED
                                                : denied    ? AUDIT_DEAD
                                                            : AUDIT_ADMITTED);
@@ -96,13 +96,27 @@ static bool audit_route(struct bus_offer *offer, const struct offer_route *route
     return add_audit(offer, &event);
 }
 
-static void deliver_to(struct store_delivery *delivery, const struct offer_route *route)
+/* What may leave at once is admitted as `sending`: it needs no claim, and nothing from the store. */
+static enum store_state state_of(struct offer_route *route, const char *off)
+{
+    if (route->verdict.answer == ACCORD_DENY)
+        return STORE_DEAD;
+    if (off)
+        return STORE_HELD;
+    struct bus_lane *lane = bus_lane_find(route->party, route->service->name);
+    if (lane && route->verdict.answer == ACCORD_ALLOW)
+        route->direct = bus_dispatch_reserve(lane, route->offer->content->envelope.size);
+    return route->direct ? STORE_SENDING : STORE_WAITING;
+}
+
+static void deliver_to(struct store_delivery *delivery, struct offer_route *route)
 {
     const struct bus_party *party = route->party;
     const char *off = bus_party_off(party);
     const struct bus_verdict *verdict = &route->verdict;
     bool denied = verdict->answer == ACCORD_DENY;
-    *delivery = (struct store_delivery){.state = denied ? STORE_DEAD : off ? STORE_HELD : STORE_WAITING};
+    *delivery =
+        (struct store_delivery){.state = state_of(route, off), .since = route->offer->content->envelope.time};
     text_copy(delivery->agreement, sizeof delivery->agreement, party->conf->name);
     text_copy(delivery->service, sizeof delivery->service, route->service->name);
     if (verdict->answer == ACCORD_ALLOW)
@@ -188,11 +202,11 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         return;
     }
     offer->admission = (struct store_admission){
-        .envelope = &offer->envelope,
+        .envelope = &offer->content->envelope,
         .flags = quarantined ? STORE_QUARANTINED : 0,
         .rule = quarantined ? offer->verdict.rule : NULL,
         .reason = quarantined ? offer->verdict.reason : NULL,
-        .payload = offer->payload,
+        .payload = offer->content->payload,
         .deliveries = offer->deliveries,
         .delivery_count = quarantined ? 0 : offer->route_count,
         .cursor = offer->has_cursor ? offer->cursor : NULL,
@@ -208,6 +222,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
 /* Forgets a prepared commit, so that another can be prepared. */
 static void unprepare(struct bus_offer *offer)
 {
+    offer_leave_lanes(offer);
     for (size_t i = 0; i < offer->key_count; i++)
         free((char *)offer->keys[i]);
     offer->key_count = 0;
@@ -238,8 +253,13 @@ static void key_used(struct bus_offer *offer)
 static void feed_routes(struct bus_offer *offer)
 {
     for (size_t i = 0; i < offer->admission.delivery_count; i++) {
-        struct bus_lane *lane = bus_lane_find(offer->routes[i].party, offer->routes[i].service->name);
-        if (lane && offer->deliveries[i].state == STORE_WAITING)
+        struct offer_route *route = &offer->routes[i];
+        struct bus_lane *lane = bus_lane_find(route->party, route->service->name);
+        struct bus_dispatch *direct = route->direct;
+        route->direct = NULL;
+        if (direct)
+            bus_dispatch_direct(direct, &offer->deliveries[i], offer->content);
+        else if (lane && offer->deliveries[i].state == STORE_WAITING)
             bus_lane_feed(lane);
     }
 }
@@ -279,7 +299,7 @@ static void committed(void *arg, int result)
         store_get(bus->store, &offer->get, repeated, offer);
     } else {
         feed_routes(offer);
-        offer_answer(offer, quarantined ? ACCORD_QUARANTINED : ACCORD_ACCEPTED, offer->id.text,
+        offer_answer(offer, quarantined ? ACCORD_QUARANTINED : ACCORD_ACCEPTED, offer->content->id.text,
                      quarantined ? offer->verdict.rule : "", quarantined ? offer->verdict.reason : "");
     }
 }

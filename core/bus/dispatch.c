@@ -4,53 +4,67 @@
 #include <string.h>
 
 #include "bus/judge.h"
+#include "bus/lane.h"
 #include "bus/settle.h"
 #include "util/clock.h"
-#include "util/log.h"
 #include "util/text.h"
 
 #define DEFER_LEAST 2000000  /* microseconds until a deferred judgement is asked again: */
 #define DEFER_MOST  60000000 /* an eighth of the message's age, between these */
-#define CLAIM_PAUSE 2000000  /* microseconds after a claim that failed */
-#define AGAIN_PAUSE 1000     /* milliseconds until the store is asked again for what it did not take */
 
 const struct bus_dispatch_view *bus_dispatch_view(const struct bus_dispatch *dispatch)
 {
     return &dispatch->view;
 }
 
-/* ---- spares: what is claimed must be taken, also when there is no memory ---- */
+/* ---- to its link ---- */
 
-static void put_spare(struct bus_lane *lane, struct bus_dispatch *dispatch)
+static struct bus *bus_of(const struct bus_dispatch *dispatch)
 {
-    dispatch->next = lane->spare;
-    lane->spare = dispatch;
-    lane->spare_count++;
+    return dispatch->lane->party->bus;
 }
 
-static struct bus_dispatch *take_spare(struct bus_lane *lane)
+static void hand_over(struct bus_dispatch *dispatch)
 {
-    struct bus_dispatch *dispatch = lane->spare;
-    lane->spare = dispatch->next;
-    lane->spare_count--;
-    return dispatch;
-}
-
-static bool reserve(struct bus_lane *lane, size_t count)
-{
-    while (lane->spare_count < count) {
-        struct bus_dispatch *dispatch = malloc(sizeof *dispatch);
-        if (!dispatch)
-            return false;
-        put_spare(lane, dispatch);
+    struct bus *bus = bus_of(dispatch);
+    struct bus_lane *lane = dispatch->lane;
+    const char *off = bus_party_off(lane->party);
+    if (off) {
+        bus_settle_held(dispatch, off, false);
+        return;
     }
-    return true;
+    if (lane->blocked || !lane->party->ready) {
+        bus_settle_returned(dispatch, "its link takes nothing now");
+        return;
+    }
+    dispatch->at_gate.suspect = bus->suspects.count && table_get(&bus->suspects, dispatch->delivery.number);
+    gate_enter(lane->gate, &dispatch->at_gate);
 }
 
-void bus_lane_fini(struct bus_lane *lane)
+/* Much may have changed since it came to the gate. */
+void bus_dispatch_enter(struct gate_item *item)
 {
-    while (lane->spare)
-        free(take_spare(lane));
+    struct bus_dispatch *dispatch = (struct bus_dispatch *)item;
+    hand_over(dispatch);
+}
+
+void bus_dispatch_send(struct gate_item *item)
+{
+    struct bus_dispatch *dispatch = (struct bus_dispatch *)item;
+    struct bus *bus = bus_of(dispatch);
+    const char *off = bus_party_off(dispatch->lane->party); /* its last day may be over by now */
+    if (off) {
+        bus_settle_held(dispatch, off, false);
+        bus_dispatch_left(dispatch);
+        return;
+    }
+    dispatch->sent_at = clock_ticks();
+    bus->ports.send(bus->arg, dispatch);
+}
+
+void bus_dispatch_left(struct bus_dispatch *dispatch)
+{
+    gate_leave(dispatch->lane->gate);
 }
 
 /* ---- the end ---- */
@@ -58,43 +72,26 @@ void bus_lane_fini(struct bus_lane *lane)
 void bus_dispatch_over(struct bus_dispatch *dispatch)
 {
     struct bus_lane *lane = dispatch->lane;
-    struct bus_party *party = lane->party;
+    int64_t size = dispatch->size;
     buf_fini(&dispatch->audit.body);
     store_message_free(dispatch->message);
-    put_spare(lane, dispatch);
-    lane->in_flight--;
-    party->dispatches--;
-    party->bus->dispatches--;
-    bus_lane_pump(lane);
-    if (!lane->in_flight && !lane->claiming)
-        bus_lane_fini(lane);
+    bus_content_unref(dispatch->content);
+    bus_spare_give(lane->party->bus, dispatch);
+    bus_lane_release(lane, size);
 }
 
 /* ---- judging at dispatch ---- */
 
-/* Much may have changed since it was claimed or while it was judged. */
-static void hand_over(struct bus_dispatch *dispatch)
-{
-    struct bus_lane *lane = dispatch->lane;
-    struct bus_party *party = lane->party;
-    const char *off = bus_party_off(party);
-    if (off)
-        bus_settle_held(dispatch, off, false);
-    else if (lane->blocked || !party->ready)
-        bus_dispatch_return(dispatch, "its link takes nothing now");
-    else
-        party->bus->ports.send(party->bus->arg, dispatch);
-}
-
 static void deferred(struct bus_dispatch *dispatch, const struct bus_verdict *verdict)
 {
-    int64_t now = clock_wall(), pause = (now - dispatch->message->time) / 8;
+    struct pace *pace = &bus_of(dispatch)->pace;
+    int64_t pause = pace_age(pace, dispatch->view.envelope->time) / 8;
     pause = pause < DEFER_LEAST ? DEFER_LEAST : pause > DEFER_MOST ? DEFER_MOST : pause;
     bus_settle(dispatch,
                &(struct bus_ending){.state = STORE_WAITING,
                                     .action = AUDIT_RETRIED,
                                     .unrecorded = strcmp(dispatch->delivery.rule, verdict->rule) == 0,
-                                    .not_before = now + pause,
+                                    .not_before = pace_now(pace) + pause,
                                     .module = verdict->module,
                                     .rule = verdict->rule,
                                     .reason = verdict->reason});
@@ -125,10 +122,10 @@ static const char *hub_objection(const struct bus_dispatch *dispatch, const char
 {
     const struct conf_service *service = dispatch->view.service;
     *rule = "services.type";
-    if (strcmp(dispatch->message->type, service->type->name) != 0)
+    if (strcmp(dispatch->view.envelope->type, service->type->name) != 0)
         return "the service does not carry messages of this type";
     *rule = "services.size";
-    if (dispatch->message->size > service->max_size)
+    if (dispatch->view.envelope->size > service->max_size)
         return "the message is larger than the service allows (max-size)";
     return NULL;
 }
@@ -138,19 +135,19 @@ static void begin(struct bus_dispatch *dispatch)
     struct bus_party *party = dispatch->lane->party;
     const char *rule, *objection = hub_objection(dispatch, &rule);
     if (objection) {
-        bus_dispatch_fail(dispatch, rule, objection);
+        bus_settle_dead(dispatch, rule, objection);
     } else if (bus_party_off(party) || dispatch->delivery.generation == party->generation) {
         hand_over(dispatch);
     } else {
         struct bus_case_view view = {.party = party,
                                      .question = ACCORD_ASK_OUT,
                                      .service = dispatch->view.service,
-                                     .envelope = &dispatch->envelope};
+                                     .envelope = dispatch->view.envelope};
         bus_judge(party->bus, &view, &dispatch->source, judged, dispatch);
     }
 }
 
-/* ---- claiming ---- */
+/* ---- the beginning ---- */
 
 /* Claims are not durable: what was on its way when the agent was killed looks as if it had never been sent. A
  * connector that meets its own work at the partner's must know that it may be. */
@@ -160,11 +157,23 @@ static int64_t attempt_of(const struct bus_lane *lane, const struct store_delive
     return delivery->attempts + 1 + perhaps_sent;
 }
 
-static struct bus_dispatch *dispatch_new(struct bus_lane *lane, const struct store_claimed *claimed)
+static void set_view(struct bus_dispatch *dispatch, const struct accord_envelope *envelope)
 {
-    struct bus_dispatch *dispatch = take_spare(lane);
+    struct bus_lane *lane = dispatch->lane;
+    dispatch->view = (struct bus_dispatch_view){.party = lane->party,
+                                                .service = lane->service,
+                                                .number = dispatch->delivery.number,
+                                                .attempt = attempt_of(lane, &dispatch->delivery),
+                                                .envelope = envelope,
+                                                .source = &dispatch->source};
+}
+
+void bus_dispatch_claimed(struct bus_lane *lane, const struct store_claimed *claimed)
+{
+    struct bus_dispatch *dispatch = bus_spare_take(lane->party->bus);
     struct store_message *message = claimed->message;
-    *dispatch = (struct bus_dispatch){.lane = lane, .delivery = claimed->delivery, .message = message};
+    *dispatch = (struct bus_dispatch){
+        .lane = lane, .delivery = claimed->delivery, .message = message, .size = message->size};
     hex_encode(dispatch->sha256, message->sha256, DIGEST_SIZE);
     dispatch->envelope = (struct accord_envelope){
         .id = message->id,
@@ -180,127 +189,38 @@ static struct bus_dispatch *dispatch_new(struct bus_lane *lane, const struct sto
     };
     dispatch->source =
         (struct bus_source){.store = lane->party->bus->store, .message = message->id, .size = message->size};
-    dispatch->view = (struct bus_dispatch_view){.party = lane->party,
-                                                .service = lane->service,
-                                                .number = claimed->delivery.number,
-                                                .attempt = attempt_of(lane, &claimed->delivery),
-                                                .envelope = &dispatch->envelope,
-                                                .source = &dispatch->source};
-    lane->in_flight++;
-    lane->party->dispatches++;
-    lane->party->bus->dispatches++;
+    set_view(dispatch, &dispatch->envelope);
+    bus_lane_take(lane, dispatch->size);
+    begin(dispatch);
+}
+
+struct bus_dispatch *bus_dispatch_reserve(struct bus_lane *lane, int64_t size)
+{
+    struct bus_dispatch *dispatch = bus_lane_open(lane, size) ? bus_spare_take(lane->party->bus) : NULL;
+    if (!dispatch)
+        return NULL;
+    *dispatch = (struct bus_dispatch){.lane = lane, .size = size};
+    bus_lane_take(lane, size);
     return dispatch;
 }
 
-static void claimed(void *arg, int result)
+void bus_dispatch_unreserve(struct bus_dispatch *dispatch)
 {
-    struct bus_lane *lane = arg;
-    struct store_claim claim = lane->claim;
-    struct log_about about = {.agreement = lane->party->conf->name};
-    lane->claim.claimed = NULL;
-    if (result)
-        log_event(ACCORD_ERROR, "bus.claim-failed", &about, "the store could not hand out deliveries (%s)",
-                  error_name(result));
-    if (claim.count == claim.limit)
-        lane->hungry = true;
-    lane->due = result ? clock_wall() + CLAIM_PAUSE : claim.next;
-    for (size_t i = 0; i < claim.count; i++)
-        begin(dispatch_new(lane, &claim.claimed[i]));
-    free(claim.claimed);
-    lane->claiming = false;
-    bus_timer_set(lane->party->bus);
-    bus_lane_pump(lane);
-    if (!lane->in_flight && !lane->claiming)
-        bus_lane_fini(lane);
+    bus_dispatch_over(dispatch);
 }
 
-void bus_lane_pump(struct bus_lane *lane)
+void bus_dispatch_direct(struct bus_dispatch *dispatch, const struct store_delivery *delivery,
+                         struct bus_content *content)
 {
-    struct bus_party *party = lane->party;
-    if (!lane->hungry || lane->claiming || lane->blocked || !party->ready || !party->enabled ||
-        party->bus->giving_up || lane->in_flight > BUS_WINDOW / 2)
-        return;
-    size_t limit = BUS_WINDOW - lane->in_flight;
-    struct store_claimed *rows = reserve(lane, limit) ? calloc(limit, sizeof *rows) : NULL;
-    if (!rows) {
-        lane->due = clock_wall() + CLAIM_PAUSE;
-        bus_timer_set(party->bus);
-        return;
-    }
-    lane->claiming = true;
-    lane->hungry = false; /* what is admitted from here on sets it again */
-    lane->claim = (struct store_claim){.agreement = party->conf->name,
-                                       .service = lane->service->name,
-                                       .now = clock_wall(),
-                                       .limit = limit,
-                                       .claimed = rows};
-    store_claim(party->bus->store, &lane->claim, claimed, lane);
-}
-
-void bus_lane_feed(struct bus_lane *lane)
-{
-    lane->hungry = true;
-    bus_lane_pump(lane);
-}
-
-/* ---- the timer ---- */
-
-static void feed_due(struct bus_lane *lane, int64_t now)
-{
-    if (!lane->due || lane->due > now)
-        return;
-    lane->due = 0;
-    bus_lane_feed(lane);
-}
-
-static void moves_again(struct bus *bus)
-{
-    for (struct bus_party *party = bus->parties; party; party = party->next)
-        bus_party_move_again(party);
-}
-
-static void timer_fired(uv_timer_t *timer)
-{
-    struct bus *bus = timer->data;
-    int64_t now = clock_wall();
-    if (bus->again_at && uv_now(bus->loop) >= bus->again_at) {
-        bus->again_at = 0;
-        bus_settle_again(bus);
-        moves_again(bus);
-    }
-    for (struct bus_party *party = bus->parties; party; party = party->next) {
-        for (size_t i = 0; i < party->lane_count; i++)
-            feed_due(&party->lanes[i], now);
-    }
-    bus_timer_set(bus);
-}
-
-static int64_t earliest_due(const struct bus *bus)
-{
-    int64_t due = 0;
-    for (struct bus_party *party = bus->parties; party; party = party->next)
-        for (size_t i = 0; i < party->lane_count; i++)
-            if (party->lanes[i].due && (!due || party->lanes[i].due < due))
-                due = party->lanes[i].due;
-    return due;
-}
-
-void bus_timer_set(struct bus *bus)
-{
-    int64_t due = earliest_due(bus), now = clock_wall();
-    uint64_t ms = due > now ? (uint64_t)(due - now) / 1000 + 1 : 1;
-    uint64_t ticks = uv_now(bus->loop), again = bus->again_at > ticks ? bus->again_at - ticks : 1;
-    if (bus->again_at && (!due || again < ms))
-        ms = again;
-    if (due || bus->again_at)
-        uv_timer_start(&bus->timer, timer_fired, ms, 0);
-    else
-        uv_timer_stop(&bus->timer);
-}
-
-void bus_try_again(struct bus *bus)
-{
-    if (!bus->again_at)
-        bus->again_at = uv_now(bus->loop) + AGAIN_PAUSE;
-    bus_timer_set(bus);
+    size_t size;
+    dispatch->delivery = *delivery;
+    dispatch->content = bus_content_ref(content);
+    dispatch->source = (struct bus_source){
+        .store = bus_of(dispatch)->store, .message = content->id.text, .size = content->envelope.size};
+    if (store_payload_memory(content->payload,
+                             &size)) /* otherwise it is read from the store, as for all others */
+        dispatch->source.staged = content->payload;
+    text_copy(dispatch->delivery.message, sizeof dispatch->delivery.message, content->id.text);
+    set_view(dispatch, &content->envelope);
+    begin(dispatch);
 }

@@ -1,19 +1,21 @@
-/* Out: claims what is due, judges it again when the policies have changed, hands it to its link. */
+/* A delivery on its way: judged again when the policies have changed, handed to its link, settled. */
 #ifndef BUS_DISPATCH_H
 #define BUS_DISPATCH_H
 
+#include "bus/content.h"
 #include "bus/party.h"
 #include "bus/source.h"
 
-/* Deliveries of one service that may be on their way to its link at once. */
-#define BUS_WINDOW 256
-
 struct bus_dispatch {
+    struct gate_item at_gate; /* first */
     struct bus_lane *lane;
-    struct bus_dispatch *next; /* in bus->unsettled or lane->spare */
+    struct bus_dispatch *next; /* in bus->unsettled or bus->spare */
     struct bus_dispatch_view view;
     struct store_delivery delivery;
-    struct store_message *message;
+    int64_t size;
+    int64_t sent_at;               /* ticks; 0: not at its link */
+    struct store_message *message; /* claimed: from the store; or */
+    struct bus_content *content;   /* just admitted */
     struct accord_envelope envelope;
     char sha256[DIGEST_HEX];
     struct bus_source source;
@@ -24,16 +26,22 @@ struct bus_dispatch {
     char module[64], rule[ACCORD_RULE_MAX], reason[ACCORD_REASON_MAX], receipt[STORE_RECEIPT_MAX];
 };
 
+/* A place in the lane's window for what is being admitted, so that it leaves as soon as it is committed. NULL: it
+ * must wait its turn in the store. */
+struct bus_dispatch *bus_dispatch_reserve(struct bus_lane *, int64_t size);
+/* It was not admitted. */
+void bus_dispatch_unreserve(struct bus_dispatch *);
+/* It was, as `sending`. */
+void bus_dispatch_direct(struct bus_dispatch *, const struct store_delivery *, struct bus_content *);
+/* It was claimed. Takes over the message. */
+void bus_dispatch_claimed(struct bus_lane *, const struct store_claimed *);
+/* Its link has it no more. */
+void bus_dispatch_left(struct bus_dispatch *);
 /* Its settlement is committed, or given up: it is gone when this returns, and its lane goes on. */
 void bus_dispatch_over(struct bus_dispatch *);
-
-/* There may be something to claim. */
-void bus_lane_feed(struct bus_lane *);
-void bus_lane_pump(struct bus_lane *);
-/* Nothing of it is in flight. */
-void bus_lane_fini(struct bus_lane *);
-void bus_timer_set(struct bus *);
-/* The store did not take a settlement or a move: it is asked again in a second. */
-void bus_try_again(struct bus *);
+/* What a gate gave back: to its link, if that still takes it. */
+void bus_dispatch_enter(struct gate_item *);
+/* As gate->enter. */
+void bus_dispatch_send(struct gate_item *);
 
 #endif

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/trail.h"
 #include "util/text.h"
 
 struct bus_case {
+    struct gate_item at_gate; /* first */
+    unsigned score;           /* how sure it is that the process that is asked now dies of it */
     struct bus *bus;
     struct bus_case_view view;
     struct bus_source *source;
@@ -39,9 +42,27 @@ static void conclude(struct bus_case *c, const struct bus_verdict *verdict)
     done(arg, &last);
 }
 
+static struct gate *gate_of(const struct bus_case *c)
+{
+    return &c->view.party->judges[c->at];
+}
+
+static void give_back(struct bus_case *c);
+
 static void ask(struct bus_case *c)
 {
     c->view.source = c->at == BUS_INSPECT ? c->source : NULL;
+    c->score = 0;
+    c->at_gate.suspect = false;
+    if (c->view.party->draining && gate_of(c)->shut)
+        give_back(c);
+    else
+        gate_enter(gate_of(c), &c->at_gate);
+}
+
+static void entered(struct gate_item *item)
+{
+    struct bus_case *c = (struct bus_case *)item;
     c->bus->ports.ask(c->bus->arg, c->at, c);
 }
 
@@ -70,7 +91,8 @@ static void defer(struct bus_verdict *verdict, const char *reason)
     text_copy(verdict->reason, sizeof verdict->reason, reason);
 }
 
-void bus_case_answer(struct bus_case *c, struct bus_verdict *verdict)
+/* The verdict of one process. */
+static void answered(struct bus_case *c, struct bus_verdict *verdict)
 {
     if (verdict->answer == ACCORD_ALLOW && !keep_keys(&c->sum, verdict)) {
         free(verdict->keys);
@@ -88,6 +110,77 @@ void bus_case_answer(struct bus_case *c, struct bus_verdict *verdict)
     }
     c->sum.answer = ACCORD_ALLOW;
     conclude(c, &c->sum);
+}
+
+void bus_case_answer(struct bus_case *c, struct bus_verdict *verdict)
+{
+    struct gate *gate = gate_of(c);
+    answered(c, verdict);
+    gate_leave(gate);
+}
+
+/* ---- the process has died ---- */
+
+static void poison(struct bus_case *c)
+{
+    struct bus_verdict verdict = {.answer = ACCORD_DENY};
+    bool inspects = c->at == BUS_INSPECT;
+    text_copy(verdict.module, sizeof verdict.module, "hub");
+    text_copy(verdict.rule, sizeof verdict.rule, inspects ? "hub.inspect-crashed" : "hub.guard-crashed");
+    text_copy(verdict.reason, sizeof verdict.reason,
+              inspects
+                  ? "the process that inspects it has died of it twice, with nothing else to read"
+                  : "the process that guards the agreement has died of it twice, with nothing else to judge");
+    bus_incident(c->bus, c->view.party->conf->name, NULL, verdict.rule, "message %s from %s: %s",
+                 c->view.envelope->id, c->view.envelope->origin, verdict.reason);
+    answered(c, &verdict);
+}
+
+static void give_back(struct bus_case *c)
+{
+    struct bus_verdict verdict;
+    defer(&verdict, "the process that judges has ended");
+    answered(c, &verdict);
+}
+
+/* The gate is shut before the case leaves it: nothing may be asked until there is another process. */
+void bus_case_crashed(struct bus_case *c, bool alone)
+{
+    struct gate *gate = gate_of(c);
+    struct bus_party *party = c->view.party;
+    gate->shut = true;
+    party->ready = false;
+    gate_leave(gate);
+    if (alone)
+        c->score += GATE_SURE;
+    if (c->score >= GATE_GUILTY) {
+        poison(c);
+    } else if (party->draining || !party->enabled || c->bus->giving_up) {
+        give_back(c);
+    } else {
+        c->at_gate.suspect = true;
+        gate_enter(gate, &c->at_gate);
+    }
+}
+
+void bus_judges_init(struct bus_party *party)
+{
+    for (size_t i = 0; i < 2; i++)
+        party->judges[i].enter = entered;
+}
+
+void bus_judges_ready(struct bus_party *party, bool ready)
+{
+    for (size_t i = 0; ready && i < 2; i++)
+        gate_shut(&party->judges[i], false);
+}
+
+void bus_judges_drain(struct bus_party *party)
+{
+    struct gate_item *item;
+    for (size_t i = 0; i < 2; i++)
+        while ((item = gate_take(&party->judges[i])))
+            give_back((struct bus_case *)item);
 }
 
 void bus_judge(struct bus *bus, const struct bus_case_view *view, struct bus_source *source, bus_judged done,

@@ -10,4 +10,10 @@ typedef void (*bus_judged)(void *arg, struct bus_verdict *);
 void bus_judge(struct bus *, const struct bus_case_view *, struct bus_source *source, bus_judged done,
                void *arg);
 
+/* The processes that judge for a party: there is none yet; they are there; they will be ended, and what waits for
+ * them is given back as deferred. */
+void bus_judges_init(struct bus_party *);
+void bus_judges_ready(struct bus_party *, bool ready);
+void bus_judges_drain(struct bus_party *);
+
 #endif

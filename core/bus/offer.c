@@ -17,20 +17,15 @@ static void offer_free(struct bus_offer *offer)
     struct bus_party *party = offer->party;
     for (size_t i = 0; i < offer->key_count; i++)
         free((char *)offer->keys[i]);
-    for (size_t i = 0; i < offer->envelope.header_count; i++) {
-        free((char *)offer->headers[i].name);
-        free((char *)offer->headers[i].value);
-    }
     bus_trail_free(offer->audit, offer->audit_count);
     offer_routes_free(offer);
     buf_fini(&offer->waiting);
     free(offer->verdict.keys);
     free(offer->keys);
     free(offer->key_routes);
-    free(offer->headers);
     free(offer->deliveries);
     free(offer->audit);
-    store_payload_free(offer->payload);
+    bus_content_unref(offer->content);
     free(offer);
     party->offers--;
     party->bus->offers--;
@@ -60,7 +55,7 @@ void offer_record(struct bus_offer *offer, enum audit_action action, const char 
                                 .agreement = offer->party->conf->name,
                                 .link = offer->service->link->name,
                                 .service = offer->service->name,
-                                .name = offer->name,
+                                .name = offer->content->envelope.name,
                                 .type = offer->service->type->name,
                                 .rule = rule,
                                 .reason = reason};
@@ -91,19 +86,20 @@ void bus_offer_abort(struct bus_offer *offer)
 static void seal(struct bus_offer *offer)
 {
     uint8_t hash[DIGEST_SIZE];
-    store_payload_seal(offer->payload, hash, &offer->envelope.size);
-    hex_encode(offer->sha256, hash, DIGEST_SIZE);
-    offer->envelope.time = clock_wall();
-    if (id_make(&offer->id, offer->envelope.time) < 0) {
+    store_payload_seal(offer->content->payload, hash, &offer->content->envelope.size);
+    hex_encode(offer->content->sha256, hash, DIGEST_SIZE);
+    offer->content->envelope.time = clock_wall();
+    if (id_make(&offer->content->id, offer->content->envelope.time) < 0) {
         offer_defer(offer, "hub.no-random", "the system gives no random numbers");
         return;
     }
-    if (!bus_in_force(offer->party->conf, offer->envelope.time)) {
+    if (!bus_in_force(offer->party->conf, offer->content->envelope.time)) {
         offer_reject(offer, "hub.not-in-force", "the agreement is not in force");
         return;
     }
-    offer->source = (struct bus_source){
-        .store = offer->party->bus->store, .staged = offer->payload, .size = offer->envelope.size};
+    offer->source = (struct bus_source){.store = offer->party->bus->store,
+                                        .staged = offer->content->payload,
+                                        .size = offer->content->envelope.size};
     offer_judge(offer);
 }
 
@@ -119,7 +115,7 @@ static void taken(void *arg, int result);
 static void take(struct bus_offer *offer, const uint8_t *bytes, size_t size)
 {
     offer->taking = true;
-    store_payload_add(offer->payload, bytes, size, taken, offer);
+    store_payload_add(offer->content->payload, bytes, size, taken, offer);
 }
 
 static void take_waiting(struct bus_offer *offer)
@@ -187,50 +183,6 @@ int bus_offer_data(struct bus_offer *offer, const uint8_t *bytes, size_t size, b
 
 /* ---- the beginning ---- */
 
-/* What came from outside goes on to other partners: nothing goes with it that may not be shown. */
-static char *copy_visible(const char *text)
-{
-    char *copy = strdup(text);
-    if (copy)
-        text_make_visible(copy);
-    return copy;
-}
-
-static bool copy_headers(struct bus_offer *offer, const struct accord_envelope *from)
-{
-    offer->headers = calloc(from->header_count + 1, sizeof *offer->headers);
-    if (!offer->headers)
-        return false;
-    offer->envelope.headers = offer->headers;
-    for (size_t i = 0; i < from->header_count && i < ACCORD_HEADERS_MAX; i++) {
-        offer->headers[i].name = copy_visible(from->headers[i].name);
-        offer->headers[i].value = copy_visible(from->headers[i].value);
-        offer->envelope.header_count++;
-        if (!offer->headers[i].name || !offer->headers[i].value)
-            return false;
-    }
-    return true;
-}
-
-static void describe(struct bus_offer *offer, const struct accord_envelope *from, const char *cursor)
-{
-    text_safe_name(offer->name, sizeof offer->name, from->name);
-    text_copy(offer->source_id, sizeof offer->source_id, from->source_id);
-    text_make_visible(offer->source_id);
-    snprintf(offer->origin, sizeof offer->origin, "%s/%s", offer->party->conf->name, offer->service->name);
-    if (cursor)
-        text_copy(offer->cursor, sizeof offer->cursor, cursor);
-    offer->has_cursor = cursor != NULL;
-    offer->announced = from->size;
-    offer->envelope = (struct accord_envelope){.id = offer->id.text,
-                                               .type = offer->service->type->name,
-                                               .name = offer->name,
-                                               .origin = offer->origin,
-                                               .source_id = offer->source_id,
-                                               .size = from->size,
-                                               .sha256 = offer->sha256};
-}
-
 /* The hub's own checks on the envelope alone; true when the offer is over. */
 static bool refused_at_once(struct bus_offer *offer)
 {
@@ -239,7 +191,7 @@ static bool refused_at_once(struct bus_offer *offer)
         offer_reject(offer, "services.direction", "this service does not receive");
     else if (!bus_in_force(party->conf, clock_wall()))
         offer_reject(offer, "hub.not-in-force", "the agreement is not in force");
-    else if (offer->envelope.size > offer->service->max_size)
+    else if (offer->content->envelope.size > offer->service->max_size)
         offer_reject(offer, "services.size", "the message is larger than its service allows (max-size)");
     else if (!party->enabled)
         offer_defer(offer, "hub.not-enabled", party->why_off);
@@ -262,9 +214,12 @@ int bus_offer_new(struct bus_party *party, const struct conf_service *service,
     offer->arg = arg;
     party->offers++;
     party->bus->offers++;
-    describe(offer, envelope, cursor);
-    offer->payload = store_payload_new(party->bus->store);
-    if (!offer->payload || !copy_headers(offer, envelope)) {
+    offer->announced = envelope->size;
+    offer->has_cursor = cursor != NULL;
+    text_copy(offer->cursor, sizeof offer->cursor, cursor ? cursor : "");
+    offer->content =
+        bus_content_new(party->bus->store, envelope, service->type->name, party->conf->name, service->name);
+    if (!offer->content) {
         offer_free(offer);
         return ACCORD_ENOMEM;
     }

@@ -4,6 +4,8 @@
 #define BUS_OFFER_H
 
 #include "audit/record.h"
+#include "bus/content.h"
+#include "bus/dispatch.h"
 #include "bus/judge.h"
 #include "bus/source.h"
 
@@ -14,6 +16,7 @@ struct offer_route {
     const struct conf_service *service;
     struct bus_source source; /* of its own: two inspectors read at the same time */
     struct bus_verdict verdict;
+    struct bus_dispatch *direct; /* has a place in its lane's window, and goes when the commit is done */
 };
 
 struct bus_offer {
@@ -27,13 +30,9 @@ struct bus_offer {
     bool whole;   /* the last bytes have come */
     int64_t announced, granted, received;
     struct buf waiting; /* what came while the store was taking: at most what was granted */
-    struct accord_envelope envelope;
-    struct id id;
-    char name[ACCORD_NAME_MAX], source_id[ACCORD_SOURCE_ID_MAX], origin[STORE_ROUTE_MAX], sha256[DIGEST_HEX];
+    struct bus_content *content;
     char cursor[ACCORD_SOURCE_ID_MAX];
     bool has_cursor;
-    struct accord_pair *headers;
-    struct store_payload *payload;
     struct bus_source source;
     struct bus_verdict verdict; /* of the source's policies, or of the routes when none takes it */
     struct offer_route *routes;
@@ -64,6 +63,8 @@ void offer_conclude(struct bus_offer *);
 void offer_verdict_set(struct bus_verdict *, enum accord_answer, const char *module, const char *rule,
                        const char *reason);
 void offer_routes_free(struct bus_offer *);
+/* It is not admitted, after all: gives back the places in its destinations' windows. */
+void offer_leave_lanes(struct bus_offer *);
 
 /* commit.c */
 void offer_commit(struct bus_offer *, bool quarantined);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "bus/dispatch.h"
+#include "bus/judge.h"
+#include "bus/lane.h"
 #include "bus/trail.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -29,6 +31,8 @@ void bus_free(struct bus *bus)
 {
     while (bus->parties)
         bus_party_remove(bus->parties);
+    bus_spares_free(bus);
+    table_fini(&bus->suspects);
     uv_close((uv_handle_t *)&bus->timer, bus_closed);
 }
 
@@ -56,9 +60,43 @@ static struct bus_lane *lanes_new(struct bus_party *party, const struct conf_agr
     *count = 0;
     for (size_t i = 0; lanes && i < conf->service_count; i++)
         if (conf->services[i].direction == ACCORD_SEND)
-            lanes[(*count)++] = (struct bus_lane){
-                .party = party, .service = &conf->services[i], .hungry = true, .blocked = true};
+            lanes[(*count)++] = (struct bus_lane){.party = party,
+                                                  .service = &conf->services[i],
+                                                  .window = LANE_WINDOW_LEAST,
+                                                  .hungry = true,
+                                                  .blocked = true};
     return lanes;
+}
+
+/* The first lane that the same process serves: of the site each link has its own. */
+static size_t first_of_process(const struct bus_lane *lanes, size_t i, bool site)
+{
+    for (size_t j = 0; j < i; j++)
+        if (!site || lanes[j].service->link == lanes[i].service->link)
+            return j;
+    return i;
+}
+
+/* False: no memory, and nothing has changed. */
+static bool lanes_set(struct bus_party *party, const struct conf_agreement *conf)
+{
+    size_t count;
+    struct bus_lane *lanes = lanes_new(party, conf, &count);
+    struct gate *gates = lanes ? calloc(count + 1, sizeof *gates) : NULL;
+    if (!gates) {
+        free(lanes);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        gates[i].enter = bus_dispatch_send;
+        lanes[i].gate = &gates[first_of_process(lanes, i, conf->is_site)];
+    }
+    free(party->lanes);
+    free(party->gates);
+    party->lanes = lanes;
+    party->gates = gates;
+    party->lane_count = count;
+    return true;
 }
 
 struct bus_party *bus_party_add(struct bus *bus, const struct conf_agreement *conf, uint64_t generation)
@@ -67,33 +105,21 @@ struct bus_party *bus_party_add(struct bus *bus, const struct conf_agreement *co
     if (!party)
         return NULL;
     *party = (struct bus_party){.bus = bus, .conf = conf, .generation = generation};
-    party->lanes = lanes_new(party, conf, &party->lane_count);
-    if (!party->lanes) {
+    if (!lanes_set(party, conf)) {
         free(party);
         return NULL;
     }
+    bus_judges_init(party);
     while (*last)
         last = &(*last)->next;
     *last = party;
     return party;
 }
 
-static void lanes_free(struct bus_party *party)
-{
-    for (size_t i = 0; i < party->lane_count; i++)
-        bus_lane_fini(&party->lanes[i]);
-    free(party->lanes);
-}
-
 int bus_party_set(struct bus_party *party, const struct conf_agreement *conf, uint64_t generation)
 {
-    size_t count;
-    struct bus_lane *lanes = lanes_new(party, conf, &count);
-    if (!lanes)
+    if (!lanes_set(party, conf))
         return ACCORD_ENOMEM;
-    lanes_free(party);
-    party->lanes = lanes;
-    party->lane_count = count;
     party->conf = conf;
     party->generation = generation;
     return 0;
@@ -207,6 +233,12 @@ void bus_party_move_again(struct bus_party *party)
         move_all(party);
 }
 
+static void flush_gates(struct bus_party *party)
+{
+    for (size_t i = 0; i < party->lane_count; i++)
+        bus_gate_flush(&party->gates[i]);
+}
+
 void bus_party_enable(struct bus_party *party, bool enabled, const char *why)
 {
     bool changed = party->enabled != enabled || !party->why_off[0];
@@ -214,6 +246,8 @@ void bus_party_enable(struct bus_party *party, bool enabled, const char *why)
     text_copy(party->why_off, sizeof party->why_off, why);
     if (changed)
         move_all(party);
+    if (!enabled)
+        flush_gates(party);
 }
 
 void bus_party_retire(struct bus_party *party, bool retired)
@@ -223,10 +257,22 @@ void bus_party_retire(struct bus_party *party, bool retired)
 
 void bus_party_ready(struct bus_party *party, bool ready)
 {
-    bool began = ready && !party->ready;
+    bool changed = ready != party->ready;
     party->ready = ready;
-    if (began)
+    party->draining = party->draining && !ready;
+    if (!changed)
+        return;
+    bus_judges_ready(party, ready);
+    if (ready)
         feed_all(party);
+    else
+        flush_gates(party);
+}
+
+void bus_party_drain(struct bus_party *party)
+{
+    party->draining = true;
+    bus_judges_drain(party);
 }
 
 void bus_party_block(struct bus_party *party, const char *link, bool blocked)
@@ -237,6 +283,8 @@ void bus_party_block(struct bus_party *party, const char *link, bool blocked)
             continue;
         bool opened = lane->blocked && !blocked;
         lane->blocked = blocked;
+        if (blocked)
+            bus_gate_flush(lane->gate);
         if (opened)
             bus_lane_feed(lane);
     }
@@ -256,6 +304,7 @@ void bus_party_remove(struct bus_party *party)
     while (*at != party)
         at = &(*at)->next;
     *at = party->next;
-    lanes_free(party);
+    free(party->lanes);
+    free(party->gates);
     free(party);
 }

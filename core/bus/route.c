@@ -35,7 +35,7 @@ void offer_conclude(struct bus_offer *offer)
         char reason[ACCORD_REASON_MAX];
         snprintf(reason, sizeof reason,
                  "no service of any agreement takes %s from %s; no service section, no flow",
-                 offer->service->type->name, offer->origin);
+                 offer->service->type->name, offer->content->envelope.origin);
         offer_verdict_set(&offer->verdict, ACCORD_DENY, "hub", "services.no-service", reason);
     }
     offer_commit(offer, !wanted);
@@ -95,8 +95,19 @@ static void add_route(struct bus_offer *offer, struct bus_lane *lane)
         .offer = offer, .party = party, .service = lane->service, .source = offer->source};
 }
 
+void offer_leave_lanes(struct bus_offer *offer)
+{
+    for (size_t i = 0; i < offer->route_count; i++) {
+        struct bus_dispatch *direct = offer->routes[i].direct;
+        offer->routes[i].direct = NULL;
+        if (direct)
+            bus_dispatch_unreserve(direct);
+    }
+}
+
 void offer_routes_free(struct bus_offer *offer)
 {
+    offer_leave_lanes(offer);
     for (size_t i = 0; i < offer->route_count; i++) {
         offer->routes[i].party->guests--;
         free(offer->routes[i].verdict.keys);
@@ -121,10 +132,10 @@ static bool route_decided(const struct offer_route *route, struct bus_verdict *v
 {
     const struct bus_offer *offer = route->offer;
     const char *off = bus_party_off(route->party);
-    if (strcmp(route->service->type->name, offer->envelope.type) != 0)
+    if (strcmp(route->service->type->name, offer->content->envelope.type) != 0)
         offer_verdict_set(verdict, ACCORD_DENY, "hub", "services.type",
                           "the service does not carry messages of this type");
-    else if (offer->envelope.size > route->service->max_size)
+    else if (offer->content->envelope.size > route->service->max_size)
         offer_verdict_set(verdict, ACCORD_DENY, "hub", "services.size",
                           "the message is larger than the service allows (max-size)");
     else if (off)
@@ -140,7 +151,7 @@ static void judge_route(struct offer_route *route)
     struct bus_case_view view = {.party = route->party,
                                  .question = ACCORD_ASK_OUT,
                                  .service = route->service,
-                                 .envelope = &route->offer->envelope};
+                                 .envelope = &route->offer->content->envelope};
     if (route_decided(route, &verdict))
         route_judged(route, &verdict);
     else
@@ -180,6 +191,6 @@ void offer_judge(struct bus_offer *offer)
     struct bus_case_view view = {.party = offer->party,
                                  .question = ACCORD_ASK_IN,
                                  .service = offer->service,
-                                 .envelope = &offer->envelope};
+                                 .envelope = &offer->content->envelope};
     bus_judge(offer->party->bus, &view, &offer->source, source_judged, offer);
 }

@@ -1,8 +1,8 @@
 #include "bus/settle.h"
 
-#include <stdlib.h>
-#include <sys/random.h>
+#include <stdio.h>
 
+#include "bus/lane.h"
 #include "bus/trail.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -29,6 +29,20 @@ static void settle_later(struct bus_dispatch *dispatch, int result)
     bus_try_again(bus);
 }
 
+/* What its new state means for those behind it. */
+static void went_on(const struct bus_dispatch *dispatch)
+{
+    struct bus_lane *lane = dispatch->lane;
+    struct bus *bus = lane->party->bus;
+    enum store_state state = dispatch->settlement.state;
+    if (state == STORE_WAITING)
+        bus_lane_due(lane, dispatch->settlement.not_before);
+    else if (state != STORE_DELIVERED && lane->service->ordered)
+        bus_lane_feed(lane); /* the next claim says whether they wait for it */
+    if (state >= STORE_DELIVERED && bus->suspects.count)
+        table_take(&bus->suspects, dispatch->delivery.number);
+}
+
 static void settled(void *arg, int result)
 {
     struct bus_dispatch *dispatch = arg;
@@ -45,28 +59,24 @@ static void settled(void *arg, int result)
     else if (bus->settling_fails)
         log_event(ACCORD_NOTICE, "bus.settles", &about, "the store settles deliveries again");
     bus->settling_fails = false;
-    if (dispatch->settlement.state == STORE_WAITING &&
-        (!lane->due || dispatch->settlement.not_before < lane->due)) {
-        lane->due = dispatch->settlement.not_before;
-        bus_timer_set(bus);
-    }
+    went_on(dispatch);
     bus_dispatch_over(dispatch);
 }
 
 static void render(struct bus_dispatch *dispatch)
 {
-    const struct store_message *message = dispatch->message;
+    const struct accord_envelope *envelope = dispatch->view.envelope;
     struct audit_event event = {
         .action = dispatch->action,
         .outcome = dispatch->settlement.state == STORE_DELIVERED ? AUDIT_SUCCESS : AUDIT_FAILURE,
         .agreement = dispatch->delivery.agreement,
         .link = dispatch->view.service->link->name,
         .service = dispatch->delivery.service,
-        .message = message->id,
-        .name = message->name,
-        .type = message->type,
-        .sha256 = dispatch->sha256,
-        .size = message->size,
+        .message = envelope->id,
+        .name = envelope->name,
+        .type = envelope->type,
+        .sha256 = envelope->sha256,
+        .size = envelope->size,
         .module = dispatch->module,
         .rule = dispatch->rule,
         .reason = dispatch->reason,
@@ -147,45 +157,47 @@ void bus_settle_held(struct bus_dispatch *dispatch, const char *off, bool attemp
                                               .reason = off});
 }
 
-/* Exponential back-off from the service's first pause to its longest, plus or minus a fifth at random, so
- * that a partner that comes back is not met by everybody at once. */
-static int64_t back_off(const struct conf_service *service, int64_t attempts)
+/* NULL: it is tried again. Or the rule that ends it. */
+static const char *given_up(const struct bus_dispatch *dispatch, char *reason, size_t room,
+                            const struct accord_result *result)
 {
-    int64_t pause = service->retry_first;
-    for (int64_t i = 1; i < attempts && pause < service->retry_longest; i++)
-        pause *= 2;
-    if (pause > service->retry_longest)
-        pause = service->retry_longest;
-    uint32_t random = 0;
-    if (getrandom(&random, sizeof random, 0) != sizeof random)
-        random = UINT32_MAX / 2;
-    return pause - pause / 5 + (int64_t)((double)random / UINT32_MAX * 0.4 * (double)pause);
-}
-
-static bool given_up(const struct bus_dispatch *dispatch, int64_t now)
-{
-    return dispatch->delivery.attempts + 1 >= ATTEMPTS_LEAST &&
-           now - dispatch->message->time > dispatch->view.service->retry_for * 1000;
+    const struct conf_service *service = dispatch->view.service;
+    struct pace *pace = &dispatch->lane->party->bus->pace;
+    int64_t attempts = dispatch->delivery.attempts + 1;
+    if (service->retry_attempts && attempts >= service->retry_attempts) {
+        snprintf(reason, room, "%lld attempts have failed (retry-attempts); the last one: %s",
+                 (long long)attempts, result->reason);
+        return "hub.retry-attempts";
+    }
+    int64_t since = dispatch->delivery.since ? dispatch->delivery.since : dispatch->view.envelope->time;
+    if (attempts < ATTEMPTS_LEAST || pace_age(pace, since) <= service->retry_for * 1000)
+        return NULL;
+    text_copy(reason, room, result->reason);
+    return "hub.retry-for";
 }
 
 static void settle_retry(struct bus_dispatch *dispatch, const struct accord_result *result)
 {
     const struct conf_service *service = dispatch->view.service;
+    struct pace *pace = &dispatch->lane->party->bus->pace;
     const char *off = bus_party_off(dispatch->lane->party);
-    int64_t now = clock_wall();
+    char reason[ACCORD_REASON_MAX];
     struct bus_ending ending = {.state = STORE_WAITING,
                                 .action = AUDIT_RETRIED,
                                 .attempted = true,
                                 .generation = dispatch->delivery.generation,
                                 .reason = result->reason};
-    int64_t pause = back_off(service, dispatch->delivery.attempts + 1);
+    int64_t pause = pace_back_off(service, dispatch->delivery.attempts + 1);
     if (result->wait > pause)
         pause = result->wait < service->retry_longest ? result->wait : service->retry_longest;
-    ending.not_before = now + pause * 1000;
-    if (given_up(dispatch, now)) {
+    ending.not_before = pace_now(pace) + pause * 1000;
+    const char *rule = given_up(dispatch, reason, sizeof reason, result);
+    if (rule) {
         ending.state = STORE_DEAD;
         ending.action = AUDIT_DEAD;
-        ending.rule = "hub.retry-for";
+        ending.not_before = 0;
+        ending.rule = rule;
+        ending.reason = reason;
     } else if (off) {
         bus_settle_held(dispatch, off, true);
         return;
@@ -193,21 +205,34 @@ static void settle_retry(struct bus_dispatch *dispatch, const struct accord_resu
     bus_settle(dispatch, &ending);
 }
 
-static void settle_uncertain(struct bus_dispatch *dispatch, const struct accord_result *result)
+/* The partner may have it: a person asks. */
+static void settle_for_a_person(struct bus_dispatch *dispatch, const char *reason)
 {
-    if (dispatch->view.service->resend_uncertain) {
-        settle_retry(dispatch, result);
-        return;
-    }
+    const struct conf_service *service = dispatch->view.service;
+    struct bus *bus = dispatch->lane->party->bus;
     bus_settle(dispatch, &(struct bus_ending){.state = STORE_HELD,
                                               .action = AUDIT_HELD,
                                               .attempted = true,
                                               .not_before = STORE_NEVER,
+                                              .generation = dispatch->delivery.generation,
                                               .rule = "hub.uncertain",
-                                              .reason = result->reason});
+                                              .reason = reason});
+    bus_incident(bus, dispatch->delivery.agreement, service->link->name, "hub.uncertain",
+                 "message %s to %s may or may not have reached the partner (%s): ask, then retry or discard "
+                 "delivery %llu",
+                 dispatch->view.envelope->id, service->name, reason,
+                 (unsigned long long)dispatch->delivery.number);
 }
 
-void bus_dispatch_fail(struct bus_dispatch *dispatch, const char *rule, const char *reason)
+static void settle_uncertain(struct bus_dispatch *dispatch, const struct accord_result *result)
+{
+    if (dispatch->view.service->resend_uncertain)
+        settle_retry(dispatch, result);
+    else
+        settle_for_a_person(dispatch, result->reason);
+}
+
+void bus_settle_dead(struct bus_dispatch *dispatch, const char *rule, const char *reason)
 {
     bus_settle(dispatch, &(struct bus_ending){.state = STORE_DEAD,
                                               .action = AUDIT_DEAD,
@@ -222,20 +247,35 @@ void bus_settle_damaged(struct bus_dispatch *dispatch)
     struct log_about about = {dispatch->delivery.agreement, NULL, dispatch->delivery.message};
     const char *reason = "the store's copy of the payload is damaged; get the message from its source again";
     log_event(ACCORD_ERROR, "bus.damaged", &about, "a message cannot be delivered: %s", reason);
-    bus_dispatch_fail(dispatch, "store.damaged", reason);
+    bus_settle_dead(dispatch, "store.damaged", reason);
+}
+
+void bus_settle_returned(struct bus_dispatch *dispatch, const char *reason)
+{
+    bus_settle(dispatch,
+               &(struct bus_ending){.state = STORE_WAITING,
+                                    .unrecorded = true,
+                                    .not_before = pace_now(&dispatch->lane->party->bus->pace) + RETURN_PAUSE,
+                                    .generation = dispatch->delivery.generation,
+                                    .rule = "hub.not-ready",
+                                    .reason = reason});
+}
+
+/* ---- what the link's side says ---- */
+
+void bus_dispatch_fail(struct bus_dispatch *dispatch, const char *rule, const char *reason)
+{
+    bus_settle_dead(dispatch, rule, reason);
+    bus_dispatch_left(dispatch);
 }
 
 void bus_dispatch_return(struct bus_dispatch *dispatch, const char *reason)
 {
-    bus_settle(dispatch, &(struct bus_ending){.state = STORE_WAITING,
-                                              .unrecorded = true,
-                                              .not_before = clock_wall() + RETURN_PAUSE,
-                                              .generation = dispatch->delivery.generation,
-                                              .rule = "hub.not-ready",
-                                              .reason = reason});
+    bus_settle_returned(dispatch, reason);
+    bus_dispatch_left(dispatch);
 }
 
-void bus_dispatch_finish(struct bus_dispatch *dispatch, const struct accord_result *result)
+static void settle_result(struct bus_dispatch *dispatch, const struct accord_result *result)
 {
     uint64_t generation = dispatch->delivery.generation;
     if (dispatch->source.unreadable && result->outcome != ACCORD_DELIVERED) {
@@ -265,4 +305,75 @@ void bus_dispatch_finish(struct bus_dispatch *dispatch, const struct accord_resu
     default:
         settle_retry(dispatch, result);
     }
+}
+
+void bus_dispatch_finish(struct bus_dispatch *dispatch, const struct accord_result *result)
+{
+    struct bus *bus = dispatch->lane->party->bus;
+    bus_lane_paced(dispatch->lane, clock_ticks() - dispatch->sent_at);
+    if (bus->suspects.count) /* its process has lived through it */
+        table_take(&bus->suspects, dispatch->delivery.number);
+    settle_result(dispatch, result);
+    bus_dispatch_left(dispatch);
+}
+
+void bus_dispatch_cut(struct bus_dispatch *dispatch, const struct accord_result *result)
+{
+    settle_result(dispatch, result);
+    bus_dispatch_left(dispatch);
+}
+
+/* ---- its process has died ---- */
+
+/* Returns how sure it is now that this one is the cause. */
+static unsigned suspect(struct bus *bus, uint64_t number, const struct bus_crash *crash)
+{
+    uintptr_t score = (uintptr_t)table_take(&bus->suspects, number);
+    score = score ? score : 1; /* the table takes no 0 */
+    if (crash->alone)
+        score += crash->busy ? GATE_UNSURE : GATE_SURE;
+    table_put(&bus->suspects, number, (void *)score); /* without memory it is not under suspicion */
+    return (unsigned)(score - 1);
+}
+
+static void settle_poison(struct bus_dispatch *dispatch)
+{
+    const struct bus_lane *lane = dispatch->lane;
+    static const char *const reason =
+        "its link's process has died of it again and again, with no other delivery "
+        "in its hands; have the connector mended, then retry it";
+    bus_settle(dispatch, &(struct bus_ending){.state = STORE_DEAD,
+                                              .action = AUDIT_DEAD,
+                                              .attempted = true,
+                                              .generation = dispatch->delivery.generation,
+                                              .module = lane->service->link->connector->name,
+                                              .rule = "hub.connector-crashed",
+                                              .reason = reason});
+    bus_incident(
+        lane->party->bus, lane->party->conf->name, lane->service->link->name, "hub.connector-crashed",
+        "message %s ends the process of its link: it is dead, and others go on", dispatch->view.envelope->id);
+}
+
+void bus_dispatch_crashed(struct bus_dispatch *dispatch, const struct bus_crash *crash)
+{
+    struct bus_lane *lane = dispatch->lane;
+    struct bus *bus = lane->party->bus;
+    const char *off = bus_party_off(lane->party);
+    lane->window = LANE_WINDOW_LEAST;
+    unsigned score = suspect(bus, dispatch->delivery.number, crash);
+    if (crash->sent_whole && !lane->service->resend_uncertain)
+        settle_for_a_person(dispatch, crash->reason);
+    else if (crash->alone && score >= GATE_GUILTY)
+        settle_poison(dispatch);
+    else if (off)
+        bus_settle_held(dispatch, off, true);
+    else
+        bus_settle(dispatch, &(struct bus_ending){.state = STORE_WAITING,
+                                                  .action = AUDIT_RETRIED,
+                                                  .attempted = true,
+                                                  .not_before = pace_now(&bus->pace),
+                                                  .generation = dispatch->delivery.generation,
+                                                  .rule = "hub.link-ended",
+                                                  .reason = crash->reason});
+    bus_dispatch_left(dispatch);
 }

@@ -19,6 +19,10 @@ struct bus_ending {
 void bus_settle(struct bus_dispatch *, const struct bus_ending *);
 /* The agreement is off: it waits until that changes. */
 void bus_settle_held(struct bus_dispatch *, const char *off, bool attempted);
+/* It can never be sent. */
+void bus_settle_dead(struct bus_dispatch *, const char *rule, const char *reason);
+/* Its link could not take it: it waits again, and no attempt is counted. */
+void bus_settle_returned(struct bus_dispatch *, const char *reason);
 /* The store's copy of the payload is damaged, which trying again would not mend. */
 void bus_settle_damaged(struct bus_dispatch *);
 /* Tries again what the store did not take. */

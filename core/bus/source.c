@@ -5,6 +5,12 @@ int64_t bus_source_size(const struct bus_source *source)
     return source->size;
 }
 
+const uint8_t *bus_source_memory(const struct bus_source *source)
+{
+    size_t size;
+    return source->staged ? store_payload_memory(source->staged, &size) : NULL;
+}
+
 static void read_done(void *arg, int result)
 {
     struct bus_source *source = arg;

@@ -9,4 +9,9 @@
 void bus_trail_render(struct store_audit *, const struct audit_event *);
 void bus_trail_free(struct store_audit *, size_t count);
 
+struct bus;
+/* Tells the hub of something that a person must look at. */
+void bus_incident(struct bus *, const char *agreement, const char *link, const char *rule, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
 #endif

@@ -196,15 +196,38 @@ void link_side_message(struct child *child, const struct wire_message *m)
     }
 }
 
+static void flight_cut(struct flight *flight)
+{
+    bool whole = flight->stream.ended;
+    struct accord_result result = {.outcome = whole ? ACCORD_UNCERTAIN : ACCORD_RETRY,
+                                   .reason = whole ? "the link's process ended after the last byte was sent"
+                                                   : "the link's process ended in mid-delivery"};
+    bus_dispatch_cut(flight->dispatch, &result);
+}
+
+static void flight_crashed(struct flight *flight, bool alone, bool busy)
+{
+    bool whole = flight->stream.ended;
+    bus_dispatch_crashed(
+        flight->dispatch,
+        &(struct bus_crash){.alone = alone,
+                            .busy = busy,
+                            .sent_whole = whole,
+                            .reason = whole ? "the link's process died after the last byte was sent"
+                                            : "the link's process died in mid-delivery"});
+}
+
 void link_side_gone(struct child *child)
 {
     struct flight *flight;
+    bool alone = child->flights.count == 1, busy = child->intakes.count > 0;
     while ((flight = table_any(&child->flights, NULL))) {
-        struct accord_result result = {.outcome = flight->stream.ended ? ACCORD_UNCERTAIN : ACCORD_RETRY,
-                                       .reason = flight->stream.ended
-                                                     ? "the link's process ended after the last byte was sent"
-                                                     : "the link's process ended in mid-delivery"};
-        flight_finish(flight, &result);
+        table_take(&child->flights, flight->stream.id);
+        if (child->life.stopping)
+            flight_cut(flight);
+        else
+            flight_crashed(flight, alone, busy);
+        stream_close(&flight->stream, flight_freed);
     }
     table_fini(&child->flights);
     intake_gone(&child->intakes);

@@ -18,11 +18,16 @@ struct inquiry {
     policy_answered answered;
     void *arg;
     int64_t deadline, give_up; /* ticks */
+    bool crashed, alone;       /* its process died, and had nothing else */
     struct bus_verdict verdict;
 };
 
 static void answer(const struct inquiry *inquiry, struct bus_verdict *verdict)
 {
+    if (inquiry->bus_case && inquiry->crashed) {
+        bus_case_crashed(inquiry->bus_case, inquiry->alone);
+        return;
+    }
     if (inquiry->bus_case) {
         bus_case_answer(inquiry->bus_case, verdict);
         return;
@@ -242,8 +247,12 @@ void policy_side_gone(struct child *child)
 {
     struct bus_verdict verdict = deferral("hub.judge-gone", "the process that judges ended in mid-case");
     struct inquiry *inquiry;
-    while ((inquiry = table_any(&child->cases, NULL)))
+    bool alone = child->cases.count == 1;
+    while ((inquiry = table_any(&child->cases, NULL))) {
+        inquiry->crashed = !child->life.stopping;
+        inquiry->alone = alone;
         conclude(inquiry, &verdict);
+    }
     table_fini(&child->cases);
 }
 

@@ -7,7 +7,7 @@
 
 /* One message from a guard or inspect process that is ready. */
 void policy_side_message(struct child *, const struct wire_message *);
-/* Its channel is closed: every open question is answered with defer. */
+/* Its channel is closed: every open question is answered with defer, or put again when it has died. */
 void policy_side_gone(struct child *);
 void policy_side_tick(struct child *, int64_t ticks);
 

@@ -206,7 +206,13 @@ static void record(void *arg, const struct audit_event *event)
     trail_event(arg, event);
 }
 
-static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = record};
+static void incident(void *arg, const char *agreement, const char *link, const char *rule, const char *reason)
+{
+    trail_incident(arg, agreement, link, rule, reason);
+}
+
+static const struct bus_ports ports = {
+    .ask = ask, .send = send_out, .record = record, .incident = incident};
 
 /* ---- starting ---- */
 

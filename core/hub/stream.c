@@ -93,12 +93,25 @@ static bool wants(const struct stream *stream)
     return !stream->busy && !stream->ended && !stream->broken && stream->credit > 0 && stream->child->channel;
 }
 
+/* What is in memory goes at once, as far as the credit does. */
+static void put_from_memory(struct stream *stream, const uint8_t *payload)
+{
+    int64_t left = bus_source_size(stream->source) - stream->offset;
+    int64_t size = left < ACCORD_PIECE_MAX ? left : ACCORD_PIECE_MAX;
+    put_piece(stream, payload + stream->offset, (size_t)(size < stream->credit ? size : stream->credit));
+}
+
 /* One piece. False: not now, for want of room or memory. */
 static bool step(struct stream *stream)
 {
     int64_t size = bus_source_size(stream->source) - stream->offset;
+    const uint8_t *payload = bus_source_memory(stream->source);
     if (!has_room(stream->child))
         return false;
+    if (payload) {
+        put_from_memory(stream, payload);
+        return true;
+    }
     size = size < ACCORD_PIECE_MAX ? size : ACCORD_PIECE_MAX;
     size = size < stream->credit ? size : stream->credit;
     if (size)
@@ -109,8 +122,9 @@ static bool step(struct stream *stream)
 
 static void pump(struct stream *stream)
 {
-    if (wants(stream) && !stream->waiting && (stream->child->waiting || !step(stream)))
-        wait_in_line(stream);
+    while (wants(stream) && !stream->waiting)
+        if (stream->child->waiting || !step(stream))
+            wait_in_line(stream);
 }
 
 void streams_go_on(struct child *child)
@@ -118,10 +132,12 @@ void streams_go_on(struct child *child)
     struct stream *first;
     while (child->channel && (first = child->waiting)) {
         leave_line(first);
-        if (!wants(first) || step(first))
-            continue;
-        wait_at(first, &child->waiting);
-        return;
+        if (wants(first) && !step(first)) {
+            wait_at(first, &child->waiting);
+            return;
+        }
+        if (wants(first))
+            wait_in_line(first);
     }
 }
 

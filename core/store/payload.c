@@ -47,6 +47,15 @@ static void payload_done(struct store_payload *payload, int result, store_done d
         payload_release(payload);
 }
 
+const uint8_t *store_payload_memory(const struct store_payload *payload, size_t *size)
+{
+    static const uint8_t nothing[1];
+    if (payload->digest || payload->failed || payload->pieces.size)
+        return NULL;
+    *size = payload->tail.size;
+    return *size ? payload->tail.data : nothing;
+}
+
 /* ---- adding ---- */
 
 /* Store thread. Puts all whole pieces of the tail. */

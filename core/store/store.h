@@ -134,6 +134,9 @@ void store_payload_seal(struct store_payload *, uint8_t sha256[DIGEST_SIZE], int
 /* Reads back what was added (for judging before admission), at most `room` bytes from `offset`. */
 void store_payload_peek(struct store_payload *, int64_t offset, void *to, size_t room, size_t *got, store_done,
                         void *arg);
+/* All of a sealed payload while it is in memory: until it is freed, also after admission. NULL: it is in the
+ * journal. */
+const uint8_t *store_payload_memory(const struct store_payload *, size_t *size);
 void store_payload_free(struct store_payload *); /* also after admission; what was not admitted is garbage */
 
 struct store_admission {

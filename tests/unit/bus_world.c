@@ -191,7 +191,15 @@ static void record(void *arg, const struct audit_event *event)
     ((struct world *)arg)->records[event->action]++;
 }
 
-static const struct bus_ports ports = {ask, send_out, record};
+static void incident(void *arg, const char *agreement, const char *link, const char *rule, const char *reason)
+{
+    (void)agreement, (void)link, (void)reason;
+    struct world *w = arg;
+    w->incidents++;
+    text_copy(w->incident, sizeof w->incident, rule);
+}
+
+static const struct bus_ports ports = {ask, send_out, record, incident};
 
 static void build_agreement(struct world *w, size_t i, const char *name)
 {

@@ -43,6 +43,8 @@ struct world {
     char id[ACCORD_ID_MAX], rule[ACCORD_RULE_MAX], reason[ACCORD_REASON_MAX];
     int64_t pulled;
     int records[AUDIT_ACTION_END];
+    int incidents;
+    char incident[ACCORD_RULE_MAX]; /* the rule of the last one */
 };
 
 struct world *world_new(bool second);

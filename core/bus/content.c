@@ -1,0 +1,77 @@
+#include "bus/content.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/text.h"
+
+/* At most `most` bytes with the NUL; moves *at behind them. */
+static const char *add_text(char **at, const char *from, size_t most)
+{
+    char *to = *at;
+    size_t room = strlen(from) + 1;
+    text_copy(to, room < most ? room : most, from);
+    text_make_visible(to);
+    *at += strlen(to) + 1;
+    return to;
+}
+
+static size_t texts_room(const struct accord_envelope *from, size_t headers)
+{
+    size_t room = ACCORD_NAME_MAX + strlen(from->source_id) + 1 + STORE_NAME_MAX + STORE_ROUTE_MAX;
+    for (size_t i = 0; i < headers; i++)
+        room += strlen(from->headers[i].name) + strlen(from->headers[i].value) + 2;
+    return room;
+}
+
+static void add_headers(struct accord_envelope *to, struct accord_pair *headers,
+                        const struct accord_envelope *from, size_t count, char **at)
+{
+    for (size_t i = 0; i < count; i++) {
+        headers[i].name = add_text(at, from->headers[i].name, SIZE_MAX);
+        headers[i].value = add_text(at, from->headers[i].value, SIZE_MAX);
+    }
+    to->headers = headers;
+    to->header_count = count;
+}
+
+struct bus_content *bus_content_new(struct store *store, const struct accord_envelope *from, const char *type,
+                                    const char *agreement, const char *service)
+{
+    size_t count = from->header_count < ACCORD_HEADERS_MAX ? from->header_count : ACCORD_HEADERS_MAX;
+    struct bus_content *content =
+        malloc(sizeof *content + count * sizeof(struct accord_pair) + texts_room(from, count));
+    struct store_payload *payload = content ? store_payload_new(store) : NULL;
+    if (!payload) {
+        free(content);
+        return NULL;
+    }
+    struct accord_pair *headers = (struct accord_pair *)(content + 1);
+    char *at = (char *)(headers + count);
+    *content = (struct bus_content){.users = 1, .payload = payload};
+    content->envelope = (struct accord_envelope){
+        .id = content->id.text, .size = from->size, .sha256 = content->sha256, .name = at};
+    text_safe_name(at, ACCORD_NAME_MAX, from->name);
+    at += strlen(at) + 1;
+    content->envelope.origin = at;
+    at += snprintf(at, STORE_ROUTE_MAX, "%s/%s", agreement, service) + 1;
+    content->envelope.type = add_text(&at, type, STORE_NAME_MAX);
+    content->envelope.source_id = add_text(&at, from->source_id, ACCORD_SOURCE_ID_MAX);
+    add_headers(&content->envelope, headers, from, count, &at);
+    return content;
+}
+
+struct bus_content *bus_content_ref(struct bus_content *content)
+{
+    content->users++;
+    return content;
+}
+
+void bus_content_unref(struct bus_content *content)
+{
+    if (!content || --content->users)
+        return;
+    store_payload_free(content->payload);
+    free(content);
+}

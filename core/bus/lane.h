@@ -1,0 +1,39 @@
+/* What waits for one sending service: claimed from the store when it is due, as far as the window goes. */
+#ifndef BUS_LANE_H
+#define BUS_LANE_H
+
+#include "bus/party.h"
+
+/* Deliveries of one service that may be on their way to its link at once. It grows while they are settled quickly, and
+ * shrinks when they take a good part of their delivery-timeout: what waits in the link is what may come twice when it
+ * dies. */
+#define LANE_WINDOW_LEAST 32
+#define LANE_WINDOW_MOST  512
+#define LANE_BYTES_MOST   (8 << 20)
+
+/* There may be something to claim. */
+void bus_lane_feed(struct bus_lane *);
+void bus_lane_pump(struct bus_lane *);
+/* Something of this size is in its window, or is not any more. */
+void bus_lane_take(struct bus_lane *, int64_t size);
+void bus_lane_release(struct bus_lane *, int64_t size);
+/* A delivery was with its link for so long, in milliseconds. */
+void bus_lane_paced(struct bus_lane *, int64_t took);
+/* A delivery waits until then on the retry clock. */
+void bus_lane_due(struct bus_lane *, int64_t due);
+/* What is admitted now may leave without having waited in the store. */
+bool bus_lane_open(const struct bus_lane *, int64_t size);
+/* Its link is gone or back, or its agreement off: what waits at its gate is handed over, or given back. */
+void bus_gate_flush(struct gate *);
+
+/* Room for so many dispatches, so that what is claimed can always be taken. False: no memory. */
+bool bus_spares_promise(struct bus *, size_t count);
+struct bus_dispatch *bus_spare_take(struct bus *); /* NULL: no memory, unless promised */
+void bus_spare_give(struct bus *, struct bus_dispatch *);
+void bus_spares_free(struct bus *);
+
+void bus_timer_set(struct bus *);
+/* The store did not take a settlement or a move: it is asked again in a second. */
+void bus_try_again(struct bus *);
+
+#endif
