@@ -328,9 +328,12 @@ static int apply_changes(struct journal *journal)
     int result = 0;
     for (size_t i = 0; i < journal->changes.size / sizeof *changes; i++) {
         index_unclaim(&journal->index, changes[i].number, changes[i].place);
+        /* What goes out at once says nothing of what waits before it: a claim still looks there. */
+        uint64_t claimed = journal->index.places[changes[i].place].claimed;
         if (changes[i].sending && !result)
             result = index_claimed(&journal->index, &(struct index_delivery){.number = changes[i].number,
                                                                              .place = changes[i].place});
+        journal->index.places[changes[i].place].claimed = claimed;
     }
     return result;
 }
