@@ -53,10 +53,16 @@ int cli_state(struct cli *, char to[PATH_MAX]);
 /* The plugin folder: what agent.conf says, or the one beside the executables. */
 void cli_plugins(const struct cli *, const struct conf_agent *, char to[PATH_MAX]);
 
+/* How far a long piece of work has come, over and over on one line of a terminal; nothing elsewhere. */
+void cli_progress(const struct cli *, const struct wire_pairs *cells);
+void cli_progress_end(const struct cli *);
+
 /* Commands, one file each (agent.c has those that only pass a question on). */
 int cli_ask(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_decide(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_messages(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_backup(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_key_rotate(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_submit(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_version(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_check(struct cli *, const struct cli_command *, int argc, char **argv);

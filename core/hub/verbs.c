@@ -82,6 +82,8 @@ static const struct verb {
     {"messages", false, verb_messages},
     {"show", false, verb_show},
     {"explain", false, verb_explain},
+    {"backup", true, verb_backup},
+    {"key rotate", true, verb_key_rotate},
     {"version", false, verb_version},
     {"audit-heads", false, verb_audit_heads},
 };
