@@ -1,15 +1,21 @@
 /* Commands that the running agent answers. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "util/file.h"
 
 #define ARGUMENTS_MAX 8
 
 static void take_row(void *arg, const char *table, const struct wire_pairs *cells)
 {
     struct cli *cli = arg;
+    if (strcmp(table, "progress") == 0) {
+        cli_progress(cli, cells);
+        return;
+    }
     render_row(&cli->render, table, cells);
 }
 
@@ -42,6 +48,7 @@ int cli_ask_agent(struct cli *cli, const char *verb, const struct accord_pair *a
         code = cli_end(cli, EXIT_NO_AGENT, "%s", why.text);
     else
         code = cli_end(cli, end.exit, "%s", end.line);
+    cli_progress_end(cli);
     client_close(client);
     return code;
 }
@@ -81,6 +88,27 @@ int cli_messages(struct cli *cli, const struct cli_command *command, int argc, c
     if (argc)
         return EXIT_USAGE;
     return ask(cli, command->name, arguments, count);
+}
+
+/* The agent has another working folder. */
+int cli_backup(struct cli *cli, const struct cli_command *command, int argc, char **argv)
+{
+    char folder[PATH_MAX], here[PATH_MAX];
+    (void)argc;
+    if (argv[0][0] == '/')
+        snprintf(folder, sizeof folder, "%s", argv[0]);
+    else if (!getcwd(here, sizeof here) || file_path(folder, sizeof folder, here, argv[0]))
+        return cli_end(cli, EXIT_USAGE, "name the folder by its absolute path");
+    for (size_t size = strlen(folder); size > 1 && folder[size - 1] == '/';)
+        folder[--size] = 0;
+    struct accord_pair argument = {"folder", folder};
+    return ask(cli, command->name, &argument, 1);
+}
+
+int cli_key_rotate(struct cli *cli, const struct cli_command *command, int argc, char **argv)
+{
+    struct accord_pair agreement = {"agreement", cli_option(&argc, argv, "--agreement")};
+    return argc ? EXIT_USAGE : ask(cli, command->name, &agreement, agreement.value ? 1 : 0);
 }
 
 static int answer_submit(struct cli *cli, const char *path, const struct client_verdict *verdict)

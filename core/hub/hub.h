@@ -30,6 +30,7 @@ struct hub {
     struct suspension *suspensions;
     struct trail *trail;
     struct control *control;
+    struct backup *backup; /* being made; NULL */
     uv_signal_t signals[3];
     uv_timer_t tick;    /* dates, deadlines, watchdogs */
     int64_t started;    /* wall microseconds */

@@ -16,6 +16,7 @@
 #include "hub/link_side.h"
 #include "hub/policy_side.h"
 #include "hub/reload.h"
+#include "hub/restored.h"
 #include "hub/store_key.h"
 #include "hub/suspend.h"
 #include "hub/trail.h"
@@ -109,7 +110,7 @@ static void press_on(struct hub *hub, int64_t ticks)
 
 static void stop_if_down(struct hub *hub)
 {
-    if (hub->finishing || !units_down(hub) || !bus_idle(hub->bus) || !reload_idle(hub))
+    if (hub->finishing || !units_down(hub) || !bus_idle(hub->bus) || !reload_idle(hub) || hub->backup)
         return;
     hub->finishing = true;
     struct audit_event event = {.action = AUDIT_AGENT_STOP};
@@ -268,6 +269,8 @@ static int open_store(struct hub *hub, struct reason *why)
     result = trail_open(hub, recovery.end, why);
     if (!result)
         tell_damage(hub, folder, &recovery, trail_resume(hub));
+    if (!result && recovery.restored)
+        restored_tell(hub, recovery.restored);
     return result;
 }
 

@@ -83,6 +83,8 @@ static const struct verb {
     {"show", false, verb_show},
     {"explain", false, verb_explain},
     {"metrics", false, verb_metrics},
+    {"backup", true, verb_backup},
+    {"key rotate", true, verb_key_rotate},
     {"version", false, verb_version},
     {"audit-heads", false, verb_audit_heads},
 };

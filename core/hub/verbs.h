@@ -28,6 +28,10 @@ void verb_switch(struct answer *, const struct wire_COMMAND *);
 /* verbs_metrics.c */
 void verb_metrics(struct answer *, const struct wire_COMMAND *);
 
+/* verbs_store.c */
+void verb_backup(struct answer *, const struct wire_COMMAND *);
+void verb_key_rotate(struct answer *, const struct wire_COMMAND *);
+
 /* verbs_messages.c */
 void verb_messages(struct answer *, const struct wire_COMMAND *);
 void verb_show(struct answer *, const struct wire_COMMAND *);
