@@ -72,8 +72,7 @@ static bool takes(const struct bus_offer *offer, const struct bus_lane *lane)
             lists(lane->service->from, lane->service->from_count, from->name, offer->service->name));
 }
 
-/* Calls for every lane that takes the offer; returns how many. */
-static size_t each_taker(struct bus_offer *offer, void (*each)(struct bus_offer *, struct bus_lane *))
+size_t offer_each_taker(struct bus_offer *offer, void (*each)(struct bus_offer *, struct bus_lane *))
 {
     size_t count = 0;
     for (struct bus_party *party = offer->party->bus->parties; party; party = party->next)
@@ -160,13 +159,13 @@ static void judge_route(struct offer_route *route)
 
 static void judge_routes(struct bus_offer *offer)
 {
-    size_t count = each_taker(offer, NULL);
+    size_t count = offer_each_taker(offer, NULL);
     offer->routes = calloc(count + 1, sizeof *offer->routes);
     if (!offer->routes) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
         return;
     }
-    each_taker(offer, add_route);
+    offer_each_taker(offer, add_route);
     offer->judging = count + 1;
     for (size_t i = 0; i < count; i++)
         judge_route(&offer->routes[i]);

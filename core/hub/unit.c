@@ -343,6 +343,8 @@ static void act(struct unit *unit, unsigned actions)
 {
     if (actions & UNIT_DO_ADOPT)
         adopt(unit);
+    if (actions & (UNIT_DO_DRAIN | UNIT_DO_CUT))
+        bus_party_drain(unit->party);
     if (actions & UNIT_DO_HOLD)
         bus_party_enable(unit->party, false, unit->why);
     if (actions & UNIT_DO_START)

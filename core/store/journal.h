@@ -8,7 +8,6 @@
 
 struct journal_change { /* a delivery whose place among those being sent changes with the commit */
     uint64_t number;
-    size_t place;
     bool sending; /* starts; otherwise it ends */
 };
 
@@ -36,6 +35,7 @@ struct journal {
     struct buf changes; /* struct journal_change */
 
     uint32_t unflushed;                /* groups since the index was flushed */
+    uint32_t patience;                 /* groups to wait before a flush that failed is tried again */
     struct buf first, second, numbers; /* for reading */
 };
 
@@ -51,11 +51,23 @@ int journal_replay(struct journal *, struct recover *);
 int journal_flush(struct journal *);
 void journal_finish(struct journal *);
 
+/* A record of the group at hand: start, append its body to `bytes`, finish. */
+size_t journal_start_record(struct journal *);
+int journal_finish_record(struct journal *, size_t start, enum record_type);
+/* The index must hold all of the journal before it is asked; for what walks its file, the file must. */
+int journal_ready(struct journal *);
+int journal_ready_to_walk(struct journal *);
+
+
 /* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it
  * is damaged or of another type. */
 int journal_record(struct journal *, uint64_t position, enum record_type, struct buf *to,
                    const uint8_t **body, size_t *size);
+/* As it was admitted, or as it was carried over. */
 int journal_admission(struct journal *, uint64_t position, struct record_admission_room *);
+void journal_fill_delivery(struct journal *, const struct record_admission_room *, const struct index_delivery *,
+                           struct store_delivery *);
+int journal_damaged(int result); /* for callers: the bytes are there and cannot be trusted */
 
 int journal_claim(void *state, struct store_claim *);
 int journal_read(void *state, struct store_read *);
@@ -66,5 +78,19 @@ int journal_counts(void *state, struct store_counts *);
 int journal_cursor(void *state, struct store_cursor *);
 int journal_trail(void *state, struct store_trail *);
 int journal_heads(void *state, struct store_heads *);
+
+/* journal_life.c */
+int journal_find_quarantined(void *state, const char *message, bool *quarantined, int64_t *size);
+int journal_find_expected(void *state, const char *message, const char *agreement, struct buf *numbers);
+int journal_find_overdue(void *state, struct store_overdue *);
+int journal_put_release(void *state, const struct record_release *);
+int journal_put_adoption(void *state, const struct record_adoption *, uint64_t *moved);
+int journal_put_note(void *state, const struct record_note *);
+int journal_put_answered(void *state, const struct record_answered *);
+int journal_put_retention(void *state, struct store_retention *, uint64_t staged);
+uint64_t journal_retention_need(void *state);
+int journal_sweep(void *state, struct store_retention *);
+int journal_stale(void *state, struct store_stale *);
+int journal_usage(void *state, backend_usage, void *arg);
 
 #endif

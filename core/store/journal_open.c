@@ -6,15 +6,14 @@
 
 #define SEGMENT_MIN   (64u * 1024)
 #define SEGMENT_USUAL (64u << 20)
+#define LEARN         8 /* pieces that the index's filter learns before work begins; the others follow */
 #define VERIFY_MAX    (64u << 20) /* bytes before the index's position that are read again at each start */
-#define FLUSH_RECORDS 50000
 
 /* ---- replaying into the index ---- */
 
 struct replay {
     struct journal *journal;
     struct recover *run;
-    uint64_t unflushed;
 };
 
 /* A record that is whole but makes no sense was written by a mistake of ours or by something else. */
@@ -73,7 +72,6 @@ static int on_record(void *arg, const struct record_head *head, const uint8_t *b
     struct replay *replay = arg;
     if (head->group <= replay->journal->index.progress.group)
         return 0; /* the index knows it */
-    replay->unflushed++;
     switch (head->type) {
     case RECORD_ADMISSION:
         return replay_admission(replay, head, body);
@@ -101,10 +99,7 @@ static int on_taken(void *arg, const struct recover_group *taken)
     progress->group = taken->group;
     if (progress->next_number < taken->next_number)
         progress->next_number = taken->next_number;
-    if (replay->unflushed < FLUSH_RECORDS)
-        return 0;
-    replay->unflushed = 0;
-    return index_flush(&replay->journal->index);
+    return index_due(&replay->journal->index, progress->position) ? index_flush(&replay->journal->index) : 0;
 }
 
 int journal_replay(struct journal *journal, struct recover *run)
@@ -122,6 +117,8 @@ int journal_catch_up(struct journal *journal)
     struct recover run = {
         .from = journal->index.progress.position, .end = journal->at, .durable = journal->group};
     int result = journal_replay(journal, &run);
+    if (!result)
+        result = index_resume(&journal->index);
     if (!result)
         journal->behind = false;
     else
@@ -241,6 +238,8 @@ static int recover_all(struct journal *journal, struct backend_found *found, str
     if ((result = resume(journal, &run)) || (result = index_flush(&journal->index)))
         return fail(why, result, "cannot write to the journal in %s: %s", journal->segments.folder,
                     result == ACCORD_ELIMIT ? "the disk is full; make room" : "the disk refuses; look at it");
+    for (int i = 0; i < LEARN && index_learn(&journal->index); i++)
+        ;
     found->next_number = progress->next_number;
     found->epoch = progress->epoch;
     found->recovery =

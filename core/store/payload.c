@@ -14,13 +14,50 @@ struct store_payload *store_payload_new(struct store *store)
         free(payload);
         return NULL;
     }
-    if (payload)
+    if (payload) {
         payload->store = store;
+        payload->first = UINT64_MAX;
+        uv_mutex_lock(&store->lock);
+        if ((payload->next = store->staged))
+            payload->next->previous = payload;
+        store->staged = payload;
+        uv_mutex_unlock(&store->lock);
+    }
     return payload;
+}
+
+static void unlist(struct store *store, struct store_payload *payload)
+{
+    uv_mutex_lock(&store->lock);
+    if (payload->next)
+        payload->next->previous = payload->previous;
+    if (payload->previous)
+        payload->previous->next = payload->next;
+    else
+        store->staged = payload->next;
+    uv_mutex_unlock(&store->lock);
+}
+
+void payloads_abandon(struct store *store)
+{
+    for (struct store_payload *payload = store->staged; payload; payload = payload->next)
+        payload->store = NULL;
+}
+
+uint64_t payload_staged(struct store *store)
+{
+    uint64_t oldest = UINT64_MAX;
+    uv_mutex_lock(&store->lock);
+    for (const struct store_payload *payload = store->staged; payload; payload = payload->next)
+        oldest = payload->first < oldest ? payload->first : oldest;
+    uv_mutex_unlock(&store->lock);
+    return oldest;
 }
 
 static void payload_release(struct store_payload *payload)
 {
+    if (payload->store)
+        unlist(payload->store, payload);
     digest_free(payload->digest);
     buf_fini(&payload->tail);
     buf_fini(&payload->pieces);
@@ -82,6 +119,12 @@ void payload_spilled(struct store_payload *payload, int result)
     if (!result) {
         buf_put(&payload->pieces, payload->fresh.data, payload->fresh.size);
         result = payload->pieces.failed ? ACCORD_ENOMEM : 0;
+    }
+    if (!result && payload->first == UINT64_MAX && payload->pieces.size) {
+        struct record_admission list = {.pieces = payload->pieces.data};
+        uv_mutex_lock(&payload->store->lock);
+        payload->first = record_piece_position(&list, 0);
+        uv_mutex_unlock(&payload->store->lock);
     }
     if (result)
         payload->failed = result;

@@ -82,8 +82,11 @@ static struct call *apply_group(struct store *store, struct call *first, bool *b
         uint64_t need = verb_need(store, call);
         if (*begun && !store->backend->fits(store->state, need))
             break;
-        if (!*begun && (call->result = store->backend->begin(store->state, need)))
+        if (!*begun && (call->result = store->backend->begin(store->state, need))) {
+            if (call->result == ACCORD_ELIMIT)
+                store->asks_room = store->no_room = true;
             continue;
+        }
         *begun = true;
         call->result = verb_apply(store, call);
     }
@@ -124,12 +127,13 @@ static struct call_list run_group(struct store *store, struct call_list *list)
         if (writes(call)) {
             if (failed)
                 call->result = failed;
-            verb_settled(call);
+            verb_settled(store, call);
         } else {
             call->result = verb_look(store, call);
         }
         call_push(&group, call);
     }
+    accounts_publish(store);
     return group;
 }
 
@@ -315,9 +319,12 @@ static void store_release(struct store *store)
 {
     if (store->state)
         store->backend->close(store->state);
+    payloads_abandon(store);
     uv_cond_destroy(&store->wake);
     uv_mutex_destroy(&store->lock);
     free(store->chains);
+    accounts_fini(&store->counting);
+    accounts_fini(&store->accounts);
     buf_fini(&store->scratch);
     while (store->spare) {
         struct call *next = store->spare->next;
@@ -337,6 +344,8 @@ static int store_start(struct store *store, uv_loop_t *loop, const struct store_
     if (recovery)
         *recovery = found.recovery;
     store->next_number = store->next_before = store->first_number = found.next_number;
+    store->roomy = true;
+    accounts_publish(store);
     if ((result = take_heads(store)) || (result = take_epoch(store, config->epoch, found.epoch)))
         return fail(why, result, "the store in %s was read but cannot be written: %s; look at the disk",
                     config->folder, error_name(result));
@@ -463,4 +472,39 @@ void store_trail(struct store *store, struct store_trail *request, store_done do
 void store_heads(struct store *store, struct store_heads *request, store_done done, void *arg)
 {
     store_call(store, CALL_HEADS, request, done, arg);
+}
+
+void store_decide(struct store *store, struct store_decision *request, store_done done, void *arg)
+{
+    store_call(store, CALL_DECIDE, request, done, arg);
+}
+
+void store_unquarantine(struct store *store, struct store_unquarantine *request, store_done done, void *arg)
+{
+    store_call(store, CALL_UNQUARANTINE, request, done, arg);
+}
+
+void store_adopt(struct store *store, struct store_adoption *request, store_done done, void *arg)
+{
+    store_call(store, CALL_ADOPT, request, done, arg);
+}
+
+void store_note(struct store *store, struct store_note *request, store_done done, void *arg)
+{
+    store_call(store, CALL_NOTE, request, done, arg);
+}
+
+void store_overdue(struct store *store, struct store_overdue *request, store_done done, void *arg)
+{
+    store_call(store, CALL_OVERDUE, request, done, arg);
+}
+
+void store_retain(struct store *store, struct store_retention *request, store_done done, void *arg)
+{
+    store_call(store, CALL_RETAIN, request, done, arg);
+}
+
+void store_stale(struct store *store, struct store_stale *request, store_done done, void *arg)
+{
+    store_call(store, CALL_STALE, request, done, arg);
 }

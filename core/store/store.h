@@ -60,6 +60,7 @@ struct store_delivery {
     char service[STORE_NAME_MAX];
     enum store_state state;
     int64_t attempts;
+    int64_t attempts_before; /* of these, those before `since` */
     int64_t not_before;  /* wall microseconds */
     int64_t changed;     /* when it entered this state */
     int64_t since;       /* wall microseconds: admitted, or retried by a person: its retries count from here */
@@ -148,7 +149,8 @@ struct store_admission {
                                           * generation, rule, reason; out: number */
     size_t delivery_count;
     const char *cursor;                  /* new cursor of the origin service, NULL: unchanged */
-    const char *answers;                 /* id of the delivered message that this one answers: no longer expected; NULL */
+    const char *answers;                 /* id of the delivered message that this one answers, as far as it was
+                                          * delivered to the origin's agreement: no longer expected; NULL */
     const char *const *keys;             /* "AGREEMENT\x1fKEY": must be new */
     size_t key_count;
     struct store_audit *audit;
@@ -229,7 +231,8 @@ void store_overdue(struct store *, struct store_overdue *, store_done, void *arg
 
 /* ---- a person decides ---- */
 
-/* One delivery: `waiting` retries what is dead or held for a person (its time begins anew), `discarded` gives up what
+/* One delivery: `waiting` retries what is dead or held for a person (its time begins anew, and it is to be judged
+ * anew), `discarded` gives up what
  * is not delivered. ACCORD_ENOENT; ACCORD_ESTATE: it is being sent now, or not in a state from which this may be. */
 struct store_decision {
     uint64_t number;
@@ -252,13 +255,13 @@ struct store_unquarantine {
 };
 void store_unquarantine(struct store *, struct store_unquarantine *, store_done, void *arg);
 
-/* Everything of agreement `from` (open deliveries, quarantined messages, cursors, notes) becomes that of `to`. Its
- * audit chain stays as it is. */
+/* Everything of agreement `from` (deliveries that are open or dead, quarantined messages, cursors, notes) becomes that
+ * of `to`; cursors and notes that `to` has already stay. Its audit chain stays as it is. */
 struct store_adoption {
     const char *from, *to;
     struct store_audit *audit;
     size_t audit_count;
-    uint64_t moved; /* out */
+    uint64_t moved; /* out: deliveries and quarantined messages */
 };
 void store_adopt(struct store *, struct store_adoption *, store_done, void *arg);
 
@@ -277,7 +280,8 @@ bool store_roomy(const struct store *);
  * still is. One call does a bounded piece of work; `more` says whether another has something to do. */
 struct store_retention {
     int64_t now;              /* wall microseconds; what follows likewise: older than this goes */
-    int64_t settled_before;   /* messages whose last delivery was settled then, and released or discarded ones */
+    int64_t settled_before;   /* messages whose last delivery was delivered or discarded then, and released or discarded
+                               * ones; those with a dead delivery or an answer to come stay */
     int64_t seen_before;      /* for finding repeats */
     int64_t keys_before;
     uint64_t trail_position;  /* audit records behind it have not been exported: they stay */
@@ -369,7 +373,8 @@ struct store_cursor {
 };
 void store_cursor(struct store *, struct store_cursor *, store_done, void *arg);
 
-/* Sets a cursor without a message, or a note: a durable value under a name that begins with '!'. "" removes it. */
+/* Sets a cursor without a message, or a note: a durable value under a name that begins with '!'. "" removes it.
+ * store_cursor() reads it. An agreement's notes are called "!AGREEMENT/WHAT". */
 struct store_note {
     const char *name;
     const char *value;

@@ -53,8 +53,10 @@
     M(SESSION_END, WIRE_L, F(u64, session) F(text, reason))                                                          \
     M(PARK, WIRE_L, F(u32, link) F(text, rule) F(text, reason))                                                      \
     /* ---- out ---- */                                                                                             \
-    M(DELIVER, WIRE_H, F(u64, delivery) F(u32, service) F(i64, attempt) F(text, id) F(text, type) F(text, name)      \
-          F(text, origin) F(text, source_id) F(i64, time) F(i64, size) F(text, sha256) F(pairs, headers))            \
+    /* `patience`: milliseconds until the hub will cancel it */                                                     \
+    M(DELIVER, WIRE_H, F(u64, delivery) F(u32, service) F(i64, attempt) F(i64, patience) F(text, id) F(text, type)   \
+          F(text, name) F(text, origin) F(text, source_id) F(i64, time) F(i64, size) F(text, sha256)                 \
+          F(pairs, headers))                                                                                         \
     /* session 0: a connector without endpoint */                                                                   \
     M(PULL, WIRE_L | WIRE_P, F(u64, stream) F(u64, session) F(i64, bytes))                                           \
     M(PIECE, WIRE_H, F(u64, stream) F(u8, last) F(bytes, data))                                                      \

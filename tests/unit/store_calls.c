@@ -257,6 +257,55 @@ int counts(struct bench *bench, struct store_counts *request)
     return wait_for(bench, &waited);
 }
 
+int decide(struct bench *bench, struct store_decision *request)
+{
+    struct waited waited = {0};
+    store_decide(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int unquarantine(struct bench *bench, struct store_unquarantine *request)
+{
+    struct waited waited = {0};
+    store_unquarantine(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int adopt(struct bench *bench, struct store_adoption *request)
+{
+    struct waited waited = {0};
+    store_adopt(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int set_note(struct bench *bench, struct store_note *request)
+{
+    struct waited waited = {0};
+    store_note(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int find_overdue(struct bench *bench, struct store_overdue *request)
+{
+    struct waited waited = {0};
+    store_overdue(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int retain(struct bench *bench, struct store_retention *request)
+{
+    struct waited waited = {0};
+    store_retain(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int find_stale(struct bench *bench, struct store_stale *request)
+{
+    struct waited waited = {0};
+    store_stale(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
 /* ---- chains ---- */
 
 struct link {
