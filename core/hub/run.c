@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hub/again.h"
 #include "hub/control.h"
 #include "hub/link_side.h"
 #include "hub/policy_side.h"
@@ -152,6 +153,7 @@ static void ticked(uv_timer_t *timer)
 {
     struct hub *hub = timer->data;
     int64_t ticks = clock_ticks();
+    again_tick(hub);
     if (hub->stopping)
         press_on(hub, ticks);
     if (be_patient(hub, ticks))
@@ -208,8 +210,7 @@ static void incident(void *arg, const char *agreement, const char *link, const c
     trail_incident(arg, agreement, link, rule, reason);
 }
 
-static const struct bus_ports ports = {
-    .ask = ask, .send = send_out, .record = record, .incident = incident};
+static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = record, .incident = incident};
 
 /* ---- starting ---- */
 
@@ -256,6 +257,8 @@ static int open_store(struct hub *hub, struct reason *why)
     result = trail_open(hub, recovery.end, why);
     if (!result)
         tell_damage(hub, folder, &recovery, trail_resume(hub));
+    if (!result)
+        again_tell(hub);
     return result;
 }
 

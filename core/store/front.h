@@ -5,6 +5,8 @@
 #ifndef STORE_FRONT_H
 #define STORE_FRONT_H
 
+#include <stdatomic.h>
+
 #include "store/backend.h"
 
 enum call_kind {
@@ -59,6 +61,7 @@ struct store {
     int group_error; /* the open group must be rolled back */
     bool has_admission, has_settlement;
     struct buf scratch;
+    atomic_bool failed;
 
     /* loop thread */
     struct store_signal *signal;

@@ -82,8 +82,10 @@ static struct call *apply_group(struct store *store, struct call *first, bool *b
         uint64_t need = verb_need(store, call);
         if (*begun && !store->backend->fits(store->state, need))
             break;
-        if (!*begun && (call->result = store->backend->begin(store->state, need)))
+        if (!*begun && (call->result = store->backend->begin(store->state, need))) {
+            store->failed |= call->result == ACCORD_EIO;
             continue;
+        }
         *begun = true;
         call->result = verb_apply(store, call);
     }
@@ -102,6 +104,7 @@ static int end_group(struct store *store)
         if (store->has_settlement)
             fault(store, "settle");
         result = store->backend->commit(store->state);
+        store->failed |= result == ACCORD_EIO;
     }
     if (result)
         verbs_undo(store);
@@ -390,6 +393,11 @@ void store_close(struct store *store)
     store->signal->store = NULL;
     uv_close((uv_handle_t *)&store->signal->async, on_signal_closed);
     store_release(store);
+}
+
+bool store_failed(const struct store *store)
+{
+    return store->failed;
 }
 
 uint64_t store_first_number(const struct store *store)
