@@ -87,7 +87,7 @@ def test_full_disk(kind, agent, partner):
 
 def incidents(agent, rule):
     return [record for record in agent.audit_records("host")
-            if record["event.action"] == "incident" and record["rule.name"] == rule]
+            if record["event.action"] == "incident-opened" and record["rule.name"] == rule]
 
 
 def test_sync_that_fails(agent, partner):
