@@ -38,6 +38,7 @@ struct hub {
     int64_t ticked;     /* ticks of the last tick */
     int64_t lag, late;  /* ms by which the last tick was late, and all of them */
     int64_t patient_to; /* ticks: the hub itself was late, nobody else is blamed before */
+    bool anew;          /* started by itself, after the store had failed */
     bool stopping;
     bool hurried;    /* asked to stop a second time: what is in flight is cut */
     int64_t stop_by; /* ticks */

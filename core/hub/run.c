@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hub/again.h"
 #include "hub/control.h"
 #include "hub/link_side.h"
 #include "hub/policy_side.h"
@@ -160,6 +161,7 @@ static void ticked(uv_timer_t *timer)
     struct hub *hub = timer->data;
     int64_t ticks = clock_ticks();
     log_flush();
+    again_tick(hub);
     if (hub->stopping)
         press_on(hub, ticks);
     if (be_patient(hub, ticks))
@@ -217,8 +219,7 @@ static void incident(void *arg, const char *agreement, const char *link, const c
     trail_incident(arg, agreement, link, rule, reason);
 }
 
-static const struct bus_ports ports = {
-    .ask = ask, .send = send_out, .record = record, .incident = incident};
+static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = record, .incident = incident};
 
 /* ---- starting ---- */
 
@@ -271,6 +272,8 @@ static int open_store(struct hub *hub, struct reason *why)
         tell_damage(hub, folder, &recovery, trail_resume(hub));
     if (!result && recovery.restored)
         restored_tell(hub, recovery.restored);
+    if (!result)
+        again_tell(hub);
     return result;
 }
 

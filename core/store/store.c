@@ -90,6 +90,7 @@ static struct call *apply_group(struct store *store, struct call *first, bool *b
         if (!*begun && (call->result = store->backend->begin(store->state, need))) {
             if (call->result == ACCORD_ELIMIT)
                 store->asks_room = store->no_room = true;
+            store->failed |= call->result == ACCORD_EIO;
             continue;
         }
         *begun = true;
@@ -135,6 +136,7 @@ static int end_group(struct store *store)
         if (store->has_settlement)
             fault(store, "settle");
         result = commit(store);
+        store->failed |= result == ACCORD_EIO;
     }
     if (result)
         verbs_undo(store);
@@ -431,6 +433,11 @@ void store_close(struct store *store)
     store->signal->store = NULL;
     uv_close((uv_handle_t *)&store->signal->async, on_signal_closed);
     store_release(store);
+}
+
+bool store_failed(const struct store *store)
+{
+    return store->failed;
 }
 
 uint64_t store_first_number(const struct store *store)
