@@ -81,8 +81,7 @@ struct hub_conf *hub_conf_load(struct hub *hub, struct reason *why)
 
 void hub_problems_log(const struct hub *hub)
 {
-    static const enum accord_level levels[] = {ACCORD_ERROR, ACCORD_WARNING, ACCORD_NOTICE,
-                                               ACCORD_WARNING};
+    static const enum accord_level levels[] = {ACCORD_ERROR, ACCORD_WARNING, ACCORD_NOTICE, ACCORD_WARNING};
     for (size_t i = 0; i < hub->problems.count; i++) {
         const struct conf_problem *p = &hub->problems.items[i];
         log_event(levels[p->severity], "conf.problem", NULL, "%s:%d: %s", p->file, p->line, p->text);
@@ -149,7 +148,7 @@ static void apply(struct hub *hub, struct hub_conf *conf)
     units_apply(hub, conf);
 }
 
-size_t hub_reload(struct hub *hub, const char *user)
+static size_t reload(struct hub *hub, const char *user)
 {
     struct reason why;
     struct hub_conf *old = hub->conf, *conf = hub_conf_load(hub, &why);
@@ -164,5 +163,13 @@ size_t hub_reload(struct hub *hub, const char *user)
     hub_conf_record(hub, user);
     apply(hub, conf);
     hub_conf_unref(old);
+    return errors;
+}
+
+size_t hub_reload(struct hub *hub, const char *user)
+{
+    notify_reloading(&hub->notify);
+    size_t errors = reload(hub, user);
+    notify_ready(&hub->notify);
     return errors;
 }
