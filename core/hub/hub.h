@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "conf/report.h"
+#include "hub/notify.h"
 
 /* What the command line said. */
 struct hub_options {
@@ -31,6 +32,7 @@ struct hub {
     struct trail *trail;
     struct control *control;
     struct backup *backup; /* being made; NULL */
+    struct notify notify;
     uv_signal_t signals[3];
     uv_timer_t tick;    /* dates, deadlines, watchdogs */
     int64_t started;    /* wall microseconds */

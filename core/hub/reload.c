@@ -303,6 +303,7 @@ static void ran(uv_work_t *work, int status)
         result.errors = 1;
     else
         finish(reload, job, &result);
+    notify_ready(&reload->hub->notify);
     job_free(job);
     answer(requests, &result);
     if (reload->waiting)
@@ -348,6 +349,7 @@ static void begin(struct reload *reload)
     job->loading.agent = &hub->conf->conf->agent;
     job->loading.running = job->running;
     job->loading.memory = reload->memory;
+    notify_reloading(&hub->notify);
     uv_queue_work(&hub->loop, &job->work, run, ran);
 }
 

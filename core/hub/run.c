@@ -129,6 +129,7 @@ static void stop(struct hub *hub)
     hub->stop_by = clock_ticks() + hub->conf->conf->agent.drain_timeout + UNITS_TIME + LAST_TIME;
     log_event(ACCORD_NOTICE, "hub.stopping", NULL, "stopping: what is in flight may finish");
     reload_stop(hub);
+    notify_stopping(&hub->notify);
     units_stop(hub);
 }
 
@@ -156,12 +157,20 @@ static bool be_patient(struct hub *hub, int64_t ticks)
     return ticks < hub->patient_to;
 }
 
+static void tell_status(struct hub *hub)
+{
+    char line[200];
+    units_summary(hub, line, sizeof line);
+    notify_status(&hub->notify, line);
+}
+
 static void ticked(uv_timer_t *timer)
 {
     struct hub *hub = timer->data;
     int64_t ticks = clock_ticks();
     log_flush();
     again_tick(hub);
+    notify_tick(&hub->notify, hub->store, ticks);
     if (hub->stopping)
         press_on(hub, ticks);
     if (be_patient(hub, ticks))
@@ -171,6 +180,7 @@ static void ticked(uv_timer_t *timer)
     control_tick(hub, ticks);
     reload_tick(hub, ticks);
     trail_tick(hub, ticks);
+    tell_status(hub);
     if (hub->stopping)
         stop_if_down(hub);
 }
@@ -299,6 +309,8 @@ static int start(struct hub *hub, struct reason *why)
         return result;
     watch(hub);
     units_apply(hub, hub->conf);
+    tell_status(hub);
+    notify_ready(&hub->notify);
     return 0;
 }
 
@@ -330,6 +342,7 @@ static void finish(struct hub *hub)
     uv_run(&hub->loop, UV_RUN_NOWAIT);
     store_close(hub->store); /* what is outstanding finishes here, and needs the trail */
     trail_close(hub);
+    notify_close(&hub->notify);
     units_free(hub);
     suspensions_free(hub);
     hub_conf_unref(hub->conf);
@@ -354,6 +367,7 @@ int hub_main(const struct hub_options *options)
     /* libuv lets name look-ups have half of its threads, so that those that no server answers leave the other half to
      * the export of the trail. */
     setenv("UV_THREADPOOL_SIZE", "16", 0);
+    notify_open(&hub.notify);
     hub.options = *options;
     hub.started = clock_wall();
     hub.started_ticks = clock_ticks();

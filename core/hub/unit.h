@@ -48,6 +48,8 @@ void units_tick(struct hub *);
 /* The hub is stopping: every unit drains. */
 void units_stop(struct hub *);
 bool units_down(const struct hub *);
+/* One line for people: how many are up, and what is not. */
+void units_summary(const struct hub *, char *to, size_t room);
 void units_free(struct hub *);
 struct unit *unit_find(const struct hub *, const char *name);
 
