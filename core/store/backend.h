@@ -39,6 +39,9 @@ struct backend {
     int (*open)(void **state, const struct store_config *, struct backend_found *, struct reason *why);
     void (*close)(void *state);
 
+    /* Before the group of a verb that looks at all there is: what was put off is done. */
+    void (*settle_down)(void *state);
+
     /* ---- a group ---- */
 
     /* `need`: bytes that the first verb may take. ACCORD_ELIMIT: no room; ACCORD_EIO: writing has ended. */

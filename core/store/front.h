@@ -143,6 +143,7 @@ void store_finish_later(struct store *, int result, store_done, void *arg);
 
 /* Upper bound of the bytes that a writing call puts into the journal. */
 uint64_t verb_need(const struct store *, const struct call *);
+bool verb_is_first(const struct call *); /* begins a group of its own, which others may join */
 int verb_apply(struct store *, struct call *);
 /* After the group: `result` has been decided. */
 void verb_settled(struct store *, struct call *);

@@ -389,6 +389,11 @@ static void journal_idle(void *state)
         ;
 }
 
+static void journal_settle_down(void *state)
+{
+    journal_ready_to_walk(state); /* when it fails, the verb does with what the file has */
+}
+
 /* ---- questions ---- */
 
 static bool same_source(const struct record_admission *a, const struct backend_repeat *repeat)
@@ -454,6 +459,7 @@ const struct backend store_journal = {
     .name = "journal",
     .open = journal_open,
     .close = journal_close,
+    .settle_down = journal_settle_down,
     .begin = journal_begin,
     .fits = journal_fits,
     .roomy = journal_roomy,

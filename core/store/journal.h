@@ -20,6 +20,27 @@ struct journal_payload { /* whose pieces were read last; a position never means 
 
 struct journal_backup;
 
+/* What retention has come to (journal_retain.c, journal_clean.c). */
+struct cleaner {
+    char after[ACCORD_ID_MAX]; /* messages up to here have been looked at in this round */
+    uint64_t forgotten;        /* messages, since the store was opened */
+    uint64_t need, allowed;    /* bytes: of the next item that did not fit; of the group at hand */
+    unsigned refused;          /* times that there was no room for a group */
+    bool open;                 /* the last group has not come to its end: what is noted here may not have happened */
+
+    uint32_t segment;    /* being looked through; 0: none */
+    bool carrying;       /* little enough is live in it */
+    uint64_t at, live;   /* how far; bytes that are live up to there */
+    uint32_t blocked;    /* too much is live in this one, as long as `forgotten` is ... */
+    uint64_t blocked_at; /* ... this */
+    uint32_t finished;   /* all that was live in it is carried over: it may be deleted */
+
+    char message[ACCORD_ID_MAX]; /* of a payload that is being carried over ... */
+    struct buf positions;        /* ... the pieces so far */
+    struct record_kept_room *kept;
+    struct buf kept_texts; /* the kept ones' texts: until the record is put, they are offsets into this, plus 1 */
+};
+
 struct journal {
     struct segments segments;
     struct index index;
@@ -49,6 +70,7 @@ struct journal {
     uint32_t unflushed;                /* groups since the index was flushed */
     uint32_t patience;                 /* groups to wait before a flush that failed is tried again */
     struct buf first, second, numbers; /* for reading */
+    struct cleaner cleaner;
 };
 
 int journal_open(void **state, const struct store_config *, struct backend_found *, struct reason *why);
@@ -81,6 +103,9 @@ int journal_record(struct journal *, uint64_t position, enum record_type, struct
 int journal_admission(struct journal *, uint64_t position, struct record_admission_room *);
 void journal_fill_delivery(struct journal *, const struct record_admission_room *, const struct index_delivery *,
                            struct store_delivery *);
+/* What has changed since it was admitted: it left quarantine, or another agreement has taken it over. */
+int journal_refresh(struct journal *, const struct record_admission_room *, struct store_message *, struct index_entry *);
+int journal_load_message(struct journal *, uint64_t position, struct store_message **);
 int journal_damaged(int result); /* for callers: the bytes are there and cannot be trusted */
 
 int journal_rotate(void *state, struct store_rotation *);
@@ -109,6 +134,10 @@ int journal_put_note(void *state, const struct record_note *);
 int journal_put_answered(void *state, const struct record_answered *);
 int journal_put_retention(void *state, struct store_retention *, uint64_t staged);
 uint64_t journal_retention_need(void *state);
+/* A bounded piece of what it takes to be rid of the oldest segment, within the open group. */
+int journal_clean(struct journal *, struct store_retention *, uint64_t staged);
+void journal_cleaner_reset(struct cleaner *);
+void journal_cleaner_fini(struct cleaner *);
 int journal_sweep(void *state, struct store_retention *);
 int journal_stale(void *state, struct store_stale *);
 int journal_usage(void *state, backend_usage, void *arg);

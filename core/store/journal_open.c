@@ -68,6 +68,70 @@ static int replay_epoch(struct replay *replay, const struct record_head *head, c
                : 0;
 }
 
+static int replay_person(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct index *index = &replay->journal->index;
+    struct record_release_room release;
+    struct record_note note;
+    struct record_answered answered;
+    int result;
+    switch (head->type) {
+    case RECORD_RELEASE:
+        if (record_get_release(body, head->size, &release))
+            return set_aside(replay, head);
+        result = index_release(index, head->position, &release.release);
+        return result == ACCORD_ENOENT ? 0 : result; /* its admission was damaged */
+    case RECORD_NOTE:
+        return record_get_note(body, head->size, &note) ? set_aside(replay, head) : index_note(index, &note);
+    default:
+        return record_get_answered(body, head->size, &answered) ? set_aside(replay, head)
+                                                                : index_answered(index, &answered);
+    }
+}
+
+static int replay_adoption(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct record_adoption adoption;
+    uint64_t moved = 0;
+    return record_get_adoption(body, head->size, &adoption)
+               ? set_aside(replay, head)
+               : index_adopt(&replay->journal->index, &adoption, &moved);
+}
+
+/* It is the first of its group, and walks the index's file: all before it goes there. */
+static int replay_forget(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct record_forget forget;
+    uint64_t messages = 0;
+    if (record_get_forget(body, head->size, &forget))
+        return set_aside(replay, head);
+    int result = index_flush(&replay->journal->index);
+    return result ? result : index_forget(&replay->journal->index, &forget, &messages);
+}
+
+static int replay_kept(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct record_kept_room room;
+    return record_get_kept(body, head->size, &room) ? set_aside(replay, head)
+                                                    : index_kept(&replay->journal->index, &room.kept);
+}
+
+static int replay_snapshot(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct record_snapshot_room room;
+    return record_get_snapshot(body, head->size, &room)
+               ? set_aside(replay, head)
+               : index_snapshot(&replay->journal->index, &room.snapshot);
+}
+
+static int replay_carried(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct record_carried_room room;
+    return record_get_carried(body, head->size, &room)
+               ? set_aside(replay, head)
+               : index_carried(&replay->journal->index, head->position, &room.carried);
+}
+
 static int on_record(void *arg, const struct record_head *head, const uint8_t *body)
 {
     struct replay *replay = arg;
@@ -84,6 +148,20 @@ static int on_record(void *arg, const struct record_head *head, const uint8_t *b
         return replay_audit(replay, head, body);
     case RECORD_EPOCH:
         return replay_epoch(replay, head, body);
+    case RECORD_RELEASE:
+    case RECORD_NOTE:
+    case RECORD_ANSWERED:
+        return replay_person(replay, head, body);
+    case RECORD_ADOPTION:
+        return replay_adoption(replay, head, body);
+    case RECORD_FORGET:
+        return replay_forget(replay, head, body);
+    case RECORD_KEPT:
+        return replay_kept(replay, head, body);
+    case RECORD_SNAPSHOT:
+        return replay_snapshot(replay, head, body);
+    case RECORD_CARRIED:
+        return replay_carried(replay, head, body);
     default:
         return set_aside(replay, head);
     }
@@ -294,6 +372,7 @@ static void release(struct journal *journal)
     buf_fini(&journal->first);
     buf_fini(&journal->second);
     buf_fini(&journal->numbers);
+    journal_cleaner_fini(&journal->cleaner);
     free(journal);
 }
 

@@ -379,6 +379,7 @@ const struct backend store_memory = {
     .name = "memory",
     .open = memory_open,
     .close = memory_close,
+    .settle_down = memory_idle,
     .begin = memory_begin,
     .fits = memory_fits,
     .roomy = memory_roomy,

@@ -306,6 +306,25 @@ int segments_add(struct segments *segments, uint64_t size, uint64_t need)
     return result;
 }
 
+int segments_remove(struct segments *segments, uint32_t number)
+{
+    char name[64];
+    struct segment *segment = segments_find(segments, number);
+    if (!segment)
+        return ACCORD_ENOENT;
+    snprintf(name, sizeof name, SEGMENT_NAME, number);
+    if (unlinkat(segments->folder_fd, name, 0) < 0 && errno != ENOENT)
+        return ACCORD_EIO;
+    if (segment->fd >= 0) {
+        close(segment->fd);
+        segments->open_count--;
+    }
+    size_t at = (size_t)(segment - segments->items);
+    memmove(segment, segment + 1, (segments->count - at - 1) * sizeof *segment);
+    segments->count--;
+    return fsync(segments->folder_fd) == 0 ? 0 : ACCORD_EIO;
+}
+
 /* ---- bytes ---- */
 
 /* Reads block by block around those that the disk cannot read. */

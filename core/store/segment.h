@@ -69,6 +69,8 @@ int segments_zero(struct segments *, uint64_t position);
 void segments_trim(struct segments *, uint64_t position);
 /* Gives the file its size again. */
 void segments_extend(struct segments *, uint32_t number, uint64_t size);
+/* Deletes the file, durably. */
+int segments_remove(struct segments *, uint32_t number);
 /* Bytes that the file system has left for us. */
 uint64_t segments_available(const struct segments *);
 

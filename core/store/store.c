@@ -80,6 +80,10 @@ static struct call *apply_group(struct store *store, struct call *first, bool *b
     for (; call && !store->group_error; call = call->next) {
         if (!writes(call))
             continue;
+        if (*begun && verb_is_first(call))
+            break;
+        if (verb_is_first(call))
+            store->backend->settle_down(store->state);
         uint64_t need = verb_need(store, call);
         if (*begun && !store->backend->fits(store->state, need))
             break;

@@ -330,6 +330,11 @@ static int apply_audit(struct store *store, struct audit_batch *batch)
     return result ? result : (store->group_error = audit_put(store, batch->records, batch->count));
 }
 
+bool verb_is_first(const struct call *call)
+{
+    return call->kind == CALL_RETAIN;
+}
+
 int verb_apply(struct store *store, struct call *call)
 {
     if (store->stale)
