@@ -53,10 +53,16 @@ int cli_state(struct cli *, char to[PATH_MAX]);
 /* The plugin folder: what agent.conf says, or the one beside the executables. */
 void cli_plugins(const struct cli *, const struct conf_agent *, char to[PATH_MAX]);
 
+/* A connection to the agent of the state folder; an exit code. */
+struct client;
+int cli_reach(struct cli *, struct client **);
+
 /* Commands, one file each (agent.c has those that only pass a question on). */
 int cli_ask(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_decide(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_messages(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_each_message(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_quarantined(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_submit(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_version(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_check(struct cli *, const struct cli_command *, int argc, char **argv);

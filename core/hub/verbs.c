@@ -86,11 +86,20 @@ static const struct verb {
     bool changes; /* audited */
     void (*run)(struct answer *, const struct wire_COMMAND *);
 } verbs[] = {
-    {"status", false, verb_status},   {"agreements", false, verb_agreements},
-    {"suspend", true, verb_suspend},  {"resume", true, verb_resume},
-    {"reload", true, verb_reload},    {"messages", false, verb_messages},
-    {"show", false, verb_show},       {"explain", false, verb_explain},
-    {"version", false, verb_version}, {"audit-heads", false, verb_audit_heads},
+    {"status", false, verb_status},
+    {"agreements", false, verb_agreements},
+    {"suspend", true, verb_suspend},
+    {"resume", true, verb_resume},
+    {"reload", true, verb_reload},
+    {"messages", false, verb_messages},
+    {"show", false, verb_show},
+    {"explain", false, verb_explain},
+    {"retry", false, verb_retry},
+    {"discard", false, verb_discard}, /* audited with what they decide */
+    {"quarantine release", false, verb_quarantine_release},
+    {"quarantine discard", false, verb_quarantine_discard},
+    {"version", false, verb_version},
+    {"audit-heads", false, verb_audit_heads},
 };
 
 static const struct verb *verb_find(const char *name)
