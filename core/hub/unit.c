@@ -326,6 +326,7 @@ static void tend(struct unit *unit)
 static void drain(struct unit *unit)
 {
     unit->drain_by = clock_ticks() + unit->conf->conf->agent.drain_timeout;
+    bus_party_drain(unit->party);
     for (size_t i = 0; i < unit->child_count; i++)
         if (unit->children[i].role == CHILD_LINK && child_ready(&unit->children[i]))
             wire_put_DRAIN(channel_out(unit->children[i].channel), &(struct wire_DRAIN){0});
