@@ -29,6 +29,7 @@ static void offer_free(struct bus_offer *offer)
     free(offer->deliveries);
     free(offer->audit);
     bus_content_unref(offer->content);
+    free(offer->release);
     struct gate *inlet = offer->entered ? &party->inlets[offer->service->link - party->conf->links] : NULL;
     free(offer);
     party->offers--;

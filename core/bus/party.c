@@ -325,3 +325,16 @@ void bus_party_remove(struct bus_party *party)
     free(party->inlets);
     free(party);
 }
+
+bool bus_party_lane(const struct bus_party *party, size_t index, struct bus_lane_view *view)
+{
+    if (index >= party->lane_count)
+        return false;
+    const struct bus_lane *lane = &party->lanes[index];
+    *view = (struct bus_lane_view){.service = lane->service,
+                                   .in_flight = lane->in_flight,
+                                   .blocked_by = lane->blocked_by,
+                                   .blocked_since = lane->blocked_since,
+                                   .overdue = lane->overdue};
+    return true;
+}

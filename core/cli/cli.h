@@ -59,6 +59,9 @@ int cli_ask_agent(struct cli *, const char *verb, const struct accord_pair *argu
 /* How far a long piece of work has come, over and over on one line of a terminal; nothing elsewhere. */
 void cli_progress(const struct cli *, const struct wire_pairs *cells);
 void cli_progress_end(const struct cli *);
+/* A connection to the agent of the state folder; an exit code. */
+struct client;
+int cli_reach(struct cli *, struct client **);
 
 /* Commands, one file each (agent.c has those that only pass a question on). */
 int cli_ask(struct cli *, const struct cli_command *, int argc, char **argv);
@@ -67,6 +70,8 @@ int cli_messages(struct cli *, const struct cli_command *, int argc, char **argv
 int cli_metrics(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_backup(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_key_rotate(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_each_message(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_quarantined(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_submit(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_version(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_check(struct cli *, const struct cli_command *, int argc, char **argv);

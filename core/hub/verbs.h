@@ -37,4 +37,13 @@ void verb_messages(struct answer *, const struct wire_COMMAND *);
 void verb_show(struct answer *, const struct wire_COMMAND *);
 void verb_explain(struct answer *, const struct wire_COMMAND *);
 
+/* verbs_decide.c: what persons decide about messages */
+void verb_retry(struct answer *, const struct wire_COMMAND *);
+void verb_discard(struct answer *, const struct wire_COMMAND *);
+void verb_quarantine_release(struct answer *, const struct wire_COMMAND *);
+void verb_quarantine_discard(struct answer *, const struct wire_COMMAND *);
+
+/* verbs_services.c: a row for each service that waits for something. */
+void answer_services(struct answer *);
+
 #endif

@@ -156,6 +156,7 @@ static void counted(void *arg, int result)
         rows_children(status->answer, unit);
     for (size_t i = 0; i < status->counts.count; i++)
         row_queue(status->answer, &status->counts.rows[i]);
+    answer_services(status->answer);
     free(status->counts.rows);
     answer_problems(status->answer, false);
     answer_end(status->answer, result ? ANSWER_NO : ANSWER_OK, "%s",
