@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hub/adopt.h"
 #include "hub/control.h"
 #include "hub/link_side.h"
 #include "hub/policy_side.h"
@@ -162,6 +163,7 @@ static void ticked(uv_timer_t *timer)
     units_tick(hub);
     control_tick(hub, ticks);
     reload_tick(hub, ticks);
+    adopt_tick(hub, ticks);
     trail_tick(hub, ticks);
     if (hub->stopping)
         stop_if_down(hub);
@@ -315,6 +317,7 @@ static void finish(struct hub *hub)
     uv_run(&hub->loop, UV_RUN_NOWAIT);
     store_close(hub->store); /* what is outstanding finishes here, and needs the trail */
     trail_close(hub);
+    adopt_free(hub);
     units_free(hub);
     suspensions_free(hub);
     hub_conf_unref(hub->conf);
