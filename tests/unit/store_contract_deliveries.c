@@ -234,11 +234,8 @@ static void a_move_that_moves_nothing_is_not_recorded(void **state)
     admit_small(bench, "a", id);
     size_t lines = verify_chains(bench);
     struct store_audit record = {.chain = "isa", .body = make_body("delivery-released")};
-    struct store_move release = {.agreement = "isa",
-                                 .from = STORE_HELD,
-                                 .to = STORE_WAITING,
-                                 .audit = &record,
-                                 .audit_count = 1};
+    struct store_move release = {
+        .agreement = "isa", .from = STORE_HELD, .to = STORE_WAITING, .audit = &record, .audit_count = 1};
     assert_int_equal(move(bench, &release), 0);
     assert_int_equal(release.moved, 0);
     assert_int_equal(verify_chains(bench), lines);
