@@ -5,7 +5,6 @@ import pathlib
 import pwd
 import shutil
 import subprocess
-import time
 
 import pytest
 from harness import account, give, wait_for
@@ -73,13 +72,15 @@ def test_editors_files_are_not_looked_at(agent, sshd):
     assert not traffic.records("configuration-refused", chain="host")
 
 
-def test_the_watch_can_be_switched_off(agent, sshd):
-    agent.settings["agent"] = {"watch": "no"}
+def test_the_watch_can_be_switched_off(agents, sshd):
+    """A second agent, which watches, has seen its change: the first has had as much time."""
+    agent, other = agents(), agents()
     text = (agent.conf / "agent.conf").read_text()
     agent.write_conf("agent.conf", text.replace("[agent]", "[agent]\nwatch = no"))
-    traffic = Traffic(agent, sshd).start()
+    traffic, watched = Traffic(agent, sshd).start(), Traffic(other, sshd).start()
     traffic.write_agreement({"agreement": {"enabled": "no"}})
-    time.sleep(1.5)  # what does not happen has no end to wait for
+    watched.write_agreement({"agreement": {"enabled": "no"}})
+    watched.wait_state("disabled")
     assert traffic.state() == "up"
     agent.reload()
     traffic.wait_state("disabled")
@@ -401,3 +402,71 @@ def test_what_init_wrote_runs_when_it_is_completed(agent, sshd):
     agent.drop("port", "hello.txt", b"hello")
     agent.wait_message(name="hello.txt", state="delivered")
     assert (sshd.files / "in/hello.txt").read_bytes() == b"hello"
+
+
+# ---- formerly ----
+
+def test_a_renamed_agreement_takes_its_messages_along_once(agent, sshd):
+    traffic = Traffic(agent, sshd).start()
+    sshd.stop()
+    content = traffic.send("plan.edi")
+    traffic.wait_record("delivery-retried")
+    text = (agent.conf / "isa.conf").read_text()
+    renamed = text.replace("[agreement]\n", "[agreement]\nformerly = isa\n")
+    agent.secret("port", "id", sshd.user_key.private)
+    # Both files: the new one is refused, and nothing is taken from the old one.
+    agent.write_conf("port.conf", renamed)
+    answer = traffic.reload()
+    assert answer.code == 4 and "isa.conf is still there" in str(answer["problems"])
+    assert traffic.state("port") is None and traffic.state() == "up"
+    (agent.conf / "isa.conf").unlink()
+    traffic.wait_state("absent")
+    traffic.wait_up("port")
+    record = traffic.wait_record("agreement-adopted", chain="port")
+    assert record["accord.details.formerly"] == "isa"
+    sshd.start()
+    traffic.delivered("plan.edi", content)
+    agent.restart()
+    traffic.wait_up("port")
+    traffic.delivered("then.edi", traffic.send("then.edi"))
+    assert traffic.state() is None
+    assert len(traffic.records("agreement-adopted", chain="port")) == 1
+    assert agent.ask("audit", "verify").code == 0
+
+
+def test_messages_wait_for_a_new_name_over_a_restart_and_go_back_with_the_old_one(agent, sshd):
+    traffic = Traffic(agent, sshd).start()
+    text = (agent.conf / "isa.conf").read_text()
+    sshd.stop()
+    content = traffic.send("plan.edi")
+    traffic.wait_record("delivery-retried")
+    agent.stop()
+    agent.secret("port", "id", sshd.user_key.private)
+    (agent.conf / "isa.conf").unlink()
+    agent.write_conf("port.conf", text.replace("[agreement]\n", "[agreement]\nformerly = isa\n"))
+    agent.start()
+    traffic.wait_record("agreement-adopted", chain="port")
+    # And back, in one set.
+    agent.write_conf("isa.conf", text.replace("[agreement]\n", "[agreement]\nformerly = port\n"))
+    (agent.conf / "port.conf").unlink()
+    traffic.wait_record("agreement-adopted", chain="isa")
+    # And there again: what was noted of the first time does not stand in its way.
+    agent.write_conf("port.conf", text.replace("[agreement]\n", "[agreement]\nformerly = isa\n"))
+    (agent.conf / "isa.conf").unlink()
+    wait_for(lambda: len(traffic.records("agreement-adopted", chain="port")) == 2, "the second adoption")
+    sshd.start()
+    traffic.delivered("plan.edi", content)
+
+
+def test_two_that_take_over_the_same_are_both_refused(agent, sshd):
+    traffic = Traffic(agent, sshd).start()
+    text = (agent.conf / "isa.conf").read_text().replace("[agreement]\n", "[agreement]\nformerly = isa\n")
+    for name in ("one", "two"):
+        agent.secret(name, "id", sshd.user_key.private)
+        agent.write_conf(f"{name}.conf", text)
+    (agent.conf / "isa.conf").unlink()
+    answer = traffic.reload()
+    assert answer.code == 4
+    assert [(row["file"], row["line"]) for row in answer["problems"] if row["severity"] == "error"] == \
+        [("one.conf", "2"), ("two.conf", "2")]
+    assert traffic.state("one") is None and traffic.state("two") is None
