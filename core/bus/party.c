@@ -241,6 +241,12 @@ static void move_all(struct bus_party *party)
     store_move(party->bus->store, &move->verb, moved, move);
 }
 
+void bus_party_moved_in(struct bus_party *party)
+{
+    move_later(party);
+    bus_party_move_again(party);
+}
+
 void bus_party_move_again(struct bus_party *party)
 {
     if (party->move_due && !party->moves)

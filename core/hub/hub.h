@@ -28,6 +28,7 @@ struct hub {
     struct bus *bus;
     struct unit *units;
     struct reload *reload;
+    struct adoptions *adoptions;
     struct suspension *suspensions;
     struct trail *trail;
     struct control *control;

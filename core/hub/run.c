@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "hub/again.h"
+#include "hub/adopt.h"
 #include "hub/control.h"
 #include "hub/link_side.h"
 #include "hub/policy_side.h"
@@ -179,6 +180,7 @@ static void ticked(uv_timer_t *timer)
     units_tick(hub);
     control_tick(hub, ticks);
     reload_tick(hub, ticks);
+    adopt_tick(hub, ticks);
     trail_tick(hub, ticks);
     tell_status(hub);
     if (hub->stopping)
@@ -343,6 +345,7 @@ static void finish(struct hub *hub)
     store_close(hub->store); /* what is outstanding finishes here, and needs the trail */
     trail_close(hub);
     notify_close(&hub->notify);
+    adopt_free(hub);
     units_free(hub);
     suspensions_free(hub);
     hub_conf_unref(hub->conf);
