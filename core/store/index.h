@@ -107,6 +107,8 @@ bool index_due(const struct index *, uint64_t position);
 bool index_full(const struct index *);
 /* Back to what was flushed. Once the journal has been replayed, index_resume() marks again what is being sent. */
 int index_undo(struct index *);
+/* What was flushed is on the disk when this returns 0. */
+int index_sync(struct index *);
 int index_resume(struct index *);
 
 /* ACCORD_EEXIST: the id is there already. */
@@ -119,7 +121,6 @@ int index_add_delivery(struct index *, const struct index_delivery *as, const st
 
 /* index_life.c */
 int index_release(struct index *, uint64_t position, const struct record_release *); /* ACCORD_ENOENT */
-/* Between groups but for its own record: index_flush() before. */
 int index_adopt(struct index *, const struct record_adoption *, uint64_t *moved);
 int index_note(struct index *, const struct record_note *);
 int index_answered(struct index *, const struct record_answered *);

@@ -218,6 +218,15 @@ int index_flush(struct index *index)
     return result;
 }
 
+int index_sync(struct index *index)
+{
+    if (index->begun)
+        return ACCORD_ESTATE;
+    return sqlite3_wal_checkpoint_v2(index->db, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL) == SQLITE_OK
+               ? 0
+               : ACCORD_EIO;
+}
+
 int index_undo(struct index *index)
 {
     struct fresh *fresh = &index->fresh;

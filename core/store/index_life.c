@@ -124,7 +124,7 @@ int index_stale(struct index *index,
     return result;
 }
 
-/* ---- adoption: memory holds no more than the deliveries that are being sent ---- */
+/* ---- adoption ---- */
 
 static bool is_of(const char *route, const char *agreement)
 {
@@ -180,6 +180,15 @@ static int adopt_place(struct index *index, size_t from, const char *agreement, 
     return 0;
 }
 
+static void adopt_fresh_messages(struct index *index, int64_t from, int64_t to)
+{
+    for (uint32_t i = 0; i < index->fresh.by_id.count; i++) {
+        struct fresh_message *message = &index->fresh.messages[i];
+        if (message->origin == from && message->flags & STORE_QUARANTINED)
+            message->origin = to;
+    }
+}
+
 /* The origin's quarantined messages, and its cursor where the other has none. */
 static int adopt_name(struct index *index, size_t from, const struct record_adoption *adoption,
                       uint64_t *moved)
@@ -201,6 +210,7 @@ static int adopt_name(struct index *index, size_t from, const struct record_adop
     new->quarantine_bytes += old->quarantine_bytes;
     old->quarantined = old->quarantine_bytes = 0;
     old->dirty = new->dirty = true;
+    adopt_fresh_messages(index, (int64_t)from + 1, id);
     return index_run(index, index_bind(index, INDEX_ADOPT_MESSAGES, "ii", (int64_t)from + 1, id));
 }
 

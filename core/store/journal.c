@@ -41,7 +41,7 @@ static void clear_group(struct journal *journal)
 }
 
 /* Payload pieces may have been written without a sync: no group in a later file may count before they do. */
-static int roll_over(struct journal *journal, uint64_t need)
+int journal_roll_over(struct journal *journal, uint64_t need)
 {
     uint64_t old = journal->at;
     if (segments_sync(&journal->segments, old)) {
@@ -106,7 +106,7 @@ int journal_begin(void *state, uint64_t need)
     if (result)
         return result;
     clear_group(journal);
-    return remaining(journal) < need + COMMIT_SPAN ? roll_over(journal, need + COMMIT_SPAN) : 0;
+    return remaining(journal) < need + COMMIT_SPAN ? journal_roll_over(journal, need + COMMIT_SPAN) : 0;
 }
 
 static bool journal_fits(void *state, uint64_t need)
@@ -172,8 +172,9 @@ static int journal_put_piece(void *state, const struct record_piece *piece, uint
     struct journal *journal = state;
     size_t start = journal_start_record(journal);
     *position = journal->at + start;
-    record_put_piece(&journal->bytes, piece);
-    return journal_finish_record(journal, start, RECORD_PIECE);
+    int result = sealer_put(journal->keys.sealer, &journal->bytes, piece);
+    fault(journal, "seal");
+    return result ? result : journal_finish_record(journal, start, RECORD_PIECE);
 }
 
 static int note_change(struct journal *journal, uint64_t number, bool sending)
@@ -396,6 +397,11 @@ static void journal_idle(void *state)
         ;
 }
 
+static void journal_settle_down(void *state)
+{
+    journal_ready_to_walk(state); /* when it fails, the verb does with what the file has */
+}
+
 /* ---- questions ---- */
 
 static bool same_source(const struct record_admission *a, const struct backend_repeat *repeat)
@@ -461,6 +467,7 @@ const struct backend store_journal = {
     .name = "journal",
     .open = journal_open,
     .close = journal_close,
+    .settle_down = journal_settle_down,
     .begin = journal_begin,
     .fits = journal_fits,
     .roomy = journal_roomy,
@@ -486,6 +493,7 @@ const struct backend store_journal = {
     .sweep = journal_sweep,
     .stale = journal_stale,
     .usage = journal_usage,
+    .rotate = journal_rotate,
     .put_audit = journal_put_audit,
     .put_epoch = journal_put_epoch,
     .claim = journal_claim,
@@ -497,5 +505,6 @@ const struct backend store_journal = {
     .cursor = journal_cursor,
     .trail = journal_trail,
     .heads = journal_heads,
+    .backup = journal_backup,
     .idle = journal_idle,
 };

@@ -4,6 +4,8 @@
 #include "store/journal.h"
 #include "util/text.h"
 
+#define ID_GRAIN 2000 /* microseconds: ids are in the order of time, but for those of one millisecond */
+
 static int put(struct journal *journal, size_t start, enum record_type type)
 {
     return journal_finish_record(journal, start, type);
@@ -65,7 +67,7 @@ static int on_quarantined(void *arg, const char *id, const char *origin, uint64_
         return 0; /* damaged: nobody can release it, and it is told elsewhere */
     staleness->result = result;
     if (result || room.admission.time >= stale->before)
-        return 1; /* those behind it are newer */
+        return result || room.admission.time - stale->before > ID_GRAIN; /* those behind it are newer */
     text_copy(stale->found[stale->count++], ACCORD_ID_MAX, id);
     return 0;
 }
@@ -140,7 +142,8 @@ int journal_find_overdue(void *state, struct store_overdue *overdue)
         result = journal_admission(journal, found[i].message, &room);
         if (!result) {
             journal_fill_delivery(journal, &room, &found[i], to);
-        } else if (result == ACCORD_EFORMAT) { /* the message is lost; that its answer is missing is told once */
+        } else if (result ==
+                   ACCORD_EFORMAT) { /* the message is lost; that its answer is missing is told once */
             *to = (struct store_delivery){.number = found[i].number, .state = found[i].state};
             text_copy(to->agreement, sizeof to->agreement, journal->index.places[found[i].place].agreement);
             text_copy(to->service, sizeof to->service, journal->index.places[found[i].place].service);
@@ -169,7 +172,8 @@ int journal_usage(void *state, backend_usage usage, void *arg)
         const struct place *place = &index->places[i];
         usage(arg, place->agreement,
               &(struct store_usage){.open_bytes = place->open_bytes,
-                                    .open_deliveries = place->states[STORE_WAITING] + place->states[STORE_HELD]});
+                                    .open_deliveries =
+                                        place->states[STORE_WAITING] + place->states[STORE_HELD]});
     }
     for (size_t i = 0; i < index->name_count; i++) {
         char agreement[STORE_ROUTE_MAX];
@@ -179,7 +183,8 @@ int journal_usage(void *state, backend_usage usage, void *arg)
         text_copy(agreement, sizeof agreement, name->text);
         agreement[strcspn(agreement, "/")] = 0;
         usage(arg, agreement,
-              &(struct store_usage){.quarantine_bytes = name->quarantine_bytes, .quarantined = name->quarantined});
+              &(struct store_usage){.quarantine_bytes = name->quarantine_bytes,
+                                    .quarantined = name->quarantined});
     }
     return 0;
 }

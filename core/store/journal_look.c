@@ -23,7 +23,7 @@ int journal_record(struct journal *journal, uint64_t position, enum record_type 
 {
     struct record_head head;
     size_t got = 0,
-           want = type == RECORD_PIECE ? RECORD_HEAD + 8 + RECORD_SEAL_SPACE + ACCORD_PIECE_MAX : READ_FIRST;
+           want = type == RECORD_PIECE ? RECORD_HEAD + RECORD_PIECE_HEAD + ACCORD_PIECE_MAX : READ_FIRST;
     const uint8_t *bytes;
     if (position >= journal->at && position < journal->at + journal->bytes.size) {
         bytes = journal->bytes.data + (position - journal->at);
@@ -68,132 +68,6 @@ int journal_admission(struct journal *journal, uint64_t position, struct record_
 int journal_damaged(int result)
 {
     return result == ACCORD_EFORMAT ? ACCORD_EIO : result;
-}
-
-/* ---- deliveries ---- */
-
-static bool read_standing(struct journal *journal, const struct index_delivery *from, struct store_delivery *to)
-{
-    struct record_carried_room room;
-    const uint8_t *body;
-    size_t size;
-    if (journal_record(journal, from->detail, RECORD_CARRIED, &journal->second, &body, &size) ||
-        record_get_carried(body, size, &room))
-        return false;
-    for (size_t i = 0; i < room.carried.standing_count; i++)
-        if (room.standings[i].number == from->number) {
-            text_copy(to->rule, sizeof to->rule, room.standings[i].rule);
-            text_copy(to->reason, sizeof to->reason, room.standings[i].reason);
-            text_copy(to->receipt, sizeof to->receipt, room.standings[i].receipt);
-            return true;
-        }
-    return false;
-}
-
-/* Rule, reason and receipt are in the record that made the last change. */
-static void read_detail(struct journal *journal, const struct index_delivery *from, struct store_delivery *to)
-{
-    struct record_settlement settlement;
-    struct record_move move;
-    struct record_release_room release;
-    const uint8_t *body;
-    size_t size;
-    if (!journal_record(journal, from->detail, RECORD_SETTLEMENT, &journal->second, &body, &size) &&
-        !record_get_settlement(body, size, &settlement)) {
-        text_copy(to->rule, sizeof to->rule, settlement.rule);
-        text_copy(to->reason, sizeof to->reason, settlement.reason);
-        text_copy(to->receipt, sizeof to->receipt, settlement.receipt);
-    } else if (!journal_record(journal, from->detail, RECORD_MOVE, &journal->second, &body, &size) &&
-               !record_get_move(body, size, &move)) {
-        text_copy(to->reason, sizeof to->reason, move.reason);
-    } else if (!journal_record(journal, from->detail, RECORD_RELEASE, &journal->second, &body, &size) &&
-               !record_get_release(body, size, &release) &&
-               from->number - release.release.first < release.release.delivery_count) {
-        const struct record_delivery *detail =
-            &release.release.deliveries[from->number - release.release.first];
-        text_copy(to->rule, sizeof to->rule, detail->rule);
-        text_copy(to->reason, sizeof to->reason, detail->reason);
-    } else if (!read_standing(journal, from, to)) {
-        text_copy(to->reason, sizeof to->reason, "the store's record of this is damaged");
-    }
-}
-
-void journal_fill_delivery(struct journal *journal, const struct record_admission_room *room,
-                          const struct index_delivery *from, struct store_delivery *to)
-{
-    const struct record_admission *a = &room->admission;
-    const struct place *place = &journal->index.places[from->place];
-    *to = (struct store_delivery){.number = from->number,
-                                  .state = from->state,
-                                  .attempts = from->attempts,
-.attempts_before = from->before,
-                                  .not_before = from->not_before,
-                                  .changed = from->changed,
-                                  .since = from->since,
-                                  .generation = from->generation};
-    text_copy(to->message, sizeof to->message, a->id);
-    text_copy(to->agreement, sizeof to->agreement, place->agreement);
-    text_copy(to->service, sizeof to->service, place->service);
-    uint64_t at = from->number - a->first;
-    if (from->detail != from->message || room->carried) {
-        read_detail(journal, from, to);
-    } else if (at < a->delivery_count) {
-        text_copy(to->rule, sizeof to->rule, a->deliveries[at].rule);
-        text_copy(to->reason, sizeof to->reason, a->deliveries[at].reason);
-    }
-}
-
-/* What has changed since: it left quarantine, or another agreement has taken it over. */
-static int refresh(struct journal *journal, const struct record_admission_room *room, struct store_message *message,
-                   struct index_entry *entry)
-{
-    *entry = (struct index_entry){0};
-    if (!room->carried && !(room->admission.flags & STORE_QUARANTINED))
-        return 0;
-    int result = index_find_entry(&journal->index, room->admission.id, entry);
-    if (result)
-        return result;
-    message->flags = entry->flags;
-    text_copy(message->origin, sizeof message->origin, entry->origin);
-    return 0;
-}
-
-static int load_deliveries(struct journal *journal, const struct record_admission_room *room,
-                           const struct index_entry *entry, struct store_message *message)
-{
-    size_t own = room->admission.delivery_count, count = own + entry->releases;
-    int result = 0;
-    if (count && !(message->deliveries = calloc(count, sizeof *message->deliveries)))
-        return ACCORD_ENOMEM;
-    for (size_t i = 0; !result && i < count; i++) {
-        struct index_delivery delivery;
-        uint64_t number = i < own ? room->admission.first + i : entry->released + i - own;
-        result = index_find_delivery(&journal->index, number, &delivery);
-        if (!result)
-            journal_fill_delivery(journal, room, &delivery, &message->deliveries[i]);
-    }
-    message->delivery_count = count;
-    return result;
-}
-
-/* The message at a position, with its deliveries. */
-static int load_message(struct journal *journal, uint64_t position, struct store_message **out)
-{
-    struct record_admission_room room;
-    struct index_entry entry;
-    int result = journal_admission(journal, position, &room);
-    struct store_message *message = result ? NULL : message_new(&room.admission);
-    *out = NULL;
-    if (!message)
-        return result ? journal_damaged(result) : ACCORD_ENOMEM;
-    result = refresh(journal, &room, message, &entry);
-    if (!result)
-        result = load_deliveries(journal, &room, &entry, message);
-    if (result)
-        store_message_free(message);
-    else
-        *out = message;
-    return journal_damaged(result);
 }
 
 int journal_ready(struct journal *journal)
@@ -254,7 +128,7 @@ static int claim_one(struct journal *journal, struct store_claim *claim,
     struct index_entry entry;
     journal_fill_delivery(journal, &room, delivery, &claimed->delivery);
     claimed->delivery.state = STORE_SENDING;
-    result = refresh(journal, &room, claimed->message, &entry);
+    result = journal_refresh(journal, &room, claimed->message, &entry);
     if (result || (result = index_claimed(&journal->index, delivery)))
         store_message_free(claimed->message);
     else
@@ -387,19 +261,52 @@ int journal_claim(void *state, struct store_claim *claim)
 
 /* ---- payload ---- */
 
-int journal_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got)
+static int read_piece(struct journal *journal, uint64_t position, struct record_piece *piece)
 {
-    struct journal *journal = state;
-    struct record_piece piece;
     const uint8_t *body;
     size_t size;
     int result = journal_record(journal, position, RECORD_PIECE, &journal->second, &body, &size);
-    if (!result)
-        result = record_get_piece(body, size, &piece);
+    return result ? result : record_get_piece(body, size, piece);
+}
+
+int journal_peek(void *state, uint64_t position, const struct seal_bond *bond, size_t offset, void *to,
+                 size_t room, size_t *got)
+{
+    struct journal *journal = state;
+    struct record_piece piece;
+    const uint8_t *plain;
+    int result = read_piece(journal, position, &piece);
+    if (!result && (result = sealer_take(journal->keys.sealer, &piece, bond, &plain)) == ACCORD_EFORMAT)
+        segments_set_aside(&journal->segments, position, record_span(RECORD_PIECE_HEAD + piece.size));
     if (result || offset > piece.size)
         return result ? journal_damaged(result) : ACCORD_EIO;
     *got = piece.size - offset < room ? piece.size - offset : room;
-    memcpy(to, (const uint8_t *)piece.data + offset, *got);
+    memcpy(to, plain + offset, *got);
+    return 0;
+}
+
+/* What the piece that holds `at` must be bound to. The last piece, which is bound to the message itself, says which
+ * payload the others belong to; that is remembered for the pieces that follow. */
+static int bond_of(struct journal *journal, const struct record_admission *a, uint64_t at,
+                   struct seal_bond *bond)
+{
+    struct journal_payload *payload = &journal->payload;
+    struct record_piece last;
+    *bond = (struct seal_bond){.index = (uint32_t)(at / ACCORD_PIECE_MAX)};
+    if (bond->index + 1 == a->piece_count) {
+        bond->message = a->id;
+        return 0;
+    }
+    uint64_t position = record_piece_position(a, a->piece_count - 1);
+    int result = position == payload->position ? 0 : read_piece(journal, position, &last);
+    if (result)
+        return result;
+    if (position != payload->position) {
+        payload->position = position;
+        payload->sealed = last.seal != SEAL_NONE;
+        seal_payload_of(&last, payload->id);
+    }
+    bond->payload = payload->sealed ? payload->id : NULL;
     return 0;
 }
 
@@ -417,8 +324,11 @@ int journal_read(void *state, struct store_read *read)
     const struct record_admission *a = &room.admission;
     while (!result && read->got < read->room && read->offset + (int64_t)read->got < a->size) {
         uint64_t at = (uint64_t)read->offset + read->got;
+        struct seal_bond bond;
         size_t got = 0;
-        result = journal_peek(journal, record_piece_position(a, (size_t)(at / ACCORD_PIECE_MAX)),
+        if ((result = bond_of(journal, a, at, &bond)))
+            break;
+        result = journal_peek(journal, record_piece_position(a, bond.index), &bond,
                               (size_t)(at % ACCORD_PIECE_MAX), (uint8_t *)read->to + read->got,
                               read->room - read->got, &got);
         if (!result && !got)
@@ -440,7 +350,7 @@ int journal_get(void *state, struct store_get *get)
     int result = journal_ready(journal);
     if (!result)
         result = index_find_message(&journal->index, get->message, &position);
-    return result ? journal_damaged(result) : load_message(journal, position, &get->found);
+    return result ? journal_damaged(result) : journal_load_message(journal, position, &get->found);
 }
 
 struct page {
@@ -480,7 +390,7 @@ static int on_message(void *arg, const struct index_message *message)
     if ((scan->type && strcmp(message->type, scan->type)) ||
         (scan->state < 0 && !(message->flags & STORE_QUARANTINED)) || !delivery_matches(page, message))
         return 0;
-    int result = load_message(page->journal, message->position, &scan->found[scan->count]);
+    int result = journal_load_message(page->journal, message->position, &scan->found[scan->count]);
     if (!result)
         scan->count++;
     page->result = result == ACCORD_ENOMEM ? result : 0; /* a damaged message is left out */

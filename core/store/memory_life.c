@@ -243,3 +243,18 @@ int memory_usage(void *state, backend_usage usage, void *arg)
     }
     return 0;
 }
+
+/* ---- keys and copies: there is nothing to seal, and nothing to keep ---- */
+
+int memory_rotate(void *state, struct store_rotation *rotation)
+{
+    (void)state, (void)rotation;
+    return 0;
+}
+
+int memory_backup(void *state, struct store_backup *backup)
+{
+    (void)state;
+    backup->more = false;
+    return fail(&backup->why, ACCORD_ENOTSUP, "a store in memory has no backups");
+}

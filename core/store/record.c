@@ -175,8 +175,9 @@ int record_get_piece(const uint8_t *body, size_t size, struct record_piece *piec
     piece->seal_data = take(&in, RECORD_SEAL_SPACE);
     piece->data = in.at;
     piece->size = in.left;
-    /* A sealed piece may be longer by its tag; no algorithm is known yet. */
-    return in.bad || seal != 0 || !piece->size || piece->size > ACCORD_PIECE_MAX ? ACCORD_EFORMAT : 0;
+    piece->bond = NULL;
+    return in.bad || seal > SEAL_NEWEST || !piece->size || piece->size > ACCORD_PIECE_MAX ? ACCORD_EFORMAT
+                                                                                          : 0;
 }
 
 size_t take_deliveries(struct reader *in, uint64_t *first,

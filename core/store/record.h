@@ -22,7 +22,11 @@
 #define RECORD_KEY_MAX        512
 #define RECORD_HEADER_MAX     4096   /* bytes of a header's name or value, with NUL */
 #define RECORD_PIECES_MAX     262144 /* payload pieces of one message: 32 GiB */
-#define RECORD_SEAL_SPACE     64     /* key and nonce data of a sealed piece */
+#define RECORD_SEAL_SPACE     64     /* what seal.h keeps with a sealed piece */
+#define RECORD_PIECE_HEAD     (8 + RECORD_SEAL_SPACE) /* of a piece's body, before the payload */
+#define SEAL_NONE             0      /* how a piece is sealed: not, as in the first format */
+#define SEAL_AES_256_GCM      1
+#define SEAL_NEWEST           SEAL_AES_256_GCM
 #define RECORD_MOVE_MAX       8192   /* deliveries in one move record */
 
 enum record_type {
@@ -62,11 +66,12 @@ bool record_read_head(const uint8_t *, uint64_t position, struct record_head *);
 bool record_body_good(const struct record_head *, const uint8_t *body);
 
 struct record_piece {
-    uint8_t seal;             /* sealing algorithm; 0: none */
+    uint8_t seal;             /* SEAL_NONE (the first format), SEAL_AES_256_GCM */
     uint32_t index;           /* of the piece within its payload */
-    const uint8_t *seal_data; /* RECORD_SEAL_SPACE bytes of salt, nonce, key name; NULL: zeros */
+    const uint8_t *seal_data; /* RECORD_SEAL_SPACE bytes; NULL: zeros */
     const void *data;
     size_t size;
+    const struct seal_bond *bond; /* for sealing (seal.h); not in the record */
 };
 
 struct record_delivery {

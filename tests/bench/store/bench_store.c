@@ -164,7 +164,7 @@ static void start(struct message *message)
     set_body(run, &message->audit[0], "isa");
     set_body(run, &message->audit[1], "host");
     message->admission = (struct store_admission){.envelope = &message->envelope,
-                                                  .payload = store_payload_new(run->store),
+                                                  .payload = store_payload_new(run->store, "site"),
                                                   .deliveries = &message->delivery,
                                                   .delivery_count = 1,
                                                   .audit = message->audit,
