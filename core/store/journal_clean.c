@@ -246,7 +246,7 @@ static int put_carried(struct journal *journal, const struct record_carried *car
     return result ? result : index_carried(&journal->index, journal->at + start, carried);
 }
 
-static int carry(struct journal *journal, uint64_t position, const struct record_admission_room *room,
+static int carry(struct journal *journal, const struct record_admission_room *room,
                  const struct index_entry *entry)
 {
     const struct record_admission *a = &room->admission;
@@ -289,7 +289,7 @@ static int clean_message(struct journal *journal, uint64_t position, const struc
         return later(journal, (a->key_count + 2) * (64 + RECORD_KEY_MAX));
     int result = index_find_entry(&journal->index, a->id, &entry);
     if (!result && entry.position == position)
-        result = carry(journal, position, room, &entry);
+        result = carry(journal, room, &entry);
     else if (result == ACCORD_ENOENT)
         result = keep_echoes(journal, a); /* the index's own entry leads nowhere once the segment is gone */
     return result ? result : keep_keys(journal, a);
