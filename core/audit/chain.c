@@ -2,57 +2,74 @@
 
 #include <string.h>
 
-#include "util/text.h"
-
 #define NAME_ROOM      64
 #define CHAIN_FIELD    ",\"accord.chain\":\""
 #define SEQUENCE_FIELD "\",\"accord.sequence\":"
 #define PREVIOUS_FIELD ",\"accord.previous\":\""
 #define HASH_FIELD     ",\"accord.hash\":\""
+#define SEAL_MAX       512 /* all that sealing appends, and a byte */
 #define HASH_TAIL      (sizeof HASH_FIELD - 1 + 2 * DIGEST_SIZE + 2) /* field, digits, quote, brace */
 
 /* Names that need no escaping in JSON: file names of conf.d. */
 static bool name_fits(const char *name)
 {
-    size_t size = strlen(name);
-    return size && size < NAME_ROOM && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
+    size_t size = 0;
+    for (; name[size]; size++)
+        if (name[size] != '-' && !(name[size] >= '0' && name[size] <= '9') &&
+            !(name[size] >= 'a' && name[size] <= 'z'))
+            return false;
+    return size && size < NAME_ROOM;
 }
 
-static void put(struct buf *line, const char *text, size_t size)
+static char *put(char *to, const char *text, size_t size)
 {
-    buf_put(line, text, size);
+    memcpy(to, text, size);
+    return to + size;
 }
+
+static char *put_number(char *to, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    return put(to, digits + at, sizeof digits - at);
+}
+
+static char *put_hash(char *to, const uint8_t hash[DIGEST_SIZE])
+{
+    hex_encode(to, hash, DIGEST_SIZE); /* its NUL is overwritten, or stands in the spare byte */
+    return to + 2 * DIGEST_SIZE;
+}
+
+#define PUT(to, literal) put(to, literal, sizeof literal - 1)
 
 int audit_seal(struct buf *line, const char *chain, struct audit_head *head)
 {
     if (!name_fits(chain) || !line->size)
         return ACCORD_EINVAL;
-    size_t size = line->size;
     struct audit_head next = {.sequence = head->sequence + 1};
-    char hex[DIGEST_HEX], sequence[TEXT_DECIMAL];
-    hex_encode(hex, head->hash, DIGEST_SIZE);
-    put(line, CHAIN_FIELD, sizeof CHAIN_FIELD - 1);
-    buf_text(line, chain);
-    put(line, SEQUENCE_FIELD, sizeof SEQUENCE_FIELD - 1);
-    put(line, sequence, text_decimal(sequence, (int64_t)next.sequence));
-    put(line, PREVIOUS_FIELD, sizeof PREVIOUS_FIELD - 1);
-    put(line, hex, DIGEST_HEX - 1);
-    put(line, "\"", 1);
-    int result = line->failed ? ACCORD_ENOMEM : line->size + HASH_TAIL > AUDIT_LINE_MAX ? ACCORD_ELIMIT : 0;
-    if (!result)
-        result = digest_of(line->data, line->size, next.hash);
-    if (!result) {
-        hex_encode(hex, next.hash, DIGEST_SIZE);
-        put(line, HASH_FIELD, sizeof HASH_FIELD - 1);
-        put(line, hex, DIGEST_HEX - 1);
-        put(line, "\"}", 2);
-        result = line->failed ? ACCORD_ENOMEM : 0;
-    }
+    char *begin = (char *)buf_reserve(line, SEAL_MAX), *to = begin;
+    if (!to || line->failed)
+        return ACCORD_ENOMEM;
+    to = PUT(to, CHAIN_FIELD);
+    to = put(to, chain, strlen(chain));
+    to = PUT(to, SEQUENCE_FIELD);
+    to = put_number(to, next.sequence);
+    to = PUT(to, PREVIOUS_FIELD);
+    to = put_hash(to, head->hash);
+    to = PUT(to, "\"");
+    size_t size = line->size + (size_t)(to - begin);
+    int result = size + HASH_TAIL > AUDIT_LINE_MAX ? ACCORD_ELIMIT : digest_of(line->data, size, next.hash);
     if (result)
-        line->size = size;
-    else
-        *head = next;
-    return result;
+        return result;
+    to = PUT(to, HASH_FIELD);
+    to = put_hash(to, next.hash);
+    to = PUT(to, "\"}");
+    line->size += (size_t)(to - begin);
+    *head = next;
+    return 0;
 }
 
 /* Finds the last occurrence: the rendered record before the seal may hold anything, also these words. */

@@ -48,7 +48,8 @@ struct bus_offer {
     size_t key_count;
     struct offer_route **key_routes; /* which route gave the key; NULL: the source */
     struct store_admission admission;
-    struct store_get get; /* the message that this one repeats */
+    struct offer_release *release; /* it comes out of quarantine; NULL */
+    struct store_get get;          /* the message that this one repeats */
 };
 
 /* offer.c: as gate->enter. */
@@ -76,5 +77,16 @@ void offer_leave_lanes(struct bus_offer *);
 
 /* commit.c */
 void offer_commit(struct bus_offer *, bool quarantined);
+/* Its deliveries and their audit records. False: no memory. */
+bool offer_prepare(struct bus_offer *);
+/* They are committed: sends them, or lets them be claimed. */
+void offer_feed(struct bus_offer *);
+
+/* release.c: a person's decision that a quarantined message goes on. */
+struct offer_release {
+    char user[64], why[ACCORD_REASON_MAX];
+    struct store_unquarantine verb;
+};
+void offer_release_commit(struct bus_offer *, bool quarantined);
 
 #endif

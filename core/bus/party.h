@@ -55,6 +55,7 @@ struct bus_party {
     size_t offers, dispatches, moves;
     size_t guests; /* routes of offers, its own and others', that lead to it */
     bool move_due; /* the last one failed */
+    struct bus_counts *counts;
 };
 
 struct bus {

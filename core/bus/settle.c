@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "bus/answers.h"
+#include "bus/count.h"
 #include "bus/lane.h"
 #include "bus/trail.h"
 #include "util/clock.h"
@@ -59,6 +60,9 @@ static void settled(void *arg, int result)
                   error_name(result));
     else if (bus->settling_fails)
         log_event(ACCORD_NOTICE, "bus.settles", &about, "the store settles deliveries again");
+    if (!result)
+        bus_count_delivery(lane->party, lane->service->name, dispatch->settlement.state,
+                           dispatch->view.envelope->size);
     bus->settling_fails = false;
     went_on(dispatch);
     bus_dispatch_over(dispatch);

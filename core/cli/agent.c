@@ -19,8 +19,7 @@ static void take_row(void *arg, const char *table, const struct wire_pairs *cell
     render_row(&cli->render, table, cells);
 }
 
-/* A connection to the agent of the state folder; an exit code. */
-static int reach(struct cli *cli, struct client **client)
+int cli_reach(struct cli *cli, struct client **client)
 {
     char state[PATH_MAX];
     struct reason why = {""};
@@ -35,21 +34,27 @@ static int reach(struct cli *cli, struct client **client)
     return 0;
 }
 
-static int ask(struct cli *cli, const char *verb, const struct accord_pair *arguments, size_t count)
+int cli_ask_agent(struct cli *cli, const char *verb, const struct accord_pair *arguments, size_t count,
+                  void (*row)(void *arg, const char *table, const struct wire_pairs *cells), void *arg)
 {
     struct client *client = NULL;
     struct client_end end = {0};
     struct reason why = {""};
-    int code = reach(cli, &client);
+    int code = cli_reach(cli, &client);
     if (code)
         return code;
-    if (client_command(client, verb, arguments, count, take_row, cli, &end, &why))
+    if (client_command(client, verb, arguments, count, row, arg, &end, &why))
         code = cli_end(cli, EXIT_NO_AGENT, "%s", why.text);
     else
         code = cli_end(cli, end.exit, "%s", end.line);
     cli_progress_end(cli);
     client_close(client);
     return code;
+}
+
+static int ask(struct cli *cli, const char *verb, const struct accord_pair *arguments, size_t count)
+{
+    return cli_ask_agent(cli, verb, arguments, count, take_row, cli);
 }
 
 /* The verb is the command's name; its one argument, if it takes one, is an id. */
@@ -136,7 +141,7 @@ int cli_submit(struct cli *cli, const struct cli_command *command, int argc, cha
     struct client *client = NULL;
     struct client_verdict verdict = {0};
     struct reason why = {""};
-    int code = reach(cli, &client);
+    int code = cli_reach(cli, &client);
     if (code)
         return code;
     int result = client_submit(client, argv[0], argv[1], &verdict, &why);

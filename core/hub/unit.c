@@ -393,6 +393,7 @@ void unit_free(struct unit *unit)
     forget_profiles(unit);
     free(unit->profiles);
     free(unit->parked);
+    plugin_metrics_free(&unit->counts);
     if (unit->next_conf)
         hub_conf_unref(unit->next_conf);
     if (unit->conf)

@@ -6,74 +6,68 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- contexts: making one and looking up its algorithm costs as much as hashing a short text ---- */
+#define SPARE_MAX 64
 
-#define IDLE_MAX 64
-
-/* Of one thread, those that are not in use. */
-struct idle {
-    EVP_MD_CTX *contexts[IDLE_MAX];
+/* Contexts that a thread may use again: making one costs more than hashing a kilobyte with it. */
+struct spares {
+    EVP_MD_CTX *items[SPARE_MAX];
     size_t count;
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
-static bool has_key;
+static EVP_MD *sha256; /* looked up once; NULL when that failed */
 
-static void idle_free(void *arg)
+static void spares_free(void *arg)
 {
-    struct idle *idle = arg;
-    while (idle->count)
-        EVP_MD_CTX_free(idle->contexts[--idle->count]);
-    free(idle);
+    struct spares *spares = arg;
+    while (spares->count)
+        EVP_MD_CTX_free(spares->items[--spares->count]);
+    free(spares);
 }
 
-static void make_key(void)
+static void prepare(void)
 {
-    has_key = pthread_key_create(&key, idle_free) == 0;
+    if (pthread_key_create(&key, spares_free) == 0)
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 }
 
-/* NULL: none are kept. */
-static struct idle *idle_here(void)
+static struct spares *spares_of_thread(void)
 {
-    pthread_once(&once, make_key);
-    struct idle *idle = has_key ? pthread_getspecific(key) : NULL;
-    if (has_key && !idle && (idle = calloc(1, sizeof *idle)) && pthread_setspecific(key, idle)) {
-        free(idle);
-        idle = NULL;
+    struct spares *spares = pthread_getspecific(key);
+    if (!spares && (spares = calloc(1, sizeof *spares)) && pthread_setspecific(key, spares)) {
+        free(spares);
+        spares = NULL;
     }
-    return idle;
+    return spares;
 }
 
-/* Begun anew: a context remembers its algorithm. */
-static EVP_MD_CTX *context_take(void)
+static void ctx_put(EVP_MD_CTX *ctx)
 {
-    struct idle *idle = idle_here();
-    EVP_MD_CTX *ctx = idle && idle->count ? idle->contexts[--idle->count] : NULL;
-    bool used = ctx != NULL;
-    if (!ctx)
-        ctx = EVP_MD_CTX_new();
-    if (ctx && EVP_DigestInit_ex2(ctx, used ? NULL : EVP_sha256(), NULL) != 1) {
+    struct spares *spares = ctx ? spares_of_thread() : NULL;
+    if (spares && spares->count < SPARE_MAX)
+        spares->items[spares->count++] = ctx;
+    else
+        EVP_MD_CTX_free(ctx);
+}
+
+static EVP_MD_CTX *ctx_get(void)
+{
+    pthread_once(&prepared, prepare);
+    struct spares *spares = sha256 ? spares_of_thread() : NULL;
+    if (!spares)
+        return NULL;
+    EVP_MD_CTX *ctx = spares->count ? spares->items[--spares->count] : EVP_MD_CTX_new();
+    if (ctx && EVP_DigestInit_ex(ctx, sha256, NULL) != 1) {
         EVP_MD_CTX_free(ctx);
         ctx = NULL;
     }
     return ctx;
 }
 
-static void context_give(EVP_MD_CTX *ctx)
-{
-    struct idle *idle = ctx ? idle_here() : NULL;
-    if (idle && idle->count < IDLE_MAX)
-        idle->contexts[idle->count++] = ctx;
-    else
-        EVP_MD_CTX_free(ctx);
-}
-
-/* ---- SHA-256 ---- */
-
 struct digest *digest_new(void)
 {
-    return (struct digest *)context_take();
+    return (struct digest *)ctx_get();
 }
 
 void digest_add(struct digest *digest, const void *bytes, size_t size)
@@ -84,32 +78,32 @@ void digest_add(struct digest *digest, const void *bytes, size_t size)
 void digest_end(struct digest *digest, uint8_t out[DIGEST_SIZE])
 {
     EVP_DigestFinal_ex((EVP_MD_CTX *)digest, out, NULL);
-    context_give((EVP_MD_CTX *)digest);
+    ctx_put((EVP_MD_CTX *)digest);
 }
 
 void digest_free(struct digest *digest)
 {
-    context_give((EVP_MD_CTX *)digest);
+    EVP_MD_CTX_free((EVP_MD_CTX *)digest);
 }
 
 int digest_of(const void *bytes, size_t size, uint8_t out[DIGEST_SIZE])
 {
-    EVP_MD_CTX *ctx = context_take();
-    bool ok = ctx && EVP_DigestUpdate(ctx, bytes, size) == 1 && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
-    context_give(ctx);
-    return ok ? 0 : ACCORD_EIO;
+    EVP_MD_CTX *ctx = ctx_get();
+    int result = ctx && EVP_DigestUpdate(ctx, bytes, size) == 1 && EVP_DigestFinal_ex(ctx, out, NULL) == 1
+                     ? 0
+                     : ACCORD_EIO;
+    ctx_put(ctx);
+    return result;
 }
-
-/* ---- hexadecimal ---- */
 
 void hex_encode(char *to, const uint8_t *bytes, size_t size)
 {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < size; i++) {
-        *to++ = digits[bytes[i] >> 4];
-        *to++ = digits[bytes[i] & 15];
+        to[2 * i] = digits[bytes[i] >> 4];
+        to[2 * i + 1] = digits[bytes[i] & 15];
     }
-    *to = 0;
+    to[2 * size] = 0;
 }
 
 /* 16 and more: not a digit. */

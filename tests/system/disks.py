@@ -99,8 +99,13 @@ class Disk:
         wait_for(gone, f"{self.folder} to be let go of")
         self.detach()
 
-    def read_only(self, on):
-        run("mount", "-o", "remount," + ("ro" if on else "rw"), self.folder)
+    def repair(self):
+        """After it has found an error in itself."""
+        self.unmount()
+        done = subprocess.run([shutil.which("fsck.ext4", path="/usr/sbin:/sbin"), "-y", "-f", self.image], check=False,
+                              capture_output=True)
+        assert done.returncode in (0, 1), done
+        self.mount()
 
     def cut_power(self):
         """What was not synced is gone; everything fails from here on."""
