@@ -383,7 +383,7 @@ static int carry_spans(struct journal *journal)
         if (!result)
             result = journal_admission(journal, entry.position, &room);
         if (!result)
-            result = carry(journal, entry.position, &room, &entry);
+            result = carry(journal, &room, &entry);
         if (result && result != ACCORD_ENOENT && result != ACCORD_EFORMAT)
             return result;
         if ((result = index_drop_span(&journal->index, cleaner->segment, id)))
