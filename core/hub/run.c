@@ -16,6 +16,7 @@
 #include "hub/link_side.h"
 #include "hub/policy_side.h"
 #include "hub/reload.h"
+#include "hub/store_key.h"
 #include "hub/suspend.h"
 #include "hub/trail.h"
 #include "hub/unit.h"
@@ -239,16 +240,20 @@ static void tell_damage(struct hub *hub, const char *folder, const struct store_
 static int open_store(struct hub *hub, struct reason *why)
 {
     const struct conf_agent *agent = &hub->conf->conf->agent;
-    char folder[600];
+    char folder[600], key[1200];
     snprintf(folder, sizeof folder, "%s/store", agent->state);
+    int result = store_key_path(agent, key, sizeof key, why);
+    if (result)
+        return result;
     struct store_config config = {.folder = folder,
                                   .backend = agent->store_backend,
                                   .epoch = 1,
                                   .segment_size = agent->segment_size,
                                   .reserve = agent->reserve,
+                                  .key_file = key,
                                   .fault = fault_point};
     struct store_recovery recovery = {0};
-    int result = store_open(&hub->store, &hub->loop, &config, &recovery, why);
+    result = store_open(&hub->store, &hub->loop, &config, &recovery, why);
     if (result)
         return result;
     log_event(ACCORD_INFO, "store.open", NULL, "store open: %llu messages, %llu open deliveries",

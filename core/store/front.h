@@ -18,6 +18,7 @@ enum call_kind {
     CALL_NOTE,
     CALL_OVERDUE,
     CALL_RETAIN,
+    CALL_ROTATE,
     CALL_SPILL, /* the last kind that writes */
     CALL_CLAIM,
     CALL_READ,
@@ -29,6 +30,7 @@ enum call_kind {
     CALL_TRAIL,
     CALL_HEADS,
     CALL_PEEK,
+    CALL_BACKUP,
     CALL_NOTHING, /* only to be finished later */
 };
 
@@ -82,6 +84,7 @@ struct store {
 
     /* loop thread */
     struct store_signal *signal;
+    char *folder;
     struct call *spare;
     struct call_list finishing;
     uint64_t outstanding;
@@ -108,6 +111,8 @@ struct store_payload {
     struct store *store;
     struct digest *digest; /* NULL once sealed */
     uint8_t sha256[DIGEST_SIZE];
+    char agreement[STORE_NAME_MAX]; /* whose key seals it */
+    uint8_t id[SEAL_PAYLOAD_ID];    /* made with its first piece */
     int64_t size;
     struct buf tail;   /* what is not in the journal */
     struct buf pieces; /* positions of what is */
@@ -138,6 +143,7 @@ void store_finish_later(struct store *, int result, store_done, void *arg);
 
 /* Upper bound of the bytes that a writing call puts into the journal. */
 uint64_t verb_need(const struct store *, const struct call *);
+bool verb_is_first(const struct call *); /* begins a group of its own, which others may join */
 int verb_apply(struct store *, struct call *);
 /* After the group: `result` has been decided. */
 void verb_settled(struct store *, struct call *);

@@ -1,7 +1,7 @@
 /* The durable back end: groups of records in segment files, and the index behind them.
  *
  * Order of a commit: the group with its commit record is written, then fdatasync, then it counts. The index
- * changes in a transaction that is flushed later; should it be lost, the journal is replayed into it.
+ * changes in memory and is flushed later; should that be lost, the journal is replayed into it.
  */
 #include "store/journal.h"
 
@@ -12,7 +12,8 @@
 
 #define GROUP_MAX   (4u << 20) /* bytes after which a group takes no more verbs */
 #define COMMIT_SPAN 128        /* room for the commit record */
-#define FLUSH_AFTER 64         /* groups */
+#define PATIENCE    64         /* groups */
+#define LEARN_IDLE  32         /* pieces that the index's filter learns in a pause */
 
 static void fault(const struct journal *journal, const char *point)
 {
@@ -40,7 +41,7 @@ static void clear_group(struct journal *journal)
 }
 
 /* Payload pieces may have been written without a sync: no group in a later file may count before they do. */
-static int roll_over(struct journal *journal, uint64_t need)
+int journal_roll_over(struct journal *journal, uint64_t need)
 {
     uint64_t old = journal->at;
     if (segments_sync(&journal->segments, old)) {
@@ -59,12 +60,29 @@ int journal_flush(struct journal *journal)
 {
     fault(journal, "index");
     int result = index_flush(&journal->index);
-    journal->unflushed = 0;
-    if (result && (!journal->index.begun || sqlite3_get_autocommit(journal->index.db))) {
+    journal->patience = result ? PATIENCE : 0;
+    if (!result) {
+        journal->unflushed = 0;
+    } else if (journal->index.ahead) {
         journal->behind = true;
         index_undo(&journal->index);
     }
-    return result; /* otherwise the transaction is still there, and is tried again later */
+    return result; /* otherwise all is in memory still, and is tried again later */
+}
+
+/* Between groups: what the index puts off, a bounded piece of it. */
+static int keep_index(struct journal *journal)
+{
+    if (journal->behind)
+        return journal_catch_up(journal);
+    if (journal->patience)
+        journal->patience--;
+    else if (index_due(&journal->index, journal->at))
+        journal_flush(journal);
+    index_learn(&journal->index);
+    if (journal->behind)
+        return journal_catch_up(journal);
+    return index_full(&journal->index) ? journal_flush(journal) : 0;
 }
 
 /* What a failed write left must be gone before anything is written there: behind records of a later group it
@@ -83,14 +101,12 @@ int journal_begin(void *state, uint64_t need)
     int result = journal->broken ? ACCORD_EIO : 0;
     if (!result && journal->tail_dirty)
         result = clean_tail(journal);
-    if (!result && journal->unflushed >= FLUSH_AFTER)
-        journal_flush(journal);
-    if (!result && journal->behind)
-        result = journal_catch_up(journal);
+    if (!result)
+        result = keep_index(journal);
     if (result)
         return result;
     clear_group(journal);
-    return remaining(journal) < need + COMMIT_SPAN ? roll_over(journal, need + COMMIT_SPAN) : 0;
+    return remaining(journal) < need + COMMIT_SPAN ? journal_roll_over(journal, need + COMMIT_SPAN) : 0;
 }
 
 static bool journal_fits(void *state, uint64_t need)
@@ -125,7 +141,7 @@ static void journal_rollback(void *state)
 
 /* ---- records ---- */
 
-static size_t start_record(struct journal *journal)
+size_t journal_start_record(struct journal *journal)
 {
     size_t start = journal->bytes.size;
     if (buf_reserve(&journal->bytes, RECORD_HEAD))
@@ -133,7 +149,7 @@ static size_t start_record(struct journal *journal)
     return start;
 }
 
-static int finish_record(struct journal *journal, size_t start, enum record_type type)
+int journal_finish_record(struct journal *journal, size_t start, enum record_type type)
 {
     uint8_t crc[4];
     uint32_t head_crc = record_finish(&journal->bytes, start, journal->at + start, journal->group + 1, type);
@@ -154,29 +170,25 @@ static int finish_record(struct journal *journal, size_t start, enum record_type
 static int journal_put_piece(void *state, const struct record_piece *piece, uint64_t *position)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     *position = journal->at + start;
-    record_put_piece(&journal->bytes, piece);
-    return finish_record(journal, start, RECORD_PIECE);
+    int result = sealer_put(journal->keys.sealer, &journal->bytes, piece);
+    fault(journal, "seal");
+    return result ? result : journal_finish_record(journal, start, RECORD_PIECE);
 }
 
-static int note_change(struct journal *journal, uint64_t number, size_t place, bool sending)
+static int note_change(struct journal *journal, uint64_t number, bool sending)
 {
-    buf_put(&journal->changes, &(struct journal_change){number, place, sending},
-            sizeof(struct journal_change));
+    buf_put(&journal->changes, &(struct journal_change){number, sending}, sizeof(struct journal_change));
     return journal->changes.failed ? ACCORD_ENOMEM : 0;
 }
 
 static int note_sending(struct journal *journal, const struct record_admission *a)
 {
     int result = 0;
-    for (size_t i = 0; !result && i < a->delivery_count; i++) {
-        if (a->deliveries[i].state != STORE_SENDING)
-            continue;
-        const struct place *place =
-            index_place(&journal->index, a->deliveries[i].agreement, a->deliveries[i].service);
-        result = note_change(journal, a->first + i, (size_t)(place - journal->index.places), true);
-    }
+    for (size_t i = 0; !result && i < a->delivery_count; i++)
+        if (a->deliveries[i].state == STORE_SENDING)
+            result = note_change(journal, a->first + i, true);
     return result;
 }
 
@@ -187,27 +199,24 @@ static int journal_put_admission(void *state, const struct record_admission *a)
     int result = index_admission(&journal->index, journal->at + start, a);
     if (result)
         return result;
-    start_record(journal);
+    journal_start_record(journal);
     record_put_admission(&journal->bytes, a);
     journal->next_number = a->first + a->delivery_count;
-    result = finish_record(journal, start, RECORD_ADMISSION);
+    result = journal_finish_record(journal, start, RECORD_ADMISSION);
     return result ? result : note_sending(journal, a);
 }
 
 int journal_put_settlement(void *state, const struct record_settlement *s)
 {
     struct journal *journal = state;
-    struct index_delivery delivery;
     size_t start = journal->bytes.size;
-    int result = index_find_delivery(&journal->index, s->number, &delivery);
-    if (!result)
-        result = index_settlement(&journal->index, journal->at + start, s);
+    int result = index_settlement(&journal->index, journal->at + start, s);
     if (result)
         return result;
-    start_record(journal);
+    journal_start_record(journal);
     record_put_settlement(&journal->bytes, s);
-    result = finish_record(journal, start, RECORD_SETTLEMENT);
-    return result ? result : note_change(journal, s->number, delivery.place, s->state == STORE_SENDING);
+    result = journal_finish_record(journal, start, RECORD_SETTLEMENT);
+    return result ? result : note_change(journal, s->number, s->state == STORE_SENDING);
 }
 
 static bool place_matches(const struct place *place, const char *agreement, const char *service)
@@ -215,15 +224,15 @@ static bool place_matches(const struct place *place, const char *agreement, cons
     return !strcmp(place->agreement, agreement) && (!service || !strcmp(place->service, service));
 }
 
-static int put_move_part(struct journal *journal, const struct record_move *move, size_t place)
+static int put_move_part(struct journal *journal, const struct record_move *move)
 {
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_move(&journal->bytes, move);
-    int result = finish_record(journal, start, RECORD_MOVE);
+    int result = journal_finish_record(journal, start, RECORD_MOVE);
     if (!result)
         result = index_move(&journal->index, journal->at + start, move);
     for (size_t i = 0; !result && i < move->count; i++)
-        result = note_change(journal, record_move_number(move, i), place, false);
+        result = note_change(journal, record_move_number(move, i), false);
     return result;
 }
 
@@ -240,7 +249,7 @@ static int move_place(struct journal *journal, struct store_move *move, size_t p
                                    .reason = move->reason ? move->reason : "",
                                    .numbers = journal->numbers.data + 8 * at,
                                    .count = count - at < RECORD_MOVE_MAX ? count - at : RECORD_MOVE_MAX};
-        result = put_move_part(journal, &part, place);
+        result = put_move_part(journal, &part);
     }
     move->moved += count;
     return result;
@@ -272,19 +281,19 @@ static uint64_t journal_movable(void *state, const struct store_move *move)
 static int journal_put_audit(void *state, const struct record_audit *audit)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_audit(&journal->bytes, audit);
-    int result = finish_record(journal, start, RECORD_AUDIT);
+    int result = journal_finish_record(journal, start, RECORD_AUDIT);
     return result ? result : index_audit(&journal->index, audit);
 }
 
 static int journal_put_epoch(void *state, uint64_t epoch)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_epoch(&journal->bytes, epoch);
     journal->index.progress.epoch = epoch;
-    return finish_record(journal, start, RECORD_EPOCH);
+    return journal_finish_record(journal, start, RECORD_EPOCH);
 }
 
 /* ---- commit ---- */
@@ -297,9 +306,9 @@ static int put_commit(struct journal *journal)
                                    .flags = journal->durable ? RECORD_SYNCED : 0,
                                    .next_number = journal->next_number,
                                    .time = clock_wall()};
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_commit(&journal->bytes, &commit);
-    return finish_record(journal, start, RECORD_COMMIT);
+    return journal_finish_record(journal, start, RECORD_COMMIT);
 }
 
 static int write_group(struct journal *journal)
@@ -322,20 +331,24 @@ static int write_group(struct journal *journal)
     return 0;
 }
 
-static int apply_changes(struct journal *journal)
+/* What goes out at once says nothing of what waits before it: a claim still looks there. */
+static void sent_at_once(struct index *index, const struct index_delivery *delivery)
+{
+    uint64_t claimed = index->places[delivery->place].claimed;
+    if (!index_claimed(index, delivery))
+        index->places[delivery->place].claimed = claimed;
+}
+
+/* Without memory they wait again: sent twice rather than never. */
+static void apply_changes(struct journal *journal)
 {
     const struct journal_change *changes = (const struct journal_change *)journal->changes.data;
-    int result = 0;
+    struct index_delivery delivery;
     for (size_t i = 0; i < journal->changes.size / sizeof *changes; i++) {
-        index_unclaim(&journal->index, changes[i].number, changes[i].place);
-        /* What goes out at once says nothing of what waits before it: a claim still looks there. */
-        uint64_t claimed = journal->index.places[changes[i].place].claimed;
-        if (changes[i].sending && !result)
-            result = index_claimed(&journal->index, &(struct index_delivery){.number = changes[i].number,
-                                                                             .place = changes[i].place});
-        journal->index.places[changes[i].place].claimed = claimed;
+        index_unclaim(&journal->index, changes[i].number);
+        if (changes[i].sending && !index_find_delivery(&journal->index, changes[i].number, &delivery))
+            sent_at_once(&journal->index, &delivery);
     }
-    return result;
 }
 
 int journal_commit(void *state)
@@ -360,7 +373,7 @@ int journal_commit(void *state)
     progress->group = journal->group;
     progress->next_number = journal->next_number;
     buf_clear(&journal->bytes);
-    apply_changes(journal); /* without memory they wait again: sent twice rather than never */
+    apply_changes(journal);
     journal->unflushed++;
     return 0;
 }
@@ -380,6 +393,13 @@ static void journal_idle(void *state)
     struct journal *journal = state;
     if (journal->unflushed && !journal->behind)
         journal_flush(journal);
+    for (int i = 0; i < LEARN_IDLE && index_learn(&journal->index); i++)
+        ;
+}
+
+static void journal_settle_down(void *state)
+{
+    journal_ready_to_walk(state); /* when it fails, the verb does with what the file has */
 }
 
 /* ---- questions ---- */
@@ -397,8 +417,11 @@ static int journal_find_repeat(void *state, struct backend_repeat *repeat, enum 
     uint64_t positions[8];
     size_t count = 0;
     uint64_t key = index_repeat_key(repeat->origin, repeat->source_id, repeat->sha256);
+    int64_t hash = index_short_hash(repeat->sha256), forgotten = journal->index.progress.seen_before;
+    int64_t since = repeat->since > forgotten ? repeat->since : forgotten;
+    bool found = false;
     *match = BACKEND_UNSEEN;
-    int result = index_find_seen(&journal->index, key, repeat->sha256, repeat->since, positions, 8, &count);
+    int result = index_find_seen(&journal->index, key, repeat->sha256, since, positions, 8, &count);
     for (size_t i = 0; !result && i < count; i++)
         if (!journal_admission(journal, positions[i], &room) && same_source(&room.admission, repeat) &&
             !memcmp(room.admission.sha256, repeat->sha256, DIGEST_SIZE)) {
@@ -406,11 +429,21 @@ static int journal_find_repeat(void *state, struct backend_repeat *repeat, enum 
             *match = BACKEND_SEEN;
             return 0;
         }
-    if (!result && repeat->source_id[0])
-        result = index_find_changed(&journal->index, key, repeat->since, positions, 8, &count);
+    if (!result)
+        result = index_find_echo(&journal->index, key, &hash, since, repeat->id, &found);
+    if (result || found) {
+        *match = found ? BACKEND_SEEN : BACKEND_UNSEEN;
+        return result;
+    }
+    if (repeat->source_id[0])
+        result = index_find_changed(&journal->index, key, since, positions, 8, &count);
     for (size_t i = 0; !result && repeat->source_id[0] && i < count && *match == BACKEND_UNSEEN; i++)
         if (!journal_admission(journal, positions[i], &room) && same_source(&room.admission, repeat))
             *match = BACKEND_CHANGED;
+    if (!result && repeat->source_id[0] && *match == BACKEND_UNSEEN) {
+        result = index_find_echo(&journal->index, key, NULL, since, repeat->id, &found);
+        *match = found ? BACKEND_CHANGED : BACKEND_UNSEEN;
+    }
     return result;
 }
 
@@ -421,10 +454,12 @@ static int journal_find_key(void *state, const char *key, bool *used)
 
 static int journal_find_delivery(void *state, uint64_t number, struct backend_delivery *found)
 {
-    struct index_delivery delivery;
-    int result = index_find_delivery(&((struct journal *)state)->index, number, &delivery);
+    struct fresh_row *row;
+    int result = index_row(&((struct journal *)state)->index, number, &row);
     if (!result)
-        *found = (struct backend_delivery){delivery.state, delivery.not_before};
+        *found = (struct backend_delivery){
+            row->sending && row->delivery.state == STORE_WAITING ? STORE_SENDING : row->delivery.state,
+            row->delivery.not_before};
     return result;
 }
 
@@ -432,6 +467,7 @@ const struct backend store_journal = {
     .name = "journal",
     .open = journal_open,
     .close = journal_close,
+    .settle_down = journal_settle_down,
     .begin = journal_begin,
     .fits = journal_fits,
     .roomy = journal_roomy,
@@ -457,6 +493,7 @@ const struct backend store_journal = {
     .sweep = journal_sweep,
     .stale = journal_stale,
     .usage = journal_usage,
+    .rotate = journal_rotate,
     .put_audit = journal_put_audit,
     .put_epoch = journal_put_epoch,
     .claim = journal_claim,
@@ -468,5 +505,6 @@ const struct backend store_journal = {
     .cursor = journal_cursor,
     .trail = journal_trail,
     .heads = journal_heads,
+    .backup = journal_backup,
     .idle = journal_idle,
 };

@@ -81,7 +81,7 @@ int memory_add_delivery(struct memory *, const char *message, int64_t size, int6
 
 /* memory_life.c */
 int memory_put_note(void *state, const struct record_note *); /* memory.c */
-int memory_find_quarantined(void *state, const char *message, bool *quarantined);
+int memory_find_quarantined(void *state, const char *message, bool *quarantined, int64_t *size);
 int memory_find_expected(void *state, const char *message, const char *agreement, struct buf *numbers);
 int memory_find_overdue(void *state, struct store_overdue *);
 int memory_put_release(void *state, const struct record_release *);
@@ -94,8 +94,10 @@ int memory_stale(void *state, struct store_stale *);
 int memory_usage(void *state, backend_usage, void *arg);
 
 /* memory_look.c */
+int memory_rotate(void *state, struct store_rotation *);
+int memory_backup(void *state, struct store_backup *);
 int memory_claim(void *state, struct store_claim *claim);
-int memory_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got);
+int memory_peek(void *state, uint64_t position, const struct seal_bond *, size_t offset, void *to, size_t room, size_t *got);
 int memory_read(void *state, struct store_read *read);
 int memory_get(void *state, struct store_get *get);
 int memory_scan(void *state, struct store_scan *scan);

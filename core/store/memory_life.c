@@ -48,12 +48,13 @@ int memory_put_answered(void *state, const struct record_answered *answered)
 
 /* ---- quarantine ---- */
 
-int memory_find_quarantined(void *state, const char *message, bool *quarantined)
+int memory_find_quarantined(void *state, const char *message, bool *quarantined, int64_t *size)
 {
     const struct kept *kept = memory_message(state, message);
     if (!kept)
         return ACCORD_ENOENT;
     *quarantined = kept->flags & STORE_QUARANTINED;
+    *size = kept->size;
     return 0;
 }
 
@@ -241,4 +242,19 @@ int memory_usage(void *state, backend_usage usage, void *arg)
               &(struct store_usage){.quarantine_bytes = (uint64_t)kept->size, .quarantined = 1});
     }
     return 0;
+}
+
+/* ---- keys and copies: there is nothing to seal, and nothing to keep ---- */
+
+int memory_rotate(void *state, struct store_rotation *rotation)
+{
+    (void)state, (void)rotation;
+    return 0;
+}
+
+int memory_backup(void *state, struct store_backup *backup)
+{
+    (void)state;
+    backup->more = false;
+    return fail(&backup->why, ACCORD_ENOTSUP, "a store in memory has no backups");
 }

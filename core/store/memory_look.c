@@ -62,8 +62,10 @@ int memory_claim(void *state, struct store_claim *claim)
     return result;
 }
 
-int memory_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got)
+int memory_peek(void *state, uint64_t position, const struct seal_bond *bond, size_t offset, void *to, size_t room,
+                size_t *got)
 {
+    (void)bond;
     const struct memory *m = state;
     if (position >= m->pieces.count || offset > m->pieces.items[position].size)
         return ACCORD_EIO;
@@ -86,7 +88,7 @@ int memory_read(void *state, struct store_read *read)
     while (read->got < read->room && read->offset + (int64_t)read->got < a->size) {
         size_t at = (size_t)read->offset + read->got, got = 0;
         int result =
-            memory_peek(state, record_piece_position(a, at / ACCORD_PIECE_MAX), at % ACCORD_PIECE_MAX,
+            memory_peek(state, record_piece_position(a, at / ACCORD_PIECE_MAX), NULL, at % ACCORD_PIECE_MAX,
                         (uint8_t *)read->to + read->got, read->room - read->got, &got);
         if (result)
             return result;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/front.h"
+#include "store/restored.h"
 #include "util/text.h"
 
 #define IDLE_NS 20000000 /* quiet for this long: the back end finishes what it put off */
@@ -79,6 +80,10 @@ static struct call *apply_group(struct store *store, struct call *first, bool *b
     for (; call && !store->group_error; call = call->next) {
         if (!writes(call))
             continue;
+        if (*begun && verb_is_first(call))
+            break;
+        if (verb_is_first(call))
+            store->backend->settle_down(store->state);
         uint64_t need = verb_need(store, call);
         if (*begun && !store->backend->fits(store->state, need))
             break;
@@ -323,6 +328,7 @@ static void store_release(struct store *store)
     uv_cond_destroy(&store->wake);
     uv_mutex_destroy(&store->lock);
     free(store->chains);
+    free(store->folder);
     accounts_fini(&store->counting);
     accounts_fini(&store->accounts);
     buf_fini(&store->scratch);
@@ -373,6 +379,7 @@ int store_open(struct store **out, uv_loop_t *loop, const struct store_config *c
         return fail(why, ACCORD_ENOMEM, "out of memory opening the store");
     store->backend = backend;
     store->fault = config->fault;
+    store->folder = strdup(config->folder ? config->folder : "");
     uv_mutex_init(&store->lock);
     uv_cond_init(&store->wake);
     int result = store_start(store, loop, config, recovery, why);
@@ -404,6 +411,11 @@ void store_close(struct store *store)
 uint64_t store_first_number(const struct store *store)
 {
     return store->first_number;
+}
+
+int store_restored_told(struct store *store, struct reason *why)
+{
+    return store->folder ? restored_told(store->folder, why) : ACCORD_ENOMEM;
 }
 
 /* The store thread reads chains only for calls, and there was none. */

@@ -33,7 +33,8 @@ struct store_config {
     uint64_t epoch;        /* lease epoch; a write with an older one is refused with ACCORD_ESTATE */
     int64_t segment_size;  /* bytes of one journal segment */
     int64_t reserve;       /* bytes kept free for settlements and audit records */
-    const char *key_file;  /* wraps the agreements' keys; made with an empty store, else it must be there */
+    const char *key_file;  /* wraps the agreements' keys; made with an empty store, else it must be there; NULL:
+                            * FOLDER/store.key */
     void (*fault)(const char *point); /* tests: called at named points, may kill the process; NULL */
 };
 
@@ -107,6 +108,8 @@ struct store_recovery {
     uint64_t lost_messages, lost_audit;
     uint64_t end; /* of the trail: no position that store_trail() gave is behind it, or the store has gone back since */
     bool fresh;   /* the store was empty */
+    int64_t restored; /* it is a backup put back: wall microseconds of when that was made, negative when not known;
+                       * 0: it is not. Told at each opening until store_restored_told() */
 };
 /* Blocks while it recovers. Deliveries that were `sending` come back as `waiting`, keeping their attempts. */
 int store_open(struct store **, uv_loop_t *, const struct store_config *, struct store_recovery *,
@@ -118,6 +121,8 @@ void store_close(struct store *);
 /* Deliveries with smaller numbers are older than this opening of the store: a process that was killed may have sent
  * them without coming to settle them. */
 uint64_t store_first_number(const struct store *);
+/* What recovery said of a backup that was put back has been recorded. */
+int store_restored_told(struct store *, struct reason *why);
 /* Lets a chain go on behind a record that was kept elsewhere and that the store has lost; returns how many records it
  * lacks, 0 when it lacks none. Only before all other calls. */
 uint64_t store_chain_resume(struct store *, const char *chain, const struct audit_head *last);
@@ -126,7 +131,7 @@ uint64_t store_chain_resume(struct store *, const char *chain, const struct audi
 
 /* A payload on its way in; kept in memory up to ACCORD_PIECE_MAX * 2, in the journal beyond. */
 struct store_payload;
-struct store_payload *store_payload_new(struct store *);
+struct store_payload *store_payload_new(struct store *, const char *agreement); /* of its origin */
 /* Appends a piece (copied). `done` when it was taken: wait for it before the next piece, to bound memory. What
  * stays in memory waits for no commit, so that this `done` may overtake those of earlier verbs; so may peek's. */
 void store_payload_add(struct store_payload *, const void *, size_t, store_done, void *arg);
@@ -308,13 +313,16 @@ struct store_rotation {
     struct store_audit *audit;
     size_t audit_count;
     struct reason why; /* out */
+    bool replaced;     /* out: also when it could not be recorded */
 };
 void store_rotate(struct store *, struct store_rotation *, store_done, void *arg);
 
 /* A copy of the store as it is at one commit, into a folder that must not exist. The key file is not in it. Does a
- * bounded piece of work for each call: call again with the same request while `more`. */
+ * bounded piece of work for each call: call again with the same request while `more`, or with `cancel` set to give it
+ * up. What has been written stays there when it fails. One at a time: ACCORD_EBUSY. */
 struct store_backup {
     const char *folder;
+    bool cancel;
     bool more;                   /* out */
     uint64_t copied, total;      /* out: bytes */
     struct reason why;           /* out */

@@ -42,6 +42,7 @@ uint64_t verb_need(const struct store *store, const struct call *call)
     const struct store_unquarantine *release = call->request;
     const struct store_adoption *adoption = call->request;
     const struct store_note *note = call->request;
+    const struct store_rotation *rotation = call->request;
     const struct audit_batch *batch = call->request;
     switch (call->kind) {
     case CALL_ADMIT:
@@ -64,6 +65,8 @@ uint64_t verb_need(const struct store *store, const struct call *call)
         return 4096 + 8 * STORE_PAGE_MAX;
     case CALL_RETAIN:
         return store->backend->retention_need(store->state);
+    case CALL_ROTATE:
+        return 4096 + audit_need(rotation->audit, rotation->audit_count);
     default:
         return payload_need(call->request);
     }
@@ -179,17 +182,22 @@ static int look_for_keys(struct store *store, struct store_admission *a)
 }
 
 /* Cuts what is not in the journal into pieces, whose positions go behind the others in `positions`. */
-static int put_pieces(struct store *store, const struct store_payload *payload, size_t size,
+static int put_pieces(struct store *store, struct store_payload *payload, const char *message,
                       struct buf *positions)
 {
+    struct seal_bond bond = {.agreement = payload->agreement, .payload = payload->id};
+    size_t size = payload->tail.size;
     for (size_t at = 0; at < size;) {
         size_t piece = size - at < ACCORD_PIECE_MAX ? size - at : ACCORD_PIECE_MAX;
         uint64_t position;
-        int result = store->backend->put_piece(
-            store->state,
-            &(struct record_piece){
-                .index = (uint32_t)(positions->size / 8), .data = payload->tail.data + at, .size = piece},
-            &position);
+        bond.message = at + piece == size ? message : NULL;
+        int result =
+            store->backend->put_piece(store->state,
+                                      &(struct record_piece){.index = (uint32_t)(positions->size / 8),
+                                                             .data = payload->tail.data + at,
+                                                             .size = piece,
+                                                             .bond = &bond},
+                                      &position);
         if (result)
             return result;
         record_add_number(positions, position);
@@ -256,7 +264,7 @@ static int put_admission(struct store *store, struct store_admission *a)
     struct buf *positions = &store->scratch;
     buf_clear(positions);
     buf_put(positions, a->payload->pieces.data, a->payload->pieces.size);
-    int result = put_pieces(store, a->payload, a->payload->tail.size, positions);
+    int result = put_pieces(store, a->payload, e->id, positions);
     if (result)
         return result;
     for (size_t i = 0; i < a->delivery_count; i++)
@@ -322,6 +330,11 @@ static int apply_audit(struct store *store, struct audit_batch *batch)
     return result ? result : (store->group_error = audit_put(store, batch->records, batch->count));
 }
 
+bool verb_is_first(const struct call *call)
+{
+    return call->kind == CALL_RETAIN;
+}
+
 int verb_apply(struct store *store, struct call *call)
 {
     if (store->stale)
@@ -347,6 +360,8 @@ int verb_apply(struct store *store, struct call *call)
         return verb_overdue(store, call->request);
     case CALL_RETAIN:
         return verb_retain(store, call->request);
+    case CALL_ROTATE:
+        return verb_rotate(store, call->request);
     default:
         return store->group_error = payload_spill(store, call->request);
     }
@@ -436,6 +451,8 @@ int verb_look(struct store *store, struct call *call)
         return backend->heads(store->state, call->request);
     case CALL_PEEK:
         return payload_look(store, call->request);
+    case CALL_BACKUP:
+        return backend->backup(store->state, call->request);
     default:
         return call->result;
     }

@@ -13,6 +13,7 @@ int verb_adopt(struct store *, struct store_adoption *);
 int verb_note(struct store *, struct store_note *);
 int verb_overdue(struct store *, struct store_overdue *);
 int verb_retain(struct store *, struct store_retention *);
+int verb_rotate(struct store *, struct store_rotation *);
 
 /* ---- what they share ---- */
 

@@ -57,7 +57,7 @@ static int check_release(const struct store_unquarantine *release)
     return result ? result : audit_check(release->audit, release->audit_count);
 }
 
-static int put_release(struct store *store, struct store_unquarantine *release)
+static int put_release(struct store *store, struct store_unquarantine *release, int64_t size)
 {
     struct record_delivery deliveries[RECORD_DELIVERIES_MAX];
     char reason[ACCORD_REASON_MAX];
@@ -68,6 +68,7 @@ static int put_release(struct store *store, struct store_unquarantine *release)
     struct record_release record = {.message = release->message,
                                     .reason = reason,
                                     .changed = now,
+                                    .size = size,
                                     .first = store->next_number,
                                     .deliveries = deliveries,
                                     .delivery_count = release->delivery_count};
@@ -80,14 +81,15 @@ static int put_release(struct store *store, struct store_unquarantine *release)
 int verb_unquarantine(struct store *store, struct store_unquarantine *release)
 {
     bool quarantined = false;
+    int64_t size = 0;
     int result = check_release(release);
     if (!result)
-        result = store->backend->find_quarantined(store->state, release->message, &quarantined);
+        result = store->backend->find_quarantined(store->state, release->message, &quarantined, &size);
     if (!result && !quarantined)
         result = ACCORD_ESTATE;
     if (result)
         return result;
-    result = put_release(store, release);
+    result = put_release(store, release, size);
     if (!result)
         result = audit_put(store, release->audit, release->audit_count);
     return store->group_error = result;

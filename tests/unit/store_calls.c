@@ -94,7 +94,7 @@ struct buf make_body(const char *text)
 
 struct store_payload *make_payload(struct bench *bench, const void *bytes, size_t size)
 {
-    struct store_payload *payload = store_payload_new(bench->store);
+    struct store_payload *payload = store_payload_new(bench->store, "site");
     assert_non_null(payload);
     for (size_t at = 0; at < size;) {
         size_t piece = size - at < ACCORD_PIECE_MAX ? size - at : ACCORD_PIECE_MAX;
