@@ -9,6 +9,7 @@
 
 #include "conf/user.h"
 #include "conf/value.h"
+#include "util/file.h"
 
 /* The rules of file_read_secret(), without reading: what it would refuse at the first session is found
  * here. */
@@ -63,7 +64,7 @@ static void check_file(const struct checking *check, int line, const char *key, 
     bool readable = access(path, R_OK) == 0;
     if (S_ISLNK(st->st_mode) || !S_ISREG(st->st_mode))
         check_error(check, line, "%s: %s is not a regular file (symbolic links are refused)", key, path);
-    else if (st->st_mode & 077)
+    else if (st->st_mode & 077 && !file_is_credential(st, path))
         check_error(check, line, "%s: %s is open to other users (mode %04o); run: chmod 600 %s", key, path,
                     (unsigned)st->st_mode & 07777, path);
     else if (!st->st_size)

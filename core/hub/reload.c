@@ -299,10 +299,12 @@ static void ran(uv_work_t *work, int status)
     struct request *requests = job->requests;
     struct reload_result result = {0};
     reload->job = NULL;
-    if (reload->hub->stopping)
+    if (reload->hub->stopping) {
         result.errors = 1;
-    else
+    } else {
         finish(reload, job, &result);
+        notify_ready(&reload->hub->notify);
+    }
     job_free(job);
     answer(requests, &result);
     if (reload->waiting)
@@ -348,6 +350,7 @@ static void begin(struct reload *reload)
     job->loading.agent = &hub->conf->conf->agent;
     job->loading.running = job->running;
     job->loading.memory = reload->memory;
+    notify_reloading(&hub->notify);
     uv_queue_work(&hub->loop, &job->work, run, ran);
 }
 

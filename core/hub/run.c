@@ -12,11 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hub/again.h"
 #include "hub/adopt.h"
 #include "hub/control.h"
 #include "hub/link_side.h"
 #include "hub/policy_side.h"
 #include "hub/reload.h"
+#include "hub/restored.h"
 #include "hub/store_key.h"
 #include "hub/suspend.h"
 #include "hub/trail.h"
@@ -110,7 +112,7 @@ static void press_on(struct hub *hub, int64_t ticks)
 
 static void stop_if_down(struct hub *hub)
 {
-    if (hub->finishing || !units_down(hub) || !bus_idle(hub->bus) || !reload_idle(hub))
+    if (hub->finishing || !units_down(hub) || !bus_idle(hub->bus) || !reload_idle(hub) || hub->backup)
         return;
     hub->finishing = true;
     struct audit_event event = {.action = AUDIT_AGENT_STOP};
@@ -128,6 +130,7 @@ static void stop(struct hub *hub)
     hub->stop_by = clock_ticks() + hub->conf->conf->agent.drain_timeout + UNITS_TIME + LAST_TIME;
     log_event(ACCORD_NOTICE, "hub.stopping", NULL, "stopping: what is in flight may finish");
     reload_stop(hub);
+    notify_stopping(&hub->notify);
     units_stop(hub);
 }
 
@@ -146,16 +149,29 @@ static void signalled(uv_signal_t *handle, int number)
  * blamed. */
 static bool be_patient(struct hub *hub, int64_t ticks)
 {
+    int64_t lag = hub->ticked ? ticks - hub->ticked - TICK : 0;
+    hub->lag = lag > 0 ? lag : 0;
+    hub->late += hub->lag;
     if (hub->ticked && ticks - hub->ticked > LATE_TICK)
         hub->patient_to = ticks + PATIENCE;
     hub->ticked = ticks;
     return ticks < hub->patient_to;
 }
 
+static void tell_status(struct hub *hub)
+{
+    char line[200];
+    units_summary(hub, line, sizeof line);
+    notify_status(&hub->notify, line);
+}
+
 static void ticked(uv_timer_t *timer)
 {
     struct hub *hub = timer->data;
     int64_t ticks = clock_ticks();
+    log_flush();
+    again_tick(hub);
+    notify_tick(&hub->notify, hub->store, ticks);
     if (hub->stopping)
         press_on(hub, ticks);
     if (be_patient(hub, ticks))
@@ -166,6 +182,7 @@ static void ticked(uv_timer_t *timer)
     reload_tick(hub, ticks);
     adopt_tick(hub, ticks);
     trail_tick(hub, ticks);
+    tell_status(hub);
     if (hub->stopping)
         stop_if_down(hub);
 }
@@ -214,8 +231,7 @@ static void incident(void *arg, const char *agreement, const char *link, const c
     trail_incident(arg, agreement, link, rule, reason);
 }
 
-static const struct bus_ports ports = {
-    .ask = ask, .send = send_out, .record = record, .incident = incident};
+static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = record, .incident = incident};
 
 /* ---- starting ---- */
 
@@ -266,6 +282,10 @@ static int open_store(struct hub *hub, struct reason *why)
     result = trail_open(hub, recovery.end, why);
     if (!result)
         tell_damage(hub, folder, &recovery, trail_resume(hub));
+    if (!result && recovery.restored)
+        restored_tell(hub, recovery.restored);
+    if (!result)
+        again_tell(hub);
     return result;
 }
 
@@ -291,6 +311,8 @@ static int start(struct hub *hub, struct reason *why)
         return result;
     watch(hub);
     units_apply(hub, hub->conf);
+    tell_status(hub);
+    notify_ready(&hub->notify);
     return 0;
 }
 
@@ -322,6 +344,7 @@ static void finish(struct hub *hub)
     uv_run(&hub->loop, UV_RUN_NOWAIT);
     store_close(hub->store); /* what is outstanding finishes here, and needs the trail */
     trail_close(hub);
+    notify_close(&hub->notify);
     adopt_free(hub);
     units_free(hub);
     suspensions_free(hub);
@@ -344,8 +367,14 @@ int hub_main(const struct hub_options *options)
 {
     static struct hub hub;
     struct reason why = {""};
+    /* libuv lets name look-ups have half of its threads, so that those that no server answers leave the other half to
+     * the export of the trail. */
+    setenv("UV_THREADPOOL_SIZE", "16", 0);
+    notify_open(&hub.notify);
     hub.options = *options;
     hub.started = clock_wall();
+    hub.started_ticks = clock_ticks();
+    log_open();
     log_setup("hub", ACCORD_INFO, false);
     signal(SIGPIPE, SIG_IGN);
     int result = drop_privileges(&hub, &why);

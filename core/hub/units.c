@@ -1,6 +1,7 @@
 /* All units: in line with the configuration, with time, and with the hub's end. */
 #include "hub/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,28 @@ bool units_down(const struct hub *hub)
         if (unit->state != UNIT_DOWN || bus_party_busy(unit->party))
             return false;
     return true;
+}
+
+void units_summary(const struct hub *hub, char *to, size_t room)
+{
+    size_t up = 0, all = 0, parked = 0;
+    char others[128] = "";
+    for (const struct unit *unit = hub->units; unit; unit = unit->next) {
+        const char *state = unit_state_text(unit);
+        size_t used = strlen(others);
+        bool is_up = strcmp(state, "up") == 0;
+        all++;
+        up += is_up;
+        if (!is_up)
+            snprintf(others + used, sizeof others - used, "; %s %s", unit->name, state);
+        for (size_t i = 0; i < unit->agreement->link_count; i++)
+            parked += unit->parked[i].is;
+    }
+    int n = snprintf(to, room, "%zu of %zu up", up, all);
+    if (parked && n > 0 && (size_t)n < room)
+        n += snprintf(to + n, room - (size_t)n, ", %zu parked link%s", parked, parked == 1 ? "" : "s");
+    if (n > 0 && (size_t)n < room)
+        snprintf(to + n, room - (size_t)n, "%s", others);
 }
 
 void units_free(struct hub *hub)

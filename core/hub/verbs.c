@@ -82,6 +82,13 @@ static const struct verb {
     {"messages", false, verb_messages},
     {"show", false, verb_show},
     {"explain", false, verb_explain},
+    {"metrics", false, verb_metrics},
+    {"backup", true, verb_backup},
+    {"key rotate", true, verb_key_rotate},
+    {"retry", false, verb_retry},
+    {"discard", false, verb_discard}, /* audited with what they decide */
+    {"quarantine release", false, verb_quarantine_release},
+    {"quarantine discard", false, verb_quarantine_discard},
     {"version", false, verb_version},
     {"audit-heads", false, verb_audit_heads},
 };

@@ -85,8 +85,8 @@ static void rows_links(struct answer *answer, const struct unit *unit)
         answer_row(answer, "links",
                    CELLS({"agreement", unit->name}, {"link", link->name},
                          {"connector", link->connector->name}, {"endpoint", endpoint},
-                         {"state", unit->parked[i].is ? "parked" : "open"}, {"rule", unit->parked[i].rule},
-                         {"reason", unit->parked[i].reason}));
+                         {"state", parked->is ? "parked" : "open"}, {"rule", parked->is ? parked->rule : ""},
+                         {"reason", parked->is ? parked->reason : ""}, {"since", since}, {"next-try", next}));
     }
 }
 
@@ -156,6 +156,7 @@ static void counted(void *arg, int result)
         rows_children(status->answer, unit);
     for (size_t i = 0; i < status->counts.count; i++)
         row_queue(status->answer, &status->counts.rows[i]);
+    answer_services(status->answer);
     free(status->counts.rows);
     answer_problems(status->answer, false);
     answer_end(status->answer, result ? ANSWER_NO : ANSWER_OK, "%s",
