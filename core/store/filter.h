@@ -15,8 +15,8 @@ struct filter {
     size_t blocks;  /* of 64 bytes; a power of two */
     uint64_t count;
     bool complete; /* holds all there is; until then all may be there */
-    /* what has been read of the file: 0 the seen keys behind `number`, 1 the unique keys behind `text` */
-    int reading;
+    /* what has been read of the file: the seen and the echoes behind `number`, the unique keys behind `text` */
+    enum filter_reading { FILTER_SEEN, FILTER_ECHOES, FILTER_KEYS } reading;
     int64_t number;
     char text[512]; /* RECORD_KEY_MAX */
 };

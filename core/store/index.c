@@ -38,8 +38,8 @@ static const char *const schema =
     "CREATE INDEX later ON deliveries(place, due) WHERE state=1 AND due>0;"
     "CREATE INDEX held ON deliveries(place, number) WHERE state=2;"
     "CREATE INDEX dead ON deliveries(place, number) WHERE state=5;"
-    "CREATE TABLE seen(key INTEGER, hash INTEGER, time INTEGER, position INTEGER,"
-    " PRIMARY KEY(key, hash, position)) WITHOUT ROWID;"
+    "CREATE TABLE seen(id INTEGER PRIMARY KEY, entries BLOB);"
+    "CREATE TABLE runs(run INTEGER PRIMARY KEY, count INTEGER, newest INTEGER, target INTEGER);"
     "CREATE INDEX expected ON deliveries(answer_by) WHERE answer_by>0;"
     "CREATE INDEX quarantine ON messages(id) WHERE flags & 1;"
     "CREATE TABLE released(id TEXT PRIMARY KEY, first INTEGER, count INTEGER, changed INTEGER, size INTEGER)"
@@ -301,6 +301,9 @@ int index_load(struct index *index)
         result = load_rows(index, "SELECT * FROM names ORDER BY id", load_name);
     if (!result)
         result = load_rows(index, "SELECT * FROM heads", load_head);
+    index->runs.count = index->runs.part = 0;
+    if (!result)
+        result = load_rows(index, "SELECT * FROM runs ORDER BY run", index_load_run);
     if (!result)
         result = load_rows(index, "SELECT max(id) FROM messages", load_newest);
     if (!result)
@@ -415,5 +418,6 @@ void index_close(struct index *index)
     fresh_fini(&index->fresh);
     filter_fini(&index->filter);
     buf_fini(&index->resumed);
+    free(index->runs.items);
     *index = (struct index){0};
 }

@@ -18,6 +18,7 @@
 
 #define INDEX_FORMAT 3
 #define INDEX_PAGE   64 /* deliveries that are read ahead for claims */
+#define INDEX_ROWS   16 /* that one statement inserts */
 
 enum index_statement {
 #define S(ID, sql) INDEX_##ID,
@@ -70,6 +71,21 @@ struct index_progress {
     int64_t seen_before, keys_before; /* older repeats and keys are forgotten */
 };
 
+/* Sorted entries of messages that were seen, written at one time; index_seen.c. */
+struct seen_run {
+    int64_t run;
+    int tier; /* of its size */
+    uint64_t count;
+    int64_t newest; /* time of the newest message */
+    int64_t into;   /* the run that it is being merged into; 0: none */
+};
+struct seen_runs {
+    struct seen_run *items;
+    size_t count, room;
+    int64_t last;  /* the greatest number used */
+    uint32_t part; /* of the sources: the next to be merged */
+};
+
 struct index {
     sqlite3 *db;
     sqlite3_stmt *statements[INDEX_STATEMENTS];
@@ -90,6 +106,7 @@ struct index {
     struct fresh fresh;
     struct filter filter;          /* keys of `seen` and `keys` */
     char newest[ACCORD_ID_MAX];    /* no message in the file has a greater id */
+    struct seen_runs runs;
     struct buf resumed;            /* numbers that were being sent when index_undo() forgot all */
 };
 
@@ -132,8 +149,7 @@ int index_kept(struct index *, const struct record_kept *);
 int index_snapshot(struct index *, const struct record_snapshot *);
 /* Remembers that the payload of a message begins in an earlier segment than its admission. */
 int index_add_span(struct index *, uint64_t position, const struct record_admission *);
-/* What a record that goes away leaves in `seen`, `keys` and `echoes`. */
-int index_drop_seen(struct index *, uint64_t position, const struct record_admission *);
+/* What a record that goes away leaves in `keys` and `echoes`. What it leaves among the seen goes with its run. */
 int index_drop_key(struct index *, const struct record_used *);
 int index_drop_echo(struct index *, const struct record_echo *);
 int index_drop_span(struct index *, uint32_t segment, const char *id);
@@ -153,12 +169,17 @@ void index_recount(struct index *, const struct index_delivery *, int by); /* by
 int index_find_message(struct index *, const char *id, uint64_t *position);
 int index_find_delivery(struct index *, uint64_t number, struct index_delivery *);
 int index_find_key(struct index *, const char *key, bool *used);
-/* Positions of messages with this key and hash, newest first; `positions` has room for `limit`. */
+/* Positions of messages with this key; the newest flushed runs first. */
+struct index_seen {
+    uint64_t key;
+    const int64_t *hash; /* NULL: any */
+    int64_t since;
+    uint64_t positions[8]; /* out; some may be of records that are gone */
+    size_t count;          /* out */
+};
 uint64_t index_repeat_key(const char *origin, const char *source_id, const uint8_t *sha256);
-int index_find_seen(struct index *, uint64_t key, const uint8_t *sha256, int64_t since, uint64_t *positions,
-                    size_t limit, size_t *count);
-int index_find_changed(struct index *, uint64_t key, int64_t since, uint64_t *positions, size_t limit,
-                       size_t *count);
+int64_t index_short_hash(const uint8_t *sha256);
+int index_find_seen(struct index *, struct index_seen *);
 struct place *index_place(struct index *, const char *agreement, const char *service); /* NULL: none */
 const char *index_cursor(struct index *, const char *route);
 /* Numbers of open deliveries of a place in a state, oldest first, appended as u64. */
@@ -230,6 +251,13 @@ struct place *index_add_place(struct index *, const char *agreement, const char 
 struct name *index_add_name(struct index *, const char *text);
 struct name *index_find_name(struct index *, const char *text);
 struct index_head *index_add_head(struct index *, const char *chain); /* or the one that is there */
+/* Of a flush: what was seen goes to the file, and a piece of what is there is merged. */
+int index_write_seen(struct index *);
+bool index_load_run(struct index *, sqlite3_stmt *);
+/* Written through: drops runs in which all is older. */
+int index_forget_seen(struct index *, int64_t before);
+/* Repeat keys, of which the first bits decide where they are kept. */
+uint64_t index_spread(uint64_t key);
 struct place *index_make_place(struct index *, const char *agreement, const char *service);
 /* The row's number in the file; 0: out of memory. */
 int64_t index_make_name(struct index *, const char *text);
@@ -238,7 +266,6 @@ int index_add_seen(struct index *, uint64_t position, const struct record_admiss
 const char *index_name_of(const struct index *, int64_t id);
 /* The transaction holds a change that is not in `fresh`. */
 int index_write_through(struct index *);
-int64_t index_short_hash(const uint8_t *sha256);
 /* Lets the filter learn a little more of what the file holds; false: it knows all. */
 bool index_learn(struct index *);
 

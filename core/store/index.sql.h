@@ -6,18 +6,26 @@
 S(BEGIN, "BEGIN")
 S(COMMIT, "COMMIT")
 S(ROLLBACK, "ROLLBACK")
-S(ADD_MESSAGE, "INSERT INTO messages VALUES (?,?,?,?,?,?,?)")
-S(ADD_DELIVERY, "INSERT INTO deliveries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)")
+#define MESSAGE_ROW "(?,?,?,?,?,?,?)"
+#define DELIVERY_ROW "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+#define FOUR(row) row "," row "," row "," row
+S(ADD_MESSAGE, "INSERT INTO messages VALUES " MESSAGE_ROW)
+S(ADD_MESSAGES, "INSERT INTO messages VALUES " FOUR(FOUR(MESSAGE_ROW))) /* INDEX_ROWS of them */
+S(ADD_DELIVERY, "INSERT INTO deliveries VALUES " DELIVERY_ROW)
+S(ADD_DELIVERIES, "INSERT INTO deliveries VALUES " FOUR(FOUR(DELIVERY_ROW)))
 S(SET_DELIVERY, "UPDATE deliveries SET message=?2, detail=?3, place=?4, state=?5, attempts=?6, due=?7, not_before=?8,"
                 " changed=?9, since=?10, generation=?11, size=?12, before=?13, answer_by=?14 WHERE number=?1")
-S(ADD_SEEN, "INSERT OR IGNORE INTO seen VALUES (?,?,?,?)")
+S(PUT_SEEN, "INSERT OR REPLACE INTO seen VALUES (?,?)")
+S(DROP_SEEN, "DELETE FROM seen WHERE id>=? AND id<?")
+S(SEEN_PART, "SELECT entries FROM seen WHERE id=?")
+S(SEEN_AFTER, "SELECT id, entries FROM seen WHERE id>? ORDER BY id LIMIT ?")
+S(SET_RUN, "INSERT OR REPLACE INTO runs VALUES (?,?,?,?)")
+S(DROP_RUN, "DELETE FROM runs WHERE run=?")
 S(ADD_KEY, "INSERT INTO keys VALUES (?,?) ON CONFLICT(key) DO UPDATE SET time=max(time, excluded.time)")
 S(MOVE, "UPDATE deliveries SET detail=?2, state=?3, changed=?4 WHERE number=?1")
 S(MESSAGE, "SELECT position FROM messages WHERE id=?")
 S(DELIVERY, "SELECT " INDEX_ROW "FROM deliveries WHERE number=?")
 S(KEY, "SELECT 1 FROM keys WHERE key=? AND time>=?")
-S(SEEN, "SELECT position FROM seen WHERE key=? AND hash=? AND time>=? ORDER BY position DESC LIMIT ?")
-S(CHANGED, "SELECT position FROM seen WHERE key=? AND time>=? LIMIT ?")
 S(NEXT_DUE, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY ready WHERE place=? AND state=1 AND due=0 AND number>? "
             "ORDER BY number")
 S(NEXT_LATER, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY later WHERE place=? AND state=1 AND due>0 ORDER BY due")
@@ -37,7 +45,7 @@ S(LIST_LATER, "SELECT number FROM deliveries INDEXED BY later "
 S(LIST_HELD, "SELECT number FROM deliveries INDEXED BY held WHERE place=? AND state=2 "
              "AND not_before<9223372036854775807 ORDER BY number")
 S(WALK, "SELECT id, position, origin, type, flags, first, count FROM messages WHERE id<? ORDER BY id DESC")
-S(SEEN_AFTER, "SELECT key FROM seen WHERE key>? ORDER BY key LIMIT ?")
+S(ECHOES_AFTER, "SELECT key FROM echoes WHERE key>? ORDER BY key LIMIT ?")
 S(KEYS_AFTER, "SELECT key FROM keys WHERE key>? ORDER BY key LIMIT ?")
 S(SET_PLACE, "INSERT OR REPLACE INTO places VALUES (?,?,?,?,?,?,?,?,?)")
 S(SET_NAME, "INSERT OR REPLACE INTO names VALUES (?,?,?,?,?)")
@@ -61,7 +69,6 @@ S(DELIVERIES, "SELECT " INDEX_ROW "FROM deliveries WHERE number>=?1 AND number<?
 S(DROP_DELIVERIES, "DELETE FROM deliveries WHERE number>=?1 AND number<?1+?2")
 S(DROP_MESSAGE, "DELETE FROM messages WHERE id=?")
 S(DROP_RELEASED, "DELETE FROM released WHERE id=?")
-S(DROP_SEEN, "DELETE FROM seen WHERE key=? AND hash=? AND position=?")
 S(DROP_KEY, "DELETE FROM keys WHERE key=? AND time<?")
 S(ADD_SPAN, "INSERT OR IGNORE INTO spans VALUES (?,?)")
 S(SPAN, "SELECT id FROM spans WHERE segment<=? ORDER BY id LIMIT 1")

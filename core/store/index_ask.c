@@ -86,51 +86,6 @@ int index_find_key(struct index *index, const char *key, bool *used)
     return result == ACCORD_ENOENT ? 0 : result;
 }
 
-/* ---- repeats ---- */
-
-/* From memory; `hash` NULL: any. */
-static void collect_fresh(const struct index *index, uint64_t key, const int64_t *hash, int64_t since,
-                          uint64_t *positions, size_t limit, size_t *count)
-{
-    uint32_t at = lookup_first(&index->fresh.by_key, lookup_hash_number(key));
-    for (*count = 0; at != LOOKUP_NONE && *count < limit; at = lookup_next(&index->fresh.by_key, at)) {
-        const struct fresh_seen *seen = &index->fresh.seen[at];
-        if (seen->key == key && seen->time >= since && (!hash || seen->hash == *hash))
-            positions[(*count)++] = seen->position;
-    }
-}
-
-static int collect(struct index *index, sqlite3_stmt *row, uint64_t *positions, size_t limit, size_t *count)
-{
-    int result = 0;
-    while (*count < limit && (result = index_step(index, row)) > 0)
-        positions[(*count)++] = column(row, 0);
-    if (*count == limit)
-        sqlite3_reset(row);
-    return result < 0 ? result : 0;
-}
-
-int index_find_seen(struct index *index, uint64_t key, const uint8_t *sha256, int64_t since,
-                    uint64_t *positions, size_t limit, size_t *count)
-{
-    int64_t hash = index_short_hash(sha256);
-    collect_fresh(index, key, &hash, since, positions, limit, count);
-    if (!filter_may_have(&index->filter, key))
-        return 0;
-    return collect(index, index_bind(index, INDEX_SEEN, "iiii", (int64_t)key, hash, since, (int64_t)limit),
-                   positions, limit, count);
-}
-
-int index_find_changed(struct index *index, uint64_t key, int64_t since, uint64_t *positions, size_t limit,
-                       size_t *count)
-{
-    collect_fresh(index, key, NULL, since, positions, limit, count);
-    if (!filter_may_have(&index->filter, key))
-        return 0;
-    return collect(index, index_bind(index, INDEX_CHANGED, "iii", (int64_t)key, since, (int64_t)limit),
-                   positions, limit, count);
-}
-
 /* ---- lists ---- */
 
 static int list_stored(struct index *index, enum index_statement which, size_t place, struct buf *numbers)

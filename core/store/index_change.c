@@ -81,7 +81,8 @@ int64_t index_short_hash(const uint8_t *sha256)
     return hash;
 }
 
-/* FNV-1a over origin and source id (or hash): collisions are found out by looking at the message itself. */
+/* FNV-1a over origin and source id (or hash): collisions are found out by looking at the message itself. Echoes in the
+ * journal have it: it must not change. */
 uint64_t index_repeat_key(const char *origin, const char *source_id, const uint8_t *sha256)
 {
     uint64_t key = 0xcbf29ce484222325u;
@@ -97,7 +98,7 @@ uint64_t index_repeat_key(const char *origin, const char *source_id, const uint8
 
 int index_add_seen(struct index *index, uint64_t position, const struct record_admission *a)
 {
-    struct fresh_seen seen = {.key = index_repeat_key(a->origin, "", a->sha256),
+    struct fresh_seen seen = {.key = index_spread(index_repeat_key(a->origin, "", a->sha256)),
                               .hash = index_short_hash(a->sha256),
                               .time = a->time,
                               .position = position};
@@ -105,7 +106,7 @@ int index_add_seen(struct index *index, uint64_t position, const struct record_a
     filter_add(&index->filter, seen.key);
     if (result || !a->source_id[0])
         return result;
-    seen.key = index_repeat_key(a->origin, a->source_id, a->sha256);
+    seen.key = index_spread(index_repeat_key(a->origin, a->source_id, a->sha256));
     filter_add(&index->filter, seen.key);
     return fresh_add_seen(&index->fresh, &seen);
 }

@@ -8,7 +8,7 @@
 #define DUE_ROWS  4096        /* messages, or changed deliveries */
 #define DUE_BYTES (16u << 20) /* of the journal: as much as a killed process should have to read again */
 #define FULL      16          /* times as many: flushing has failed for long */
-#define LEARN     2048        /* keys that the filter learns at a time */
+#define LEARN     8192        /* keys that the filter learns at a time */
 
 bool index_due(const struct index *index, uint64_t position)
 {
@@ -26,60 +26,95 @@ bool index_full(const struct index *index)
 
 /* ---- writing ---- */
 
+static void bind_message(sqlite3_stmt *to, int at, const struct fresh_message *m)
+{
+    sqlite3_bind_text(to, at + 1, m->id, ACCORD_ID_MAX - 1, SQLITE_STATIC);
+    sqlite3_bind_int64(to, at + 2, (int64_t)m->position);
+    sqlite3_bind_int64(to, at + 3, m->origin);
+    sqlite3_bind_int64(to, at + 4, m->type);
+    sqlite3_bind_int64(to, at + 5, m->flags);
+    sqlite3_bind_int64(to, at + 6, (int64_t)m->first);
+    sqlite3_bind_int64(to, at + 7, (int64_t)m->count);
+}
+
+/* Many rows for each statement: half of what one costs is its own beginning and end. */
 static int write_messages(struct index *index)
 {
     const struct fresh *fresh = &index->fresh;
+    uint32_t count = fresh->by_id.count, i = 0;
     int result = 0;
-    for (uint32_t i = 0; !result && i < fresh->by_id.count; i++) {
-        const struct fresh_message *m = &fresh->messages[i];
-        result = index_run(index, index_bind(index, INDEX_ADD_MESSAGE, "tiiiiii", m->id, (int64_t)m->position,
-                                             m->origin, m->type, (int64_t)m->flags, (int64_t)m->first,
-                                             (int64_t)m->count));
+    for (; !result && i + INDEX_ROWS <= count; i += INDEX_ROWS) {
+        sqlite3_stmt *many = index->statements[INDEX_ADD_MESSAGES];
+        for (int row = 0; row < INDEX_ROWS; row++)
+            bind_message(many, 7 * row, &fresh->messages[i + (uint32_t)row]);
+        result = index_run(index, many);
     }
+    for (; !result && i < count; i++) {
+        bind_message(index->statements[INDEX_ADD_MESSAGE], 0, &fresh->messages[i]);
+        result = index_run(index, index->statements[INDEX_ADD_MESSAGE]);
+    }
+    return result;
+}
+
+static void bind_delivery(sqlite3_stmt *to, int at, const struct index_delivery *d)
+{
+    const int64_t values[] = {(int64_t)d->number,
+                              (int64_t)d->message,
+                              (int64_t)d->detail,
+                              (int64_t)d->place + 1,
+                              (int64_t)d->state,
+                              d->attempts,
+                              d->not_before > 0 ? d->not_before : 0,
+                              d->not_before,
+                              d->changed,
+                              d->since,
+                              (int64_t)d->generation,
+                              (int64_t)d->size,
+                              d->before,
+                              d->answer_by};
+    for (int i = 0; i < (int)(sizeof values / sizeof *values); i++)
+        sqlite3_bind_int64(to, at + i + 1, values[i]);
+}
+
+static int write_row(struct index *index, enum index_statement which, const struct index_delivery *d)
+{
+    bind_delivery(index->statements[which], 0, d);
+    return index_run(index, index->statements[which]);
+}
+
+static int write_new(struct index *index, const struct index_delivery *const *rows, int count)
+{
+    sqlite3_stmt *many = index->statements[INDEX_ADD_DELIVERIES];
+    int result = 0;
+    if (count == INDEX_ROWS) {
+        for (int i = 0; i < count; i++)
+            bind_delivery(many, 14 * i, rows[i]);
+        return index_run(index, many);
+    }
+    for (int i = 0; !result && i < count; i++)
+        result = write_row(index, INDEX_ADD_DELIVERY, rows[i]);
     return result;
 }
 
 static int write_rows(struct index *index)
 {
+    const struct index_delivery *rows[INDEX_ROWS];
     const struct fresh *fresh = &index->fresh;
-    int result = 0;
+    int result = 0, count = 0;
     for (uint32_t i = 0; !result && i < fresh->by_number.count; i++) {
-        const struct index_delivery *d = &fresh->rows[i].delivery;
         if (!fresh->rows[i].dirty)
             continue;
-        result = index_run(
-            index, index_bind(index, fresh->rows[i].stored ? INDEX_SET_DELIVERY : INDEX_ADD_DELIVERY,
-                              "iiiiiiiiiiiiii", (int64_t)d->number, (int64_t)d->message, (int64_t)d->detail,
-                              (int64_t)d->place + 1, (int64_t)d->state, d->attempts,
-                              d->not_before > 0 ? d->not_before : (int64_t)0, d->not_before, d->changed,
-                              d->since, (int64_t)d->generation, (int64_t)d->size, d->before, d->answer_by));
+        if (fresh->rows[i].stored) {
+            result = write_row(index, INDEX_SET_DELIVERY, &fresh->rows[i].delivery);
+            continue;
+        }
+        rows[count++] = &fresh->rows[i].delivery;
+        if (count == INDEX_ROWS) {
+            result = write_new(index, rows, count);
+            count = 0;
+        }
     }
-    return result;
-}
-
-static int by_key(const void *a, const void *b)
-{
-    const int64_t x = (int64_t)((const struct fresh_seen *)a)->key,
-                  y = (int64_t)((const struct fresh_seen *)b)->key;
-    return x < y ? -1 : x > y;
-}
-
-/* In the order of the table, so that each of its pages is visited once. */
-static int write_seen(struct index *index)
-{
-    struct fresh *fresh = &index->fresh;
-    size_t count = fresh->by_key.count;
-    struct fresh_seen *sorted = count ? malloc(count * sizeof *sorted) : NULL;
-    int result = 0;
-    if (!sorted)
-        return count ? ACCORD_ENOMEM : 0;
-    memcpy(sorted, fresh->seen, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, by_key);
-    for (size_t i = 0; !result && i < count; i++)
-        result = index_run(index, index_bind(index, INDEX_ADD_SEEN, "iiii", (int64_t)sorted[i].key,
-                                             sorted[i].hash, sorted[i].time, (int64_t)sorted[i].position));
-    free(sorted);
-    return result;
+    return result ? result : write_new(index, rows, count);
 }
 
 static int write_keys(struct index *index)
@@ -135,8 +170,8 @@ static int write_all(struct index *index)
     const struct index_progress *p = &index->progress;
     int result = index_begin(index);
     if (result || (result = write_messages(index)) || (result = write_rows(index)) ||
-        (result = write_seen(index)) || (result = write_keys(index)) || (result = write_places(index)) ||
-        (result = write_heads(index)))
+        (result = index_write_seen(index)) || (result = write_keys(index)) ||
+        (result = write_places(index)) || (result = write_heads(index)))
         return result;
     result = index_run(index, index_bind(index, INDEX_SET_PROGRESS, "iiiiiiiiii", (int64_t)p->position,
                                          (int64_t)p->marker, (int64_t)p->group, (int64_t)p->next_number,
@@ -204,9 +239,27 @@ static void clean(struct index *index)
     index->changed = false;
 }
 
+/* What a flush does with the runs, taken back when it fails. */
+static int keep_runs(struct seen_runs *kept, const struct seen_runs *runs)
+{
+    *kept = *runs;
+    kept->items = runs->count ? malloc(runs->count * sizeof *kept->items) : NULL;
+    kept->room = runs->count;
+    if (kept->items)
+        memcpy(kept->items, runs->items, runs->count * sizeof *kept->items);
+    return runs->count && !kept->items ? ACCORD_ENOMEM : 0;
+}
+
 int index_flush(struct index *index)
 {
-    int result = write_all(index);
+    struct seen_runs before;
+    int result = keep_runs(&before, &index->runs);
+    if (result)
+        return result;
+    result = write_all(index);
+    free(result ? index->runs.items : before.items);
+    if (result)
+        index->runs = before;
     if (!result) {
         index->begun = index->ahead = false;
         note_written(index);
@@ -266,11 +319,38 @@ static int learn_seen(struct index *index)
 {
     struct filter *filter = &index->filter;
     sqlite3_stmt *row = index_bind(index, INDEX_SEEN_AFTER, "ii", filter->number, (int64_t)LEARN);
+    size_t added = 0;
+    int result;
+    while (added < LEARN && (result = index_step(index, row)) > 0) {
+        const uint8_t *entries = sqlite3_column_blob(row, 1);
+        size_t count = (size_t)sqlite3_column_bytes(row, 1) / sizeof(struct fresh_seen);
+        for (size_t i = 0; i < count; i++) {
+            uint64_t key;
+            memcpy(&key, entries + i * sizeof(struct fresh_seen), sizeof key);
+            filter_add(filter, key);
+        }
+        filter->number = sqlite3_column_int64(row, 0);
+        added += count;
+    }
+    sqlite3_reset(row);
+    if (!result) {
+        filter->reading = FILTER_ECHOES;
+        filter->number = INT64_MIN;
+    }
+    return result < 0 ? result : 0;
+}
+
+static int learn_echoes(struct index *index)
+{
+    struct filter *filter = &index->filter;
+    sqlite3_stmt *row = index_bind(index, INDEX_ECHOES_AFTER, "ii", filter->number, (int64_t)LEARN);
     int result, count = 0;
-    for (; (result = index_step(index, row)) > 0; count++)
-        filter_add(filter, (uint64_t)(filter->number = sqlite3_column_int64(row, 0)));
+    for (; (result = index_step(index, row)) > 0; count++) {
+        filter->number = sqlite3_column_int64(row, 0);
+        filter_add(filter, index_spread((uint64_t)filter->number));
+    }
     if (!result && count < LEARN)
-        filter->reading = 1;
+        filter->reading = FILTER_KEYS;
     return result;
 }
 
@@ -298,6 +378,8 @@ bool index_learn(struct index *index)
         filter_reset(filter, 2 * filter->count); /* bits cannot be told apart again: it learns anew */
     if (!filter->bits || filter->complete)
         return false;
-    int result = filter->reading ? learn_keys(index) : learn_seen(index);
+    static int (*const learn[])(struct index *) = {
+        [FILTER_SEEN] = learn_seen, [FILTER_ECHOES] = learn_echoes, [FILTER_KEYS] = learn_keys};
+    int result = learn[filter->reading](index);
     return !result && !filter->complete;
 }

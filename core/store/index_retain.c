@@ -152,7 +152,7 @@ int index_forget(struct index *index, const struct record_forget *forget, uint64
         index->progress.seen_before = forget->seen_before;
     if (index->progress.keys_before < forget->keys_before)
         index->progress.keys_before = forget->keys_before;
-    return result;
+    return result ? result : index_forget_seen(index, index->progress.seen_before);
 }
 
 int index_forgettable(struct index *index, struct record_forget *forget, const char *bound,
@@ -268,6 +268,7 @@ int index_kept(struct index *index, const struct record_kept *kept)
         const struct record_echo *echo = &kept->echoes[i];
         result = index_run(index, index_bind(index, INDEX_ADD_ECHO, "iiit", (int64_t)echo->key, echo->hash,
                                              echo->time, echo->id));
+        filter_add(&index->filter, index_spread(echo->key));
         index->echoes = true;
     }
     for (size_t i = 0; !result && i < kept->key_count; i++) {
@@ -331,21 +332,6 @@ int index_drop_span(struct index *index, uint32_t segment, const char *id)
     return result ? result : index_run(index, index_bind(index, INDEX_DROP_SPAN, "it", (int64_t)segment, id));
 }
 
-int index_drop_seen(struct index *index, uint64_t position, const struct record_admission *a)
-{
-    int64_t hash = index_short_hash(a->sha256);
-    int result = index_write_through(index);
-    if (!result)
-        result = index_run(index, index_bind(index, INDEX_DROP_SEEN, "iii",
-                                             (int64_t)index_repeat_key(a->origin, "", a->sha256), hash,
-                                             (int64_t)position));
-    if (result || !a->source_id[0])
-        return result;
-    return index_run(index, index_bind(index, INDEX_DROP_SEEN, "iii",
-                                       (int64_t)index_repeat_key(a->origin, a->source_id, a->sha256), hash,
-                                       (int64_t)position));
-}
-
 int index_drop_key(struct index *index, const struct record_used *used)
 {
     int result = index_write_through(index);
@@ -366,7 +352,7 @@ int index_find_echo(struct index *index, uint64_t key, const int64_t *hash, int6
                     char id[ACCORD_ID_MAX], bool *found)
 {
     *found = false;
-    if (!index->echoes)
+    if (!index->echoes || !filter_may_have(&index->filter, index_spread(key)))
         return 0;
     sqlite3_stmt *row = hash ? index_bind(index, INDEX_ECHO, "iii", (int64_t)key, *hash, since)
                              : index_bind(index, INDEX_ECHO_CHANGED, "ii", (int64_t)key, since);

@@ -10,10 +10,12 @@
 #include "store/crc.h"
 #include "util/clock.h"
 
-#define GROUP_MAX   (4u << 20) /* bytes after which a group takes no more verbs */
-#define COMMIT_SPAN 128        /* room for the commit record */
-#define PATIENCE    64         /* groups */
-#define LEARN_IDLE  32         /* pieces that the index's filter learns in a pause */
+#define GROUP_MAX   (4u << 20)  /* bytes after which a group takes no more verbs */
+#define COMMIT_SPAN 128         /* room for the commit record */
+#define CACHED_MAX  (32u << 20) /* bytes of the journal's end that stay in the page cache */
+#define CACHED_STEP (1u << 20)
+#define PATIENCE    64 /* groups */
+#define LEARN_IDLE  32 /* pieces that the index's filter learns in a pause */
 
 static void fault(const struct journal *journal, const char *point)
 {
@@ -351,6 +353,33 @@ static void apply_changes(struct journal *journal)
     }
 }
 
+/* What is hardly read again must not push out the pages of others, and pages that are used again and again are cheaper
+ * than ever new ones. */
+static void release_cached(struct journal *journal, size_t written)
+{
+    journal->cached += written;
+    while (journal->cached > CACHED_MAX + CACHED_STEP) {
+        const struct segment *segment =
+            segments_find(&journal->segments, POSITION_SEGMENT(journal->cached_from));
+        uint64_t offset = POSITION_OFFSET(journal->cached_from), left = 0;
+        if (segment && segment->size > offset)
+            left = segment->size - offset;
+        uint64_t size = left < CACHED_STEP ? left : CACHED_STEP;
+        segments_release(&journal->segments, journal->cached_from, size);
+        journal->cached -= size;
+        journal->cached_from += size;
+        if (left > CACHED_STEP)
+            continue;
+        segment = segments_after(&journal->segments, POSITION_SEGMENT(journal->cached_from));
+        if (!segment) {
+            journal->cached_from = journal->at;
+            journal->cached = 0;
+            return;
+        }
+        journal->cached_from = POSITION(segment->number, 0);
+    }
+}
+
 int journal_commit(void *state)
 {
     struct journal *journal = state;
@@ -372,6 +401,7 @@ int journal_commit(void *state)
     progress->position = journal->at;
     progress->group = journal->group;
     progress->next_number = journal->next_number;
+    release_cached(journal, journal->bytes.size);
     buf_clear(&journal->bytes);
     apply_changes(journal);
     journal->unflushed++;
@@ -410,41 +440,47 @@ static bool same_source(const struct record_admission *a, const struct backend_r
            (!repeat->source_id[0] || !strcmp(a->source_id, repeat->source_id));
 }
 
+static bool any_matches(struct journal *journal, const struct index_seen *seen, bool same_hash,
+                        struct backend_repeat *repeat)
+{
+    struct record_admission_room room;
+    for (size_t i = 0; i < seen->count; i++)
+        if (!journal_admission(journal, seen->positions[i], &room) && same_source(&room.admission, repeat) &&
+            (!same_hash || !memcmp(room.admission.sha256, repeat->sha256, DIGEST_SIZE))) {
+            memcpy(repeat->id, room.admission.id, ACCORD_ID_MAX);
+            return true;
+        }
+    return false;
+}
+
+/* Among the messages that are here, then among those that are forgotten. */
+static int look_for(struct journal *journal, struct backend_repeat *repeat, struct index_seen *seen,
+                    enum backend_match as, enum backend_match *match)
+{
+    bool found = false;
+    int result = index_find_seen(&journal->index, seen);
+    if (!result && any_matches(journal, seen, seen->hash != NULL, repeat))
+        found = true;
+    else if (!result)
+        result = index_find_echo(&journal->index, seen->key, seen->hash, seen->since, repeat->id, &found);
+    if (found)
+        *match = as;
+    return result;
+}
+
 static int journal_find_repeat(void *state, struct backend_repeat *repeat, enum backend_match *match)
 {
     struct journal *journal = state;
-    struct record_admission_room room;
-    uint64_t positions[8];
-    size_t count = 0;
-    uint64_t key = index_repeat_key(repeat->origin, repeat->source_id, repeat->sha256);
-    int64_t hash = index_short_hash(repeat->sha256), forgotten = journal->index.progress.seen_before;
-    int64_t since = repeat->since > forgotten ? repeat->since : forgotten;
-    bool found = false;
     *match = BACKEND_UNSEEN;
-    int result = index_find_seen(&journal->index, key, repeat->sha256, since, positions, 8, &count);
-    for (size_t i = 0; !result && i < count; i++)
-        if (!journal_admission(journal, positions[i], &room) && same_source(&room.admission, repeat) &&
-            !memcmp(room.admission.sha256, repeat->sha256, DIGEST_SIZE)) {
-            memcpy(repeat->id, room.admission.id, ACCORD_ID_MAX);
-            *match = BACKEND_SEEN;
-            return 0;
-        }
-    if (!result)
-        result = index_find_echo(&journal->index, key, &hash, since, repeat->id, &found);
-    if (result || found) {
-        *match = found ? BACKEND_SEEN : BACKEND_UNSEEN;
+    int64_t hash = index_short_hash(repeat->sha256), forgotten = journal->index.progress.seen_before;
+    struct index_seen seen = {.key = index_repeat_key(repeat->origin, repeat->source_id, repeat->sha256),
+                              .hash = &hash,
+                              .since = repeat->since > forgotten ? repeat->since : forgotten};
+    int result = look_for(journal, repeat, &seen, BACKEND_SEEN, match);
+    if (result || *match || !repeat->source_id[0])
         return result;
-    }
-    if (repeat->source_id[0])
-        result = index_find_changed(&journal->index, key, since, positions, 8, &count);
-    for (size_t i = 0; !result && repeat->source_id[0] && i < count && *match == BACKEND_UNSEEN; i++)
-        if (!journal_admission(journal, positions[i], &room) && same_source(&room.admission, repeat))
-            *match = BACKEND_CHANGED;
-    if (!result && repeat->source_id[0] && *match == BACKEND_UNSEEN) {
-        result = index_find_echo(&journal->index, key, NULL, since, repeat->id, &found);
-        *match = found ? BACKEND_CHANGED : BACKEND_UNSEEN;
-    }
-    return result;
+    seen.hash = NULL;
+    return look_for(journal, repeat, &seen, BACKEND_CHANGED, match);
 }
 
 static int journal_find_key(void *state, const char *key, bool *used)

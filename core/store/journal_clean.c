@@ -238,18 +238,15 @@ static int look_up(struct journal *journal, const struct record_admission_room *
     return result;
 }
 
-static int put_carried(struct journal *journal, uint64_t position, const struct record_admission *a,
-                       const struct record_carried *carried)
+static int put_carried(struct journal *journal, const struct record_carried *carried)
 {
     size_t start = journal_start_record(journal);
     record_put_carried(&journal->bytes, carried);
     int result = finish_if_it_fits(journal, start, RECORD_CARRIED);
-    if (!result)
-        result = index_drop_seen(&journal->index, position, a);
     return result ? result : index_carried(&journal->index, journal->at + start, carried);
 }
 
-static int carry(struct journal *journal, uint64_t position, const struct record_admission_room *room,
+static int carry(struct journal *journal, const struct record_admission_room *room,
                  const struct index_entry *entry)
 {
     const struct record_admission *a = &room->admission;
@@ -275,7 +272,7 @@ static int carry(struct journal *journal, uint64_t position, const struct record
                                      .standings = standings->rows,
                                      .standing_count = standings->count};
     if (!result)
-        result = put_carried(journal, position, a, &carried);
+        result = put_carried(journal, &carried);
     free(standings);
     if (!result)
         cleaner->message[0] = 0;
@@ -292,8 +289,8 @@ static int clean_message(struct journal *journal, uint64_t position, const struc
         return later(journal, (a->key_count + 2) * (64 + RECORD_KEY_MAX));
     int result = index_find_entry(&journal->index, a->id, &entry);
     if (!result && entry.position == position)
-        result = carry(journal, position, room, &entry);
-    else if (result == ACCORD_ENOENT && !(result = index_drop_seen(&journal->index, position, a)))
+        result = carry(journal, room, &entry);
+    else if (result == ACCORD_ENOENT)
         result = keep_echoes(journal, a);
     return result ? result : keep_keys(journal, a);
 }
@@ -386,7 +383,7 @@ static int carry_spans(struct journal *journal)
         if (!result)
             result = journal_admission(journal, entry.position, &room);
         if (!result)
-            result = carry(journal, entry.position, &room, &entry);
+            result = carry(journal, &room, &entry);
         if (result && result != ACCORD_ENOENT && result != ACCORD_EFORMAT)
             return result;
         if ((result = index_drop_span(&journal->index, cleaner->segment, id)))

@@ -63,6 +63,8 @@ int segments_sync(struct segments *, uint64_t position);
 /* Lets go of what is cached from the position on, so that it is read from the disk: after a failed sync the
  * cache holds pages that never got there. */
 void segments_forget(struct segments *, uint64_t position);
+/* Lets go of cached bytes that are on the disk, in the file of the position; they are read again if need be. */
+void segments_release(struct segments *, uint64_t position, uint64_t size);
 /* Makes everything behind the position in its file zeros, durably. */
 int segments_zero(struct segments *, uint64_t position);
 /* Gives back what was preallocated behind the position. */
