@@ -1,6 +1,5 @@
 #include "audit/chain.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define NAME_ROOM      64
@@ -8,46 +7,69 @@
 #define SEQUENCE_FIELD "\",\"accord.sequence\":"
 #define PREVIOUS_FIELD ",\"accord.previous\":\""
 #define HASH_FIELD     ",\"accord.hash\":\""
+#define SEAL_MAX       512 /* all that sealing appends, and a byte */
 #define HASH_TAIL      (sizeof HASH_FIELD - 1 + 2 * DIGEST_SIZE + 2) /* field, digits, quote, brace */
 
 /* Names that need no escaping in JSON: file names of conf.d. */
 static bool name_fits(const char *name)
 {
-    size_t size = strlen(name);
-    return size && size < NAME_ROOM && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
+    size_t size = 0;
+    for (; name[size]; size++)
+        if (name[size] != '-' && !(name[size] >= '0' && name[size] <= '9') &&
+            !(name[size] >= 'a' && name[size] <= 'z'))
+            return false;
+    return size && size < NAME_ROOM;
 }
+
+static char *put(char *to, const char *text, size_t size)
+{
+    memcpy(to, text, size);
+    return to + size;
+}
+
+static char *put_number(char *to, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    return put(to, digits + at, sizeof digits - at);
+}
+
+static char *put_hash(char *to, const uint8_t hash[DIGEST_SIZE])
+{
+    hex_encode(to, hash, DIGEST_SIZE); /* its NUL is overwritten, or stands in the spare byte */
+    return to + 2 * DIGEST_SIZE;
+}
+
+#define PUT(to, literal) put(to, literal, sizeof literal - 1)
 
 int audit_seal(struct buf *line, const char *chain, struct audit_head *head)
 {
     if (!name_fits(chain) || !line->size)
         return ACCORD_EINVAL;
-    size_t size = line->size;
     struct audit_head next = {.sequence = head->sequence + 1};
-    char hex[DIGEST_HEX], sequence[24];
-    hex_encode(hex, head->hash, DIGEST_SIZE);
-    snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)next.sequence);
-    buf_text(line, CHAIN_FIELD);
-    buf_text(line, chain);
-    buf_text(line, SEQUENCE_FIELD);
-    buf_text(line, sequence);
-    buf_text(line, PREVIOUS_FIELD);
-    buf_text(line, hex);
-    buf_text(line, "\"");
-    int result = line->failed ? ACCORD_ENOMEM : line->size + HASH_TAIL > AUDIT_LINE_MAX ? ACCORD_ELIMIT : 0;
-    if (!result)
-        result = digest_of(line->data, line->size, next.hash);
-    if (!result) {
-        hex_encode(hex, next.hash, DIGEST_SIZE);
-        buf_text(line, HASH_FIELD);
-        buf_text(line, hex);
-        buf_text(line, "\"}");
-        result = line->failed ? ACCORD_ENOMEM : 0;
-    }
+    char *begin = (char *)buf_reserve(line, SEAL_MAX), *to = begin;
+    if (!to || line->failed)
+        return ACCORD_ENOMEM;
+    to = PUT(to, CHAIN_FIELD);
+    to = put(to, chain, strlen(chain));
+    to = PUT(to, SEQUENCE_FIELD);
+    to = put_number(to, next.sequence);
+    to = PUT(to, PREVIOUS_FIELD);
+    to = put_hash(to, head->hash);
+    to = PUT(to, "\"");
+    size_t size = line->size + (size_t)(to - begin);
+    int result = size + HASH_TAIL > AUDIT_LINE_MAX ? ACCORD_ELIMIT : digest_of(line->data, size, next.hash);
     if (result)
-        line->size = size;
-    else
-        *head = next;
-    return result;
+        return result;
+    to = PUT(to, HASH_FIELD);
+    to = put_hash(to, next.hash);
+    to = PUT(to, "\"}");
+    line->size += (size_t)(to - begin);
+    *head = next;
+    return 0;
 }
 
 /* Finds the last occurrence: the rendered record before the seal may hold anything, also these words. */
@@ -55,26 +77,69 @@ static const char *find_last(const char *text, size_t size, const char *wanted)
 {
     size_t length = strlen(wanted);
     for (size_t i = size < length ? 0 : size - length + 1; i-- > 0;)
-        if (!memcmp(text + i, wanted, length))
+        if (text[i] == wanted[0] && !memcmp(text + i, wanted, length))
             return text + i;
     return NULL;
 }
 
-/* `sealed` is the seal as text: chain, sequence and previous. */
-static int parse_seal(const char *sealed, struct audit_seal_facts *facts)
+/* What is left of a text that is being read. */
+struct seal {
+    const char *at, *end;
+};
+
+static bool skip(struct seal *seal, const char *text, size_t size)
 {
-    char previous[DIGEST_HEX], again[320];
-    unsigned long long sequence;
-    if (sscanf(sealed, CHAIN_FIELD "%63[a-z0-9-]" SEQUENCE_FIELD "%20llu" PREVIOUS_FIELD "%64[0-9a-f]\"",
-               facts->chain, &sequence, previous) != 3)
-        return ACCORD_EFORMAT;
-    /* Written again it must be the same: no leading zero, blank or plus that scanf would forgive. */
-    snprintf(again, sizeof again, CHAIN_FIELD "%s" SEQUENCE_FIELD "%llu" PREVIOUS_FIELD "%s\"", facts->chain,
-             sequence, previous);
-    facts->sequence = sequence;
-    return !strcmp(again, sealed) && sequence && hex_decode(facts->previous, DIGEST_SIZE, previous)
-               ? 0
-               : ACCORD_EFORMAT;
+    if ((size_t)(seal->end - seal->at) < size || memcmp(seal->at, text, size) != 0)
+        return false;
+    seal->at += size;
+    return true;
+}
+
+static bool take_name(struct seal *seal, char name[NAME_ROOM])
+{
+    size_t size = 0;
+    while (seal->at + size < seal->end && size < NAME_ROOM - 1 && seal->at[size] != '"')
+        size++;
+    memcpy(name, seal->at, size);
+    name[size] = 0;
+    seal->at += size;
+    return name_fits(name);
+}
+
+/* From 1 on, without leading zeros: written again it is the same. */
+static bool take_sequence(struct seal *seal, uint64_t *sequence)
+{
+    const char *begin = seal->at;
+    *sequence = 0;
+    for (; seal->at < seal->end && *seal->at >= '0' && *seal->at <= '9'; seal->at++) {
+        unsigned digit = (unsigned)(*seal->at - '0');
+        if (*sequence > (UINT64_MAX - digit) / 10)
+            return false;
+        *sequence = *sequence * 10 + digit;
+    }
+    return seal->at > begin && *begin != '0';
+}
+
+static bool take_hash(struct seal *seal, uint8_t hash[DIGEST_SIZE])
+{
+    char hex[DIGEST_HEX];
+    if ((size_t)(seal->end - seal->at) < DIGEST_HEX - 1)
+        return false;
+    memcpy(hex, seal->at, DIGEST_HEX - 1);
+    hex[DIGEST_HEX - 1] = 0;
+    seal->at += DIGEST_HEX - 1;
+    return hex_decode(hash, DIGEST_SIZE, hex);
+}
+
+/* Chain, sequence and previous, and nothing else. */
+static int parse_seal(struct seal seal, struct audit_seal_facts *facts)
+{
+    bool good = skip(&seal, CHAIN_FIELD, sizeof CHAIN_FIELD - 1) && take_name(&seal, facts->chain) &&
+                skip(&seal, SEQUENCE_FIELD, sizeof SEQUENCE_FIELD - 1) &&
+                take_sequence(&seal, &facts->sequence) &&
+                skip(&seal, PREVIOUS_FIELD, sizeof PREVIOUS_FIELD - 1) && take_hash(&seal, facts->previous) &&
+                skip(&seal, "\"", 1);
+    return good && seal.at == seal.end ? 0 : ACCORD_EFORMAT;
 }
 
 static int parse_hash(const char *tail, struct audit_seal_facts *facts)
@@ -89,7 +154,6 @@ static int parse_hash(const char *tail, struct audit_seal_facts *facts)
 
 int audit_unseal(const char *line, size_t size, struct audit_seal_facts *facts, struct reason *why)
 {
-    char sealed[320];
     uint8_t hash[DIGEST_SIZE];
     if (size > AUDIT_LINE_MAX)
         return fail(why, ACCORD_EFORMAT, "the line is longer than %d bytes", AUDIT_LINE_MAX);
@@ -97,12 +161,9 @@ int audit_unseal(const char *line, size_t size, struct audit_seal_facts *facts, 
         return fail(why, ACCORD_EFORMAT, "the line does not end with its accord.hash; it was cut or changed");
     size -= HASH_TAIL;
     const char *seal = find_last(line, size, CHAIN_FIELD);
-    size_t length = seal ? size - (size_t)(seal - line) : 0;
-    if (!seal || length >= sizeof sealed)
+    if (!seal)
         return fail(why, ACCORD_EFORMAT, "the line has no accord.chain before its hash; it was changed");
-    memcpy(sealed, seal, length);
-    sealed[length] = 0;
-    if (strlen(sealed) != length || parse_seal(sealed, facts))
+    if (parse_seal((struct seal){seal, line + size}, facts))
         return fail(why, ACCORD_EFORMAT,
                     "chain, sequence or previous hash of the line is unreadable; it was changed");
     if (digest_of(line, size, hash))

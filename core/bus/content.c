@@ -42,7 +42,7 @@ struct bus_content *bus_content_new(struct store *store, const struct accord_env
     size_t count = from->header_count < ACCORD_HEADERS_MAX ? from->header_count : ACCORD_HEADERS_MAX;
     struct bus_content *content =
         malloc(sizeof *content + count * sizeof(struct accord_pair) + texts_room(from, count));
-    struct store_payload *payload = content ? store_payload_new(store) : NULL;
+    struct store_payload *payload = content ? store_payload_new(store, agreement) : NULL;
     if (!payload) {
         free(content);
         return NULL;

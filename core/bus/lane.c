@@ -92,11 +92,11 @@ void bus_lane_paced(struct bus_lane *lane, int64_t took)
 bool bus_lane_open(const struct bus_lane *lane, int64_t size)
 {
     const struct bus_party *party = lane->party;
-    if (lane->blocked || lane->hungry || !party->ready || party->moves || party->bus->giving_up ||
-        bus_party_off(party))
+    if (lane->blocked || lane->hungry || lane->claiming || !party->ready || party->moves ||
+        party->bus->giving_up || bus_party_off(party))
         return false;
     if (lane->service->ordered)
-        return lane->clear && !lane->in_flight && !lane->claiming;
+        return lane->clear && !lane->in_flight;
     return lane->in_flight < lane->window && lane->bytes + size <= LANE_BYTES_MOST;
 }
 

@@ -16,6 +16,7 @@ struct intake {
     unsigned weight;
     int64_t credit;   /* bytes asked for that have not come */
     int64_t deadline; /* ticks: the next of them must be there; 0: none is due */
+    bool *rejected;   /* while it is made: what it was told at once */
 };
 
 /* A reason may quote the message, and ends in a file or on a terminal. */
@@ -55,6 +56,8 @@ static void intake_done(void *arg, const struct accord_admitted *admitted)
 {
     struct intake *intake = arg;
     put_done(intake, admitted);
+    if (intake->rejected)
+        *intake->rejected = admitted->admission == ACCORD_REJECTED;
     intake_free(intake);
 }
 
@@ -75,8 +78,12 @@ enum intake_result intake_offer(struct intake_host host, struct bus_party *party
     struct intake *intake = well_formed(&host, m) ? calloc(1, sizeof *intake) : NULL;
     if (!intake)
         return INTAKE_BROKEN;
-    *intake =
-        (struct intake){.host = host, .id = m->offer, .party = party, .weight = wire_offer_weight(m->size)};
+    bool rejected = false;
+    *intake = (struct intake){.host = host,
+                              .id = m->offer,
+                              .party = party,
+                              .weight = wire_offer_weight(m->size),
+                              .rejected = &rejected};
     if (table_put(host.intakes, m->offer, intake) < 0) {
         free(intake);
         return INTAKE_BROKEN;
@@ -91,10 +98,11 @@ enum intake_result intake_offer(struct intake_host host, struct bus_party *party
     if (bus_offer_new(party, service, &envelope, NULL, &events, intake, &offer) < 0) {
         struct accord_admitted admitted = {ACCORD_DEFERRED, "", "hub.no-memory", "out of memory"};
         intake_done(intake, &admitted);
-        return INTAKE_ANSWERED;
+        return INTAKE_DEFERRED;
     }
     if (!offer)
-        return INTAKE_ANSWERED;
+        return rejected ? INTAKE_REJECTED : INTAKE_DEFERRED;
+    intake->rejected = NULL;
     intake->offer = offer;
     return INTAKE_OPEN;
 }

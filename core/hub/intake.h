@@ -16,7 +16,8 @@ struct intake_host {
 
 enum intake_result {
     INTAKE_OPEN,
-    INTAKE_ANSWERED, /* at once: the envelope alone decided */
+    INTAKE_REJECTED, /* at once: the envelope alone decided, with an audit record */
+    INTAKE_DEFERRED, /* at once: it stays with its source */
     INTAKE_BROKEN,   /* the sender broke the protocol */
 };
 enum intake_result intake_offer(struct intake_host, struct bus_party *, const struct conf_service *,

@@ -68,6 +68,7 @@ static void put_deliver(struct child *child, const struct bus_dispatch_view *vie
         &(struct wire_DELIVER){.delivery = view->number,
                                .service = service,
                                .attempt = view->attempt,
+                               .patience = view->service->delivery_timeout,
                                .id = e->id,
                                .type = e->type,
                                .name = e->name,
@@ -141,7 +142,7 @@ static void offered(struct child *child, const struct wire_OFFER *m)
     }
     if (result == INTAKE_BROKEN)
         child_fail(child, "hub.protocol", "it made an offer that its services do not allow");
-    else if (result == INTAKE_ANSWERED)
+    else if (result == INTAKE_REJECTED)
         child_spend(child); /* each such answer is an audit record */
 }
 

@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "link/role.h"
+#include "util/clock.h"
+
+#define PATIENCE_MOST (366LL * 86400000)
 
 struct delivery {
     uint64_t id;
@@ -26,9 +29,11 @@ static struct delivery *delivery_new(const struct wire_DELIVER *from, const stru
     if (!delivery)
         return NULL;
     *delivery = (struct delivery){.id = from->delivery, .link = service->link};
-    delivery->out = (struct accord_outgoing){.handle = HANDLE(accord_delivery, from->delivery),
-                                             .service = service->index,
-                                             .attempt = from->attempt};
+    delivery->out =
+        (struct accord_outgoing){.handle = HANDLE(accord_delivery, from->delivery),
+                                 .service = service->index,
+                                 .attempt = from->attempt,
+                                 .not_after = from->patience ? clock_ticks() + from->patience : 0};
     envelope_copy(&delivery->out.envelope, &envelope, &from->headers, (char *)delivery + envelope_at());
     return delivery;
 }
@@ -43,7 +48,7 @@ void delivery_begin(const struct wire_message *m)
     const struct wire_DELIVER *from = &m->DELIVER;
     struct process *p = &link_role->process;
     if (from->service >= link_role->service_count || !from->delivery || from->size < 0 ||
-        from->headers.count > ACCORD_HEADERS_MAX)
+        from->patience < 0 || from->patience > PATIENCE_MOST || from->headers.count > ACCORD_HEADERS_MAX)
         process_refuse(p, m, "delivery %llu to service %u cannot be", (unsigned long long)from->delivery,
                        from->service);
     const struct link_service *service = &link_role->services[from->service];

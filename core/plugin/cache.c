@@ -13,8 +13,8 @@
  * in four bytes, little-endian. */
 static void put_head(struct buf *to)
 {
-    buf_format(to, "accord describe 1 %s abi %d.%d wire %d\n", ACCORD_VERSION, ACCORD_ABI_MAJOR, ACCORD_ABI_MINOR,
-               WIRE_VERSION);
+    buf_format(to, "accord describe 1 %s abi %d.%d wire %d\n", ACCORD_VERSION, ACCORD_ABI_MAJOR,
+               ACCORD_ABI_MINOR, WIRE_VERSION);
 }
 
 void cache_add(struct buf *said, struct wire_bytes datagram)
@@ -56,7 +56,8 @@ bool cache_decode(const uint8_t *bytes, size_t size, struct answers *answers)
     if (!same_head(&bytes, &size) || !same_sum(&bytes, &size))
         return false;
     while (more == 1 && size >= 4) {
-        size_t datagram = (size_t)bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24;
+        size_t datagram =
+            (size_t)bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24;
         bytes += 4;
         size -= 4;
         if (datagram > size)

@@ -8,7 +8,7 @@
 #ifndef STORE_BACKEND_H
 #define STORE_BACKEND_H
 
-#include "store/record.h"
+#include "store/seal.h"
 
 struct backend_found {
     struct store_recovery recovery;
@@ -27,10 +27,20 @@ struct backend_repeat {
     char id[ACCORD_ID_MAX]; /* out with BACKEND_SEEN */
 };
 
+struct backend_delivery {
+    enum store_state state;
+    int64_t not_before;
+};
+
+typedef void (*backend_usage)(void *arg, const char *agreement, const struct store_usage *);
+
 struct backend {
     const char *name;
     int (*open)(void **state, const struct store_config *, struct backend_found *, struct reason *why);
     void (*close)(void *state);
+
+    /* Before the group of a verb that looks at all there is: what was put off is done. */
+    void (*settle_down)(void *state);
 
     /* ---- a group ---- */
 
@@ -45,7 +55,12 @@ struct backend {
 
     int (*find_repeat)(void *state, struct backend_repeat *, enum backend_match *);
     int (*find_key)(void *state, const char *key, bool *used);
-    int (*find_delivery)(void *state, uint64_t number, enum store_state *); /* ACCORD_ENOENT */
+    int (*find_delivery)(void *state, uint64_t number, struct backend_delivery *); /* ACCORD_ENOENT */
+    /* ACCORD_ENOENT */
+    int (*find_quarantined)(void *state, const char *message, bool *quarantined, int64_t *size);
+    /* Numbers of deliveries of a message to an agreement from which an answer is expected, appended as u64. */
+    int (*find_expected)(void *state, const char *message, const char *agreement, struct buf *numbers);
+    int (*find_overdue)(void *state, struct store_overdue *);
 
     int (*put_piece)(void *state, const struct record_piece *, uint64_t *position);
     int (*put_admission)(void *state, const struct record_admission *); /* ACCORD_EEXIST: nothing put */
@@ -54,21 +69,38 @@ struct backend {
     int (*put_move)(void *state, struct store_move *, int64_t now);
     uint64_t (*movable)(void *state,
                         const struct store_move *); /* upper bound of deliveries that would move */
+    int (*put_release)(void *state, const struct record_release *);
+    int (*put_adoption)(void *state, const struct record_adoption *, uint64_t *moved);
+    int (*put_note)(void *state, const struct record_note *);
+    int (*put_answered)(void *state, const struct record_answered *);
+    /* A bounded step: forgets, and carries over what is live in the segment that goes next. `staged`: position
+     * of the oldest payload piece that is not admitted yet, UINT64_MAX when there is none: it stays. */
+    int (*put_retention)(void *state, struct store_retention *, uint64_t staged);
+    uint64_t (*retention_need)(void *state);
+    /* Replaces a key, durably; nothing is put. */
+    int (*rotate)(void *state, struct store_rotation *);
     int (*put_audit)(void *state, const struct record_audit *);
     int (*put_epoch)(void *state, uint64_t epoch);
 
     /* ---- outside a group ---- */
 
+    /* After the group of put_retention(): deletes what it made free. */
+    int (*sweep)(void *state, struct store_retention *);
+    int (*stale)(void *state, struct store_stale *);
+    /* What each agreement keeps; an agreement may come several times, with parts of it. */
+    int (*usage)(void *state, backend_usage, void *arg);
     int (*claim)(void *state, struct store_claim *);
     int (*read)(void *state, struct store_read *);
     /* At most `room` bytes of one piece, from `offset` within it. */
-    int (*peek)(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got);
+    int (*peek)(void *state, uint64_t position, const struct seal_bond *, size_t offset, void *to, size_t room,
+                size_t *got);
     int (*get)(void *state, struct store_get *);
     int (*scan)(void *state, struct store_scan *);
     int (*counts)(void *state, struct store_counts *);
     int (*cursor)(void *state, struct store_cursor *);
     int (*trail)(void *state, struct store_trail *);
     int (*heads)(void *state, struct store_heads *);
+    int (*backup)(void *state, struct store_backup *);
     /* Nothing is queued: finish what was put off. */
     void (*idle)(void *state);
 };

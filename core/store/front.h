@@ -1,4 +1,4 @@
-/* The front's own parts: the store and its calls. Only store.c, verbs.c and payload.c include this.
+/* The front's own parts: the store and its calls. Only store.c, payload.c and the verbs include this.
  *
  * A call is made on the loop thread, runs on the store thread, and is finished on the loop thread.
  */
@@ -14,16 +14,25 @@ enum call_kind {
     CALL_SETTLE,
     CALL_MOVE,
     CALL_AUDIT,
+    CALL_DECIDE,
+    CALL_UNQUARANTINE,
+    CALL_ADOPT,
+    CALL_NOTE,
+    CALL_OVERDUE,
+    CALL_RETAIN,
+    CALL_ROTATE,
     CALL_SPILL, /* the last kind that writes */
     CALL_CLAIM,
     CALL_READ,
     CALL_GET,
     CALL_SCAN,
+    CALL_STALE,
     CALL_COUNTS,
     CALL_CURSOR,
     CALL_TRAIL,
     CALL_HEADS,
     CALL_PEEK,
+    CALL_BACKUP,
     CALL_NOTHING, /* only to be finished later */
 };
 
@@ -48,6 +57,16 @@ struct chain {
     bool moved;
 };
 
+/* What an agreement keeps: counted on the store thread after each group, asked for on the loop thread. */
+struct account {
+    char agreement[STORE_NAME_MAX];
+    struct store_usage usage;
+};
+struct accounts {
+    struct account *items;
+    size_t count, room;
+};
+
 struct store {
     const struct backend *backend;
     void *state;
@@ -61,10 +80,14 @@ struct store {
     int group_error; /* the open group must be rolled back */
     bool has_admission, has_settlement;
     struct buf scratch;
+    struct accounts counting;
+    bool asks_room; /* in this group it matters whether there is room for admissions */
+    bool no_room;   /* not even for the group */
     atomic_bool failed;
 
     /* loop thread */
     struct store_signal *signal;
+    char *folder;
     struct call *spare;
     struct call_list finishing;
     uint64_t outstanding;
@@ -73,7 +96,11 @@ struct store {
     uv_mutex_t lock;
     uv_cond_t wake;
     struct call_list queued, ready;
+    struct accounts accounts;
+    struct store_payload *staged; /* payloads that have pieces in the journal, or may have */
+    bool roomy;
     bool closing;
+    struct store_stats stats;
     uv_thread_t thread;
 };
 
@@ -88,6 +115,8 @@ struct store_payload {
     struct store *store;
     struct digest *digest; /* NULL once sealed */
     uint8_t sha256[DIGEST_SIZE];
+    char agreement[STORE_NAME_MAX]; /* whose key seals it */
+    uint8_t id[SEAL_PAYLOAD_ID];    /* made with its first piece */
     int64_t size;
     struct buf tail;   /* what is not in the journal */
     struct buf pieces; /* positions of what is */
@@ -95,6 +124,9 @@ struct store_payload {
     int failed;
     unsigned pending; /* calls under way */
     bool orphan;      /* freed by its owner while calls were under way */
+    /* under the store's lock */
+    struct store_payload *next, *previous; /* in `staged` */
+    uint64_t first;                        /* position of the first piece in the journal; UINT64_MAX: none */
 };
 struct peek {
     struct store_payload *payload;
@@ -115,17 +147,25 @@ void store_finish_later(struct store *, int result, store_done, void *arg);
 
 /* Upper bound of the bytes that a writing call puts into the journal. */
 uint64_t verb_need(const struct store *, const struct call *);
+bool verb_is_first(const struct call *); /* begins a group of its own, which others may join */
 int verb_apply(struct store *, struct call *);
 /* After the group: `result` has been decided. */
-void verb_settled(struct call *);
+void verb_settled(struct store *, struct call *);
 int verb_look(struct store *, struct call *);
 /* Keeps or takes back the moves of the chain heads and numbers since the group began. */
 void verbs_keep(struct store *);
 struct chain *verb_chain(struct store *, const char *name); /* NULL: out of memory */
+/* Counts what each agreement keeps and whether there is room, and tells the loop thread. */
+void accounts_publish(struct store *);
+void accounts_fini(struct accounts *);
 void verbs_undo(struct store *);
 
 int payload_spill(struct store *, struct store_payload *);
 void payload_spilled(struct store_payload *, int result);
+/* Position of the oldest piece that waits for its admission; UINT64_MAX: there is none. */
+uint64_t payload_staged(struct store *);
+/* The store ends before its payloads. */
+void payloads_abandon(struct store *);
 int payload_look(struct store *, struct peek *);
 
 #endif

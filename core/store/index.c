@@ -32,21 +32,32 @@ static const char *const schema =
     "INTEGER,"
     " first INTEGER, count INTEGER) WITHOUT ROWID;"
     "CREATE TABLE deliveries(number INTEGER PRIMARY KEY, message INTEGER, detail INTEGER, place INTEGER,"
-    " state INTEGER, attempts INTEGER, due INTEGER, not_before INTEGER, changed INTEGER, generation INTEGER);"
+    " state INTEGER, attempts INTEGER, due INTEGER, not_before INTEGER, changed INTEGER, since INTEGER,"
+    " generation INTEGER, size INTEGER, before INTEGER, answer_by INTEGER);"
     "CREATE INDEX ready ON deliveries(place, number) WHERE state=1 AND due=0;"
     "CREATE INDEX later ON deliveries(place, due) WHERE state=1 AND due>0;"
     "CREATE INDEX held ON deliveries(place, number) WHERE state=2;"
-    "CREATE TABLE seen(key INTEGER, hash INTEGER, time INTEGER, position INTEGER,"
-    " PRIMARY KEY(key, hash, position)) WITHOUT ROWID;"
-    "CREATE TABLE keys(key TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE INDEX dead ON deliveries(place, number) WHERE state=5;"
+    "CREATE TABLE seen(id INTEGER PRIMARY KEY, entries BLOB);"
+    "CREATE TABLE runs(run INTEGER PRIMARY KEY, count INTEGER, newest INTEGER, target INTEGER);"
+    "CREATE INDEX expected ON deliveries(answer_by) WHERE answer_by>0;"
+    "CREATE INDEX quarantine ON messages(id) WHERE flags & 1;"
+    "CREATE TABLE released(id TEXT PRIMARY KEY, first INTEGER, count INTEGER, changed INTEGER, size INTEGER)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE spans(segment INTEGER, id TEXT, PRIMARY KEY(segment, id)) WITHOUT ROWID;"
+    "CREATE TABLE echoes(key INTEGER, hash INTEGER, time INTEGER, id TEXT, PRIMARY KEY(key, hash, id))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE keys(key TEXT PRIMARY KEY, time INTEGER) WITHOUT ROWID;"
     "CREATE TABLE places(id INTEGER PRIMARY KEY, agreement TEXT, service TEXT, waiting INTEGER, held INTEGER,"
-    " delivered INTEGER, dead INTEGER, discarded INTEGER);"
-    "CREATE TABLE names(id INTEGER PRIMARY KEY, text TEXT, cursor TEXT);"
+    " delivered INTEGER, dead INTEGER, discarded INTEGER, open_bytes INTEGER);"
+    "CREATE TABLE names(id INTEGER PRIMARY KEY, text TEXT, cursor TEXT, quarantined INTEGER,"
+    " quarantine_bytes INTEGER);"
     "CREATE TABLE heads(chain TEXT PRIMARY KEY, sequence INTEGER, hash BLOB) WITHOUT ROWID;"
     "CREATE TABLE progress(one INTEGER PRIMARY KEY, position INTEGER, marker INTEGER, grp INTEGER,"
-    " next_number INTEGER, epoch INTEGER, messages INTEGER, quarantined INTEGER, bytes INTEGER);"
-    "INSERT INTO progress VALUES (1,0,0,0,1,0,0,0,0);"
-    "PRAGMA user_version=1; COMMIT;";
+    " next_number INTEGER, epoch INTEGER, messages INTEGER, quarantined INTEGER, bytes INTEGER,"
+    " seen_before INTEGER, keys_before INTEGER);"
+    "INSERT INTO progress VALUES (1,0,0,0,1,0,0,0,0,0,0);"
+    "PRAGMA user_version=3; COMMIT;";
 
 /* ---- statements ---- */
 
@@ -101,6 +112,13 @@ int index_run(struct index *index, sqlite3_stmt *statement)
     return rc == SQLITE_ROW ? 0 : result_of(index, rc);
 }
 
+int index_begin(struct index *index)
+{
+    int result = index->begun ? 0 : index_run(index, index_bind(index, INDEX_BEGIN, ""));
+    index->begun |= !result;
+    return result;
+}
+
 /* ---- what is kept in memory ---- */
 
 static bool grow(void **items, size_t *room, size_t count, size_t size)
@@ -116,23 +134,24 @@ static bool grow(void **items, size_t *room, size_t count, size_t size)
     return true;
 }
 
-struct place *index_add_place(struct index *index, int64_t id, const char *agreement, const char *service)
+struct place *index_add_place(struct index *index, const char *agreement, const char *service)
 {
     if (!grow((void **)&index->places, &index->place_room, index->place_count, sizeof *index->places))
         return NULL;
     struct place *place = &index->places[index->place_count++];
-    *place = (struct place){.id = id};
+    *place = (struct place){.later = -1};
+    fresh_place_init(&place->fresh);
     text_copy(place->agreement, sizeof place->agreement, agreement);
     text_copy(place->service, sizeof place->service, service);
     return place;
 }
 
-struct name *index_add_name(struct index *index, int64_t id, const char *text)
+struct name *index_add_name(struct index *index, const char *text)
 {
     if (!grow((void **)&index->names, &index->name_room, index->name_count, sizeof *index->names))
         return NULL;
     struct name *name = &index->names[index->name_count++];
-    *name = (struct name){.id = id};
+    *name = (struct name){0};
     text_copy(name->text, sizeof name->text, text);
     return name;
 }
@@ -183,6 +202,7 @@ static const char *column_text(sqlite3_stmt *row, int at)
     return text ? (const char *)text : "";
 }
 
+/* Rows are numbered from 1 without a gap: all that are new are written with each flush. */
 static bool load_place(struct index *index, sqlite3_stmt *row)
 {
     static const enum store_state states[] = {STORE_WAITING, STORE_HELD, STORE_DELIVERED, STORE_DEAD,
@@ -190,22 +210,43 @@ static bool load_place(struct index *index, sqlite3_stmt *row)
     const char *agreement = column_text(row, 1), *service = column_text(row, 2);
     struct place *place = index_place(index, agreement, service);
     if (!place)
-        place = index_add_place(index, 0, agreement, service);
-    if (place)
-        place->id = sqlite3_column_int64(row, 0);
-    for (size_t i = 0; place && i < sizeof states / sizeof *states; i++)
+        place = index_add_place(index, agreement, service);
+    if (!place || (size_t)(place - index->places) + 1 != column(row, 0)) {
+        index->corrupt |= place != NULL;
+        return false;
+    }
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
         place->states[states[i]] = column(row, 3 + (int)i);
-    if (place)
-        place->dirty = false;
-    return place != NULL;
+    place->open_bytes = column(row, 8);
+    place->dirty = false;
+    place->stored = true;
+    return true;
 }
 
 static bool load_name(struct index *index, sqlite3_stmt *row)
 {
-    struct name *name = index_add_name(index, sqlite3_column_int64(row, 0), column_text(row, 1));
-    if (name)
-        text_copy(name->cursor, sizeof name->cursor, column_text(row, 2));
-    return name != NULL;
+    struct name *name = index_add_name(index, column_text(row, 1));
+    if (!name || (size_t)(name - index->names) + 1 != column(row, 0)) {
+        index->corrupt |= name != NULL;
+        return false;
+    }
+    text_copy(name->cursor, sizeof name->cursor, column_text(row, 2));
+    name->quarantined = column(row, 3);
+    name->quarantine_bytes = column(row, 4);
+    name->stored = true;
+    return true;
+}
+
+static bool load_echoes(struct index *index, sqlite3_stmt *row)
+{
+    index->echoes = column(row, 0) != 0;
+    return true;
+}
+
+static bool load_newest(struct index *index, sqlite3_stmt *row)
+{
+    text_copy(index->newest, sizeof index->newest, column_text(row, 0));
+    return true;
 }
 
 static bool load_head(struct index *index, sqlite3_stmt *row)
@@ -229,7 +270,10 @@ static bool load_progress(struct index *index, sqlite3_stmt *row)
         .messages = column(row, 6),
         .quarantined = column(row, 7),
         .bytes = column(row, 8),
+        .seen_before = sqlite3_column_int64(row, 9),
+        .keys_before = sqlite3_column_int64(row, 10),
     };
+    index->flushed = index->progress.position;
     return true;
 }
 
@@ -243,10 +287,10 @@ static int load_rows(struct index *index, const char *sql, bool (*load)(struct i
         rc = SQLITE_OK;
     }
     sqlite3_finalize(statement);
-    return good ? result_of(index, rc) : ACCORD_ENOMEM;
+    return good ? result_of(index, rc) : index->corrupt ? ACCORD_EFORMAT : ACCORD_ENOMEM;
 }
 
-/* Places that an undone group had made would point to rows that are gone. */
+/* Places stay, also those that the file does not have: rows and claims point to them. */
 int index_load(struct index *index)
 {
     index->name_count = index->head_count = 0;
@@ -257,6 +301,13 @@ int index_load(struct index *index)
         result = load_rows(index, "SELECT * FROM names ORDER BY id", load_name);
     if (!result)
         result = load_rows(index, "SELECT * FROM heads", load_head);
+    index->runs.count = index->runs.part = 0;
+    if (!result)
+        result = load_rows(index, "SELECT * FROM runs ORDER BY run", index_load_run);
+    if (!result)
+        result = load_rows(index, "SELECT max(id) FROM messages", load_newest);
+    if (!result)
+        result = load_rows(index, "SELECT EXISTS (SELECT 1 FROM echoes)", load_echoes);
     return result;
 }
 
@@ -344,6 +395,8 @@ int index_open(struct index *index, const char *folder, struct reason *why)
         result = prepare_all(index);
     if (!result)
         result = index_load(index);
+    if (!result)
+        filter_reset(&index->filter, 4 * index->progress.messages);
     return result ? fail(why, result, "%s is unusable: %s (%d, errno %d)", path, sqlite3_errmsg(index->db),
                          sqlite3_extended_errcode(index->db), sqlite3_system_errno(index->db))
                   : 0;
@@ -353,6 +406,8 @@ void index_close(struct index *index)
 {
     for (size_t i = 0; i < INDEX_STATEMENTS; i++)
         sqlite3_finalize(index->statements[i]);
+    for (size_t i = 0; i < index->place_count; i++)
+        free(index->places[i].page);
     sqlite3_close(index->db);
     if (index->corrupt && index->path)
         unlink(index->path); /* the next open makes it anew */
@@ -360,6 +415,9 @@ void index_close(struct index *index)
     free(index->places);
     free(index->names);
     free(index->heads);
-    numbers_fini(&index->sending);
+    fresh_fini(&index->fresh);
+    filter_fini(&index->filter);
+    buf_fini(&index->resumed);
+    free(index->runs.items);
     *index = (struct index){0};
 }

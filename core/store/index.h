@@ -2,8 +2,10 @@
  * the texts are in the journal. It is written behind the journal and knows how far it has come, so that it
  * never knows more than the journal does.
  *
- * Small things that change with every group (counters, chain heads, cursors) are kept in memory and written
- * when the index is flushed. Which deliveries are `sending` is in memory alone: after a crash they wait.
+ * Changes go to memory first (fresh.h) and to the file with index_flush(), when the groups that made them are in
+ * the journal: a row gets there once, in its last form. Which deliveries are `sending` is in memory alone: after a
+ * crash they wait. What is asked for by number, id or key is looked for in memory, then in the file. What walks
+ * many rows (index_walk, index_oldest, new statements) sees the file: flush first.
  */
 #ifndef STORE_INDEX_H
 #define STORE_INDEX_H
@@ -11,9 +13,12 @@
 #include <sqlite3.h>
 
 #include "store/backend.h"
-#include "store/numbers.h"
+#include "store/filter.h"
+#include "store/fresh.h"
 
-#define INDEX_FORMAT 1
+#define INDEX_FORMAT 3
+#define INDEX_PAGE   64 /* deliveries that are read ahead for claims */
+#define INDEX_ROWS   16 /* that one statement inserts */
 
 enum index_statement {
 #define S(ID, sql) INDEX_##ID,
@@ -22,22 +27,33 @@ enum index_statement {
     INDEX_STATEMENTS,
 };
 
-/* A service's deliveries. */
-struct place {
-    int64_t id;
-    char agreement[STORE_NAME_MAX], service[STORE_NAME_MAX];
-    uint64_t states[STORE_DISCARDED + 1]; /* as stored: what is sending counts as waiting */
-    uint64_t sending;
-    uint64_t claimed; /* every delivery up to this number that waits and is due is being sent */
-    bool dirty;
+/* Due deliveries of a place in the file, read ahead. */
+struct due_page {
+    uint64_t after; /* what was asked for: numbers greater than this */
+    size_t count;
+    bool end; /* there are no others */
+    struct index_delivery rows[INDEX_PAGE];
 };
 
-/* An origin or a type, with the cursor of the origin. */
+/* A service's deliveries. Its id in the file is its place in the array, plus one. */
+struct place {
+    char agreement[STORE_NAME_MAX], service[STORE_NAME_MAX];
+    uint64_t states[STORE_DISCARDED + 1]; /* as stored: what is sending counts as waiting */
+    uint64_t open_bytes;                  /* payload of those that are not final */
+    uint64_t sending;
+    uint64_t claimed; /* every delivery up to this number that waits and is due in the file is being sent */
+    struct fresh_place fresh;
+    struct due_page *page; /* NULL: none read */
+    int64_t later;         /* when the first in the file that waits for a time is due; 0: none, -1: not known */
+    bool dirty, stored;
+};
+
+/* An origin or a type, with the cursor of the origin. Its id in the file is its place in the array, plus one. */
 struct name {
-    int64_t id;
     char text[STORE_ROUTE_MAX];
     char cursor[ACCORD_SOURCE_ID_MAX];
-    bool dirty;
+    uint64_t quarantined, quarantine_bytes; /* messages of this origin */
+    bool dirty, stored;
 };
 
 struct index_head {
@@ -52,15 +68,22 @@ struct index_progress {
     uint64_t group;
     uint64_t next_number, epoch;
     uint64_t messages, quarantined, bytes;
+    int64_t seen_before, keys_before; /* older repeats and keys are forgotten */
 };
 
-/* A row of the deliveries. */
-struct index_delivery {
-    uint64_t number, message, detail; /* positions of the admission and of the record with rule and reason */
-    size_t place;                     /* index into places */
-    enum store_state state;           /* with what is sending as such */
-    int64_t attempts, not_before, changed;
-    uint64_t generation;
+/* Sorted entries of messages that were seen, written at one time; index_seen.c. */
+struct seen_run {
+    int64_t run;
+    int tier; /* of its size */
+    uint64_t count;
+    int64_t newest; /* time of the newest message */
+    int64_t into;   /* the run that it is being merged into; 0: none */
+};
+struct seen_runs {
+    struct seen_run *items;
+    size_t count, room;
+    int64_t last;  /* the greatest number used */
+    uint32_t part; /* of the sources: the next to be merged */
 };
 
 struct index {
@@ -68,7 +91,10 @@ struct index {
     sqlite3_stmt *statements[INDEX_STATEMENTS];
     char *path;
     bool corrupt; /* seen to be damaged: delete it before the next open */
-    bool begun;   /* a transaction is open: changes since the last flush */
+    bool begun;   /* a transaction is open */
+    bool ahead;   /* it holds changes that are not in `fresh` */
+    bool echoes;  /* there may be repeats of forgotten messages */
+    bool changed; /* rows have changed since the last flush */
     struct place *places;
     size_t place_count, place_room;
     struct name *names;
@@ -76,8 +102,12 @@ struct index {
     struct index_head *heads;
     size_t head_count, head_room;
     struct index_progress progress;
-    struct numbers sending;       /* deliveries */
-    struct index_delivery recent; /* the row read last, as stored: a settlement asks for it three times */
+    uint64_t flushed; /* position that the file has come to */
+    struct fresh fresh;
+    struct filter filter;          /* keys of `seen` and `keys` */
+    char newest[ACCORD_ID_MAX];    /* no message in the file has a greater id */
+    struct seen_runs runs;
+    struct buf resumed;            /* numbers that were being sent when index_undo() forgot all */
 };
 
 /* ACCORD_EFORMAT: not an index, or a damaged one; delete and open again. */
@@ -85,42 +115,110 @@ int index_open(struct index *, const char *folder, struct reason *why);
 void index_close(struct index *);
 int index_delete(const char *folder, struct reason *why);
 
-/* ---- writing: the caller's transaction is open from the first change to index_flush or index_undo ---- */
+/* ---- writing: in memory, until the groups are in the journal and index_flush() is called ---- */
 
+/* Between groups. A failure leaves all as it was, or (index->ahead before) asks for index_undo(). */
 int index_flush(struct index *);
-/* Back to what was flushed; what is being sent stays so. */
+/* Whether enough has changed that a flush is due; whether so much that nothing may be added before it. */
+bool index_due(const struct index *, uint64_t position);
+bool index_full(const struct index *);
+/* Back to what was flushed. Once the journal has been replayed, index_resume() marks again what is being sent. */
 int index_undo(struct index *);
+/* What was flushed is on the disk when this returns 0. */
+int index_sync(struct index *);
+int index_resume(struct index *);
 
 /* ACCORD_EEXIST: the id is there already. */
 int index_admission(struct index *, uint64_t position, const struct record_admission *);
 int index_settlement(struct index *, uint64_t position, const struct record_settlement *);
 int index_move(struct index *, uint64_t position, const struct record_move *);
 int index_audit(struct index *, const struct record_audit *);
+/* With `place`, `state` and what else the record says filled in. */
+int index_add_delivery(struct index *, const struct index_delivery *as, const struct record_delivery *);
+
+/* index_life.c */
+int index_release(struct index *, uint64_t position, const struct record_release *); /* ACCORD_ENOENT */
+int index_adopt(struct index *, const struct record_adoption *, uint64_t *moved);
+int index_note(struct index *, const struct record_note *);
+int index_answered(struct index *, const struct record_answered *);
+
+/* index_retain.c. What forgets is asked as the first of its group, after index_flush(). */
+int index_forget(struct index *, const struct record_forget *, uint64_t *messages);
+int index_carried(struct index *, uint64_t position, const struct record_carried *);
+int index_kept(struct index *, const struct record_kept *);
+int index_snapshot(struct index *, const struct record_snapshot *);
+/* Remembers that the payload of a message begins in an earlier segment than its admission. */
+int index_add_span(struct index *, uint64_t position, const struct record_admission *);
+/* What a record that goes away leaves in `keys` and `echoes`. What it leaves among the seen goes with its run. */
+int index_drop_key(struct index *, const struct record_used *);
+int index_drop_echo(struct index *, const struct record_echo *);
+int index_drop_span(struct index *, uint32_t segment, const char *id);
+/* The next batch that may be forgotten: sets `until`, whether there is anything to forget in it, and `last` when nothing
+ * behind it may be. `bound`: an id that no message has that may be forgotten. */
+int index_forgettable(struct index *, struct record_forget *, const char *bound, char until[ACCORD_ID_MAX], bool *some,
+                      bool *last);
+
+/* A delivery's row, to be changed: set `dirty`, count it with index_recount() before and after, then relist it with
+ * index_relist(). The pointer is good until the next row is asked for. ACCORD_ENOENT. */
+int index_row(struct index *, uint64_t number, struct fresh_row **);
+void index_relist(struct index *, struct fresh_row *);
+void index_recount(struct index *, const struct index_delivery *, int by); /* by: 1 or -1 */
 
 /* ---- asking ---- */
 
 int index_find_message(struct index *, const char *id, uint64_t *position);
 int index_find_delivery(struct index *, uint64_t number, struct index_delivery *);
 int index_find_key(struct index *, const char *key, bool *used);
-/* Positions of messages with this key and hash, newest first; `positions` has room for `limit`. */
+/* Positions of messages with this key; the newest flushed runs first. */
+struct index_seen {
+    uint64_t key;
+    const int64_t *hash; /* NULL: any */
+    int64_t since;
+    uint64_t positions[8]; /* out; some may be of records that are gone */
+    size_t count;          /* out */
+};
 uint64_t index_repeat_key(const char *origin, const char *source_id, const uint8_t *sha256);
-int index_find_seen(struct index *, uint64_t key, const uint8_t *sha256, int64_t since, uint64_t *positions,
-                    size_t limit, size_t *count);
-int index_find_changed(struct index *, uint64_t key, int64_t since, uint64_t *positions, size_t limit,
-                       size_t *count);
+int64_t index_short_hash(const uint8_t *sha256);
+int index_find_seen(struct index *, struct index_seen *);
 struct place *index_place(struct index *, const char *agreement, const char *service); /* NULL: none */
 const char *index_cursor(struct index *, const char *route);
 /* Numbers of open deliveries of a place in a state, oldest first, appended as u64. */
 int index_list(struct index *, size_t place, enum store_state, struct buf *numbers);
 
-/* Finds the next delivery to claim in a place behind `after`; 0 in number: none. */
-int index_next_due(struct index *, size_t place, uint64_t after, struct index_delivery *);
-/* Lets retries whose time has come join those that are due; *next: when the next of them is (0: none). */
-int index_promote(struct index *, size_t place, int64_t now, int64_t *next);
+/* The oldest due delivery of a place behind `after` that is not being sent; 0 in number: none. */
+int index_next_due(struct index *, size_t place, uint64_t after, int64_t now, struct index_delivery *);
+/* Reads deliveries whose time has come from the file, so that index_next_due() finds them: oldest time first, at most
+ * `limit` are there at once. */
+int index_promote(struct index *, size_t place, int64_t now, size_t limit);
+/* When the first delivery of the place that waits for a time is due, as index_promote() left it; 0: none waits. */
+int64_t index_next_later(const struct index *, size_t place);
+/* The oldest delivery of a place that is being sent, waits for its time, is held, or (with `dead`) dead: those behind
+ * it must wait for it when the place is ordered. 0 in number: none. */
+int index_blocker(struct index *, size_t place, int64_t now, bool dead, struct index_delivery *);
 int index_claimed(struct index *, const struct index_delivery *);
 /* After a group: what was settled or moved is not being sent; what waits again can be claimed. */
-void index_unclaim(struct index *, uint64_t number, size_t place);
+void index_unclaim(struct index *, uint64_t number);
 int index_oldest(struct index *, size_t place, uint64_t *message); /* position; 0: nothing is open */
+
+/* A message's row, with what it got when it left quarantine. ACCORD_ENOENT. */
+struct index_entry {
+    uint64_t position;
+    const char *origin;
+    uint32_t flags;
+    uint64_t first, count;
+    uint64_t released, releases;
+    int64_t released_at, size; /* 0: it did not leave quarantine */
+};
+int index_find_entry(struct index *, const char *id, struct index_entry *);
+int index_stale(struct index *, int (*visit)(void *, const char *id, const char *origin, uint64_t position),
+                void *arg);
+/* Deliveries whose answer is overdue, each once. */
+int index_overdue(struct index *, int64_t now, struct index_delivery *, size_t limit, size_t *count);
+/* A message whose payload begins in this segment or before, and that was admitted in a later one. ACCORD_ENOENT. */
+int index_span(struct index *, uint32_t segment, char id[ACCORD_ID_MAX]);
+/* Forgotten messages: by key and hash, or (hash NULL) by key. */
+int index_find_echo(struct index *, uint64_t key, const int64_t *hash, int64_t since, char id[ACCORD_ID_MAX],
+                    bool *found);
 
 /* A message as the scan sees it. */
 struct index_message {
@@ -134,7 +232,7 @@ struct index_message {
 int index_walk(struct index *, const char *before, int (*visit)(void *, const struct index_message *),
                void *arg);
 
-/* ---- for index.c, index_change.c and index_ask.c ---- */
+/* ---- for index*.c ---- */
 
 /* Binds and makes ready: 'i' int64_t, 't' text that stays until the statement is reset. */
 sqlite3_stmt *index_bind(struct index *, enum index_statement, const char *kinds, ...);
@@ -142,12 +240,33 @@ sqlite3_stmt *index_bind(struct index *, enum index_statement, const char *kinds
 int index_step(struct index *, sqlite3_stmt *);
 /* Runs to the end and resets. */
 int index_run(struct index *, sqlite3_stmt *);
+int index_begin(struct index *); /* a transaction, unless there is one */
+/* Reads the delivery that a statement of INDEX_ROW stands on. */
+int index_read_row(struct index *, sqlite3_stmt *, struct index_delivery *);
+/* Before and after a change of the file that goes around `fresh`: what was read ahead is read again. */
+void index_forget_ahead(struct place *);
 /* The small things as they were flushed. */
 int index_load(struct index *);
-struct place *index_add_place(struct index *, int64_t id, const char *agreement, const char *service);
-struct name *index_add_name(struct index *, int64_t id, const char *text);
+struct place *index_add_place(struct index *, const char *agreement, const char *service);
+struct name *index_add_name(struct index *, const char *text);
 struct name *index_find_name(struct index *, const char *text);
 struct index_head *index_add_head(struct index *, const char *chain); /* or the one that is there */
-struct name *index_name(struct index *, const char *text);
+/* Of a flush: what was seen goes to the file, and a piece of what is there is merged. */
+int index_write_seen(struct index *);
+bool index_load_run(struct index *, sqlite3_stmt *);
+/* Written through: drops runs in which all is older. */
+int index_forget_seen(struct index *, int64_t before);
+/* Repeat keys, of which the first bits decide where they are kept. */
+uint64_t index_spread(uint64_t key);
+struct place *index_make_place(struct index *, const char *agreement, const char *service);
+/* The row's number in the file; 0: out of memory. */
+int64_t index_make_name(struct index *, const char *text);
+void index_count_message(struct index *, const struct record_admission *);
+int index_add_seen(struct index *, uint64_t position, const struct record_admission *);
+const char *index_name_of(const struct index *, int64_t id);
+/* The transaction holds a change that is not in `fresh`. */
+int index_write_through(struct index *);
+/* Lets the filter learn a little more of what the file holds; false: it knows all. */
+bool index_learn(struct index *);
 
 #endif

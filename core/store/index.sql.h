@@ -1,27 +1,36 @@
 /* Statements that are kept prepared: S(name, text). Included more than once.
- * States are written as numbers so that the partial indexes apply: 1 waiting, 2 held. */
+ * States are written as numbers so that the partial indexes apply: 1 waiting, 2 held, 5 dead.
+ * INDEX_ROW: what index_read_row() reads. */
+#define INDEX_ROW "number, message, detail, place, state, attempts, not_before, changed, since, generation, size, " \
+    "before, answer_by "
 S(BEGIN, "BEGIN")
 S(COMMIT, "COMMIT")
 S(ROLLBACK, "ROLLBACK")
-S(ADD_MESSAGE, "INSERT INTO messages VALUES (?,?,?,?,?,?,?)")
-S(ADD_DELIVERY, "INSERT INTO deliveries VALUES (?,?,?,?,?,?,?,?,?,?)")
-S(ADD_SEEN, "INSERT OR IGNORE INTO seen VALUES (?,?,?,?)")
-S(ADD_KEY, "INSERT OR IGNORE INTO keys VALUES (?)")
-S(SETTLE, "UPDATE deliveries SET detail=?2, state=?3, attempts=attempts+?4, due=?5, not_before=?5, "
-          "changed=?6, generation=?7 WHERE number=?1")
+#define MESSAGE_ROW "(?,?,?,?,?,?,?)"
+#define DELIVERY_ROW "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+#define FOUR(row) row "," row "," row "," row
+S(ADD_MESSAGE, "INSERT INTO messages VALUES " MESSAGE_ROW)
+S(ADD_MESSAGES, "INSERT INTO messages VALUES " FOUR(FOUR(MESSAGE_ROW))) /* INDEX_ROWS of them */
+S(ADD_DELIVERY, "INSERT INTO deliveries VALUES " DELIVERY_ROW)
+S(ADD_DELIVERIES, "INSERT INTO deliveries VALUES " FOUR(FOUR(DELIVERY_ROW)))
+S(SET_DELIVERY, "UPDATE deliveries SET message=?2, detail=?3, place=?4, state=?5, attempts=?6, due=?7, not_before=?8,"
+                " changed=?9, since=?10, generation=?11, size=?12, before=?13, answer_by=?14 WHERE number=?1")
+S(PUT_SEEN, "INSERT OR REPLACE INTO seen VALUES (?,?)")
+S(DROP_SEEN, "DELETE FROM seen WHERE id>=? AND id<?")
+S(SEEN_PART, "SELECT entries FROM seen WHERE id=?")
+S(SEEN_AFTER, "SELECT id, entries FROM seen WHERE id>? ORDER BY id LIMIT ?")
+S(SET_RUN, "INSERT OR REPLACE INTO runs VALUES (?,?,?,?)")
+S(DROP_RUN, "DELETE FROM runs WHERE run=?")
+S(ADD_KEY, "INSERT INTO keys VALUES (?,?) ON CONFLICT(key) DO UPDATE SET time=max(time, excluded.time)")
 S(MOVE, "UPDATE deliveries SET detail=?2, state=?3, changed=?4 WHERE number=?1")
-S(PROMOTE, "UPDATE deliveries SET due=0 WHERE number=?")
 S(MESSAGE, "SELECT position FROM messages WHERE id=?")
-S(DELIVERY, "SELECT number, message, detail, place, state, attempts, not_before, changed, generation "
-            "FROM deliveries WHERE number=?")
-S(KEY, "SELECT 1 FROM keys WHERE key=?")
-S(SEEN, "SELECT position FROM seen WHERE key=? AND hash=? AND time>=? ORDER BY position DESC LIMIT ?")
-S(CHANGED, "SELECT position FROM seen WHERE key=? AND time>=? LIMIT ?")
-S(NEXT_DUE, "SELECT number, message, detail, place, state, attempts, not_before, changed, generation "
-            "FROM deliveries INDEXED BY ready WHERE place=? AND state=1 AND due=0 AND number>? "
-            "ORDER BY number LIMIT 1")
-S(NEXT_LATER, "SELECT number, due FROM deliveries INDEXED BY later WHERE place=? AND state=1 AND due>0 "
-              "ORDER BY due LIMIT 1")
+S(DELIVERY, "SELECT " INDEX_ROW "FROM deliveries WHERE number=?")
+S(KEY, "SELECT 1 FROM keys WHERE key=? AND time>=?")
+S(NEXT_DUE, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY ready WHERE place=? AND state=1 AND due=0 AND number>? "
+            "ORDER BY number")
+S(NEXT_LATER, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY later WHERE place=? AND state=1 AND due>0 ORDER BY due")
+S(NEXT_HELD, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY held WHERE place=? AND state=2 ORDER BY number")
+S(NEXT_DEAD, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY dead WHERE place=? AND state=5 ORDER BY number")
 S(FIRST_READY, "SELECT number, message FROM deliveries INDEXED BY ready WHERE place=? AND state=1 AND due=0 "
                "ORDER BY number LIMIT 1")
 S(FIRST_LATER, "SELECT min(number), message FROM deliveries INDEXED BY later "
@@ -36,10 +45,35 @@ S(LIST_LATER, "SELECT number FROM deliveries INDEXED BY later "
 S(LIST_HELD, "SELECT number FROM deliveries INDEXED BY held WHERE place=? AND state=2 "
              "AND not_before<9223372036854775807 ORDER BY number")
 S(WALK, "SELECT id, position, origin, type, flags, first, count FROM messages WHERE id<? ORDER BY id DESC")
-S(ADD_PLACE, "INSERT INTO places(agreement, service, waiting, held, delivered, dead, discarded) "
-             "VALUES (?,?,0,0,0,0,0)")
-S(SET_PLACE, "UPDATE places SET waiting=?2, held=?3, delivered=?4, dead=?5, discarded=?6 WHERE id=?1")
-S(ADD_NAME, "INSERT INTO names(text, cursor) VALUES (?,'')")
-S(SET_NAME, "UPDATE names SET cursor=?2 WHERE id=?1")
+S(ECHOES_AFTER, "SELECT key FROM echoes WHERE key>? ORDER BY key LIMIT ?")
+S(KEYS_AFTER, "SELECT key FROM keys WHERE key>? ORDER BY key LIMIT ?")
+S(SET_PLACE, "INSERT OR REPLACE INTO places VALUES (?,?,?,?,?,?,?,?,?)")
+S(SET_NAME, "INSERT OR REPLACE INTO names VALUES (?,?,?,?,?)")
 S(SET_HEAD, "INSERT OR REPLACE INTO heads VALUES (?,?,?)")
-S(SET_PROGRESS, "INSERT OR REPLACE INTO progress VALUES (1,?,?,?,?,?,?,?,?)")
+S(SET_PROGRESS, "INSERT OR REPLACE INTO progress VALUES (1,?,?,?,?,?,?,?,?,?,?)")
+/* ---- decisions and quarantine (index_life.c) ---- */
+S(FIND_MESSAGE, "SELECT position, origin, type, flags, first, count FROM messages WHERE id=?")
+S(SET_MESSAGE, "UPDATE messages SET position=?2, origin=?3, flags=?4 WHERE id=?1")
+S(ADD_RELEASED, "INSERT OR REPLACE INTO released VALUES (?,?,?,?,?)")
+S(RELEASED, "SELECT first, count, changed, size FROM released WHERE id=?")
+S(STALE, "SELECT id, position, origin FROM messages INDEXED BY quarantine WHERE flags & 1 ORDER BY id")
+S(OVERDUE, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY expected WHERE answer_by>0 AND answer_by<=? "
+           "ORDER BY answer_by")
+S(ADOPT_WAITING, "UPDATE deliveries SET place=?2 WHERE place=?1 AND state=1")
+S(ADOPT_HELD, "UPDATE deliveries INDEXED BY held SET place=?2 WHERE place=?1 AND state=2")
+S(ADOPT_DEAD, "UPDATE deliveries INDEXED BY dead SET place=?2 WHERE place=?1 AND state=5")
+S(ADOPT_MESSAGES, "UPDATE messages INDEXED BY quarantine SET origin=?2 WHERE flags & 1 AND origin=?1")
+/* ---- retention (index_retain.c) ---- */
+S(WALK_UP, "SELECT id, position, origin, type, flags, first, count FROM messages WHERE id>? AND id<=? ORDER BY id")
+S(DELIVERIES, "SELECT " INDEX_ROW "FROM deliveries WHERE number>=?1 AND number<?1+?2")
+S(DROP_DELIVERIES, "DELETE FROM deliveries WHERE number>=?1 AND number<?1+?2")
+S(DROP_MESSAGE, "DELETE FROM messages WHERE id=?")
+S(DROP_RELEASED, "DELETE FROM released WHERE id=?")
+S(DROP_KEY, "DELETE FROM keys WHERE key=? AND time<?")
+S(ADD_SPAN, "INSERT OR IGNORE INTO spans VALUES (?,?)")
+S(SPAN, "SELECT id FROM spans WHERE segment<=? ORDER BY id LIMIT 1")
+S(DROP_SPAN, "DELETE FROM spans WHERE segment<=? AND id=?")
+S(ADD_ECHO, "INSERT OR IGNORE INTO echoes VALUES (?,?,?,?)")
+S(ECHO, "SELECT id FROM echoes WHERE key=? AND hash=? AND time>=? LIMIT 1")
+S(ECHO_CHANGED, "SELECT id FROM echoes WHERE key=? AND time>=? LIMIT 1")
+S(DROP_ECHO, "DELETE FROM echoes WHERE key=? AND hash=? AND id=?")

@@ -1,73 +1,88 @@
-/* What a group changes in the index, and how that is kept or undone. */
+/* What a group changes in the index: rows in memory, counters, chain heads and cursors. */
 #include <string.h>
 
 #include "store/index.h"
 #include "util/text.h"
 
-static int begin(struct index *index)
+struct place *index_make_place(struct index *index, const char *agreement, const char *service)
 {
-    if (index->begun)
-        return 0;
-    int result = index_run(index, index_bind(index, INDEX_BEGIN, ""));
-    index->begun = !result;
-    return result;
+    struct place *place = index_place(index, agreement, service);
+    return place ? place : index_add_place(index, agreement, service);
 }
 
-static int make_place(struct index *index, const char *agreement, const char *service, struct place **place)
-{
-    if ((*place = index_place(index, agreement, service)) && (*place)->id)
-        return 0;
-    int result = index_run(index, index_bind(index, INDEX_ADD_PLACE, "tt", agreement, service));
-    int64_t id = sqlite3_last_insert_rowid(index->db);
-    if (result)
-        return result;
-    if (*place)
-        (*place)->id = id; /* its row had been undone */
-    else
-        *place = index_add_place(index, id, agreement, service);
-    return *place ? 0 : ACCORD_ENOMEM;
-}
-
-static int make_name(struct index *index, const char *text, int64_t *id)
+/* The row's number in the file; 0: out of memory. */
+int64_t index_make_name(struct index *index, const char *text)
 {
     struct name *name = index_find_name(index, text);
-    int result = 0;
-    if (!name) {
-        result = index_run(index, index_bind(index, INDEX_ADD_NAME, "t", text));
-        if (!result && !(name = index_add_name(index, sqlite3_last_insert_rowid(index->db), text)))
-            result = ACCORD_ENOMEM;
-    }
-    if (!result)
-        *id = name->id;
+    if (!name)
+        name = index_add_name(index, text);
+    return name ? name - index->names + 1 : 0;
+}
+
+static bool is_open(enum store_state state)
+{
+    return state <= STORE_SENDING;
+}
+
+void index_recount(struct index *index, const struct index_delivery *delivery, int by)
+{
+    struct place *place = &index->places[delivery->place];
+    place->states[delivery->state == STORE_SENDING ? STORE_WAITING : delivery->state] +=
+        (uint64_t)(int64_t)by;
+    if (is_open(delivery->state))
+        place->open_bytes += (uint64_t)((int64_t)delivery->size * by);
+    place->dirty = true;
+    index->changed = true;
+}
+
+void index_relist(struct index *index, struct fresh_row *row)
+{
+    fresh_relist(&index->fresh, &index->places[row->delivery.place].fresh, row);
+}
+
+int index_row(struct index *index, uint64_t number, struct fresh_row **row)
+{
+    struct index_delivery delivery;
+    if ((*row = fresh_row(&index->fresh, number)))
+        return 0;
+    int result = index_find_delivery(index, number, &delivery);
+    if (!result && !(*row = fresh_add_row(&index->fresh, &delivery, true)))
+        result = ACCORD_ENOMEM;
     return result;
 }
 
-static int add_delivery(struct index *index, uint64_t position, const struct record_admission *a, size_t i)
+/* ---- admission ---- */
+
+int index_add_delivery(struct index *index, const struct index_delivery *as,
+                       const struct record_delivery *from)
 {
-    const struct record_delivery *delivery = &a->deliveries[i];
-    struct place *place = NULL;
-    int result = make_place(index, delivery->agreement, delivery->service, &place);
-    if (result)
-        return result;
-    bool sending = delivery->state == STORE_SENDING;
-    enum store_state state = sending ? STORE_WAITING : delivery->state;
-    int64_t due = delivery->not_before > 0 ? delivery->not_before : 0;
-    place->states[state]++;
-    place->dirty = true;
-    return index_run(index,
-                     index_bind(index, INDEX_ADD_DELIVERY, "iiiiiiiiii", (int64_t)(a->first + i),
-                                (int64_t)position, (int64_t)position, place->id, (int64_t)state, (int64_t)0,
-                                due, delivery->not_before, a->changed, (int64_t)delivery->generation));
+    struct place *place = index_make_place(index, from->agreement, from->service);
+    if (!place)
+        return ACCORD_ENOMEM;
+    struct index_delivery delivery = *as;
+    delivery.place = (size_t)(place - index->places);
+    delivery.state = from->state == STORE_SENDING ? STORE_WAITING : from->state;
+    delivery.not_before = from->not_before;
+    delivery.since = delivery.changed;
+    delivery.generation = from->generation;
+    struct fresh_row *row = fresh_add_row(&index->fresh, &delivery, false);
+    if (!row)
+        return ACCORD_ENOMEM;
+    row->dirty = true;
+    index_recount(index, &delivery, 1);
+    index_relist(index, row);
+    return 0;
 }
 
-static int64_t short_hash(const uint8_t *sha256)
+int64_t index_short_hash(const uint8_t *sha256)
 {
     int64_t hash;
     memcpy(&hash, sha256, sizeof hash);
     return hash;
 }
 
-/* FNV-1a over origin and source id (or hash): collisions are found out by looking at the message itself. */
+/* FNV-1a over origin and source id (or hash): collisions are found out by looking at the message itself. Echoes in the
+ * journal have it: it must not change. */
 uint64_t index_repeat_key(const char *origin, const char *source_id, const uint8_t *sha256)
 {
     uint64_t key = 0xcbf29ce484222325u;
@@ -75,109 +90,170 @@ uint64_t index_repeat_key(const char *origin, const char *source_id, const uint8
         key = (key ^ (uint8_t)*origin) * 0x100000001b3u;
     key = (key ^ 0xff) * 0x100000001b3u;
     if (!source_id[0])
-        return key ^ (uint64_t)short_hash(sha256);
+        return key ^ (uint64_t)index_short_hash(sha256);
     for (; *source_id; source_id++)
         key = (key ^ (uint8_t)*source_id) * 0x100000001b3u;
     return key;
 }
 
-static int add_seen(struct index *index, uint64_t position, const struct record_admission *a)
+int index_add_seen(struct index *index, uint64_t position, const struct record_admission *a)
 {
-    int64_t key = (int64_t)index_repeat_key(a->origin, "", a->sha256), hash = short_hash(a->sha256);
-    int result =
-        index_run(index, index_bind(index, INDEX_ADD_SEEN, "iiii", key, hash, a->time, (int64_t)position));
+    struct fresh_seen seen = {.key = index_spread(index_repeat_key(a->origin, "", a->sha256)),
+                              .hash = index_short_hash(a->sha256),
+                              .time = a->time,
+                              .position = position};
+    int result = fresh_add_seen(&index->fresh, &seen);
+    filter_add(&index->filter, seen.key);
     if (result || !a->source_id[0])
         return result;
-    key = (int64_t)index_repeat_key(a->origin, a->source_id, a->sha256);
-    return index_run(index, index_bind(index, INDEX_ADD_SEEN, "iiii", key, hash, a->time, (int64_t)position));
+    seen.key = index_spread(index_repeat_key(a->origin, a->source_id, a->sha256));
+    filter_add(&index->filter, seen.key);
+    return fresh_add_seen(&index->fresh, &seen);
 }
 
-static int set_cursor(struct index *index, const struct record_admission *a)
+static int add_keys(struct index *index, const struct record_admission *a)
+{
+    int result = 0;
+    for (size_t i = 0; !result && i < a->key_count; i++) {
+        filter_add(&index->filter, lookup_hash_text(a->keys[i]));
+        result = fresh_add_key(&index->fresh, a->keys[i], a->time);
+    }
+    return result;
+}
+
+static void set_cursor(struct index *index, const struct record_admission *a)
 {
     struct name *name = index_find_name(index, a->origin);
     if (a->cursor && name) {
         text_copy(name->cursor, sizeof name->cursor, a->cursor);
         name->dirty = true;
     }
-    return 0;
 }
 
-static void count_message(struct index *index, const struct record_admission *a)
+void index_count_message(struct index *index, const struct record_admission *a)
 {
+    struct name *origin = index_find_name(index, a->origin);
+    if (origin && a->flags & STORE_QUARANTINED) {
+        origin->quarantined++;
+        origin->quarantine_bytes += (uint64_t)a->size;
+        origin->dirty = true;
+    }
     index->progress.messages++;
     index->progress.bytes += (uint64_t)a->size;
     index->progress.quarantined += (a->flags & STORE_QUARANTINED) != 0;
     if (index->progress.next_number < a->first + a->delivery_count)
         index->progress.next_number = a->first + a->delivery_count;
+    index->changed = true;
+}
+
+/* Ids are made in the order of time, so that most are greater than all in the file. */
+static int check_new(struct index *index, const char *id)
+{
+    uint64_t position;
+    if (strcmp(id, index->newest) > 0)
+        return fresh_message(&index->fresh, id) ? ACCORD_EEXIST : 0;
+    int result = index_find_message(index, id, &position);
+    return result == ACCORD_ENOENT ? 0 : result ? result : ACCORD_EEXIST;
 }
 
 int index_admission(struct index *index, uint64_t position, const struct record_admission *a)
 {
-    int64_t origin, type;
-    int result = begin(index);
-    if (result || (result = make_name(index, a->origin, &origin)) ||
-        (result = make_name(index, a->type, &type)))
-        return result == ACCORD_EEXIST ? ACCORD_EIO : result;
-    result =
-        index_run(index, index_bind(index, INDEX_ADD_MESSAGE, "tiiiiii", a->id, (int64_t)position, origin,
-                                    type, (int64_t)a->flags, (int64_t)a->first, (int64_t)a->delivery_count));
+    struct fresh_message message = {.position = position,
+                                    .origin = index_make_name(index, a->origin),
+                                    .type = index_make_name(index, a->type),
+                                    .flags = a->flags,
+                                    .first = a->first,
+                                    .count = a->delivery_count};
+    int result = message.origin && message.type ? check_new(index, a->id) : ACCORD_ENOMEM;
     if (result)
         return result;
+    text_copy(message.id, sizeof message.id, a->id);
+    result = fresh_add_message(&index->fresh, &message);
     for (size_t i = 0; !result && i < a->delivery_count; i++)
-        result = add_delivery(index, position, a, i);
-    for (size_t i = 0; !result && i < a->key_count; i++)
-        result = index_run(index, index_bind(index, INDEX_ADD_KEY, "t", a->keys[i]));
+        result = index_add_delivery(index,
+                                    &(struct index_delivery){.number = a->first + i,
+                                                             .message = position,
+                                                             .detail = position,
+                                                             .changed = a->changed,
+                                                             .size = (uint64_t)a->size},
+                                    &a->deliveries[i]);
     if (!result)
-        result = add_seen(index, position, a);
+        result = add_keys(index, a);
     if (!result)
-        result = set_cursor(index, a);
-    if (!result)
-        count_message(index, a);
-    return result == ACCORD_EEXIST ? ACCORD_EIO : result;
+        result = index_add_seen(index, position, a);
+    if (result)
+        return result;
+    set_cursor(index, a);
+    index_count_message(index, a);
+    return index_add_span(index, position, a);
 }
 
-static void recount(struct index *index, size_t place, enum store_state from, enum store_state to)
-{
-    struct place *counted = &index->places[place];
-    counted->states[from == STORE_SENDING ? STORE_WAITING : from]--;
-    counted->states[to == STORE_SENDING ? STORE_WAITING : to]++;
-    counted->dirty = true;
-}
+/* ---- changes ---- */
 
 int index_settlement(struct index *index, uint64_t position, const struct record_settlement *s)
 {
-    struct index_delivery before;
-    int result = index_find_delivery(index, s->number, &before);
-    if (!result)
-        result = begin(index);
+    struct fresh_row *row;
+    int result = index_row(index, s->number, &row);
     if (result)
         return result;
-    enum store_state state = s->state == STORE_SENDING ? STORE_WAITING : s->state;
-    recount(index, before.place, before.state, state);
-    index->recent.number = 0;
-    return index_run(index, index_bind(index, INDEX_SETTLE, "iiiiiii", (int64_t)s->number, (int64_t)position,
-                                       (int64_t)state, (int64_t)s->attempted,
-                                       s->not_before > 0 ? s->not_before : (int64_t)0, s->changed,
-                                       (int64_t)s->generation));
+    struct index_delivery *d = &row->delivery;
+    index_recount(index, d, -1);
+    d->detail = position;
+    d->state = s->state == STORE_SENDING ? STORE_WAITING : s->state;
+    d->attempts += s->attempted;
+    d->not_before = s->not_before;
+    d->answer_by = s->answer_by;
+    if (s->since) {
+        d->since = s->since;
+        d->before = d->attempts;
+    }
+    d->changed = s->changed;
+    d->generation = s->generation;
+    row->dirty = true;
+    index_recount(index, d, 1);
+    index_relist(index, row);
+    return 0;
+}
+
+/* There may be more of them than memory should hold: the file is changed at once, and kept with the next flush. */
+static int move_stored(struct index *index, uint64_t number, uint64_t position,
+                       const struct record_move *move)
+{
+    struct index_delivery delivery;
+    int result = index_find_delivery(index, number, &delivery);
+    if (result)
+        return result == ACCORD_ENOENT ? 0 : result; /* its admission was damaged */
+    if ((result = index_begin(index)))
+        return result;
+    struct place *place = &index->places[delivery.place];
+    index_forget_ahead(place);
+    if (place->claimed >= number)
+        place->claimed = number - 1;
+    index->ahead = true;
+    index_recount(index, &delivery, -1);
+    delivery.state = move->to;
+    index_recount(index, &delivery, 1);
+    return index_run(index, index_bind(index, INDEX_MOVE, "iiii", (int64_t)number, (int64_t)position,
+                                       (int64_t)move->to, move->changed));
 }
 
 int index_move(struct index *index, uint64_t position, const struct record_move *move)
 {
-    int result = begin(index);
+    int result = 0;
     for (size_t i = 0; !result && i < move->count; i++) {
-        struct index_delivery before;
         uint64_t number = record_move_number(move, i);
-        result = index_find_delivery(index, number, &before);
-        if (result == ACCORD_ENOENT) { /* its admission was damaged */
-            result = 0;
+        struct fresh_row *row = fresh_row(&index->fresh, number);
+        if (!row) {
+            result = move_stored(index, number, position, move);
             continue;
         }
-        if (!result)
-            recount(index, before.place, before.state, move->to);
-        index->recent.number = 0;
-        if (!result)
-            result = index_run(index, index_bind(index, INDEX_MOVE, "iiii", (int64_t)number,
-                                                 (int64_t)position, (int64_t)move->to, move->changed));
+        index_recount(index, &row->delivery, -1);
+        row->delivery.detail = position;
+        row->delivery.state = move->to;
+        row->delivery.changed = move->changed;
+        row->dirty = true;
+        index_recount(index, &row->delivery, 1);
+        index_relist(index, row);
     }
     return result;
 }
@@ -190,77 +266,4 @@ int index_audit(struct index *index, const struct record_audit *audit)
     head->head.head = audit->head;
     head->dirty = true;
     return 0;
-}
-
-/* ---- flush and undo ---- */
-
-static int write_small(struct index *index)
-{
-    int result = 0;
-    for (size_t i = 0; !result && i < index->place_count; i++) {
-        const struct place *p = &index->places[i];
-        if (p->dirty)
-            result = index_run(
-                index, index_bind(index, INDEX_SET_PLACE, "iiiiii", p->id, (int64_t)p->states[STORE_WAITING],
-                                  (int64_t)p->states[STORE_HELD], (int64_t)p->states[STORE_DELIVERED],
-                                  (int64_t)p->states[STORE_DEAD], (int64_t)p->states[STORE_DISCARDED]));
-    }
-    for (size_t i = 0; !result && i < index->name_count; i++)
-        if (index->names[i].dirty)
-            result = index_run(
-                index, index_bind(index, INDEX_SET_NAME, "it", index->names[i].id, index->names[i].cursor));
-    for (size_t i = 0; !result && i < index->head_count; i++) {
-        const struct store_head *head = &index->heads[i].head;
-        sqlite3_stmt *set = index->statements[INDEX_SET_HEAD];
-        if (!index->heads[i].dirty)
-            continue;
-        sqlite3_bind_text(set, 1, head->chain, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(set, 2, (int64_t)head->head.sequence);
-        sqlite3_bind_blob(set, 3, head->head.hash, DIGEST_SIZE, SQLITE_STATIC);
-        result = index_run(index, set);
-    }
-    return result;
-}
-
-static void clean_small(struct index *index)
-{
-    for (size_t i = 0; i < index->place_count; i++)
-        index->places[i].dirty = false;
-    for (size_t i = 0; i < index->name_count; i++)
-        index->names[i].dirty = false;
-    for (size_t i = 0; i < index->head_count; i++)
-        index->heads[i].dirty = false;
-}
-
-int index_flush(struct index *index)
-{
-    const struct index_progress *p = &index->progress;
-    int result = begin(index);
-    if (!result)
-        result = write_small(index);
-    if (!result)
-        result = index_run(index, index_bind(index, INDEX_SET_PROGRESS, "iiiiiiii", (int64_t)p->position,
-                                             (int64_t)p->marker, (int64_t)p->group, (int64_t)p->next_number,
-                                             (int64_t)p->epoch, (int64_t)p->messages, (int64_t)p->quarantined,
-                                             (int64_t)p->bytes));
-    if (!result)
-        result = index_run(index, index_bind(index, INDEX_COMMIT, ""));
-    if (result)
-        return result;
-    index->begun = false;
-    clean_small(index);
-    return 0;
-}
-
-int index_undo(struct index *index)
-{
-    if (index->begun && !sqlite3_get_autocommit(index->db))
-        index_run(index, index_bind(index, INDEX_ROLLBACK, ""));
-    index->begun = false;
-    index->recent.number = 0;
-    for (size_t i = 0; i < index->place_count; i++) {
-        index->places[i].id = 0; /* index_load() gives the rows that are there their number again */
-        memset(index->places[i].states, 0, sizeof index->places[i].states);
-    }
-    return index_load(index);
 }

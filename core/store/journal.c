@@ -1,7 +1,7 @@
 /* The durable back end: groups of records in segment files, and the index behind them.
  *
  * Order of a commit: the group with its commit record is written, then fdatasync, then it counts. The index
- * changes in a transaction that is flushed later; should it be lost, the journal is replayed into it.
+ * changes in memory and is flushed later; should that be lost, the journal is replayed into it.
  */
 #include "store/journal.h"
 
@@ -10,9 +10,12 @@
 #include "store/crc.h"
 #include "util/clock.h"
 
-#define GROUP_MAX   (4u << 20) /* bytes after which a group takes no more verbs */
-#define COMMIT_SPAN 128        /* room for the commit record */
-#define FLUSH_AFTER 64         /* groups */
+#define GROUP_MAX   (4u << 20)  /* bytes after which a group takes no more verbs */
+#define COMMIT_SPAN 128         /* room for the commit record */
+#define CACHED_MAX  (32u << 20) /* bytes of the journal's end that stay in the page cache */
+#define CACHED_STEP (1u << 20)
+#define PATIENCE    64 /* groups */
+#define LEARN_IDLE  32 /* pieces that the index's filter learns in a pause */
 
 static void fault(const struct journal *journal, const char *point)
 {
@@ -40,7 +43,7 @@ static void clear_group(struct journal *journal)
 }
 
 /* Payload pieces may have been written without a sync: no group in a later file may count before they do. */
-static int roll_over(struct journal *journal, uint64_t need)
+int journal_roll_over(struct journal *journal, uint64_t need)
 {
     uint64_t old = journal->at;
     if (segments_sync(&journal->segments, old)) {
@@ -59,12 +62,29 @@ int journal_flush(struct journal *journal)
 {
     fault(journal, "index");
     int result = index_flush(&journal->index);
-    journal->unflushed = 0;
-    if (result && (!journal->index.begun || sqlite3_get_autocommit(journal->index.db))) {
+    journal->patience = result ? PATIENCE : 0;
+    if (!result) {
+        journal->unflushed = 0;
+    } else if (journal->index.ahead) {
         journal->behind = true;
         index_undo(&journal->index);
     }
-    return result; /* otherwise the transaction is still there, and is tried again later */
+    return result; /* otherwise all is in memory still, and is tried again later */
+}
+
+/* Between groups: what the index puts off, a bounded piece of it. */
+static int keep_index(struct journal *journal)
+{
+    if (journal->behind)
+        return journal_catch_up(journal);
+    if (journal->patience)
+        journal->patience--;
+    else if (index_due(&journal->index, journal->at))
+        journal_flush(journal);
+    index_learn(&journal->index);
+    if (journal->behind)
+        return journal_catch_up(journal);
+    return index_full(&journal->index) ? journal_flush(journal) : 0;
 }
 
 /* What a failed write left must be gone before anything is written there: behind records of a later group it
@@ -83,14 +103,12 @@ int journal_begin(void *state, uint64_t need)
     int result = journal->broken ? ACCORD_EIO : 0;
     if (!result && journal->tail_dirty)
         result = clean_tail(journal);
-    if (!result && journal->unflushed >= FLUSH_AFTER)
-        journal_flush(journal);
-    if (!result && journal->behind)
-        result = journal_catch_up(journal);
+    if (!result)
+        result = keep_index(journal);
     if (result)
         return result;
     clear_group(journal);
-    return remaining(journal) < need + COMMIT_SPAN ? roll_over(journal, need + COMMIT_SPAN) : 0;
+    return remaining(journal) < need + COMMIT_SPAN ? journal_roll_over(journal, need + COMMIT_SPAN) : 0;
 }
 
 static bool journal_fits(void *state, uint64_t need)
@@ -125,7 +143,7 @@ static void journal_rollback(void *state)
 
 /* ---- records ---- */
 
-static size_t start_record(struct journal *journal)
+size_t journal_start_record(struct journal *journal)
 {
     size_t start = journal->bytes.size;
     if (buf_reserve(&journal->bytes, RECORD_HEAD))
@@ -133,7 +151,7 @@ static size_t start_record(struct journal *journal)
     return start;
 }
 
-static int finish_record(struct journal *journal, size_t start, enum record_type type)
+int journal_finish_record(struct journal *journal, size_t start, enum record_type type)
 {
     uint8_t crc[4];
     uint32_t head_crc = record_finish(&journal->bytes, start, journal->at + start, journal->group + 1, type);
@@ -154,29 +172,25 @@ static int finish_record(struct journal *journal, size_t start, enum record_type
 static int journal_put_piece(void *state, const struct record_piece *piece, uint64_t *position)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     *position = journal->at + start;
-    record_put_piece(&journal->bytes, piece);
-    return finish_record(journal, start, RECORD_PIECE);
+    int result = sealer_put(journal->keys.sealer, &journal->bytes, piece);
+    fault(journal, "seal");
+    return result ? result : journal_finish_record(journal, start, RECORD_PIECE);
 }
 
-static int note_change(struct journal *journal, uint64_t number, size_t place, bool sending)
+static int note_change(struct journal *journal, uint64_t number, bool sending)
 {
-    buf_put(&journal->changes, &(struct journal_change){number, place, sending},
-            sizeof(struct journal_change));
+    buf_put(&journal->changes, &(struct journal_change){number, sending}, sizeof(struct journal_change));
     return journal->changes.failed ? ACCORD_ENOMEM : 0;
 }
 
 static int note_sending(struct journal *journal, const struct record_admission *a)
 {
     int result = 0;
-    for (size_t i = 0; !result && i < a->delivery_count; i++) {
-        if (a->deliveries[i].state != STORE_SENDING)
-            continue;
-        const struct place *place =
-            index_place(&journal->index, a->deliveries[i].agreement, a->deliveries[i].service);
-        result = note_change(journal, a->first + i, (size_t)(place - journal->index.places), true);
-    }
+    for (size_t i = 0; !result && i < a->delivery_count; i++)
+        if (a->deliveries[i].state == STORE_SENDING)
+            result = note_change(journal, a->first + i, true);
     return result;
 }
 
@@ -187,27 +201,24 @@ static int journal_put_admission(void *state, const struct record_admission *a)
     int result = index_admission(&journal->index, journal->at + start, a);
     if (result)
         return result;
-    start_record(journal);
+    journal_start_record(journal);
     record_put_admission(&journal->bytes, a);
     journal->next_number = a->first + a->delivery_count;
-    result = finish_record(journal, start, RECORD_ADMISSION);
+    result = journal_finish_record(journal, start, RECORD_ADMISSION);
     return result ? result : note_sending(journal, a);
 }
 
 int journal_put_settlement(void *state, const struct record_settlement *s)
 {
     struct journal *journal = state;
-    struct index_delivery delivery;
     size_t start = journal->bytes.size;
-    int result = index_find_delivery(&journal->index, s->number, &delivery);
-    if (!result)
-        result = index_settlement(&journal->index, journal->at + start, s);
+    int result = index_settlement(&journal->index, journal->at + start, s);
     if (result)
         return result;
-    start_record(journal);
+    journal_start_record(journal);
     record_put_settlement(&journal->bytes, s);
-    result = finish_record(journal, start, RECORD_SETTLEMENT);
-    return result ? result : note_change(journal, s->number, delivery.place, s->state == STORE_SENDING);
+    result = journal_finish_record(journal, start, RECORD_SETTLEMENT);
+    return result ? result : note_change(journal, s->number, s->state == STORE_SENDING);
 }
 
 static bool place_matches(const struct place *place, const char *agreement, const char *service)
@@ -215,15 +226,15 @@ static bool place_matches(const struct place *place, const char *agreement, cons
     return !strcmp(place->agreement, agreement) && (!service || !strcmp(place->service, service));
 }
 
-static int put_move_part(struct journal *journal, const struct record_move *move, size_t place)
+static int put_move_part(struct journal *journal, const struct record_move *move)
 {
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_move(&journal->bytes, move);
-    int result = finish_record(journal, start, RECORD_MOVE);
+    int result = journal_finish_record(journal, start, RECORD_MOVE);
     if (!result)
         result = index_move(&journal->index, journal->at + start, move);
     for (size_t i = 0; !result && i < move->count; i++)
-        result = note_change(journal, record_move_number(move, i), place, false);
+        result = note_change(journal, record_move_number(move, i), false);
     return result;
 }
 
@@ -240,7 +251,7 @@ static int move_place(struct journal *journal, struct store_move *move, size_t p
                                    .reason = move->reason ? move->reason : "",
                                    .numbers = journal->numbers.data + 8 * at,
                                    .count = count - at < RECORD_MOVE_MAX ? count - at : RECORD_MOVE_MAX};
-        result = put_move_part(journal, &part, place);
+        result = put_move_part(journal, &part);
     }
     move->moved += count;
     return result;
@@ -272,19 +283,19 @@ static uint64_t journal_movable(void *state, const struct store_move *move)
 static int journal_put_audit(void *state, const struct record_audit *audit)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_audit(&journal->bytes, audit);
-    int result = finish_record(journal, start, RECORD_AUDIT);
+    int result = journal_finish_record(journal, start, RECORD_AUDIT);
     return result ? result : index_audit(&journal->index, audit);
 }
 
 static int journal_put_epoch(void *state, uint64_t epoch)
 {
     struct journal *journal = state;
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_epoch(&journal->bytes, epoch);
     journal->index.progress.epoch = epoch;
-    return finish_record(journal, start, RECORD_EPOCH);
+    return journal_finish_record(journal, start, RECORD_EPOCH);
 }
 
 /* ---- commit ---- */
@@ -297,9 +308,9 @@ static int put_commit(struct journal *journal)
                                    .flags = journal->durable ? RECORD_SYNCED : 0,
                                    .next_number = journal->next_number,
                                    .time = clock_wall()};
-    size_t start = start_record(journal);
+    size_t start = journal_start_record(journal);
     record_put_commit(&journal->bytes, &commit);
-    return finish_record(journal, start, RECORD_COMMIT);
+    return journal_finish_record(journal, start, RECORD_COMMIT);
 }
 
 static int write_group(struct journal *journal)
@@ -322,17 +333,51 @@ static int write_group(struct journal *journal)
     return 0;
 }
 
-static int apply_changes(struct journal *journal)
+/* What goes out at once says nothing of what waits before it: a claim still looks there. */
+static void sent_at_once(struct index *index, const struct index_delivery *delivery)
+{
+    uint64_t claimed = index->places[delivery->place].claimed;
+    if (!index_claimed(index, delivery))
+        index->places[delivery->place].claimed = claimed;
+}
+
+/* Without memory they wait again: sent twice rather than never. */
+static void apply_changes(struct journal *journal)
 {
     const struct journal_change *changes = (const struct journal_change *)journal->changes.data;
-    int result = 0;
+    struct index_delivery delivery;
     for (size_t i = 0; i < journal->changes.size / sizeof *changes; i++) {
-        index_unclaim(&journal->index, changes[i].number, changes[i].place);
-        if (changes[i].sending && !result)
-            result = index_claimed(&journal->index, &(struct index_delivery){.number = changes[i].number,
-                                                                             .place = changes[i].place});
+        index_unclaim(&journal->index, changes[i].number);
+        if (changes[i].sending && !index_find_delivery(&journal->index, changes[i].number, &delivery))
+            sent_at_once(&journal->index, &delivery);
     }
-    return result;
+}
+
+/* What is hardly read again must not push out the pages of others, and pages that are used again and again are cheaper
+ * than ever new ones. */
+static void release_cached(struct journal *journal, size_t written)
+{
+    journal->cached += written;
+    while (journal->cached > CACHED_MAX + CACHED_STEP) {
+        const struct segment *segment =
+            segments_find(&journal->segments, POSITION_SEGMENT(journal->cached_from));
+        uint64_t offset = POSITION_OFFSET(journal->cached_from), left = 0;
+        if (segment && segment->size > offset)
+            left = segment->size - offset;
+        uint64_t size = left < CACHED_STEP ? left : CACHED_STEP;
+        segments_release(&journal->segments, journal->cached_from, size);
+        journal->cached -= size;
+        journal->cached_from += size;
+        if (left > CACHED_STEP)
+            continue;
+        segment = segments_after(&journal->segments, POSITION_SEGMENT(journal->cached_from));
+        if (!segment) {
+            journal->cached_from = journal->at;
+            journal->cached = 0;
+            return;
+        }
+        journal->cached_from = POSITION(segment->number, 0);
+    }
 }
 
 int journal_commit(void *state)
@@ -356,8 +401,9 @@ int journal_commit(void *state)
     progress->position = journal->at;
     progress->group = journal->group;
     progress->next_number = journal->next_number;
+    release_cached(journal, journal->bytes.size);
     buf_clear(&journal->bytes);
-    apply_changes(journal); /* without memory they wait again: sent twice rather than never */
+    apply_changes(journal);
     journal->unflushed++;
     return 0;
 }
@@ -377,6 +423,13 @@ static void journal_idle(void *state)
     struct journal *journal = state;
     if (journal->unflushed && !journal->behind)
         journal_flush(journal);
+    for (int i = 0; i < LEARN_IDLE && index_learn(&journal->index); i++)
+        ;
+}
+
+static void journal_settle_down(void *state)
+{
+    journal_ready_to_walk(state); /* when it fails, the verb does with what the file has */
 }
 
 /* ---- questions ---- */
@@ -387,28 +440,47 @@ static bool same_source(const struct record_admission *a, const struct backend_r
            (!repeat->source_id[0] || !strcmp(a->source_id, repeat->source_id));
 }
 
+static bool any_matches(struct journal *journal, const struct index_seen *seen, bool same_hash,
+                        struct backend_repeat *repeat)
+{
+    struct record_admission_room room;
+    for (size_t i = 0; i < seen->count; i++)
+        if (!journal_admission(journal, seen->positions[i], &room) && same_source(&room.admission, repeat) &&
+            (!same_hash || !memcmp(room.admission.sha256, repeat->sha256, DIGEST_SIZE))) {
+            memcpy(repeat->id, room.admission.id, ACCORD_ID_MAX);
+            return true;
+        }
+    return false;
+}
+
+/* Among the messages that are here, then among those that are forgotten. */
+static int look_for(struct journal *journal, struct backend_repeat *repeat, struct index_seen *seen,
+                    enum backend_match as, enum backend_match *match)
+{
+    bool found = false;
+    int result = index_find_seen(&journal->index, seen);
+    if (!result && any_matches(journal, seen, seen->hash != NULL, repeat))
+        found = true;
+    else if (!result)
+        result = index_find_echo(&journal->index, seen->key, seen->hash, seen->since, repeat->id, &found);
+    if (found)
+        *match = as;
+    return result;
+}
+
 static int journal_find_repeat(void *state, struct backend_repeat *repeat, enum backend_match *match)
 {
     struct journal *journal = state;
-    struct record_admission_room room;
-    uint64_t positions[8];
-    size_t count = 0;
-    uint64_t key = index_repeat_key(repeat->origin, repeat->source_id, repeat->sha256);
     *match = BACKEND_UNSEEN;
-    int result = index_find_seen(&journal->index, key, repeat->sha256, repeat->since, positions, 8, &count);
-    for (size_t i = 0; !result && i < count; i++)
-        if (!journal_admission(journal, positions[i], &room) && same_source(&room.admission, repeat) &&
-            !memcmp(room.admission.sha256, repeat->sha256, DIGEST_SIZE)) {
-            memcpy(repeat->id, room.admission.id, ACCORD_ID_MAX);
-            *match = BACKEND_SEEN;
-            return 0;
-        }
-    if (!result && repeat->source_id[0])
-        result = index_find_changed(&journal->index, key, repeat->since, positions, 8, &count);
-    for (size_t i = 0; !result && repeat->source_id[0] && i < count && *match == BACKEND_UNSEEN; i++)
-        if (!journal_admission(journal, positions[i], &room) && same_source(&room.admission, repeat))
-            *match = BACKEND_CHANGED;
-    return result;
+    int64_t hash = index_short_hash(repeat->sha256), forgotten = journal->index.progress.seen_before;
+    struct index_seen seen = {.key = index_repeat_key(repeat->origin, repeat->source_id, repeat->sha256),
+                              .hash = &hash,
+                              .since = repeat->since > forgotten ? repeat->since : forgotten};
+    int result = look_for(journal, repeat, &seen, BACKEND_SEEN, match);
+    if (result || *match || !repeat->source_id[0])
+        return result;
+    seen.hash = NULL;
+    return look_for(journal, repeat, &seen, BACKEND_CHANGED, match);
 }
 
 static int journal_find_key(void *state, const char *key, bool *used)
@@ -416,12 +488,14 @@ static int journal_find_key(void *state, const char *key, bool *used)
     return index_find_key(&((struct journal *)state)->index, key, used);
 }
 
-static int journal_find_delivery(void *state, uint64_t number, enum store_state *found)
+static int journal_find_delivery(void *state, uint64_t number, struct backend_delivery *found)
 {
-    struct index_delivery delivery;
-    int result = index_find_delivery(&((struct journal *)state)->index, number, &delivery);
+    struct fresh_row *row;
+    int result = index_row(&((struct journal *)state)->index, number, &row);
     if (!result)
-        *found = delivery.state;
+        *found = (struct backend_delivery){
+            row->sending && row->delivery.state == STORE_WAITING ? STORE_SENDING : row->delivery.state,
+            row->delivery.not_before};
     return result;
 }
 
@@ -429,6 +503,7 @@ const struct backend store_journal = {
     .name = "journal",
     .open = journal_open,
     .close = journal_close,
+    .settle_down = journal_settle_down,
     .begin = journal_begin,
     .fits = journal_fits,
     .roomy = journal_roomy,
@@ -442,6 +517,19 @@ const struct backend store_journal = {
     .put_settlement = journal_put_settlement,
     .put_move = journal_put_move,
     .movable = journal_movable,
+    .find_quarantined = journal_find_quarantined,
+    .find_expected = journal_find_expected,
+    .find_overdue = journal_find_overdue,
+    .put_release = journal_put_release,
+    .put_adoption = journal_put_adoption,
+    .put_note = journal_put_note,
+    .put_answered = journal_put_answered,
+    .put_retention = journal_put_retention,
+    .retention_need = journal_retention_need,
+    .sweep = journal_sweep,
+    .stale = journal_stale,
+    .usage = journal_usage,
+    .rotate = journal_rotate,
     .put_audit = journal_put_audit,
     .put_epoch = journal_put_epoch,
     .claim = journal_claim,
@@ -453,5 +541,6 @@ const struct backend store_journal = {
     .cursor = journal_cursor,
     .trail = journal_trail,
     .heads = journal_heads,
+    .backup = journal_backup,
     .idle = journal_idle,
 };

@@ -4,17 +4,49 @@
 
 #include "store/backend.h"
 #include "store/index.h"
+#include "store/keys.h"
 #include "store/recover.h"
 
 struct journal_change { /* a delivery whose place among those being sent changes with the commit */
     uint64_t number;
-    size_t place;
     bool sending; /* starts; otherwise it ends */
+};
+
+struct journal_payload { /* whose pieces were read last; a position never means another one */
+    uint64_t position;   /* of its last piece; 0: none */
+    bool sealed;
+    uint8_t id[SEAL_PAYLOAD_ID];
+};
+
+struct journal_backup;
+
+/* What retention has come to (journal_retain.c, journal_clean.c). */
+struct cleaner {
+    char after[ACCORD_ID_MAX]; /* messages up to here have been looked at in this round */
+    uint64_t forgotten;        /* messages, since the store was opened */
+    uint64_t need, allowed;    /* bytes: of the next item that did not fit; of the group at hand */
+    unsigned refused;          /* times that there was no room for a group */
+    bool open;                 /* the last group has not come to its end: what is noted here may not have happened */
+
+    uint32_t segment;    /* being looked through; 0: none */
+    bool carrying;       /* little enough is live in it */
+    uint64_t at, live;   /* how far; bytes that are live up to there */
+    uint32_t blocked;    /* too much is live in this one, as long as `forgotten` is ... */
+    uint64_t blocked_at; /* ... this */
+    uint32_t finished;   /* all that was live in it is carried over: it may be deleted */
+
+    char message[ACCORD_ID_MAX]; /* of a payload that is being carried over ... */
+    struct buf positions;        /* ... the pieces so far */
+    struct record_kept_room *kept;
+    struct buf kept_texts; /* the kept ones' texts: until the record is put, they are offsets into this, plus 1 */
 };
 
 struct journal {
     struct segments segments;
     struct index index;
+    struct keys keys;
+    struct journal_payload payload;
+    struct journal_backup *backup; /* being made; NULL */
     uint64_t segment_size, reserve;
     void (*fault)(const char *point);
     bool segments_opened, index_opened;
@@ -27,6 +59,8 @@ struct journal {
     bool tail_dirty;    /* behind `at` is what a failed write left */
     bool behind;        /* the index must be filled from the journal before anything else */
 
+    uint64_t cached_from, cached; /* what has been written since and is in the page cache: from where, how much */
+
     /* the group at hand */
     struct buf bytes;
     uint32_t count, heads_crc;
@@ -36,7 +70,9 @@ struct journal {
     struct buf changes; /* struct journal_change */
 
     uint32_t unflushed;                /* groups since the index was flushed */
+    uint32_t patience;                 /* groups to wait before a flush that failed is tried again */
     struct buf first, second, numbers; /* for reading */
+    struct cleaner cleaner;
 };
 
 int journal_open(void **state, const struct store_config *, struct backend_found *, struct reason *why);
@@ -50,21 +86,62 @@ int journal_catch_up(struct journal *);
 int journal_replay(struct journal *, struct recover *);
 int journal_flush(struct journal *);
 void journal_finish(struct journal *);
+/* The next group goes into a new file. */
+int journal_roll_over(struct journal *, uint64_t need);
+
+/* A record of the group at hand: start, append its body to `bytes`, finish. */
+size_t journal_start_record(struct journal *);
+int journal_finish_record(struct journal *, size_t start, enum record_type);
+/* The index must hold all of the journal before it is asked; for what walks its file, the file must. */
+int journal_ready(struct journal *);
+int journal_ready_to_walk(struct journal *);
+
 
 /* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it
  * is damaged or of another type. */
 int journal_record(struct journal *, uint64_t position, enum record_type, struct buf *to,
                    const uint8_t **body, size_t *size);
+/* As it was admitted, or as it was carried over. */
 int journal_admission(struct journal *, uint64_t position, struct record_admission_room *);
+void journal_fill_delivery(struct journal *, const struct record_admission_room *, const struct index_delivery *,
+                           struct store_delivery *);
+/* What has changed since it was admitted: it left quarantine, or another agreement has taken it over. */
+int journal_refresh(struct journal *, const struct record_admission_room *, struct store_message *, struct index_entry *);
+int journal_load_message(struct journal *, uint64_t position, struct store_message **);
+int journal_damaged(int result); /* for callers: the bytes are there and cannot be trusted */
 
+int journal_rotate(void *state, struct store_rotation *);
+int journal_backup(void *state, struct store_backup *);
+void journal_backup_end(struct journal *);
+/* A backup is being made: no segment may be deleted. */
+bool journal_pinned(const struct journal *);
 int journal_claim(void *state, struct store_claim *);
 int journal_read(void *state, struct store_read *);
-int journal_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got);
+int journal_peek(void *state, uint64_t position, const struct seal_bond *, size_t offset, void *to, size_t room,
+                 size_t *got);
 int journal_get(void *state, struct store_get *);
 int journal_scan(void *state, struct store_scan *);
 int journal_counts(void *state, struct store_counts *);
 int journal_cursor(void *state, struct store_cursor *);
 int journal_trail(void *state, struct store_trail *);
 int journal_heads(void *state, struct store_heads *);
+
+/* journal_life.c */
+int journal_find_quarantined(void *state, const char *message, bool *quarantined, int64_t *size);
+int journal_find_expected(void *state, const char *message, const char *agreement, struct buf *numbers);
+int journal_find_overdue(void *state, struct store_overdue *);
+int journal_put_release(void *state, const struct record_release *);
+int journal_put_adoption(void *state, const struct record_adoption *, uint64_t *moved);
+int journal_put_note(void *state, const struct record_note *);
+int journal_put_answered(void *state, const struct record_answered *);
+int journal_put_retention(void *state, struct store_retention *, uint64_t staged);
+uint64_t journal_retention_need(void *state);
+/* A bounded piece of what it takes to be rid of the oldest segment, within the open group. */
+int journal_clean(struct journal *, struct store_retention *, uint64_t staged);
+void journal_cleaner_reset(struct cleaner *);
+void journal_cleaner_fini(struct cleaner *);
+int journal_sweep(void *state, struct store_retention *);
+int journal_stale(void *state, struct store_stale *);
+int journal_usage(void *state, backend_usage, void *arg);
 
 #endif

@@ -23,7 +23,7 @@ int journal_record(struct journal *journal, uint64_t position, enum record_type 
 {
     struct record_head head;
     size_t got = 0,
-           want = type == RECORD_PIECE ? RECORD_HEAD + 8 + RECORD_SEAL_SPACE + ACCORD_PIECE_MAX : READ_FIRST;
+           want = type == RECORD_PIECE ? RECORD_HEAD + RECORD_PIECE_HEAD + ACCORD_PIECE_MAX : READ_FIRST;
     const uint8_t *bytes;
     if (position >= journal->at && position < journal->at + journal->bytes.size) {
         bytes = journal->bytes.data + (position - journal->at);
@@ -57,90 +57,33 @@ int journal_admission(struct journal *journal, uint64_t position, struct record_
     const uint8_t *body;
     size_t size;
     int result = journal_record(journal, position, RECORD_ADMISSION, &journal->first, &body, &size);
-    return result ? result : record_get_admission(body, size, room);
+    room->carried = false;
+    if (result != ACCORD_EFORMAT)
+        return result ? result : record_get_admission(body, size, room);
+    result = journal_record(journal, position, RECORD_CARRIED, &journal->first, &body, &size);
+    room->carried = true;
+    return result ? result : record_get_carried_admission(body, size, room);
 }
 
-/* For callers: the bytes are there and cannot be trusted. */
-static int damaged(int result)
+int journal_damaged(int result)
 {
     return result == ACCORD_EFORMAT ? ACCORD_EIO : result;
 }
 
-/* ---- deliveries ---- */
-
-/* Rule, reason and receipt are in the record that made the last change. */
-static void read_detail(struct journal *journal, const struct index_delivery *from, struct store_delivery *to)
-{
-    struct record_settlement settlement;
-    struct record_move move;
-    const uint8_t *body;
-    size_t size;
-    if (!journal_record(journal, from->detail, RECORD_SETTLEMENT, &journal->second, &body, &size) &&
-        !record_get_settlement(body, size, &settlement)) {
-        text_copy(to->rule, sizeof to->rule, settlement.rule);
-        text_copy(to->reason, sizeof to->reason, settlement.reason);
-        text_copy(to->receipt, sizeof to->receipt, settlement.receipt);
-    } else if (!journal_record(journal, from->detail, RECORD_MOVE, &journal->second, &body, &size) &&
-               !record_get_move(body, size, &move)) {
-        text_copy(to->reason, sizeof to->reason, move.reason);
-    } else {
-        text_copy(to->reason, sizeof to->reason, "the store's record of this is damaged");
-    }
-}
-
-static void fill_delivery(struct journal *journal, const struct record_admission *a,
-                          const struct index_delivery *from, struct store_delivery *to)
-{
-    const struct place *place = &journal->index.places[from->place];
-    *to = (struct store_delivery){.number = from->number,
-                                  .state = from->state,
-                                  .attempts = from->attempts,
-                                  .not_before = from->not_before,
-                                  .changed = from->changed,
-                                  .generation = from->generation};
-    text_copy(to->message, sizeof to->message, a->id);
-    text_copy(to->agreement, sizeof to->agreement, place->agreement);
-    text_copy(to->service, sizeof to->service, place->service);
-    uint64_t at = from->number - a->first;
-    if (from->detail != from->message) {
-        read_detail(journal, from, to);
-    } else if (at < a->delivery_count) {
-        text_copy(to->rule, sizeof to->rule, a->deliveries[at].rule);
-        text_copy(to->reason, sizeof to->reason, a->deliveries[at].reason);
-    }
-}
-
-/* The message at a position, with its deliveries. */
-static int load_message(struct journal *journal, uint64_t position, struct store_message **out)
-{
-    struct record_admission_room room;
-    int result = journal_admission(journal, position, &room);
-    struct store_message *message = result ? NULL : message_new(&room.admission);
-    *out = NULL;
-    if (!message)
-        return result ? damaged(result) : ACCORD_ENOMEM;
-    size_t count = room.admission.delivery_count;
-    if (count && !(message->deliveries = calloc(count, sizeof *message->deliveries)))
-        result = ACCORD_ENOMEM;
-    for (size_t i = 0; !result && i < count; i++) {
-        struct index_delivery delivery;
-        result = index_find_delivery(&journal->index, room.admission.first + i, &delivery);
-        if (!result)
-            fill_delivery(journal, &room.admission, &delivery, &message->deliveries[i]);
-    }
-    message->delivery_count = count;
-    if (result)
-        store_message_free(message);
-    else
-        *out = message;
-    return damaged(result);
-}
-
-/* The index must hold all of the journal before it is asked. */
-static int ready(struct journal *journal)
+int journal_ready(struct journal *journal)
 {
     buf_clear(&journal->bytes); /* no group is open */
-    return journal->behind ? damaged(journal_catch_up(journal)) : 0;
+    return journal->behind ? journal_damaged(journal_catch_up(journal)) : 0;
+}
+
+/* For what walks the index's file: all that is in memory goes there first. A disk that is full must not keep a person
+ * from looking: then the answer may lack the newest. */
+int journal_ready_to_walk(struct journal *journal)
+{
+    int result = journal_ready(journal);
+    if (!result && journal->index.changed && journal_flush(journal))
+        result = journal_ready(journal);
+    return result;
 }
 
 /* ---- claiming ---- */
@@ -182,9 +125,11 @@ static int claim_one(struct journal *journal, struct store_claim *claim,
         return result;
     if (!(claimed->message = message_new(&room.admission)))
         return ACCORD_ENOMEM;
-    fill_delivery(journal, &room.admission, delivery, &claimed->delivery);
+    struct index_entry entry;
+    journal_fill_delivery(journal, &room, delivery, &claimed->delivery);
     claimed->delivery.state = STORE_SENDING;
-    if ((result = index_claimed(&journal->index, delivery)))
+    result = journal_refresh(journal, &room, claimed->message, &entry);
+    if (result || (result = index_claimed(&journal->index, delivery)))
         store_message_free(claimed->message);
     else
         claim->count++;
@@ -197,6 +142,12 @@ static void earlier(int64_t *next, int64_t when)
         *next = when;
 }
 
+static bool place_matches(const struct place *place, const struct store_claim *claim)
+{
+    return !strcmp(place->agreement, claim->agreement) &&
+           (!claim->service || !strcmp(place->service, claim->service));
+}
+
 /* The first due delivery of every place that matches. */
 static int candidates(struct journal *journal, struct store_claim *claim, struct buf *out)
 {
@@ -204,15 +155,11 @@ static int candidates(struct journal *journal, struct store_claim *claim, struct
     for (size_t i = 0; !result && i < journal->index.place_count; i++) {
         struct place *place = &journal->index.places[i];
         struct candidate candidate = {.place = i};
-        int64_t next = 0;
-        if (strcmp(place->agreement, claim->agreement) ||
-            (claim->service && strcmp(place->service, claim->service)) ||
-            place->states[STORE_WAITING] == place->sending)
+        if (!place_matches(place, claim) || place->states[STORE_WAITING] == place->sending)
             continue;
-        result = index_promote(&journal->index, i, claim->now, &next);
-        earlier(&claim->next, next);
+        result = index_promote(&journal->index, i, claim->now, claim->limit);
         if (!result)
-            result = index_next_due(&journal->index, i, place->claimed, &candidate.delivery);
+            result = index_next_due(&journal->index, i, 0, claim->now, &candidate.delivery);
         if (!result && candidate.delivery.number)
             buf_put(out, &candidate, sizeof candidate);
     }
@@ -228,42 +175,138 @@ static struct candidate *oldest(struct buf *list)
     return found;
 }
 
-int journal_claim(void *state, struct store_claim *claim)
+static void find_next(struct journal *journal, struct store_claim *claim)
 {
-    struct journal *journal = state;
+    int64_t now = claim->now > 0 ? claim->now : 1;
+    for (size_t i = 0; i < journal->index.place_count; i++)
+        if (place_matches(&journal->index.places[i], claim))
+            earlier(&claim->next, index_next_later(&journal->index, i));
+    if (claim->next && claim->next < now)
+        claim->next = now;
+}
+
+static int claim_any(struct journal *journal, struct store_claim *claim)
+{
     struct candidate *found;
-    claim->count = 0;
-    claim->next = 0;
     buf_clear(&journal->numbers);
-    int result = ready(journal);
-    if (!result)
-        result = candidates(journal, claim, &journal->numbers);
+    int result = candidates(journal, claim, &journal->numbers);
     while (!result && (found = oldest(&journal->numbers)) && claim->count < claim->limit) {
         struct index_delivery delivery = found->delivery;
         result = claim_one(journal, claim, &delivery);
         if (!result)
-            result = index_next_due(&journal->index, found->place, delivery.number, &found->delivery);
+            result =
+                index_next_due(&journal->index, found->place, delivery.number, claim->now, &found->delivery);
     }
+    find_next(journal, claim);
     if (!result && oldest(&journal->numbers))
         claim->next = claim->now > 0 ? claim->now : 1;
-    return claim->count ? 0 : damaged(result); /* what was claimed is handed over first */
+    return result;
+}
+
+static int name_blocker(struct journal *journal, struct store_claim *claim,
+                        const struct index_delivery *blocker)
+{
+    struct record_admission_room room;
+    int result = journal_admission(journal, blocker->message, &room);
+    if (!result)
+        text_copy(claim->blocked_by, sizeof claim->blocked_by, room.admission.id);
+    return result == ACCORD_EFORMAT ? 0 : result;
+}
+
+/* Those without an older one that they must wait for; what one claim hands out follows each other. */
+static int claim_ordered(struct journal *journal, struct store_claim *claim, size_t place)
+{
+    struct index *index = &journal->index;
+    struct index_delivery blocker, found;
+    int result = index_blocker(index, place, claim->now, claim->order == STORE_ORDERED, &blocker);
+    if (!result)
+        result = index_promote(index, place, claim->now, claim->limit);
+    if (!result)
+        result = index_next_due(index, place, 0, claim->now, &found);
+    while (!result && found.number && claim->count < claim->limit &&
+           (!blocker.number || found.number < blocker.number)) {
+        struct index_delivery delivery = found;
+        result = claim_one(journal, claim, &delivery);
+        if (!result)
+            result = index_next_due(index, place, delivery.number, claim->now, &found);
+    }
+    find_next(journal, claim);
+    if (result || !found.number)
+        return result;
+    if (!blocker.number || found.number < blocker.number) {
+        claim->next = claim->now > 0 ? claim->now : 1;
+        return 0;
+    }
+    return name_blocker(journal, claim, &blocker);
+}
+
+int journal_claim(void *state, struct store_claim *claim)
+{
+    struct journal *journal = state;
+    claim->count = 0;
+    claim->next = 0;
+    claim->blocked_by[0] = 0;
+    int result = claim->order && !claim->service ? ACCORD_EINVAL : journal_ready(journal);
+    if (result)
+        return journal_damaged(result);
+    if (!claim->order) {
+        result = claim_any(journal, claim);
+    } else {
+        const struct place *place = index_place(&journal->index, claim->agreement, claim->service);
+        if (place)
+            result = claim_ordered(journal, claim, (size_t)(place - journal->index.places));
+    }
+    return claim->count ? 0 : journal_damaged(result); /* what was claimed is handed over first */
 }
 
 /* ---- payload ---- */
 
-int journal_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got)
+static int read_piece(struct journal *journal, uint64_t position, struct record_piece *piece)
 {
-    struct journal *journal = state;
-    struct record_piece piece;
     const uint8_t *body;
     size_t size;
     int result = journal_record(journal, position, RECORD_PIECE, &journal->second, &body, &size);
-    if (!result)
-        result = record_get_piece(body, size, &piece);
+    return result ? result : record_get_piece(body, size, piece);
+}
+
+int journal_peek(void *state, uint64_t position, const struct seal_bond *bond, size_t offset, void *to,
+                 size_t room, size_t *got)
+{
+    struct journal *journal = state;
+    struct record_piece piece;
+    const uint8_t *plain;
+    int result = read_piece(journal, position, &piece);
+    if (!result && (result = sealer_take(journal->keys.sealer, &piece, bond, &plain)) == ACCORD_EFORMAT)
+        segments_set_aside(&journal->segments, position, record_span(RECORD_PIECE_HEAD + piece.size));
     if (result || offset > piece.size)
-        return result ? damaged(result) : ACCORD_EIO;
+        return result ? journal_damaged(result) : ACCORD_EIO;
     *got = piece.size - offset < room ? piece.size - offset : room;
-    memcpy(to, (const uint8_t *)piece.data + offset, *got);
+    memcpy(to, plain + offset, *got);
+    return 0;
+}
+
+/* What the piece that holds `at` must be bound to. The last piece, which is bound to the message itself, says which
+ * payload the others belong to; that is remembered for the pieces that follow. */
+static int bond_of(struct journal *journal, const struct record_admission *a, uint64_t at,
+                   struct seal_bond *bond)
+{
+    struct journal_payload *payload = &journal->payload;
+    struct record_piece last;
+    *bond = (struct seal_bond){.index = (uint32_t)(at / ACCORD_PIECE_MAX)};
+    if (bond->index + 1 == a->piece_count) {
+        bond->message = a->id;
+        return 0;
+    }
+    uint64_t position = record_piece_position(a, a->piece_count - 1);
+    int result = position == payload->position ? 0 : read_piece(journal, position, &last);
+    if (result)
+        return result;
+    if (position != payload->position) {
+        payload->position = position;
+        payload->sealed = last.seal != SEAL_NONE;
+        seal_payload_of(&last, payload->id);
+    }
+    bond->payload = payload->sealed ? payload->id : NULL;
     return 0;
 }
 
@@ -273,7 +316,7 @@ int journal_read(void *state, struct store_read *read)
     struct record_admission_room room;
     uint64_t position;
     read->got = 0;
-    int result = read->offset < 0 ? ACCORD_EINVAL : ready(journal);
+    int result = read->offset < 0 ? ACCORD_EINVAL : journal_ready(journal);
     if (!result)
         result = index_find_message(&journal->index, read->message, &position);
     if (!result)
@@ -281,8 +324,11 @@ int journal_read(void *state, struct store_read *read)
     const struct record_admission *a = &room.admission;
     while (!result && read->got < read->room && read->offset + (int64_t)read->got < a->size) {
         uint64_t at = (uint64_t)read->offset + read->got;
+        struct seal_bond bond;
         size_t got = 0;
-        result = journal_peek(journal, record_piece_position(a, (size_t)(at / ACCORD_PIECE_MAX)),
+        if ((result = bond_of(journal, a, at, &bond)))
+            break;
+        result = journal_peek(journal, record_piece_position(a, bond.index), &bond,
                               (size_t)(at % ACCORD_PIECE_MAX), (uint8_t *)read->to + read->got,
                               read->room - read->got, &got);
         if (!result && !got)
@@ -291,7 +337,7 @@ int journal_read(void *state, struct store_read *read)
     }
     if (result)
         read->got = 0;
-    return damaged(result);
+    return journal_damaged(result);
 }
 
 /* ---- looking ---- */
@@ -301,10 +347,10 @@ int journal_get(void *state, struct store_get *get)
     struct journal *journal = state;
     uint64_t position;
     get->found = NULL;
-    int result = ready(journal);
+    int result = journal_ready(journal);
     if (!result)
         result = index_find_message(&journal->index, get->message, &position);
-    return result ? damaged(result) : load_message(journal, position, &get->found);
+    return result ? journal_damaged(result) : journal_load_message(journal, position, &get->found);
 }
 
 struct page {
@@ -344,7 +390,7 @@ static int on_message(void *arg, const struct index_message *message)
     if ((scan->type && strcmp(message->type, scan->type)) ||
         (scan->state < 0 && !(message->flags & STORE_QUARANTINED)) || !delivery_matches(page, message))
         return 0;
-    int result = load_message(page->journal, message->position, &scan->found[scan->count]);
+    int result = journal_load_message(page->journal, message->position, &scan->found[scan->count]);
     if (!result)
         scan->count++;
     page->result = result == ACCORD_ENOMEM ? result : 0; /* a damaged message is left out */
@@ -355,10 +401,10 @@ int journal_scan(void *state, struct store_scan *scan)
 {
     struct page page = {state, scan, 0};
     scan->count = 0;
-    int result = ready(state);
+    int result = journal_ready_to_walk(state);
     if (!result)
         result = index_walk(&page.journal->index, scan->before, on_message, &page);
-    return result ? damaged(result) : page.result;
+    return result ? journal_damaged(result) : page.result;
 }
 
 static int count_place(struct journal *journal, size_t at, struct store_count *row)
@@ -382,7 +428,7 @@ int journal_counts(void *state, struct store_counts *counts)
 {
     struct journal *journal = state;
     *counts = (struct store_counts){0};
-    int result = ready(journal);
+    int result = journal_ready_to_walk(journal);
     if (result)
         return result;
     counts->messages = journal->index.progress.messages;
@@ -393,13 +439,13 @@ int journal_counts(void *state, struct store_counts *counts)
         return ACCORD_ENOMEM;
     for (size_t i = 0; !result && i < journal->index.place_count; i++)
         result = count_place(journal, i, &counts->rows[counts->count++]);
-    return damaged(result);
+    return journal_damaged(result);
 }
 
 int journal_cursor(void *state, struct store_cursor *cursor)
 {
     struct journal *journal = state;
-    int result = ready(journal);
+    int result = journal_ready(journal);
     text_copy(cursor->value, sizeof cursor->value,
               result ? "" : index_cursor(&journal->index, cursor->route));
     return result;
@@ -434,7 +480,7 @@ int journal_heads(void *state, struct store_heads *heads)
 {
     struct journal *journal = state;
     *heads = (struct store_heads){0};
-    int result = ready(journal);
+    int result = journal_ready(journal);
     if (result)
         return result;
     heads->rows = calloc(journal->index.head_count + 1, sizeof *heads->rows);

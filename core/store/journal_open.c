@@ -3,18 +3,18 @@
 #include <string.h>
 
 #include "store/journal.h"
+#include "store/restored.h"
 
 #define SEGMENT_MIN   (64u * 1024)
 #define SEGMENT_USUAL (64u << 20)
+#define LEARN         8 /* pieces that the index's filter learns before work begins; the others follow */
 #define VERIFY_MAX    (64u << 20) /* bytes before the index's position that are read again at each start */
-#define FLUSH_RECORDS 50000
 
 /* ---- replaying into the index ---- */
 
 struct replay {
     struct journal *journal;
     struct recover *run;
-    uint64_t unflushed;
 };
 
 /* A record that is whole but makes no sense was written by a mistake of ours or by something else. */
@@ -68,12 +68,75 @@ static int replay_epoch(struct replay *replay, const struct record_head *head, c
                : 0;
 }
 
+static int replay_person(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct index *index = &replay->journal->index;
+    struct record_release_room release;
+    struct record_note note;
+    struct record_answered answered;
+    int result;
+    switch (head->type) {
+    case RECORD_RELEASE:
+        if (record_get_release(body, head->size, &release))
+            return set_aside(replay, head);
+        result = index_release(index, head->position, &release.release);
+        return result == ACCORD_ENOENT ? 0 : result; /* its admission was damaged */
+    case RECORD_NOTE:
+        return record_get_note(body, head->size, &note) ? set_aside(replay, head) : index_note(index, &note);
+    default:
+        return record_get_answered(body, head->size, &answered) ? set_aside(replay, head)
+                                                                : index_answered(index, &answered);
+    }
+}
+
+static int replay_adoption(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct record_adoption adoption;
+    uint64_t moved = 0;
+    return record_get_adoption(body, head->size, &adoption)
+               ? set_aside(replay, head)
+               : index_adopt(&replay->journal->index, &adoption, &moved);
+}
+
+/* It is the first of its group, and walks the index's file: all before it goes there. */
+static int replay_forget(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct record_forget forget;
+    uint64_t messages = 0;
+    if (record_get_forget(body, head->size, &forget))
+        return set_aside(replay, head);
+    int result = index_flush(&replay->journal->index);
+    return result ? result : index_forget(&replay->journal->index, &forget, &messages);
+}
+
+static int replay_kept(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct record_kept_room room;
+    return record_get_kept(body, head->size, &room) ? set_aside(replay, head)
+                                                    : index_kept(&replay->journal->index, &room.kept);
+}
+
+static int replay_snapshot(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct record_snapshot_room room;
+    return record_get_snapshot(body, head->size, &room)
+               ? set_aside(replay, head)
+               : index_snapshot(&replay->journal->index, &room.snapshot);
+}
+
+static int replay_carried(struct replay *replay, const struct record_head *head, const uint8_t *body)
+{
+    struct record_carried_room room;
+    return record_get_carried(body, head->size, &room)
+               ? set_aside(replay, head)
+               : index_carried(&replay->journal->index, head->position, &room.carried);
+}
+
 static int on_record(void *arg, const struct record_head *head, const uint8_t *body)
 {
     struct replay *replay = arg;
     if (head->group <= replay->journal->index.progress.group)
         return 0; /* the index knows it */
-    replay->unflushed++;
     switch (head->type) {
     case RECORD_ADMISSION:
         return replay_admission(replay, head, body);
@@ -85,6 +148,20 @@ static int on_record(void *arg, const struct record_head *head, const uint8_t *b
         return replay_audit(replay, head, body);
     case RECORD_EPOCH:
         return replay_epoch(replay, head, body);
+    case RECORD_RELEASE:
+    case RECORD_NOTE:
+    case RECORD_ANSWERED:
+        return replay_person(replay, head, body);
+    case RECORD_ADOPTION:
+        return replay_adoption(replay, head, body);
+    case RECORD_FORGET:
+        return replay_forget(replay, head, body);
+    case RECORD_KEPT:
+        return replay_kept(replay, head, body);
+    case RECORD_SNAPSHOT:
+        return replay_snapshot(replay, head, body);
+    case RECORD_CARRIED:
+        return replay_carried(replay, head, body);
     default:
         return set_aside(replay, head);
     }
@@ -101,10 +178,7 @@ static int on_taken(void *arg, const struct recover_group *taken)
     progress->group = taken->group;
     if (progress->next_number < taken->next_number)
         progress->next_number = taken->next_number;
-    if (replay->unflushed < FLUSH_RECORDS)
-        return 0;
-    replay->unflushed = 0;
-    return index_flush(&replay->journal->index);
+    return index_due(&replay->journal->index, progress->position) ? index_flush(&replay->journal->index) : 0;
 }
 
 int journal_replay(struct journal *journal, struct recover *run)
@@ -122,6 +196,8 @@ int journal_catch_up(struct journal *journal)
     struct recover run = {
         .from = journal->index.progress.position, .end = journal->at, .durable = journal->group};
     int result = journal_replay(journal, &run);
+    if (!result)
+        result = index_resume(&journal->index);
     if (!result)
         journal->behind = false;
     else
@@ -219,6 +295,7 @@ static int resume(struct journal *journal, const struct recover *run)
     journal->group =
         run->last_group > journal->index.progress.group ? run->last_group : journal->index.progress.group;
     journal->opened_at = journal->group;
+    journal->cached_from = journal->at;
     segments_extend(&journal->segments, last->number, journal->segment_size);
     return result;
 }
@@ -241,6 +318,8 @@ static int recover_all(struct journal *journal, struct backend_found *found, str
     if ((result = resume(journal, &run)) || (result = index_flush(&journal->index)))
         return fail(why, result, "cannot write to the journal in %s: %s", journal->segments.folder,
                     result == ACCORD_ELIMIT ? "the disk is full; make room" : "the disk refuses; look at it");
+    for (int i = 0; i < LEARN && index_learn(&journal->index); i++)
+        ;
     found->next_number = progress->next_number;
     found->epoch = progress->epoch;
     found->recovery =
@@ -251,15 +330,40 @@ static int recover_all(struct journal *journal, struct backend_found *found, str
                                 .lost_messages = excess(journal->known_messages, progress->messages),
                                 .lost_audit = excess(journal->known_audit, audit_total(&journal->index)),
                                 .end = journal->at,
-                                .fresh = fresh};
+                                .fresh = fresh,
+                                .restored = restored_from(journal->segments.folder)};
     for (size_t i = 0; i < journal->index.place_count; i++)
         found->recovery.open_deliveries +=
             journal->index.places[i].states[STORE_WAITING] + journal->index.places[i].states[STORE_HELD];
     return 0;
 }
 
+/* ---- formats ---- */
+
+static enum keys_store keys_needed(const struct segments *segments)
+{
+    for (size_t i = 0; i < segments->count; i++)
+        if (segments->items[i].version > 1)
+            return KEYS_SEALED;
+    return segments->count ? KEYS_UNSEALED : KEYS_EMPTY;
+}
+
+/* A file of an older format is not written any more: the agent that made it would misread what we put there. */
+static int leave_old_file(struct journal *journal, struct reason *why)
+{
+    const struct segment *last = &journal->segments.items[journal->segments.count - 1];
+    int result = last->version == 1 ? journal_roll_over(journal, 4096) : 0;
+    return result ? fail(why, result, "cannot begin a new file of the journal in %s: %s",
+                         journal->segments.folder,
+                         result == ACCORD_ELIMIT ? "the disk is full; make room"
+                                                 : "the disk refuses; look at it")
+                  : 0;
+}
+
 static void release(struct journal *journal)
 {
+    journal_backup_end(journal);
+    keys_close(&journal->keys);
     if (journal->index_opened)
         index_close(&journal->index);
     if (journal->segments_opened)
@@ -269,6 +373,7 @@ static void release(struct journal *journal)
     buf_fini(&journal->first);
     buf_fini(&journal->second);
     buf_fini(&journal->numbers);
+    journal_cleaner_fini(&journal->cleaner);
     free(journal);
 }
 
@@ -286,9 +391,14 @@ int journal_open(void **state, const struct store_config *config, struct backend
     int result = segments_open(&journal->segments, config->folder, why);
     journal->segments_opened = true;
     if (!result)
+        result = keys_open(&journal->keys, config->folder, config->key_file, keys_needed(&journal->segments),
+                           config->fault, why);
+    if (!result)
         result = open_index(journal, config->folder, why);
     if (!result)
         result = recover_all(journal, found, why);
+    if (!result)
+        result = leave_old_file(journal, why);
     if (result)
         release(journal);
     else

@@ -5,7 +5,7 @@
 #include "store/memory.h"
 #include "util/text.h"
 
-static bool grow(void **items, size_t *room, size_t count, size_t size)
+bool memory_grow(void **items, size_t *room, size_t count, size_t size)
 {
     if (count < *room)
         return true;
@@ -17,10 +17,6 @@ static bool grow(void **items, size_t *room, size_t count, size_t size)
     *room = more;
     return true;
 }
-#define ADD(list)                                                                                            \
-    (grow((void **)&(list).items, &(list).room, (list).count, sizeof *(list).items)                          \
-         ? &(list).items[(list).count++]                                                                     \
-         : NULL)
 
 static bool cell_copy(struct cell *cell, const void *bytes, size_t size)
 {
@@ -52,7 +48,7 @@ static void cut(struct memory *m)
     while (m->pieces.count > m->pieces.mark)
         free(m->pieces.items[--m->pieces.count].data);
     while (m->keys.count > m->keys.mark)
-        free(m->keys.items[--m->keys.count]);
+        free(m->keys.items[--m->keys.count].key);
     while (m->lines.count > m->lines.mark)
         free(m->lines.items[--m->lines.count].data);
     m->deliveries.count = m->deliveries.mark;
@@ -89,6 +85,8 @@ static int memory_commit(void *state)
     m->lines.mark = m->lines.count;
     m->heads.mark = m->heads.count;
     m->undo.count = 0;
+    m->keys_mark = m->keys_before;
+    m->seen_mark = m->seen_before;
     return 0;
 }
 
@@ -115,8 +113,13 @@ static void memory_rollback(void *state)
     struct memory *m = state;
     while (m->undo.count) {
         struct undo *undo = &m->undo.items[--m->undo.count];
-        m->deliveries.items[undo->index] = undo->before;
+        if (undo->is_message)
+            m->messages.items[undo->index] = undo->kept;
+        else
+            m->deliveries.items[undo->index] = undo->filed;
     }
+    m->keys_before = m->keys_mark;
+    m->seen_before = m->seen_mark;
     cut(m);
 }
 
@@ -132,7 +135,7 @@ static int memory_find_repeat(void *state, struct backend_repeat *repeat, enum b
     for (size_t i = m->messages.count; i-- > 0;) {
         struct record_admission_room room;
         const struct record_admission *a = memory_decode(&m->messages.items[i], &room);
-        if (!a || a->time < repeat->since || strcmp(a->origin, repeat->origin))
+        if (!a || a->time < repeat->since || a->time < m->seen_before || strcmp(a->origin, repeat->origin))
             continue;
         bool same_hash = !memcmp(a->sha256, repeat->sha256, DIGEST_SIZE);
         bool same_id = !strcmp(a->source_id, repeat->source_id);
@@ -152,16 +155,17 @@ static int memory_find_key(void *state, const char *key, bool *used)
     struct memory *m = state;
     *used = false;
     for (size_t i = 0; i < m->keys.count && !*used; i++)
-        *used = !strcmp(m->keys.items[i], key);
+        *used = m->keys.items[i].time >= m->keys_before && !strcmp(m->keys.items[i].key, key);
     return 0;
 }
 
-static int memory_find_delivery(void *state, uint64_t number, enum store_state *found)
+static int memory_find_delivery(void *state, uint64_t number, struct backend_delivery *found)
 {
     struct memory *m = state;
-    if (!number || number > m->deliveries.count)
+    if (!number || number > m->deliveries.count || m->deliveries.items[number - 1].gone)
         return ACCORD_ENOENT;
-    *found = m->deliveries.items[number - 1].state;
+    const struct store_delivery *delivery = &m->deliveries.items[number - 1].delivery;
+    *found = (struct backend_delivery){delivery->state, delivery->not_before};
     return 0;
 }
 
@@ -176,18 +180,21 @@ static int memory_put_piece(void *state, const struct record_piece *piece, uint6
     return ACCORD_ENOMEM;
 }
 
-static int add_delivery(struct memory *m, const struct record_admission *a,
+int memory_add_delivery(struct memory *m, const char *message, int64_t size, int64_t changed,
                         const struct record_delivery *from)
 {
-    struct store_delivery *to = ADD(m->deliveries);
-    if (!to)
+    struct filed *filed = ADD(m->deliveries);
+    if (!filed)
         return ACCORD_ENOMEM;
-    *to = (struct store_delivery){.number = m->deliveries.count,
-                                  .state = from->state,
-                                  .not_before = from->not_before,
-                                  .changed = a->changed,
-                                  .generation = from->generation};
-    text_copy(to->message, sizeof to->message, a->id);
+    *filed = (struct filed){.size = size,
+                            .delivery = {.number = m->deliveries.count,
+                                         .state = from->state,
+                                         .not_before = from->not_before,
+                                         .changed = changed,
+                                         .since = changed,
+                                         .generation = from->generation}};
+    struct store_delivery *to = &filed->delivery;
+    text_copy(to->message, sizeof to->message, message);
     text_copy(to->agreement, sizeof to->agreement, from->agreement);
     text_copy(to->service, sizeof to->service, from->service);
     text_copy(to->rule, sizeof to->rule, from->rule);
@@ -199,7 +206,8 @@ struct kept *memory_message(struct memory *m, const char *id)
 {
     for (size_t i = 0; i < m->messages.count; i++) {
         struct record_admission_room room;
-        const struct record_admission *a = memory_decode(&m->messages.items[i], &room);
+        const struct record_admission *a =
+            m->messages.items[i].gone ? NULL : memory_decode(&m->messages.items[i], &room);
         if (a && !strcmp(a->id, id))
             return &m->messages.items[i];
     }
@@ -216,11 +224,18 @@ static int add_cursor(struct memory *m, const char *route, const char *value)
     return 0;
 }
 
-static int add_key(struct memory *m, const char *key)
+int memory_put_note(void *state, const struct record_note *note)
 {
-    char **to = ADD(m->keys);
-    if (to && (*to = strdup(key)))
+    return add_cursor(state, note->name, note->value);
+}
+
+static int add_key(struct memory *m, const char *key, int64_t time)
+{
+    struct used *to = ADD(m->keys);
+    if (to && (to->key = strdup(key))) {
+        to->time = time;
         return 0;
+    }
     m->keys.count -= to != NULL;
     return ACCORD_ENOMEM;
 }
@@ -238,37 +253,58 @@ static int memory_put_admission(void *state, const struct record_admission *a)
         buf_fini(&body);
         return ACCORD_ENOMEM;
     }
-    *kept = (struct kept){{body.data, body.size}, m->deliveries.count, a->delivery_count};
+    *kept = (struct kept){.body = {body.data, body.size},
+                          .first = m->deliveries.count,
+                          .count = a->delivery_count,
+                          .time = a->time,
+                          .size = a->size,
+                          .settled = a->changed,
+                          .flags = a->flags};
+    text_copy(kept->origin, sizeof kept->origin, a->origin);
     int result = 0;
     for (size_t i = 0; !result && i < a->delivery_count; i++)
-        result = add_delivery(m, a, &a->deliveries[i]);
+        result = memory_add_delivery(m, a->id, a->size, a->changed, &a->deliveries[i]);
     for (size_t i = 0; !result && i < a->key_count; i++)
-        result = add_key(m, a->keys[i]);
+        result = add_key(m, a->keys[i], a->time);
     if (!result && a->cursor)
         result = add_cursor(m, a->origin, a->cursor);
     return result;
 }
 
-/* The delivery, to be changed; what it was is kept for rollback. */
-static struct store_delivery *change(struct memory *m, size_t index)
+struct filed *memory_change(struct memory *m, size_t delivery)
 {
     struct undo *undo = ADD(m->undo);
     if (!undo)
         return NULL;
-    *undo = (struct undo){index, m->deliveries.items[index]};
-    return &m->deliveries.items[index];
+    *undo = (struct undo){.index = delivery, .filed = m->deliveries.items[delivery]};
+    return &m->deliveries.items[delivery];
+}
+
+struct kept *memory_change_message(struct memory *m, struct kept *kept)
+{
+    struct undo *undo = ADD(m->undo);
+    if (!undo)
+        return NULL;
+    *undo = (struct undo){.index = (size_t)(kept - m->messages.items), .is_message = true, .kept = *kept};
+    return kept;
 }
 
 static int memory_put_settlement(void *state, const struct record_settlement *s)
 {
-    struct store_delivery *delivery = change(state, s->number - 1);
-    if (!delivery)
+    struct filed *filed = memory_change(state, s->number - 1);
+    if (!filed)
         return ACCORD_ENOMEM;
+    struct store_delivery *delivery = &filed->delivery;
+    filed->answer_by = s->answer_by;
     delivery->state = s->state;
     delivery->attempts += s->attempted;
     delivery->not_before = s->not_before;
     delivery->changed = s->changed;
     delivery->generation = s->generation;
+    if (s->since) {
+        delivery->since = s->since;
+        delivery->attempts_before = delivery->attempts;
+    }
     text_copy(delivery->rule, sizeof delivery->rule, s->rule);
     text_copy(delivery->reason, sizeof delivery->reason, s->reason);
     text_copy(delivery->receipt, sizeof delivery->receipt, s->receipt);
@@ -289,12 +325,14 @@ static int memory_put_move(void *state, struct store_move *move, int64_t now)
 {
     struct memory *m = state;
     for (size_t i = 0; i < m->deliveries.count; i++) {
-        if (m->deliveries.items[i].state != move->from || is_for_a_person(&m->deliveries.items[i]) ||
-            !memory_of_route(&m->deliveries.items[i], move->agreement, move->service))
+        const struct store_delivery *found = &m->deliveries.items[i].delivery;
+        if (found->state != move->from || is_for_a_person(found) ||
+            !memory_of_route(found, move->agreement, move->service))
             continue;
-        struct store_delivery *delivery = change(m, i);
-        if (!delivery)
+        struct filed *filed = memory_change(m, i);
+        if (!filed)
             return ACCORD_ENOMEM;
+        struct store_delivery *delivery = &filed->delivery;
         delivery->state = move->to;
         delivery->changed = now;
         delivery->rule[0] = delivery->receipt[0] = 0;
@@ -341,6 +379,7 @@ const struct backend store_memory = {
     .name = "memory",
     .open = memory_open,
     .close = memory_close,
+    .settle_down = memory_idle,
     .begin = memory_begin,
     .fits = memory_fits,
     .roomy = memory_roomy,
@@ -354,6 +393,19 @@ const struct backend store_memory = {
     .put_settlement = memory_put_settlement,
     .put_move = memory_put_move,
     .movable = memory_movable,
+    .find_quarantined = memory_find_quarantined,
+    .find_expected = memory_find_expected,
+    .find_overdue = memory_find_overdue,
+    .put_release = memory_put_release,
+    .put_adoption = memory_put_adoption,
+    .put_note = memory_put_note,
+    .put_answered = memory_put_answered,
+    .put_retention = memory_put_retention,
+    .retention_need = memory_retention_need,
+    .sweep = memory_sweep,
+    .stale = memory_stale,
+    .usage = memory_usage,
+    .rotate = memory_rotate,
     .put_audit = memory_put_audit,
     .put_epoch = memory_put_epoch,
     .claim = memory_claim,
@@ -365,5 +417,6 @@ const struct backend store_memory = {
     .cursor = memory_cursor,
     .trail = memory_trail,
     .heads = memory_heads,
+    .backup = memory_backup,
     .idle = memory_idle,
 };

@@ -13,34 +13,59 @@ static int claim_one(struct memory *m, struct store_claim *claim, struct store_d
     struct store_claimed *claimed = &claim->claimed[claim->count];
     if (!a || !(claimed->message = message_new(a)))
         return ACCORD_ENOMEM;
+    text_copy(claimed->message->origin, sizeof claimed->message->origin, kept->origin);
+    claimed->message->flags = kept->flags;
     delivery->state = STORE_SENDING;
     claimed->delivery = *delivery;
     claim->count++;
     return 0;
 }
 
+/* In order, a delivery that is neither over nor can be claimed now stops those behind it. */
+static bool blocks(const struct store_claim *claim, const struct store_delivery *delivery)
+{
+    if (claim->order == STORE_ANY_ORDER || delivery->state == STORE_DELIVERED ||
+        delivery->state == STORE_DISCARDED)
+        return false;
+    return delivery->state != STORE_DEAD || claim->order == STORE_ORDERED;
+}
+
 int memory_claim(void *state, struct store_claim *claim)
 {
     struct memory *m = state;
+    const struct store_delivery *blocker = NULL;
     int result = 0;
     claim->count = 0;
     claim->next = 0;
+    claim->blocked_by[0] = 0;
     for (size_t i = 0; i < m->deliveries.count && !result; i++) {
-        struct store_delivery *delivery = &m->deliveries.items[i];
-        if (delivery->state != STORE_WAITING || !memory_of_route(delivery, claim->agreement, claim->service))
+        struct store_delivery *delivery = &m->deliveries.items[i].delivery;
+        if (!memory_of_route(delivery, claim->agreement, claim->service))
             continue;
-        bool due = delivery->not_before <= claim->now;
-        int64_t when = due ? claim->now : delivery->not_before;
-        if (due && claim->count < claim->limit)
+        bool waits = delivery->state == STORE_WAITING, due = waits && delivery->not_before <= claim->now;
+        if (blocker) {
+            if (waits)
+                text_copy(claim->blocked_by, sizeof claim->blocked_by, blocker->message);
+        } else if (due && claim->count < claim->limit) {
             result = claim_one(m, claim, delivery);
-        else if (!claim->next || when < claim->next)
-            claim->next = when > 0 ? when : 1;
+        } else {
+            int64_t when = due ? claim->now : delivery->not_before;
+            if (waits && (!claim->next || when < claim->next))
+                claim->next = when > 0 ? when : 1;
+            if (blocks(claim, delivery)) {
+                blocker = delivery;
+                if (due)
+                    break; /* only the limit is in its way */
+            }
+        }
     }
     return result;
 }
 
-int memory_peek(void *state, uint64_t position, size_t offset, void *to, size_t room, size_t *got)
+int memory_peek(void *state, uint64_t position, const struct seal_bond *bond, size_t offset, void *to,
+                size_t room, size_t *got)
 {
+    (void)bond;
     const struct memory *m = state;
     if (position >= m->pieces.count || offset > m->pieces.items[position].size)
         return ACCORD_EIO;
@@ -63,7 +88,7 @@ int memory_read(void *state, struct store_read *read)
     while (read->got < read->room && read->offset + (int64_t)read->got < a->size) {
         size_t at = (size_t)read->offset + read->got, got = 0;
         int result =
-            memory_peek(state, record_piece_position(a, at / ACCORD_PIECE_MAX), at % ACCORD_PIECE_MAX,
+            memory_peek(state, record_piece_position(a, at / ACCORD_PIECE_MAX), NULL, at % ACCORD_PIECE_MAX,
                         (uint8_t *)read->to + read->got, read->room - read->got, &got);
         if (result)
             return result;
@@ -77,15 +102,20 @@ static struct store_message *rebuild(struct memory *m, const struct kept *kept)
     struct record_admission_room room;
     const struct record_admission *a = memory_decode(kept, &room);
     struct store_message *message = a ? message_new(a) : NULL;
-    if (!message || !kept->count)
-        return message;
-    message->deliveries = malloc(kept->count * sizeof *message->deliveries);
-    if (!message->deliveries) {
+    if (!message)
+        return NULL;
+    text_copy(message->origin, sizeof message->origin, kept->origin);
+    message->flags = kept->flags;
+    size_t count = kept->count + kept->releases;
+    if (count && !(message->deliveries = malloc(count * sizeof *message->deliveries))) {
         store_message_free(message);
         return NULL;
     }
-    memcpy(message->deliveries, m->deliveries.items + kept->first, kept->count * sizeof *message->deliveries);
-    message->delivery_count = kept->count;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = i < kept->count ? kept->first + i : kept->released + i - kept->count;
+        message->deliveries[i] = m->deliveries.items[at].delivery;
+    }
+    message->delivery_count = count;
     return message;
 }
 
@@ -96,10 +126,15 @@ int memory_get(void *state, struct store_get *get)
     return !kept ? ACCORD_ENOENT : get->found ? 0 : ACCORD_ENOMEM;
 }
 
-static bool of_agreement(const struct store_message *message, const char *agreement)
+bool memory_from(const char *route, const char *agreement)
 {
     size_t size = strlen(agreement);
-    if (!strncmp(message->origin, agreement, size) && message->origin[size] == '/')
+    return !strncmp(route, agreement, size) && route[size] == '/';
+}
+
+static bool of_agreement(const struct store_message *message, const char *agreement)
+{
+    if (memory_from(message->origin, agreement))
         return true;
     for (size_t i = 0; i < message->delivery_count; i++)
         if (!strcmp(message->deliveries[i].agreement, agreement))
@@ -139,8 +174,10 @@ int memory_scan(void *state, struct store_scan *scan)
     struct memory *m = state;
     scan->count = 0;
     for (size_t i = 0; i < m->messages.count; i++) {
-        struct store_message *message = rebuild(m, &m->messages.items[i]);
-        if (!message)
+        struct store_message *message = NULL;
+        if (m->messages.items[i].gone)
+            continue;
+        if (!(message = rebuild(m, &m->messages.items[i])))
             return ACCORD_ENOMEM;
         if ((!scan->before || strcmp(message->id, scan->before) < 0) &&
             (!scan->type || !strcmp(message->type, scan->type)) && in_state(message, scan->state) &&
@@ -169,23 +206,17 @@ static struct store_count *count_row(struct store_counts *counts, const struct s
     return row;
 }
 
-static int count_message(struct memory *m, struct store_counts *counts, const struct kept *kept)
+static int count_deliveries(struct memory *m, struct store_counts *counts, const struct kept *kept,
+                            size_t first, size_t count)
 {
-    struct record_admission_room room;
-    const struct record_admission *a = memory_decode(kept, &room);
-    if (!a)
-        return ACCORD_ENOMEM;
-    counts->messages++;
-    counts->bytes += (uint64_t)a->size;
-    counts->quarantined += (a->flags & STORE_QUARANTINED) != 0;
-    for (size_t i = kept->first; i < kept->first + kept->count; i++) {
-        const struct store_delivery *delivery = &m->deliveries.items[i];
+    for (size_t i = first; i < first + count; i++) {
+        const struct store_delivery *delivery = &m->deliveries.items[i].delivery;
         struct store_count *row = count_row(counts, delivery);
         if (!row)
             return ACCORD_ENOMEM;
         row->states[delivery->state]++;
-        if (delivery->state < STORE_DELIVERED && (!row->oldest || a->time < row->oldest))
-            row->oldest = a->time;
+        if (delivery->state < STORE_DELIVERED && (!row->oldest || kept->time < row->oldest))
+            row->oldest = kept->time;
     }
     return 0;
 }
@@ -195,20 +226,31 @@ int memory_counts(void *state, struct store_counts *counts)
     struct memory *m = state;
     int result = 0;
     *counts = (struct store_counts){0};
-    for (size_t i = 0; i < m->messages.count && !result; i++)
-        result = count_message(m, counts, &m->messages.items[i]);
+    for (size_t i = 0; i < m->messages.count && !result; i++) {
+        const struct kept *kept = &m->messages.items[i];
+        if (kept->gone)
+            continue;
+        counts->messages++;
+        counts->bytes += (uint64_t)kept->size;
+        counts->quarantined += (kept->flags & STORE_QUARANTINED) != 0;
+        result = count_deliveries(m, counts, kept, kept->first, kept->count);
+        if (!result)
+            result = count_deliveries(m, counts, kept, kept->released, kept->releases);
+    }
     return result;
+}
+
+const char *memory_cursor_of(const struct memory *m, const char *route)
+{
+    for (size_t i = m->cursors.count; i-- > 0;)
+        if (!strcmp(m->cursors.items[i].route, route))
+            return m->cursors.items[i].value;
+    return "";
 }
 
 int memory_cursor(void *state, struct store_cursor *cursor)
 {
-    const struct memory *m = state;
-    cursor->value[0] = 0;
-    for (size_t i = m->cursors.count; i-- > 0;)
-        if (!strcmp(m->cursors.items[i].route, cursor->route)) {
-            text_copy(cursor->value, sizeof cursor->value, m->cursors.items[i].value);
-            break;
-        }
+    text_copy(cursor->value, sizeof cursor->value, memory_cursor_of(state, cursor->route));
     return 0;
 }
 

@@ -4,23 +4,62 @@
 #include <string.h>
 
 #include "store/front.h"
+#include "util/text.h"
 
 #define TAIL_MAX (2 * (size_t)ACCORD_PIECE_MAX)
 
-struct store_payload *store_payload_new(struct store *store)
+struct store_payload *store_payload_new(struct store *store, const char *agreement)
 {
     struct store_payload *payload = calloc(1, sizeof *payload);
     if (payload && !(payload->digest = digest_new())) {
         free(payload);
         return NULL;
     }
-    if (payload)
+    if (payload) {
         payload->store = store;
+        text_copy(payload->agreement, sizeof payload->agreement, agreement);
+        payload->first = UINT64_MAX;
+        uv_mutex_lock(&store->lock);
+        if ((payload->next = store->staged))
+            payload->next->previous = payload;
+        store->staged = payload;
+        uv_mutex_unlock(&store->lock);
+    }
     return payload;
+}
+
+static void unlist(struct store *store, struct store_payload *payload)
+{
+    uv_mutex_lock(&store->lock);
+    if (payload->next)
+        payload->next->previous = payload->previous;
+    if (payload->previous)
+        payload->previous->next = payload->next;
+    else
+        store->staged = payload->next;
+    uv_mutex_unlock(&store->lock);
+}
+
+void payloads_abandon(struct store *store)
+{
+    for (struct store_payload *payload = store->staged; payload; payload = payload->next)
+        payload->store = NULL;
+}
+
+uint64_t payload_staged(struct store *store)
+{
+    uint64_t oldest = UINT64_MAX;
+    uv_mutex_lock(&store->lock);
+    for (const struct store_payload *payload = store->staged; payload; payload = payload->next)
+        oldest = payload->first < oldest ? payload->first : oldest;
+    uv_mutex_unlock(&store->lock);
+    return oldest;
 }
 
 static void payload_release(struct store_payload *payload)
 {
+    if (payload->store)
+        unlist(payload->store, payload);
     digest_free(payload->digest);
     buf_fini(&payload->tail);
     buf_fini(&payload->pieces);
@@ -58,16 +97,19 @@ const uint8_t *store_payload_memory(const struct store_payload *payload, size_t 
 
 /* ---- adding ---- */
 
-/* Store thread. Puts all whole pieces of the tail. */
+/* Store thread. Puts the whole pieces of the tail, but never what may be the last piece: that one is sealed with the
+ * message's id. */
 int payload_spill(struct store *store, struct store_payload *payload)
 {
-    size_t size = payload->tail.size - payload->tail.size % ACCORD_PIECE_MAX;
+    struct seal_bond bond = {.agreement = payload->agreement, .payload = payload->id};
+    size_t size = payload->tail.size - 1 - (payload->tail.size - 1) % ACCORD_PIECE_MAX;
     buf_clear(&payload->fresh);
     for (size_t at = 0; at < size; at += ACCORD_PIECE_MAX) {
         uint64_t position;
         struct record_piece piece = {.index = (uint32_t)((payload->pieces.size + payload->fresh.size) / 8),
                                      .data = payload->tail.data + at,
-                                     .size = ACCORD_PIECE_MAX};
+                                     .size = ACCORD_PIECE_MAX,
+                                     .bond = &bond};
         int result = store->backend->put_piece(store->state, &piece, &position);
         if (result)
             return result;
@@ -82,6 +124,12 @@ void payload_spilled(struct store_payload *payload, int result)
     if (!result) {
         buf_put(&payload->pieces, payload->fresh.data, payload->fresh.size);
         result = payload->pieces.failed ? ACCORD_ENOMEM : 0;
+    }
+    if (!result && payload->first == UINT64_MAX && payload->pieces.size) {
+        struct record_admission list = {.pieces = payload->pieces.data};
+        uv_mutex_lock(&payload->store->lock);
+        payload->first = record_piece_position(&list, 0);
+        uv_mutex_unlock(&payload->store->lock);
     }
     if (result)
         payload->failed = result;
@@ -143,10 +191,11 @@ static size_t least(size_t a, size_t b)
 /* Store thread. */
 int payload_look(struct store *store, struct peek *peek)
 {
-    const struct store_payload *payload = peek->payload;
+    struct store_payload *payload = peek->payload;
     uint64_t index = (uint64_t)peek->offset / ACCORD_PIECE_MAX;
+    struct seal_bond bond = {.payload = payload->id, .index = (uint32_t)index};
     struct record_admission list = {.pieces = payload->pieces.data};
-    return store->backend->peek(store->state, record_piece_position(&list, (size_t)index),
+    return store->backend->peek(store->state, record_piece_position(&list, (size_t)index), &bond,
                                 (size_t)(peek->offset % ACCORD_PIECE_MAX), peek->to, peek->room, peek->got);
 }
 

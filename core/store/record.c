@@ -1,34 +1,10 @@
-#include "store/record.h"
+#include "store/record_bytes.h"
 
 #include <string.h>
 
 #include "store/crc.h"
 
 #define MAGIC 0x31524341u /* "ACR1" */
-
-/* ---- numbers ---- */
-
-static void put32(uint8_t *to, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        to[i] = (uint8_t)(value >> 8 * i);
-}
-
-static void put64(uint8_t *to, uint64_t value)
-{
-    for (int i = 0; i < 8; i++)
-        to[i] = (uint8_t)(value >> 8 * i);
-}
-
-static uint32_t get32(const uint8_t *from)
-{
-    return (uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
-}
-
-static uint64_t get64(const uint8_t *from)
-{
-    return (uint64_t)get32(from + 4) << 32 | get32(from);
-}
 
 /* ---- heads ---- */
 
@@ -48,30 +24,31 @@ uint32_t record_finish(struct buf *buf, size_t start, uint64_t position, uint64_
     if (buf->failed)
         return 0;
     uint8_t *head = buf->data + start;
-    put32(head, MAGIC);
-    put32(head + 4, (uint32_t)size);
-    put64(head + 8, position);
-    put64(head + 16, group);
-    put32(head + 24, type);
-    put32(head + 28, crc32c(0, head + RECORD_HEAD, size));
-    put32(head + 32, 0);
+    bytes_put32(head, MAGIC);
+    bytes_put32(head + 4, (uint32_t)size);
+    bytes_put64(head + 8, position);
+    bytes_put64(head + 16, group);
+    bytes_put32(head + 24, type);
+    bytes_put32(head + 28, crc32c(0, head + RECORD_HEAD, size));
+    bytes_put32(head + 32, 0);
     uint32_t crc = crc32c(0, head, RECORD_HEAD - 4);
-    put32(head + 36, crc);
+    bytes_put32(head + 36, crc);
     return crc;
 }
 
 bool record_read_head(const uint8_t *from, uint64_t position, struct record_head *head)
 {
-    if (get32(from) != MAGIC || get64(from + 8) != position || get32(from + 4) > RECORD_MAX)
+    if (bytes_get32(from) != MAGIC || bytes_get64(from + 8) != position || bytes_get32(from + 4) > RECORD_MAX)
         return false;
-    uint32_t type = get32(from + 24);
-    *head = (struct record_head){.size = get32(from + 4),
+    uint32_t type = bytes_get32(from + 24);
+    *head = (struct record_head){.size = bytes_get32(from + 4),
                                  .type = (uint16_t)type,
-                                 .body_crc = get32(from + 28),
-                                 .head_crc = get32(from + 36),
+                                 .body_crc = bytes_get32(from + 28),
+                                 .head_crc = bytes_get32(from + 36),
                                  .position = position,
-                                 .group = get64(from + 16)};
-    return type <= UINT16_MAX && get32(from + 32) == 0 && head->head_crc == crc32c(0, from, RECORD_HEAD - 4);
+                                 .group = bytes_get64(from + 16)};
+    return type <= UINT16_MAX && bytes_get32(from + 32) == 0 &&
+           head->head_crc == crc32c(0, from, RECORD_HEAD - 4);
 }
 
 bool record_body_good(const struct record_head *head, const uint8_t *body)
@@ -80,45 +57,6 @@ bool record_body_good(const struct record_head *head, const uint8_t *body)
 }
 
 /* ---- writing bodies ---- */
-
-static void add8(struct buf *buf, unsigned value)
-{
-    buf_byte(buf, (uint8_t)value);
-}
-
-static void add32(struct buf *buf, uint32_t value)
-{
-    uint8_t *to = buf_reserve(buf, 4);
-    if (to) {
-        put32(to, value);
-        buf->size += 4;
-    }
-}
-
-static void add64(struct buf *buf, uint64_t value)
-{
-    uint8_t *to = buf_reserve(buf, 8);
-    if (to) {
-        put64(to, value);
-        buf->size += 8;
-    }
-}
-
-static void add_text(struct buf *buf, const char *text)
-{
-    size_t size = strlen(text) + 1;
-    if (size > UINT16_MAX) {
-        buf->failed = true;
-        return;
-    }
-    uint8_t *to = buf_reserve(buf, 2 + size);
-    if (!to)
-        return;
-    to[0] = (uint8_t)size;
-    to[1] = (uint8_t)(size >> 8);
-    memcpy(to + 2, text, size);
-    buf->size += 2 + size;
-}
 
 void record_put_piece(struct buf *buf, const struct record_piece *piece)
 {
@@ -129,7 +67,7 @@ void record_put_piece(struct buf *buf, const struct record_piece *piece)
     buf_put(buf, piece->data, piece->size);
 }
 
-static void put_delivery(struct buf *buf, const struct record_delivery *delivery)
+static void add_delivery(struct buf *buf, const struct record_delivery *delivery)
 {
     add_text(buf, delivery->agreement);
     add_text(buf, delivery->service);
@@ -138,6 +76,14 @@ static void put_delivery(struct buf *buf, const struct record_delivery *delivery
     add64(buf, delivery->generation);
     add_text(buf, delivery->rule);
     add_text(buf, delivery->reason);
+}
+
+void add_deliveries(struct buf *buf, uint64_t first, const struct record_delivery *deliveries, size_t count)
+{
+    add64(buf, first);
+    add32(buf, (uint32_t)count);
+    for (size_t i = 0; i < count; i++)
+        add_delivery(buf, &deliveries[i]);
 }
 
 void record_put_admission(struct buf *buf, const struct record_admission *a)
@@ -159,10 +105,7 @@ void record_put_admission(struct buf *buf, const struct record_admission *a)
         add_text(buf, a->headers[i].name);
         add_text(buf, a->headers[i].value);
     }
-    add64(buf, a->first);
-    add32(buf, (uint32_t)a->delivery_count);
-    for (size_t i = 0; i < a->delivery_count; i++)
-        put_delivery(buf, &a->deliveries[i]);
+    add_deliveries(buf, a->first, a->deliveries, a->delivery_count);
     add8(buf, a->cursor != NULL);
     if (a->cursor)
         add_text(buf, a->cursor);
@@ -184,6 +127,10 @@ void record_put_settlement(struct buf *buf, const struct record_settlement *s)
     add_text(buf, s->rule);
     add_text(buf, s->reason);
     add_text(buf, s->receipt);
+    if (!s->since && !s->answer_by)
+        return; /* as in the first format */
+    add64(buf, (uint64_t)s->since);
+    add64(buf, (uint64_t)s->answer_by);
 }
 
 void record_put_move(struct buf *buf, const struct record_move *move)
@@ -219,85 +166,6 @@ void record_put_commit(struct buf *buf, const struct record_commit *commit)
     add64(buf, (uint64_t)commit->time);
 }
 
-/* ---- reading bodies: the first mistake sets `bad`, and everything read after it is empty ---- */
-
-struct reader {
-    const uint8_t *at;
-    size_t left;
-    bool bad;
-};
-
-static const uint8_t *take(struct reader *in, size_t size)
-{
-    static const uint8_t zeros[RECORD_SEAL_SPACE];
-    if (in->bad || size > in->left) {
-        in->bad = true;
-        return size <= sizeof zeros ? zeros : NULL;
-    }
-    const uint8_t *at = in->at;
-    in->at += size;
-    in->left -= size;
-    return at;
-}
-
-static unsigned take8(struct reader *in)
-{
-    return *take(in, 1);
-}
-
-static uint32_t take32(struct reader *in)
-{
-    return get32(take(in, 4));
-}
-
-static uint64_t take64(struct reader *in)
-{
-    return get64(take(in, 8));
-}
-
-static size_t take_count(struct reader *in, size_t limit)
-{
-    size_t count = take32(in);
-    if (count <= limit)
-        return count;
-    in->bad = true;
-    return 0;
-}
-
-static bool take_bool(struct reader *in)
-{
-    unsigned value = take8(in);
-    if (value > 1)
-        in->bad = true;
-    return value == 1;
-}
-
-static enum store_state take_state(struct reader *in)
-{
-    unsigned value = take8(in);
-    if (value < STORE_WAITING || value > STORE_DISCARDED)
-        in->bad = true;
-    return (enum store_state)value;
-}
-
-/* `room` counts the NUL. */
-static const char *take_text(struct reader *in, size_t room)
-{
-    const uint8_t *sizes = take(in, 2);
-    size_t size = (size_t)sizes[0] | (size_t)sizes[1] << 8;
-    const uint8_t *text = !size || size > room ? NULL : take(in, size);
-    if (in->bad || !text || memchr(text, 0, size) != text + size - 1) {
-        in->bad = true;
-        return "";
-    }
-    return (const char *)text;
-}
-
-static int finish(const struct reader *in)
-{
-    return in->bad || in->left ? ACCORD_EFORMAT : 0;
-}
-
 int record_get_piece(const uint8_t *body, size_t size, struct record_piece *piece)
 {
     struct reader in = {body, size, false};
@@ -307,17 +175,18 @@ int record_get_piece(const uint8_t *body, size_t size, struct record_piece *piec
     piece->seal_data = take(&in, RECORD_SEAL_SPACE);
     piece->data = in.at;
     piece->size = in.left;
-    /* A sealed piece may be longer by its tag; no algorithm is known yet. */
-    return in.bad || seal != 0 || !piece->size || piece->size > ACCORD_PIECE_MAX ? ACCORD_EFORMAT : 0;
+    piece->bond = NULL;
+    return in.bad || seal > SEAL_NEWEST || !piece->size || piece->size > ACCORD_PIECE_MAX ? ACCORD_EFORMAT
+                                                                                          : 0;
 }
 
-static void take_deliveries(struct reader *in, struct record_admission_room *room)
+size_t take_deliveries(struct reader *in, uint64_t *first,
+                       struct record_delivery deliveries[RECORD_DELIVERIES_MAX])
 {
-    struct record_admission *a = &room->admission;
-    a->first = take64(in);
-    a->delivery_count = take_count(in, RECORD_DELIVERIES_MAX);
-    for (size_t i = 0; i < a->delivery_count; i++) {
-        struct record_delivery *delivery = &room->deliveries[i];
+    *first = take64(in);
+    size_t count = take_count(in, RECORD_DELIVERIES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct record_delivery *delivery = &deliveries[i];
         delivery->agreement = take_text(in, STORE_NAME_MAX);
         delivery->service = take_text(in, STORE_NAME_MAX);
         delivery->state = take_state(in);
@@ -326,7 +195,7 @@ static void take_deliveries(struct reader *in, struct record_admission_room *roo
         delivery->rule = take_text(in, ACCORD_RULE_MAX);
         delivery->reason = take_text(in, ACCORD_REASON_MAX);
     }
-    a->deliveries = room->deliveries;
+    return count;
 }
 
 static void take_headers(struct reader *in, struct record_admission_room *room)
@@ -371,14 +240,15 @@ int record_get_admission(const uint8_t *body, size_t size, struct record_admissi
     a->rule = take_text(&in, ACCORD_RULE_MAX);
     a->reason = take_text(&in, ACCORD_REASON_MAX);
     take_headers(&in, room);
-    take_deliveries(&in, room);
+    a->delivery_count = take_deliveries(&in, &a->first, room->deliveries);
+    a->deliveries = room->deliveries;
     a->cursor = take_bool(&in) ? take_text(&in, ACCORD_SOURCE_ID_MAX) : NULL;
     take_keys(&in, room);
     a->piece_count = take_count(&in, RECORD_PIECES_MAX);
     a->pieces = take(&in, 8 * a->piece_count);
     uint64_t pieces = ((uint64_t)a->size + ACCORD_PIECE_MAX - 1) / ACCORD_PIECE_MAX;
     return a->size < 0 || pieces != a->piece_count || strlen(a->id) != ACCORD_ID_MAX - 1 ? ACCORD_EFORMAT
-                                                                                         : finish(&in);
+                                                                                         : take_end(&in);
 }
 
 void record_add_number(struct buf *buf, uint64_t number)
@@ -388,7 +258,7 @@ void record_add_number(struct buf *buf, uint64_t number)
 
 uint64_t record_piece_position(const struct record_admission *admission, size_t index)
 {
-    return get64(admission->pieces + 8 * index);
+    return bytes_get64(admission->pieces + 8 * index);
 }
 
 int record_get_settlement(const uint8_t *body, size_t size, struct record_settlement *s)
@@ -403,7 +273,12 @@ int record_get_settlement(const uint8_t *body, size_t size, struct record_settle
     s->rule = take_text(&in, ACCORD_RULE_MAX);
     s->reason = take_text(&in, ACCORD_REASON_MAX);
     s->receipt = take_text(&in, STORE_RECEIPT_MAX);
-    return finish(&in);
+    bool more = in.left > 0;
+    s->since = more ? (int64_t)take64(&in) : 0;
+    s->answer_by = more ? (int64_t)take64(&in) : 0;
+    if (more && !s->since && !s->answer_by)
+        in.bad = true;
+    return take_end(&in);
 }
 
 int record_get_move(const uint8_t *body, size_t size, struct record_move *move)
@@ -414,12 +289,12 @@ int record_get_move(const uint8_t *body, size_t size, struct record_move *move)
     move->reason = take_text(&in, ACCORD_REASON_MAX);
     move->count = take_count(&in, RECORD_MOVE_MAX);
     move->numbers = take(&in, 8 * move->count);
-    return finish(&in);
+    return take_end(&in);
 }
 
 uint64_t record_move_number(const struct record_move *move, size_t index)
 {
-    return get64(move->numbers + 8 * index);
+    return bytes_get64(move->numbers + 8 * index);
 }
 
 int record_get_audit(const uint8_t *body, size_t size, struct record_audit *audit)
@@ -430,14 +305,14 @@ int record_get_audit(const uint8_t *body, size_t size, struct record_audit *audi
     memcpy(audit->head.hash, take(&in, DIGEST_SIZE), DIGEST_SIZE);
     audit->size = take_count(&in, AUDIT_LINE_MAX);
     audit->line = (const char *)take(&in, audit->size);
-    return !audit->size || !audit->head.sequence ? ACCORD_EFORMAT : finish(&in);
+    return !audit->size || !audit->head.sequence ? ACCORD_EFORMAT : take_end(&in);
 }
 
 int record_get_epoch(const uint8_t *body, size_t size, uint64_t *epoch)
 {
     struct reader in = {body, size, false};
     *epoch = take64(&in);
-    return finish(&in);
+    return take_end(&in);
 }
 
 int record_get_commit(const uint8_t *body, size_t size, struct record_commit *commit)
@@ -449,5 +324,5 @@ int record_get_commit(const uint8_t *body, size_t size, struct record_commit *co
     commit->flags = take32(&in);
     commit->next_number = take64(&in);
     commit->time = (int64_t)take64(&in);
-    return commit->flags & ~RECORD_SYNCED ? ACCORD_EFORMAT : finish(&in);
+    return commit->flags & ~RECORD_SYNCED ? ACCORD_EFORMAT : take_end(&in);
 }

@@ -105,7 +105,7 @@ static int settle_group(struct work *work, bool proven)
 
 /* ---- a whole group whose payload pieces may have been lost before it ---- */
 
-#define PIECE_ROOM (RECORD_HEAD + 8 + RECORD_SEAL_SPACE + ACCORD_PIECE_MAX)
+#define PIECE_ROOM (RECORD_HEAD + RECORD_PIECE_HEAD + ACCORD_PIECE_MAX)
 
 static bool piece_readable(struct segments *segments, uint64_t position, uint8_t *to)
 {

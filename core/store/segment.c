@@ -15,10 +15,9 @@
 #include "store/crc.h"
 #include "util/file.h"
 
-#define MAGIC       "ACCORD JOURNAL\n"
-#define NAME_FORMAT "journal-%010u.seg"
-#define OPEN_MAX    64 /* descriptors kept open */
-#define ASIDE_MAX   (16u << 20)
+#define MAGIC     "ACCORD JOURNAL\n"
+#define OPEN_MAX  64 /* descriptors kept open */
+#define ASIDE_MAX (16u << 20)
 
 struct segment_io segment_io = {pwrite, fdatasync, fallocate};
 
@@ -72,7 +71,7 @@ static int insert(struct segments *segments, uint32_t number, uint64_t size)
     while (at && segments->items[at - 1].number > number)
         at--;
     memmove(segments->items + at + 1, segments->items + at, (segments->count - at) * sizeof *segments->items);
-    segments->items[at] = (struct segment){number, -1, size};
+    segments->items[at] = (struct segment){.number = number, .fd = -1, .size = size};
     segments->count++;
     return 0;
 }
@@ -82,7 +81,7 @@ static bool parse_name(const char *name, uint32_t *number)
     char again[64];
     if (sscanf(name, "journal-%10u.seg", number) != 1 || !*number || *number >= 1u << 28)
         return false;
-    snprintf(again, sizeof again, NAME_FORMAT, *number);
+    snprintf(again, sizeof again, SEGMENT_NAME, *number);
     return !strcmp(again, name);
 }
 
@@ -123,15 +122,14 @@ static void write_head(uint8_t head[SEGMENT_DATA], uint32_t number)
 }
 
 /* A damaged head does not matter, each record knows its position; a whole one of another version does. */
-static int check_version(struct segments *segments, const struct segment *segment, struct reason *why)
+static int check_version(struct segments *segments, struct segment *segment, struct reason *why)
 {
-    uint8_t head[SEGMENT_DATA], ours[SEGMENT_DATA];
+    uint8_t head[SEGMENT_DATA];
     size_t got = 0;
     int result = segments_read(segments, POSITION(segment->number, 0), head, sizeof head, &got);
     if (result)
         return fail(why, result, "cannot open segment %u of the journal in %s: %s", segment->number,
                     segments->folder, error_name(result));
-    write_head(ours, segment->number);
     uint32_t crc = crc32c(0, head, 24), version = 0;
     if (got < 28 || memcmp(head, MAGIC, sizeof MAGIC))
         return 0;
@@ -140,12 +138,13 @@ static int check_version(struct segments *segments, const struct segment *segmen
             return 0;
     for (size_t i = 0; i < 4; i++)
         version |= (uint32_t)head[16 + i] << 8 * i;
-    if (version == SEGMENT_VERSION)
+    segment->version = version;
+    if (version >= 1 && version <= SEGMENT_VERSION)
         return 0;
-    return fail(
-        why, ACCORD_ENOTSUP,
-        "the journal in %s has format %u and this agent reads format %d; start the version that wrote it",
-        segments->folder, version, SEGMENT_VERSION);
+    return fail(why, ACCORD_ENOTSUP,
+                "the journal in %s has format %u and this agent reads up to format %d; start the version "
+                "that wrote it",
+                segments->folder, version, SEGMENT_VERSION);
 }
 
 /* ---- life ---- */
@@ -225,7 +224,7 @@ int segment_fd(struct segments *segments, struct segment *segment)
         return segment->fd;
     if (segments->open_count >= OPEN_MAX)
         close_one(segments);
-    snprintf(name, sizeof name, NAME_FORMAT, segment->number);
+    snprintf(name, sizeof name, SEGMENT_NAME, segment->number);
     segment->fd = openat(segments->folder_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     segments->open_count += segment->fd >= 0;
     return segment->fd;
@@ -280,7 +279,7 @@ int segments_add(struct segments *segments, uint64_t size, uint64_t need)
 {
     char name[64], temporary[80];
     uint32_t number = segments->count ? segments->items[segments->count - 1].number + 1 : 1;
-    snprintf(name, sizeof name, NAME_FORMAT, number);
+    snprintf(name, sizeof name, SEGMENT_NAME, number);
     snprintf(temporary, sizeof temporary, "%s.new", name);
     int fd =
         openat(segments->folder_fd, temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -301,9 +300,29 @@ int segments_add(struct segments *segments, uint64_t size, uint64_t need)
         close(fd);
     } else {
         segments->items[segments->count - 1].fd = fd;
+        segments->items[segments->count - 1].version = SEGMENT_VERSION;
         segments->open_count++;
     }
     return result;
+}
+
+int segments_remove(struct segments *segments, uint32_t number)
+{
+    char name[64];
+    struct segment *segment = segments_find(segments, number);
+    if (!segment)
+        return ACCORD_ENOENT;
+    snprintf(name, sizeof name, SEGMENT_NAME, number);
+    if (unlinkat(segments->folder_fd, name, 0) < 0 && errno != ENOENT)
+        return ACCORD_EIO;
+    if (segment->fd >= 0) {
+        close(segment->fd);
+        segments->open_count--;
+    }
+    size_t at = (size_t)(segment - segments->items);
+    memmove(segment, segment + 1, (segments->count - at - 1) * sizeof *segment);
+    segments->count--;
+    return fsync(segments->folder_fd) == 0 ? 0 : ACCORD_EIO;
 }
 
 /* ---- bytes ---- */
@@ -372,6 +391,14 @@ void segments_forget(struct segments *segments, uint64_t position)
             posix_fadvise(fd, first ? (off_t)(POSITION_OFFSET(position) & ~(uint64_t)4095) : 0, 0,
                           POSIX_FADV_DONTNEED);
     }
+}
+
+void segments_release(struct segments *segments, uint64_t position, uint64_t size)
+{
+    struct segment *segment = segments_find(segments, POSITION_SEGMENT(position));
+    int fd = segment ? segment_fd(segments, segment) : -1;
+    if (fd >= 0)
+        posix_fadvise(fd, (off_t)POSITION_OFFSET(position), (off_t)size, POSIX_FADV_DONTNEED);
 }
 
 static int write_zeros(int fd, uint64_t offset, uint64_t end)

@@ -12,7 +12,8 @@
 #include "util/buf.h"
 #include "util/error.h"
 
-#define SEGMENT_VERSION 1
+#define SEGMENT_VERSION 2 /* 1: payload was not sealed. Both are read, and only the newest is written */
+#define SEGMENT_NAME    "journal-%010u.seg"
 #define SEGMENT_DATA    4096 /* offset of the first record */
 
 #define POSITION(segment, offset)  ((uint64_t)(segment) << 36 | (uint64_t)(offset))
@@ -23,6 +24,7 @@ struct segment {
     uint32_t number;
     int fd; /* -1: not open at the moment */
     uint64_t size;
+    uint32_t version; /* 0: its head is damaged */
 };
 
 struct segments {
@@ -61,12 +63,16 @@ int segments_sync(struct segments *, uint64_t position);
 /* Lets go of what is cached from the position on, so that it is read from the disk: after a failed sync the
  * cache holds pages that never got there. */
 void segments_forget(struct segments *, uint64_t position);
+/* Lets go of cached bytes that are on the disk, in the file of the position; they are read again if need be. */
+void segments_release(struct segments *, uint64_t position, uint64_t size);
 /* Makes everything behind the position in its file zeros, durably. */
 int segments_zero(struct segments *, uint64_t position);
 /* Gives back what was preallocated behind the position. */
 void segments_trim(struct segments *, uint64_t position);
 /* Gives the file its size again. */
 void segments_extend(struct segments *, uint32_t number, uint64_t size);
+/* Deletes the file, durably. */
+int segments_remove(struct segments *, uint32_t number);
 /* Bytes that the file system has left for us. */
 uint64_t segments_available(const struct segments *);
 

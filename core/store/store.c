@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/front.h"
+#include "store/restored.h"
 #include "util/text.h"
 
 #define IDLE_NS 20000000 /* quiet for this long: the back end finishes what it put off */
@@ -79,10 +80,16 @@ static struct call *apply_group(struct store *store, struct call *first, bool *b
     for (; call && !store->group_error; call = call->next) {
         if (!writes(call))
             continue;
+        if (*begun && verb_is_first(call))
+            break;
+        if (verb_is_first(call))
+            store->backend->settle_down(store->state);
         uint64_t need = verb_need(store, call);
         if (*begun && !store->backend->fits(store->state, need))
             break;
         if (!*begun && (call->result = store->backend->begin(store->state, need))) {
+            if (call->result == ACCORD_ELIMIT)
+                store->asks_room = store->no_room = true;
             store->failed |= call->result == ACCORD_EIO;
             continue;
         }
@@ -90,6 +97,31 @@ static struct call *apply_group(struct store *store, struct call *first, bool *b
         call->result = verb_apply(store, call);
     }
     return call;
+}
+
+static int commit(struct store *store)
+{
+    uint64_t began = uv_hrtime();
+    int result = store->backend->commit(store->state);
+    uint64_t took = uv_hrtime() - began;
+    uv_mutex_lock(&store->lock);
+    struct store_stats *stats = &store->stats;
+    stats->commits++;
+    stats->failed += result != 0;
+    stats->ns += took;
+    if (took > stats->longest_ns)
+        stats->longest_ns = took;
+    uv_mutex_unlock(&store->lock);
+    return result;
+}
+
+struct store_stats store_stats(const struct store *of)
+{
+    struct store *store = (struct store *)of; /* its lock */
+    uv_mutex_lock(&store->lock);
+    struct store_stats stats = store->stats;
+    uv_mutex_unlock(&store->lock);
+    return stats;
 }
 
 /* Durable, or undone. */
@@ -103,7 +135,7 @@ static int end_group(struct store *store)
             fault(store, "admit");
         if (store->has_settlement)
             fault(store, "settle");
-        result = store->backend->commit(store->state);
+        result = commit(store);
         store->failed |= result == ACCORD_EIO;
     }
     if (result)
@@ -127,12 +159,13 @@ static struct call_list run_group(struct store *store, struct call_list *list)
         if (writes(call)) {
             if (failed)
                 call->result = failed;
-            verb_settled(call);
+            verb_settled(store, call);
         } else {
             call->result = verb_look(store, call);
         }
         call_push(&group, call);
     }
+    accounts_publish(store);
     return group;
 }
 
@@ -318,9 +351,13 @@ static void store_release(struct store *store)
 {
     if (store->state)
         store->backend->close(store->state);
+    payloads_abandon(store);
     uv_cond_destroy(&store->wake);
     uv_mutex_destroy(&store->lock);
     free(store->chains);
+    free(store->folder);
+    accounts_fini(&store->counting);
+    accounts_fini(&store->accounts);
     buf_fini(&store->scratch);
     while (store->spare) {
         struct call *next = store->spare->next;
@@ -340,6 +377,8 @@ static int store_start(struct store *store, uv_loop_t *loop, const struct store_
     if (recovery)
         *recovery = found.recovery;
     store->next_number = store->next_before = store->first_number = found.next_number;
+    store->roomy = true;
+    accounts_publish(store);
     if ((result = take_heads(store)) || (result = take_epoch(store, config->epoch, found.epoch)))
         return fail(why, result, "the store in %s was read but cannot be written: %s; look at the disk",
                     config->folder, error_name(result));
@@ -367,6 +406,7 @@ int store_open(struct store **out, uv_loop_t *loop, const struct store_config *c
         return fail(why, ACCORD_ENOMEM, "out of memory opening the store");
     store->backend = backend;
     store->fault = config->fault;
+    store->folder = strdup(config->folder ? config->folder : "");
     uv_mutex_init(&store->lock);
     uv_cond_init(&store->wake);
     int result = store_start(store, loop, config, recovery, why);
@@ -403,6 +443,11 @@ bool store_failed(const struct store *store)
 uint64_t store_first_number(const struct store *store)
 {
     return store->first_number;
+}
+
+int store_restored_told(struct store *store, struct reason *why)
+{
+    return store->folder ? restored_told(store->folder, why) : ACCORD_ENOMEM;
 }
 
 /* The store thread reads chains only for calls, and there was none. */
@@ -471,4 +516,39 @@ void store_trail(struct store *store, struct store_trail *request, store_done do
 void store_heads(struct store *store, struct store_heads *request, store_done done, void *arg)
 {
     store_call(store, CALL_HEADS, request, done, arg);
+}
+
+void store_decide(struct store *store, struct store_decision *request, store_done done, void *arg)
+{
+    store_call(store, CALL_DECIDE, request, done, arg);
+}
+
+void store_unquarantine(struct store *store, struct store_unquarantine *request, store_done done, void *arg)
+{
+    store_call(store, CALL_UNQUARANTINE, request, done, arg);
+}
+
+void store_adopt(struct store *store, struct store_adoption *request, store_done done, void *arg)
+{
+    store_call(store, CALL_ADOPT, request, done, arg);
+}
+
+void store_note(struct store *store, struct store_note *request, store_done done, void *arg)
+{
+    store_call(store, CALL_NOTE, request, done, arg);
+}
+
+void store_overdue(struct store *store, struct store_overdue *request, store_done done, void *arg)
+{
+    store_call(store, CALL_OVERDUE, request, done, arg);
+}
+
+void store_retain(struct store *store, struct store_retention *request, store_done done, void *arg)
+{
+    store_call(store, CALL_RETAIN, request, done, arg);
+}
+
+void store_stale(struct store *store, struct store_stale *request, store_done done, void *arg)
+{
+    store_call(store, CALL_STALE, request, done, arg);
 }

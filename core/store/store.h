@@ -33,7 +33,8 @@ struct store_config {
     uint64_t epoch;        /* lease epoch; a write with an older one is refused with ACCORD_ESTATE */
     int64_t segment_size;  /* bytes of one journal segment */
     int64_t reserve;       /* bytes kept free for settlements and audit records */
-    const char *key_file;  /* wraps the agreements' keys; made with an empty store, else it must be there */
+    const char *key_file;  /* wraps the agreements' keys; made with an empty store, else it must be there; NULL:
+                            * FOLDER/store.key */
     void (*fault)(const char *point); /* tests: called at named points, may kill the process; NULL */
 };
 
@@ -60,6 +61,7 @@ struct store_delivery {
     char service[STORE_NAME_MAX];
     enum store_state state;
     int64_t attempts;
+    int64_t attempts_before; /* of these, those before `since` */
     int64_t not_before;  /* wall microseconds */
     int64_t changed;     /* when it entered this state */
     int64_t since;       /* wall microseconds: admitted, or retried by a person: its retries count from here */
@@ -106,6 +108,8 @@ struct store_recovery {
     uint64_t lost_messages, lost_audit;
     uint64_t end; /* of the trail: no position that store_trail() gave is behind it, or the store has gone back since */
     bool fresh;   /* the store was empty */
+    int64_t restored; /* it is a backup put back: wall microseconds of when that was made, negative when not known;
+                       * 0: it is not. Told at each opening until store_restored_told() */
 };
 /* Blocks while it recovers. Deliveries that were `sending` come back as `waiting`, keeping their attempts. */
 int store_open(struct store **, uv_loop_t *, const struct store_config *, struct store_recovery *,
@@ -120,6 +124,8 @@ bool store_failed(const struct store *);
 /* Deliveries with smaller numbers are older than this opening of the store: a process that was killed may have sent
  * them without coming to settle them. */
 uint64_t store_first_number(const struct store *);
+/* What recovery said of a backup that was put back has been recorded. */
+int store_restored_told(struct store *, struct reason *why);
 /* Lets a chain go on behind a record that was kept elsewhere and that the store has lost; returns how many records it
  * lacks, 0 when it lacks none. Only before all other calls. */
 uint64_t store_chain_resume(struct store *, const char *chain, const struct audit_head *last);
@@ -128,7 +134,7 @@ uint64_t store_chain_resume(struct store *, const char *chain, const struct audi
 
 /* A payload on its way in; kept in memory up to ACCORD_PIECE_MAX * 2, in the journal beyond. */
 struct store_payload;
-struct store_payload *store_payload_new(struct store *);
+struct store_payload *store_payload_new(struct store *, const char *agreement); /* of its origin */
 /* Appends a piece (copied). `done` when it was taken: wait for it before the next piece, to bound memory. What
  * stays in memory waits for no commit, so that this `done` may overtake those of earlier verbs; so may peek's. */
 void store_payload_add(struct store_payload *, const void *, size_t, store_done, void *arg);
@@ -151,7 +157,8 @@ struct store_admission {
                                           * generation, rule, reason; out: number */
     size_t delivery_count;
     const char *cursor;                  /* new cursor of the origin service, NULL: unchanged */
-    const char *answers;                 /* id of the delivered message that this one answers: no longer expected; NULL */
+    const char *answers;                 /* id of the delivered message that this one answers, as far as it was
+                                          * delivered to the origin's agreement: no longer expected; NULL */
     const char *const *keys;             /* "AGREEMENT\x1fKEY": must be new */
     size_t key_count;
     struct store_audit *audit;
@@ -232,7 +239,8 @@ void store_overdue(struct store *, struct store_overdue *, store_done, void *arg
 
 /* ---- a person decides ---- */
 
-/* One delivery: `waiting` retries what is dead or held for a person (its time begins anew), `discarded` gives up what
+/* One delivery: `waiting` retries what is dead or held for a person (its time begins anew, and it is to be judged
+ * anew), `discarded` gives up what
  * is not delivered. ACCORD_ENOENT; ACCORD_ESTATE: it is being sent now, or not in a state from which this may be. */
 struct store_decision {
     uint64_t number;
@@ -255,13 +263,13 @@ struct store_unquarantine {
 };
 void store_unquarantine(struct store *, struct store_unquarantine *, store_done, void *arg);
 
-/* Everything of agreement `from` (open deliveries, quarantined messages, cursors, notes) becomes that of `to`. Its
- * audit chain stays as it is. */
+/* Everything of agreement `from` (deliveries that are open or dead, quarantined messages, cursors, notes) becomes that
+ * of `to`; cursors and notes that `to` has already stay. Its audit chain stays as it is. */
 struct store_adoption {
     const char *from, *to;
     struct store_audit *audit;
     size_t audit_count;
-    uint64_t moved; /* out */
+    uint64_t moved; /* out: deliveries and quarantined messages */
 };
 void store_adopt(struct store *, struct store_adoption *, store_done, void *arg);
 
@@ -276,11 +284,19 @@ struct store_usage store_usage(const struct store *, const char *agreement);
 /* Whether admissions have room on the disk now, as of the last group. Loop thread; at once. */
 bool store_roomy(const struct store *);
 
+/* Commits since it was opened. Loop thread; at once. */
+struct store_stats {
+    uint64_t commits, failed;
+    uint64_t ns, longest_ns; /* that the commits took */
+};
+struct store_stats store_stats(const struct store *);
+
 /* Forgets what has had its time, then deletes the segments in which nothing is live, carrying over the little that
  * still is. One call does a bounded piece of work; `more` says whether another has something to do. */
 struct store_retention {
     int64_t now;              /* wall microseconds; what follows likewise: older than this goes */
-    int64_t settled_before;   /* messages whose last delivery was settled then, and released or discarded ones */
+    int64_t settled_before;   /* messages whose last delivery was delivered or discarded then, and released or discarded
+                               * ones; those with a dead delivery or an answer to come stay */
     int64_t seen_before;      /* for finding repeats */
     int64_t keys_before;
     uint64_t trail_position;  /* audit records behind it have not been exported: they stay */
@@ -307,13 +323,16 @@ struct store_rotation {
     struct store_audit *audit;
     size_t audit_count;
     struct reason why; /* out */
+    bool replaced;     /* out: also when it could not be recorded */
 };
 void store_rotate(struct store *, struct store_rotation *, store_done, void *arg);
 
 /* A copy of the store as it is at one commit, into a folder that must not exist. The key file is not in it. Does a
- * bounded piece of work for each call: call again with the same request while `more`. */
+ * bounded piece of work for each call: call again with the same request while `more`, or with `cancel` set to give it
+ * up. What has been written stays there when it fails. One at a time: ACCORD_EBUSY. */
 struct store_backup {
     const char *folder;
+    bool cancel;
     bool more;                   /* out */
     uint64_t copied, total;      /* out: bytes */
     struct reason why;           /* out */
@@ -372,7 +391,8 @@ struct store_cursor {
 };
 void store_cursor(struct store *, struct store_cursor *, store_done, void *arg);
 
-/* Sets a cursor without a message, or a note: a durable value under a name that begins with '!'. "" removes it. */
+/* Sets a cursor without a message, or a note: a durable value under a name that begins with '!'. "" removes it.
+ * store_cursor() reads it. An agreement's notes are called "!AGREEMENT/WHAT". */
 struct store_note {
     const char *name;
     const char *value;

@@ -2,67 +2,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/front.h"
+#include "store/verbs.h"
 #include "util/clock.h"
 #include "util/text.h"
-
-#define CHAIN_SPACE 512 /* upper bound of what sealing adds to a body */
-
-/* ---- taking audit records over from the caller ---- */
-
-void audit_batch_free(struct audit_batch *batch)
-{
-    for (size_t i = 0; batch && i < batch->count; i++)
-        buf_fini(&batch->records[i].body);
-    free(batch);
-}
-
-static struct audit_batch *audit_batch_take(struct store_audit *records, size_t count)
-{
-    size_t names = 0;
-    for (size_t i = 0; i < count; i++)
-        names += strlen(records[i].chain) + 1;
-    struct audit_batch *batch = malloc(sizeof *batch + count * sizeof *records + names);
-    if (!batch)
-        return NULL;
-    batch->count = count;
-    batch->records = (struct store_audit *)(batch + 1);
-    char *name = (char *)(batch->records + count);
-    for (size_t i = 0; i < count; i++) {
-        size_t size = strlen(records[i].chain) + 1;
-        batch->records[i] =
-            (struct store_audit){.chain = memcpy(name, records[i].chain, size), .body = records[i].body};
-        records[i].body = (struct buf){0};
-        name += size;
-    }
-    return batch;
-}
-
-void store_audit(struct store *store, struct store_audit *records, size_t count, store_done done, void *arg)
-{
-    struct audit_batch *batch = audit_batch_take(records, count);
-    if (!batch) {
-        for (size_t i = 0; i < count; i++)
-            buf_fini(&records[i].body);
-        store_finish_later(store, ACCORD_ENOMEM, done, arg);
-        return;
-    }
-    store_call(store, CALL_AUDIT, batch, done, arg);
-}
 
 /* ---- how much room a verb needs ---- */
 
 static uint64_t length(const char *text)
 {
     return text ? strlen(text) + 3 : 3;
-}
-
-static uint64_t audit_need(const struct store_audit *records, size_t count)
-{
-    uint64_t need = 0;
-    for (size_t i = 0; i < count; i++)
-        need += records[i].body.size + 2 * CHAIN_SPACE;
-    return need;
 }
 
 static uint64_t payload_need(const struct store_payload *payload)
@@ -90,6 +38,11 @@ static uint64_t move_need(const struct store *store, const struct store_move *mo
 uint64_t verb_need(const struct store *store, const struct call *call)
 {
     const struct store_settlement *settlement = call->request;
+    const struct store_decision *decision = call->request;
+    const struct store_unquarantine *release = call->request;
+    const struct store_adoption *adoption = call->request;
+    const struct store_note *note = call->request;
+    const struct store_rotation *rotation = call->request;
     const struct audit_batch *batch = call->request;
     switch (call->kind) {
     case CALL_ADMIT:
@@ -100,123 +53,57 @@ uint64_t verb_need(const struct store *store, const struct call *call)
         return move_need(store, call->request);
     case CALL_AUDIT:
         return audit_need(batch->records, batch->count);
+    case CALL_DECIDE:
+        return 4096 + audit_need(decision->audit, decision->audit_count);
+    case CALL_UNQUARANTINE:
+        return 4096 + release->delivery_count * 1024 + audit_need(release->audit, release->audit_count);
+    case CALL_ADOPT:
+        return 4096 + audit_need(adoption->audit, adoption->audit_count);
+    case CALL_NOTE:
+        return 4096 + audit_need(note->audit, note->audit_count);
+    case CALL_OVERDUE:
+        return 4096 + 8 * STORE_PAGE_MAX;
+    case CALL_RETAIN:
+        return store->backend->retention_need(store->state);
+    case CALL_ROTATE:
+        return 4096 + audit_need(rotation->audit, rotation->audit_count);
     default:
         return payload_need(call->request);
     }
 }
 
-/* ---- chains ---- */
-
-struct chain *verb_chain(struct store *store, const char *name)
-{
-    for (size_t i = 0; i < store->chain_count; i++)
-        if (!strcmp(store->chains[i].name, name))
-            return &store->chains[i];
-    if (store->chain_count == store->chain_room) {
-        size_t room = store->chain_room ? 2 * store->chain_room : 8;
-        struct chain *chains = realloc(store->chains, room * sizeof *chains);
-        if (!chains)
-            return NULL;
-        store->chains = chains;
-        store->chain_room = room;
-    }
-    struct chain *chain = &store->chains[store->chain_count++];
-    *chain = (struct chain){0};
-    text_copy(chain->name, sizeof chain->name, name);
-    return chain;
-}
-
-void verbs_keep(struct store *store)
-{
-    for (size_t i = 0; i < store->chain_count; i++)
-        store->chains[i].moved = false;
-    store->next_before = store->next_number;
-}
-
-void verbs_undo(struct store *store)
-{
-    for (size_t i = 0; i < store->chain_count; i++)
-        if (store->chains[i].moved) {
-            store->chains[i].head = store->chains[i].before;
-            store->chains[i].moved = false;
-        }
-    store->next_number = store->next_before;
-}
-
-/* Asked before anything is put, so that sealing cannot fail for the caller's mistakes. */
-static int audit_check(const struct store_audit *records, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!records[i].chain || !text_is_name(records[i].chain, STORE_NAME_MAX - 1) || !records[i].body.size)
-            return ACCORD_EINVAL;
-        if (records[i].body.failed)
-            return ACCORD_ENOMEM;
-        if (records[i].body.size > AUDIT_LINE_MAX - CHAIN_SPACE)
-            return ACCORD_ELIMIT;
-    }
-    return 0;
-}
-
-/* Seals behind the body and takes the seal off again once it is in the group: the caller may try again. */
-static int audit_put_one(struct store *store, struct store_audit *record)
-{
-    struct chain *chain = verb_chain(store, record->chain);
-    if (!chain)
-        return ACCORD_ENOMEM;
-    if (!chain->moved) {
-        chain->before = chain->head;
-        chain->moved = true;
-    }
-    size_t size = record->body.size;
-    int result = audit_seal(&record->body, record->chain, &chain->head);
-    if (!result)
-        result =
-            store->backend->put_audit(store->state, &(struct record_audit){.chain = record->chain,
-                                                                           .head = chain->head,
-                                                                           .line = (char *)record->body.data,
-                                                                           .size = record->body.size});
-    record->body.size = size;
-    return result;
-}
-
-static int audit_put(struct store *store, struct store_audit *records, size_t count)
-{
-    int result = 0;
-    for (size_t i = 0; i < count && !result; i++)
-        result = audit_put_one(store, &records[i]);
-    return result;
-}
-
 /* ---- admission ---- */
 
-static bool fits(const char *text, size_t room)
+bool verb_fits(const char *text, size_t room)
 {
     return text && strnlen(text, room) < room;
 }
 
-static bool fits_or_null(const char *text, size_t room)
+bool verb_fits_or_null(const char *text, size_t room)
 {
-    return !text || fits(text, room);
+    return !text || verb_fits(text, room);
 }
 
 static int check_envelope(const struct accord_envelope *e)
 {
-    if (!e->id || !id_valid(e->id) || !fits(e->origin, STORE_ROUTE_MAX) || !fits(e->type, STORE_NAME_MAX) ||
-        !fits(e->name, ACCORD_NAME_MAX) || !fits_or_null(e->source_id, ACCORD_SOURCE_ID_MAX) ||
-        e->header_count > ACCORD_HEADERS_MAX)
+    if (!e->id || !id_valid(e->id) || !verb_fits(e->origin, STORE_ROUTE_MAX) ||
+        !verb_fits(e->type, STORE_NAME_MAX) || !verb_fits(e->name, ACCORD_NAME_MAX) ||
+        !verb_fits_or_null(e->source_id, ACCORD_SOURCE_ID_MAX) || e->header_count > ACCORD_HEADERS_MAX)
         return ACCORD_EINVAL;
     for (size_t i = 0; i < e->header_count; i++)
-        if (!fits(e->headers[i].name, RECORD_HEADER_MAX) || !fits(e->headers[i].value, RECORD_HEADER_MAX))
+        if (!verb_fits(e->headers[i].name, RECORD_HEADER_MAX) ||
+            !verb_fits(e->headers[i].value, RECORD_HEADER_MAX))
             return ACCORD_EINVAL;
     return 0;
 }
 
-static int check_delivery(const struct store_delivery *delivery)
+int verb_check_delivery(const struct store_delivery *delivery)
 {
-    bool good = fits(delivery->agreement, STORE_NAME_MAX) && fits(delivery->service, STORE_NAME_MAX) &&
-                fits(delivery->rule, ACCORD_RULE_MAX) && fits(delivery->reason, ACCORD_REASON_MAX) &&
-                delivery->agreement[0] && delivery->state >= STORE_WAITING &&
-                delivery->state <= STORE_DISCARDED && delivery->state != STORE_DELIVERED;
+    bool good = verb_fits(delivery->agreement, STORE_NAME_MAX) &&
+                verb_fits(delivery->service, STORE_NAME_MAX) && verb_fits(delivery->rule, ACCORD_RULE_MAX) &&
+                verb_fits(delivery->reason, ACCORD_REASON_MAX) && delivery->agreement[0] &&
+                delivery->state >= STORE_WAITING && delivery->state <= STORE_DISCARDED &&
+                delivery->state != STORE_DELIVERED;
     return good ? 0 : ACCORD_EINVAL;
 }
 
@@ -239,15 +126,17 @@ static int check_payload(const struct store_admission *a)
 static int check_admission(const struct store_admission *a)
 {
     int result = check_envelope(a->envelope);
-    if (!result && (!fits_or_null(a->rule, ACCORD_RULE_MAX) || !fits_or_null(a->reason, ACCORD_REASON_MAX) ||
-                    !fits_or_null(a->cursor, ACCORD_SOURCE_ID_MAX)))
+    if (!result &&
+        (!verb_fits_or_null(a->rule, ACCORD_RULE_MAX) || !verb_fits_or_null(a->reason, ACCORD_REASON_MAX) ||
+         !verb_fits_or_null(a->cursor, ACCORD_SOURCE_ID_MAX) ||
+         !verb_fits_or_null(a->answers, ACCORD_ID_MAX)))
         result = ACCORD_EINVAL;
     if (a->delivery_count > RECORD_DELIVERIES_MAX || a->key_count > RECORD_KEYS_MAX)
         result = result ? result : ACCORD_ELIMIT;
     for (size_t i = 0; !result && i < a->delivery_count; i++)
-        result = check_delivery(&a->deliveries[i]);
+        result = verb_check_delivery(&a->deliveries[i]);
     for (size_t i = 0; !result && i < a->key_count; i++)
-        result = fits(a->keys[i], RECORD_KEY_MAX) ? 0 : ACCORD_EINVAL;
+        result = verb_fits(a->keys[i], RECORD_KEY_MAX) ? 0 : ACCORD_EINVAL;
     if (!result)
         result = check_payload(a);
     return result ? result : audit_check(a->audit, a->audit_count);
@@ -293,17 +182,22 @@ static int look_for_keys(struct store *store, struct store_admission *a)
 }
 
 /* Cuts what is not in the journal into pieces, whose positions go behind the others in `positions`. */
-static int put_pieces(struct store *store, const struct store_payload *payload, size_t size,
+static int put_pieces(struct store *store, struct store_payload *payload, const char *message,
                       struct buf *positions)
 {
+    struct seal_bond bond = {.agreement = payload->agreement, .payload = payload->id};
+    size_t size = payload->tail.size;
     for (size_t at = 0; at < size;) {
         size_t piece = size - at < ACCORD_PIECE_MAX ? size - at : ACCORD_PIECE_MAX;
         uint64_t position;
-        int result = store->backend->put_piece(
-            store->state,
-            &(struct record_piece){
-                .index = (uint32_t)(positions->size / 8), .data = payload->tail.data + at, .size = piece},
-            &position);
+        bond.message = at + piece == size ? message : NULL;
+        int result =
+            store->backend->put_piece(store->state,
+                                      &(struct record_piece){.index = (uint32_t)(positions->size / 8),
+                                                             .data = payload->tail.data + at,
+                                                             .size = piece,
+                                                             .bond = &bond},
+                                      &position);
         if (result)
             return result;
         record_add_number(positions, position);
@@ -312,7 +206,7 @@ static int put_pieces(struct store *store, const struct store_payload *payload, 
     return positions->failed ? ACCORD_ENOMEM : 0;
 }
 
-static void describe_delivery(struct record_delivery *to, const struct store_delivery *from)
+void verb_describe_delivery(struct record_delivery *to, const struct store_delivery *from)
 {
     *to = (struct record_delivery){.agreement = from->agreement,
                                    .service = from->service,
@@ -323,6 +217,46 @@ static void describe_delivery(struct record_delivery *to, const struct store_del
                                    .reason = from->reason};
 }
 
+void verb_number_deliveries(struct store *store, struct store_delivery *deliveries, size_t count,
+                            const char *message, int64_t now)
+{
+    for (size_t i = 0; i < count; i++) {
+        deliveries[i].number = store->next_number++;
+        deliveries[i].changed = deliveries[i].since = now;
+        text_copy(deliveries[i].message, sizeof deliveries[i].message, message);
+    }
+}
+
+/* The agreement's name in "AGREEMENT/SERVICE". */
+static void agreement_of(char to[STORE_NAME_MAX], const char *route)
+{
+    size_t size = strcspn(route, "/");
+    text_copy(to, STORE_NAME_MAX, "");
+    if (size < STORE_NAME_MAX)
+        memcpy(to, route, size), to[size] = 0;
+}
+
+int verb_answer(struct store *store, const char *message, const char *agreement, bool *answered)
+{
+    struct buf *numbers = &store->scratch;
+    buf_clear(numbers);
+    int result = store->backend->find_expected(store->state, message, agreement, numbers);
+    struct record_answered record = {.numbers = numbers->data, .count = numbers->size / 8};
+    if (!result && numbers->failed)
+        result = ACCORD_ENOMEM;
+    *answered = !result && record.count;
+    return *answered ? store->backend->put_answered(store->state, &record) : result;
+}
+
+static int put_answer(struct store *store, struct store_admission *a)
+{
+    char agreement[STORE_NAME_MAX];
+    if (!a->answers || !a->answers[0])
+        return 0;
+    agreement_of(agreement, a->envelope->origin);
+    return verb_answer(store, a->answers, agreement, &a->answered);
+}
+
 static int put_admission(struct store *store, struct store_admission *a)
 {
     const struct accord_envelope *e = a->envelope;
@@ -330,11 +264,11 @@ static int put_admission(struct store *store, struct store_admission *a)
     struct buf *positions = &store->scratch;
     buf_clear(positions);
     buf_put(positions, a->payload->pieces.data, a->payload->pieces.size);
-    int result = put_pieces(store, a->payload, a->payload->tail.size, positions);
+    int result = put_pieces(store, a->payload, e->id, positions);
     if (result)
         return result;
     for (size_t i = 0; i < a->delivery_count; i++)
-        describe_delivery(&deliveries[i], &a->deliveries[i]);
+        verb_describe_delivery(&deliveries[i], &a->deliveries[i]);
     int64_t now = clock_wall();
     struct record_admission record = {
         .id = e->id,
@@ -362,16 +296,13 @@ static int put_admission(struct store *store, struct store_admission *a)
     };
     if ((result = store->backend->put_admission(store->state, &record)))
         return result;
-    for (size_t i = 0; i < a->delivery_count; i++) {
-        a->deliveries[i].number = store->next_number++;
-        a->deliveries[i].changed = now;
-    }
+    verb_number_deliveries(store, a->deliveries, a->delivery_count, e->id, now);
     return 0;
 }
 
 static int apply_admit(struct store *store, struct store_admission *a)
 {
-    a->repeat = false;
+    a->repeat = a->answered = false;
     a->repeated[0] = 0;
     a->used_key = 0;
     a->flags &= ~(unsigned)(STORE_POSSIBLE_REPEAT | STORE_CHANGED_REPEAT);
@@ -387,63 +318,9 @@ static int apply_admit(struct store *store, struct store_admission *a)
     if (result == ACCORD_EEXIST)
         return ACCORD_EINVAL; /* the id is in use; EEXIST speaks of keys */
     if (!result)
+        result = put_answer(store, a);
+    if (!result)
         result = audit_put(store, a->audit, a->audit_count);
-    return store->group_error = result;
-}
-
-/* ---- settlement, moves, audit ---- */
-
-static int apply_settle(struct store *store, struct store_settlement *s)
-{
-    enum store_state state;
-    if (s->state < STORE_WAITING || s->state > STORE_DISCARDED)
-        return ACCORD_EINVAL;
-    int result = audit_check(s->audit, s->audit_count);
-    if (!result)
-        result = store->backend->find_delivery(store->state, s->number, &state);
-    if (!result && state >= STORE_DELIVERED)
-        result = ACCORD_ESTATE;
-    if (result)
-        return result;
-    char rule[ACCORD_RULE_MAX], reason[ACCORD_REASON_MAX], receipt[STORE_RECEIPT_MAX];
-    text_copy(rule, sizeof rule, s->rule ? s->rule : "");
-    text_copy(reason, sizeof reason, s->reason ? s->reason : "");
-    text_copy(receipt, sizeof receipt, s->receipt ? s->receipt : "");
-    store->has_settlement = true;
-    result =
-        store->backend->put_settlement(store->state, &(struct record_settlement){.number = s->number,
-                                                                                 .state = s->state,
-                                                                                 .attempted = s->attempted,
-                                                                                 .not_before = s->not_before,
-                                                                                 .changed = clock_wall(),
-                                                                                 .generation = s->generation,
-                                                                                 .rule = rule,
-                                                                                 .reason = reason,
-                                                                                 .receipt = receipt});
-    if (!result)
-        result = audit_put(store, s->audit, s->audit_count);
-    return store->group_error = result;
-}
-
-static bool open_state(enum store_state state)
-{
-    return state >= STORE_WAITING && state <= STORE_SENDING;
-}
-
-static int apply_move(struct store *store, struct store_move *move)
-{
-    move->moved = 0;
-    if (!fits(move->agreement, STORE_NAME_MAX) || !fits_or_null(move->service, STORE_NAME_MAX) ||
-        !fits_or_null(move->reason, ACCORD_REASON_MAX) || !open_state(move->from) ||
-        move->to < STORE_WAITING || move->to > STORE_DISCARDED || move->to == STORE_SENDING ||
-        move->from == move->to)
-        return ACCORD_EINVAL;
-    int result = audit_check(move->audit, move->audit_count);
-    if (result)
-        return result;
-    result = store->backend->put_move(store->state, move, clock_wall());
-    if (!result && move->moved)
-        result = audit_put(store, move->audit, move->audit_count);
     return store->group_error = result;
 }
 
@@ -451,6 +328,11 @@ static int apply_audit(struct store *store, struct audit_batch *batch)
 {
     int result = audit_check(batch->records, batch->count);
     return result ? result : (store->group_error = audit_put(store, batch->records, batch->count));
+}
+
+bool verb_is_first(const struct call *call)
+{
+    return call->kind == CALL_RETAIN;
 }
 
 int verb_apply(struct store *store, struct call *call)
@@ -461,11 +343,25 @@ int verb_apply(struct store *store, struct call *call)
     case CALL_ADMIT:
         return apply_admit(store, call->request);
     case CALL_SETTLE:
-        return apply_settle(store, call->request);
+        return verb_settle(store, call->request);
     case CALL_MOVE:
-        return apply_move(store, call->request);
+        return verb_move(store, call->request);
     case CALL_AUDIT:
         return apply_audit(store, call->request);
+    case CALL_DECIDE:
+        return verb_decide(store, call->request);
+    case CALL_UNQUARANTINE:
+        return verb_unquarantine(store, call->request);
+    case CALL_ADOPT:
+        return verb_adopt(store, call->request);
+    case CALL_NOTE:
+        return verb_note(store, call->request);
+    case CALL_OVERDUE:
+        return verb_overdue(store, call->request);
+    case CALL_RETAIN:
+        return verb_retain(store, call->request);
+    case CALL_ROTATE:
+        return verb_rotate(store, call->request);
     default:
         return store->group_error = payload_spill(store, call->request);
     }
@@ -474,21 +370,60 @@ int verb_apply(struct store *store, struct call *call)
 /* What a refused or undone verb filled in must not be mistaken for facts. */
 static void forget_admission(struct store_admission *a)
 {
-    a->repeat = false;
+    a->repeat = a->answered = false;
     for (size_t i = 0; i < a->delivery_count; i++)
         a->deliveries[i].number = 0;
 }
 
-void verb_settled(struct call *call)
+static void forget_release(struct store_unquarantine *release)
 {
-    if (call->kind == CALL_AUDIT) {
+    for (size_t i = 0; i < release->delivery_count; i++)
+        release->deliveries[i].number = 0;
+}
+
+static void settle_retention(struct store *store, struct call *call)
+{
+    struct store_retention *retention = call->request;
+    if (!call->result)
+        call->result = store->backend->sweep(store->state, retention);
+    else
+        retention->messages = retention->segments = retention->bytes = 0;
+}
+
+void verb_settled(struct store *store, struct call *call)
+{
+    switch (call->kind) {
+    case CALL_AUDIT:
         audit_batch_free(call->request);
-    } else if (call->kind == CALL_SPILL) {
+        break;
+    case CALL_SPILL:
         payload_spilled(call->request, call->result);
-    } else if (call->kind == CALL_ADMIT && call->result) {
-        forget_admission(call->request);
-    } else if (call->kind == CALL_MOVE && call->result) {
-        ((struct store_move *)call->request)->moved = 0;
+        break;
+    case CALL_RETAIN:
+        settle_retention(store, call);
+        break;
+    case CALL_ADMIT:
+        if (call->result)
+            forget_admission(call->request);
+        break;
+    case CALL_MOVE:
+        if (call->result)
+            ((struct store_move *)call->request)->moved = 0;
+        break;
+    case CALL_UNQUARANTINE:
+        if (call->result)
+            forget_release(call->request);
+        break;
+    case CALL_ADOPT:
+        if (call->result)
+            ((struct store_adoption *)call->request)->moved = 0;
+        break;
+    case CALL_OVERDUE:
+        if (call->result)
+            ((struct store_overdue *)call->request)->count = 0;
+        break;
+    default:
+        break;
     }
 }
 
@@ -504,6 +439,8 @@ int verb_look(struct store *store, struct call *call)
         return backend->get(store->state, call->request);
     case CALL_SCAN:
         return backend->scan(store->state, call->request);
+    case CALL_STALE:
+        return backend->stale(store->state, call->request);
     case CALL_COUNTS:
         return backend->counts(store->state, call->request);
     case CALL_CURSOR:
@@ -514,6 +451,8 @@ int verb_look(struct store *store, struct call *call)
         return backend->heads(store->state, call->request);
     case CALL_PEEK:
         return payload_look(store, call->request);
+    case CALL_BACKUP:
+        return backend->backup(store->state, call->request);
     default:
         return call->result;
     }

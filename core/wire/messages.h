@@ -24,7 +24,8 @@
 #define WIRE_MESSAGES(M)                                                                                             \
     /* ---- start and end of a child ---- */                                                                        \
     /* First of all. `folders`: an absolute path, and "read" or "write": what the sandbox lets be opened. */       \
-    M(SETUP, WIRE_H, F(u32, version) F(text, role) F(text, agreement) F(text, plugins) F(pairs, folders))            \
+    M(SETUP, WIRE_H, F(u32, version) F(text, role) F(text, agreement) F(text, plugins) F(pairs, folders)             \
+          F(u8, log_level) F(u8, log_json))                                                                          \
     /* `modules`: plugin file to its expected SHA-256; loaded inside the sandbox in this order. */                  \
     M(LOAD, WIRE_H, F(text, plugin) F(text, sha256))                                                                 \
     M(SANDBOXED, WIRE_L | WIRE_P | WIRE_D, F(pairs, walls))                                                          \
@@ -53,8 +54,10 @@
     M(SESSION_END, WIRE_L, F(u64, session) F(text, reason))                                                          \
     M(PARK, WIRE_L, F(u32, link) F(text, rule) F(text, reason))                                                      \
     /* ---- out ---- */                                                                                             \
-    M(DELIVER, WIRE_H, F(u64, delivery) F(u32, service) F(i64, attempt) F(text, id) F(text, type) F(text, name)      \
-          F(text, origin) F(text, source_id) F(i64, time) F(i64, size) F(text, sha256) F(pairs, headers))            \
+    /* `patience`: milliseconds until the hub will cancel it */                                                     \
+    M(DELIVER, WIRE_H, F(u64, delivery) F(u32, service) F(i64, attempt) F(i64, patience) F(text, id) F(text, type)   \
+          F(text, name) F(text, origin) F(text, source_id) F(i64, time) F(i64, size) F(text, sha256)                 \
+          F(pairs, headers))                                                                                         \
     /* session 0: a connector without endpoint */                                                                   \
     M(PULL, WIRE_L | WIRE_P, F(u64, stream) F(u64, session) F(i64, bytes))                                           \
     M(PIECE, WIRE_H, F(u64, stream) F(u8, last) F(bytes, data))                                                      \

@@ -94,7 +94,7 @@ struct buf make_body(const char *text)
 
 struct store_payload *make_payload(struct bench *bench, const void *bytes, size_t size)
 {
-    struct store_payload *payload = store_payload_new(bench->store);
+    struct store_payload *payload = store_payload_new(bench->store, "site");
     assert_non_null(payload);
     for (size_t at = 0; at < size;) {
         size_t piece = size - at < ACCORD_PIECE_MAX ? size - at : ACCORD_PIECE_MAX;
@@ -254,6 +254,55 @@ int counts(struct bench *bench, struct store_counts *request)
 {
     struct waited waited = {0};
     store_counts(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int decide(struct bench *bench, struct store_decision *request)
+{
+    struct waited waited = {0};
+    store_decide(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int unquarantine(struct bench *bench, struct store_unquarantine *request)
+{
+    struct waited waited = {0};
+    store_unquarantine(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int adopt(struct bench *bench, struct store_adoption *request)
+{
+    struct waited waited = {0};
+    store_adopt(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int set_note(struct bench *bench, struct store_note *request)
+{
+    struct waited waited = {0};
+    store_note(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int find_overdue(struct bench *bench, struct store_overdue *request)
+{
+    struct waited waited = {0};
+    store_overdue(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int retain(struct bench *bench, struct store_retention *request)
+{
+    struct waited waited = {0};
+    store_retain(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
+int find_stale(struct bench *bench, struct store_stale *request)
+{
+    struct waited waited = {0};
+    store_stale(bench->store, request, on_waited, &waited);
     return wait_for(bench, &waited);
 }
 

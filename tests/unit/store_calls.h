@@ -53,6 +53,13 @@ int audit(struct bench *, const char *chain, const char *text);
 int move(struct bench *, struct store_move *);
 int scan(struct bench *, struct store_scan *);
 int counts(struct bench *, struct store_counts *);
+int decide(struct bench *, struct store_decision *);
+int unquarantine(struct bench *, struct store_unquarantine *);
+int adopt(struct bench *, struct store_adoption *);
+int set_note(struct bench *, struct store_note *);
+int find_overdue(struct bench *, struct store_overdue *);
+int retain(struct bench *, struct store_retention *);
+int find_stale(struct bench *, struct store_stale *);
 /* Walks the whole trail; fails the test unless every chain is whole and ends at its head. Returns the lines.
  */
 size_t verify_chains(struct bench *);

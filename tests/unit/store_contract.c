@@ -24,7 +24,8 @@ int contract_teardown(void **state)
 int store_contract_run(const char *backend)
 {
     static int (*const parts[])(void) = {contract_admission, contract_repeats, contract_deliveries,
-                                         contract_looking, contract_order};
+                                         contract_looking,   contract_order,   contract_ordered,
+                                         contract_person,    contract_time};
     int failures = 0;
     backend_name = backend;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

@@ -10,6 +10,9 @@ int contract_repeats(void);
 int contract_deliveries(void);
 int contract_looking(void);
 int contract_order(void);
+int contract_ordered(void);
+int contract_person(void);
+int contract_time(void);
 
 /* For cmocka: a bench (store_calls.h) with a fresh store of that back end. */
 int contract_setup(void **state);

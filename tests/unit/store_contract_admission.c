@@ -119,7 +119,7 @@ static void a_payload_that_is_not_sealed_is_refused(void **state)
     struct letter letter;
     letter_init(&letter, bench, "x", "hello", 5);
     store_payload_free(letter.admission.payload);
-    letter.admission.payload = store_payload_new(bench->store);
+    letter.admission.payload = store_payload_new(bench->store, "site");
     assert_int_equal(admit(bench, &letter), ACCORD_EINVAL);
     letter_fini(&letter);
 }

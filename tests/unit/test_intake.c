@@ -187,7 +187,7 @@ static void offers_that_break_the_protocol_are_found(void **state)
     assert_int_equal(offer_with(&s, 1, &too_large, -1), INTAKE_BROKEN);
     assert_int_equal(offer_with(&s, 1, NULL, -2), INTAKE_BROKEN);
     assert_int_equal(offer_with(&s, 1, NULL, INT64_MAX),
-                     INTAKE_ANSWERED); /* larger than the service allows */
+                     INTAKE_REJECTED); /* larger than the service allows */
     assert_int_equal(offer_one(&s, 1), INTAKE_OPEN);
     assert_int_equal(offer_one(&s, 1), INTAKE_BROKEN); /* the number is in use */
     for (uint64_t id = 2; id <= MOST; id++)

@@ -139,7 +139,7 @@ static void limits_are_kept(void **state)
     assert_int_equal(record_get_move(body.data, body.size, &move), ACCORD_EFORMAT);
     assert_int_equal(record_get_piece(large, sizeof large - 1, &piece), 0);
     assert_int_equal(record_get_piece(large, sizeof large, &piece), ACCORD_EFORMAT);
-    large[0] = 1; /* sealed with something that this version does not know */
+    large[0] = SEAL_NEWEST + 1; /* sealed with something that this version does not know */
     assert_int_equal(record_get_piece(large, sizeof large - 1, &piece), ACCORD_EFORMAT);
     buf_fini(&body);
 }

@@ -72,7 +72,7 @@ static void fill(struct world *w, size_t size)
 {
     uint8_t hash[DIGEST_SIZE];
     int64_t whole;
-    w->payload = store_payload_new(w->store);
+    w->payload = store_payload_new(w->store, "site");
     for (size_t at = 0; at < size;) {
         bool done = false;
         size_t piece = size - at < ACCORD_PIECE_MAX ? size - at : ACCORD_PIECE_MAX;
@@ -278,9 +278,10 @@ static void streams_that_wait_may_be_closed(void **state)
     world_free(w);
 }
 
-static int peek_fails(void *state, uint64_t position, size_t offset, void *to, size_t size, size_t *got)
+static int peek_fails(void *state, uint64_t position, const struct seal_bond *bond, size_t offset, void *to,
+                      size_t size, size_t *got)
 {
-    (void)state, (void)position, (void)offset, (void)to, (void)size;
+    (void)state, (void)position, (void)bond, (void)offset, (void)to, (void)size;
     *got = 0;
     return ACCORD_EIO;
 }

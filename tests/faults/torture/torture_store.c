@@ -104,7 +104,7 @@ static void admit(struct bench *bench, struct letter *letter, size_t size)
     const char *keys[] = {key};
     struct store_delivery delivery = {.agreement = "isa", .service = "out", .state = STORE_WAITING};
     struct accord_pair header = {"Content-Type", "text/plain"};
-    struct store_payload *payload = store_payload_new(bench->store);
+    struct store_payload *payload = store_payload_new(bench->store, "site");
     struct store_audit record = {.chain = "isa", .body = body("message-admitted")};
     uint8_t sha256[DIGEST_SIZE];
     int64_t sealed = 0;

@@ -1,0 +1,280 @@
+/* What persons decide, in the index: messages let out of quarantine, agreements that take over another's, notes and
+ * expected answers. What is rare is written through to the file's open transaction. */
+#include <stdio.h>
+#include <string.h>
+
+#include "store/index.h"
+#include "util/text.h"
+
+static uint64_t column(sqlite3_stmt *row, int at)
+{
+    return (uint64_t)sqlite3_column_int64(row, at);
+}
+
+int index_write_through(struct index *index)
+{
+    int result = index_begin(index);
+    index->ahead |= !result;
+    index->changed = true;
+    return result;
+}
+
+/* ---- messages ---- */
+
+static int find_released(struct index *index, const char *id, struct index_entry *entry)
+{
+    sqlite3_stmt *row = index_bind(index, INDEX_RELEASED, "t", id);
+    int result = index_step(index, row);
+    if (result <= 0)
+        return result;
+    entry->released = column(row, 0);
+    entry->releases = column(row, 1);
+    entry->released_at = sqlite3_column_int64(row, 2);
+    entry->size = sqlite3_column_int64(row, 3);
+    sqlite3_reset(row);
+    return 0;
+}
+
+int index_find_entry(struct index *index, const char *id, struct index_entry *entry)
+{
+    const struct fresh_message *fresh = fresh_message(&index->fresh, id);
+    *entry = (struct index_entry){0};
+    if (fresh) {
+        entry->position = fresh->position;
+        entry->origin = index_name_of(index, fresh->origin);
+        entry->flags = fresh->flags;
+        entry->first = fresh->first;
+        entry->count = fresh->count;
+        return find_released(index, id, entry);
+    }
+    sqlite3_stmt *row = index_bind(index, INDEX_FIND_MESSAGE, "t", id);
+    int result = index_step(index, row);
+    if (result <= 0)
+        return result ? result : ACCORD_ENOENT;
+    entry->position = column(row, 0);
+    entry->origin = index_name_of(index, sqlite3_column_int64(row, 1));
+    entry->flags = (uint32_t)column(row, 3);
+    entry->first = column(row, 4);
+    entry->count = column(row, 5);
+    sqlite3_reset(row);
+    return find_released(index, id, entry);
+}
+
+/* ---- quarantine ---- */
+
+static int clear_flag(struct index *index, const char *id, const struct index_entry *entry)
+{
+    struct fresh_message *fresh = fresh_message_to_change(&index->fresh, id);
+    if (fresh) {
+        fresh->flags &= ~(unsigned)STORE_QUARANTINED;
+        return 0;
+    }
+    return index_run(index, index_bind(index, INDEX_SET_MESSAGE, "tiii", id, (int64_t)entry->position,
+                                       index_make_name(index, entry->origin),
+                                       (int64_t)(entry->flags & ~(unsigned)STORE_QUARANTINED)));
+}
+
+static void count_out(struct index *index, const char *origin, int64_t size)
+{
+    struct name *name = index_find_name(index, origin);
+    index->progress.quarantined--;
+    if (!name)
+        return;
+    name->quarantined--;
+    name->quarantine_bytes -= (uint64_t)size;
+    name->dirty = true;
+}
+
+int index_release(struct index *index, uint64_t position, const struct record_release *release)
+{
+    struct index_entry entry;
+    int result = index_find_entry(index, release->message, &entry);
+    if (result || !(entry.flags & STORE_QUARANTINED))
+        return result;
+    if ((result = index_write_through(index)) || (result = clear_flag(index, release->message, &entry)))
+        return result;
+    count_out(index, entry.origin, release->size);
+    for (size_t i = 0; !result && i < release->delivery_count; i++)
+        result = index_add_delivery(index,
+                                    &(struct index_delivery){.number = release->first + i,
+                                                             .message = entry.position,
+                                                             .detail = position,
+                                                             .changed = release->changed,
+                                                             .size = (uint64_t)release->size},
+                                    &release->deliveries[i]);
+    if (index->progress.next_number < release->first + release->delivery_count)
+        index->progress.next_number = release->first + release->delivery_count;
+    return result ? result
+                  : index_run(index, index_bind(index, INDEX_ADD_RELEASED, "tiiii", release->message,
+                                                (int64_t)release->first, (int64_t)release->delivery_count,
+                                                release->changed, release->size));
+}
+
+int index_stale(struct index *index,
+                int (*visit)(void *, const char *id, const char *origin, uint64_t position), void *arg)
+{
+    sqlite3_stmt *row = index_bind(index, INDEX_STALE, "");
+    int result;
+    while ((result = index_step(index, row)) > 0)
+        if (visit(arg, (const char *)sqlite3_column_text(row, 0),
+                  index_name_of(index, sqlite3_column_int64(row, 2)), column(row, 1))) {
+            sqlite3_reset(row);
+            return 0;
+        }
+    return result;
+}
+
+/* ---- adoption ---- */
+
+static bool is_of(const char *route, const char *agreement)
+{
+    size_t size = strlen(agreement);
+    return !strncmp(route, agreement, size) && route[size] == '/';
+}
+
+static uint64_t move_counts(struct place *from, struct place *to)
+{
+    static const enum store_state states[] = {STORE_WAITING, STORE_HELD, STORE_DEAD};
+    uint64_t moved = 0;
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        moved += from->states[states[i]];
+        to->states[states[i]] += from->states[states[i]];
+        from->states[states[i]] = 0;
+    }
+    to->open_bytes += from->open_bytes;
+    from->open_bytes = 0;
+    to->sending += from->sending;
+    from->sending = from->claimed = to->claimed = 0;
+    from->dirty = to->dirty = true;
+    index_forget_ahead(from);
+    index_forget_ahead(to);
+    return moved;
+}
+
+static void move_fresh(struct index *index, size_t from, size_t to)
+{
+    for (uint32_t i = 0; i < index->fresh.by_number.count; i++) {
+        struct fresh_row *row = &index->fresh.rows[i];
+        if (row->delivery.place != from || row->delivery.state == STORE_DELIVERED ||
+            row->delivery.state == STORE_DISCARDED)
+            continue;
+        fresh_unlist(&index->fresh, &index->places[from].fresh, row);
+        row->delivery.place = to;
+        index_relist(index, row);
+    }
+}
+
+static int adopt_place(struct index *index, size_t from, const char *agreement, uint64_t *moved)
+{
+    static const enum index_statement statements[] = {INDEX_ADOPT_WAITING, INDEX_ADOPT_HELD,
+                                                      INDEX_ADOPT_DEAD};
+    const struct place *place = index_make_place(index, agreement, index->places[from].service);
+    int result = place ? 0 : ACCORD_ENOMEM;
+    size_t to = place ? (size_t)(place - index->places) : 0;
+    for (size_t i = 0; !result && i < sizeof statements / sizeof *statements; i++)
+        result = index_run(index, index_bind(index, statements[i], "ii", (int64_t)from + 1, (int64_t)to + 1));
+    if (result)
+        return result;
+    move_fresh(index, from, to);
+    *moved += move_counts(&index->places[from], &index->places[to]);
+    return 0;
+}
+
+static void adopt_fresh_messages(struct index *index, int64_t from, int64_t to)
+{
+    for (uint32_t i = 0; i < index->fresh.by_id.count; i++) {
+        struct fresh_message *message = &index->fresh.messages[i];
+        if (message->origin == from && message->flags & STORE_QUARANTINED)
+            message->origin = to;
+    }
+}
+
+/* The origin's quarantined messages, and its cursor where the other has none. */
+static int adopt_name(struct index *index, size_t from, const struct record_adoption *adoption,
+                      uint64_t *moved)
+{
+    char text[STORE_ROUTE_MAX + 8];
+    bool note = index->names[from].text[0] == '!';
+    snprintf(text, sizeof text, "%s%s%s", note ? "!" : "", adoption->to,
+             strchr(index->names[from].text, '/'));
+    if (strlen(text) >= STORE_ROUTE_MAX)
+        return 0; /* cannot be: services have names of their own limit */
+    int64_t id = index_make_name(index, text);
+    if (!id)
+        return ACCORD_ENOMEM;
+    struct name *old = &index->names[from], *new = &index->names[id - 1];
+    if (!new->cursor[0])
+        memcpy(new->cursor, old->cursor, sizeof new->cursor), old->cursor[0] = 0;
+    *moved += old->quarantined;
+    new->quarantined += old->quarantined;
+    new->quarantine_bytes += old->quarantine_bytes;
+    old->quarantined = old->quarantine_bytes = 0;
+    old->dirty = new->dirty = true;
+    adopt_fresh_messages(index, (int64_t)from + 1, id);
+    return index_run(index, index_bind(index, INDEX_ADOPT_MESSAGES, "ii", (int64_t)from + 1, id));
+}
+
+int index_adopt(struct index *index, const struct record_adoption *adoption, uint64_t *moved)
+{
+    int result = index_write_through(index);
+    size_t places = index->place_count, names = index->name_count;
+    for (size_t i = 0; !result && i < places; i++)
+        if (!strcmp(index->places[i].agreement, adoption->from))
+            result = adopt_place(index, i, adoption->to, moved);
+    for (size_t i = 0; !result && i < names; i++) {
+        const char *text = index->names[i].text;
+        if (is_of(text + (text[0] == '!'), adoption->from))
+            result = adopt_name(index, i, adoption, moved);
+    }
+    return result;
+}
+
+/* ---- notes and answers ---- */
+
+int index_note(struct index *index, const struct record_note *note)
+{
+    int64_t id = index_make_name(index, note->name);
+    if (!id)
+        return ACCORD_ENOMEM;
+    struct name *name = &index->names[id - 1];
+    text_copy(name->cursor, sizeof name->cursor, note->value);
+    name->dirty = index->changed = true;
+    return 0;
+}
+
+int index_answered(struct index *index, const struct record_answered *answered)
+{
+    int result = 0;
+    for (size_t i = 0; !result && i < answered->count; i++) {
+        struct fresh_row *row;
+        result = index_row(index, record_answered_number(answered, i), &row);
+        if (result == ACCORD_ENOENT) {
+            result = 0; /* its admission was damaged */
+            continue;
+        }
+        if (result)
+            return result;
+        row->delivery.answer_by = 0;
+        row->dirty = index->changed = true;
+    }
+    return result;
+}
+
+int index_overdue(struct index *index, int64_t now, struct index_delivery *found, size_t limit, size_t *count)
+{
+    int result = 0;
+    *count = 0;
+    for (uint32_t i = 0; i < index->fresh.by_number.count && *count < limit; i++) {
+        const struct index_delivery *delivery = &index->fresh.rows[i].delivery;
+        if (delivery->answer_by && delivery->answer_by <= now)
+            found[(*count)++] = *delivery;
+    }
+    sqlite3_stmt *row = index_bind(index, INDEX_OVERDUE, "i", now);
+    while (*count < limit && (result = index_step(index, row)) > 0) {
+        if ((result = index_read_row(index, row, &found[*count])))
+            break;
+        *count += fresh_row(&index->fresh, found[*count].number) == NULL;
+    }
+    sqlite3_reset(row);
+    return result < 0 ? result : 0;
+}

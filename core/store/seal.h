@@ -1,0 +1,51 @@
+/* Sealing of payload pieces: AES-256-GCM, each under a key of its own.
+ *
+ * The key is HKDF-SHA256 (RFC 5869) of the agreement's key (keyring.h) with 32 random bytes as salt, of which the
+ * first half is the payload's and the second half this sealing's alone: what is sealed again, after a write that
+ * failed, never meets the same key and nonce. The nonce is the piece's index. The associated data is the index,
+ * whether it is the last piece, and for the last one the id of the message: so that pieces cannot change places
+ * within a payload, nor stand in for those of another, nor be cut off at the end. The message's id is not known
+ * before the payload is whole; the earlier pieces are bound to the last one by the payload's half of the salt.
+ *
+ * RECORD_SEAL_SPACE of a sealed piece: salt[32], number of the agreement's key (u32), tag[16], zeros.
+ */
+#ifndef STORE_SEAL_H
+#define STORE_SEAL_H
+
+#include "store/record.h"
+
+#define SEAL_KEY        32
+#define SEAL_PAYLOAD_ID 16
+
+/* What a piece belongs to. */
+struct seal_bond {
+    const char *agreement;  /* whose key seals; not needed for opening */
+    uint8_t *payload;       /* SEAL_PAYLOAD_ID bytes; zeros before the first piece is sealed, which makes them.
+                             * For opening NULL: not known */
+    const char *message;    /* id, of the last piece; NULL: this is not the last one */
+    uint32_t index;         /* for opening: which one it must be */
+};
+
+/* A sealer has its ciphers, its random numbers, and a piece that was opened. One thread. */
+struct sealer;
+struct keyring;
+/* The keyring stays the caller's. NULL: out of memory, or the library lacks an algorithm. */
+struct sealer *sealer_new(struct keyring *);
+void sealer_free(struct sealer *);
+
+/* Appends the body of a piece's record. `piece` has its index, data and bond. */
+int sealer_put(struct sealer *, struct buf *to, const struct record_piece *piece);
+/* What a decoded piece holds; `plain` until the next call. ACCORD_EFORMAT: it was changed, or is not the one that
+ * belongs here. Pieces of the first format, which were not sealed, are given as they are. */
+int sealer_take(struct sealer *, const struct record_piece *, const struct seal_bond *, const uint8_t **plain);
+/* The payload that a piece says it belongs to. */
+void seal_payload_of(const struct record_piece *, uint8_t payload[SEAL_PAYLOAD_ID]);
+
+/* HKDF-SHA256 with one block of output. */
+struct hkdf;
+struct hkdf *hkdf_new(void);
+void hkdf_free(struct hkdf *);
+int hkdf_derive(struct hkdf *, const uint8_t *key, size_t key_size, const uint8_t *salt, size_t salt_size,
+                const char *purpose, uint8_t out[SEAL_KEY]);
+
+#endif

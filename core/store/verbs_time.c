@@ -1,0 +1,122 @@
+/* Verbs of time and room: answers that are overdue, what has had its time, what each agreement keeps. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/verbs.h"
+#include "util/text.h"
+
+/* ---- time: store thread ---- */
+
+int verb_overdue(struct store *store, struct store_overdue *overdue)
+{
+    struct buf *numbers = &store->scratch;
+    overdue->count = 0;
+    if (overdue->limit > STORE_PAGE_MAX)
+        return ACCORD_ELIMIT;
+    int result = store->backend->find_overdue(store->state, overdue);
+    buf_clear(numbers);
+    for (size_t i = 0; !result && i < overdue->count; i++)
+        record_add_number(numbers, overdue->found[i].number);
+    if (!result && numbers->failed)
+        result = ACCORD_ENOMEM;
+    if (result || !overdue->count)
+        return result;
+    result = store->backend->put_answered(
+        store->state, &(struct record_answered){.numbers = numbers->data, .count = overdue->count});
+    return store->group_error = result;
+}
+
+int verb_retain(struct store *store, struct store_retention *retention)
+{
+    retention->messages = retention->segments = retention->bytes = 0;
+    retention->more = false;
+    store->asks_room = true;
+    return store->group_error = store->backend->put_retention(store->state, retention, payload_staged(store));
+}
+
+/* ---- what is kept ---- */
+
+static struct account *account_find(const struct accounts *accounts, const char *agreement)
+{
+    for (size_t i = 0; i < accounts->count; i++)
+        if (!strcmp(accounts->items[i].agreement, agreement))
+            return &accounts->items[i];
+    return NULL;
+}
+
+static struct account *account_of(struct accounts *accounts, const char *agreement)
+{
+    struct account *account = account_find(accounts, agreement);
+    if (account)
+        return account;
+    if (accounts->count == accounts->room) {
+        size_t room = accounts->room ? 2 * accounts->room : 8;
+        struct account *items = realloc(accounts->items, room * sizeof *items);
+        if (!items)
+            return NULL;
+        accounts->items = items;
+        accounts->room = room;
+    }
+    account = &accounts->items[accounts->count++];
+    *account = (struct account){0};
+    text_copy(account->agreement, sizeof account->agreement, agreement);
+    return account;
+}
+
+static void count_usage(void *arg, const char *agreement, const struct store_usage *usage)
+{
+    struct account *account = account_of(arg, agreement);
+    if (!account)
+        return; /* no memory: it counts as nothing until the next group */
+    account->usage.open_bytes += usage->open_bytes;
+    account->usage.open_deliveries += usage->open_deliveries;
+    account->usage.quarantine_bytes += usage->quarantine_bytes;
+    account->usage.quarantined += usage->quarantined;
+}
+
+void accounts_publish(struct store *store)
+{
+    struct accounts *counting = &store->counting;
+    for (size_t i = 0; i < counting->count; i++)
+        counting->items[i].usage = (struct store_usage){0};
+    bool counted = store->backend->usage(store->state, count_usage, counting) == 0;
+    bool roomy = store->roomy; /* only this thread writes it */
+    if (store->asks_room || store->has_admission || !roomy)
+        roomy = !store->no_room && store->backend->roomy(store->state);
+    store->asks_room = store->no_room = false;
+    uv_mutex_lock(&store->lock);
+    store->roomy = roomy;
+    if (counted) {
+        struct accounts published = store->accounts;
+        store->accounts = *counting;
+        *counting = published;
+    }
+    uv_mutex_unlock(&store->lock);
+}
+
+void accounts_fini(struct accounts *accounts)
+{
+    free(accounts->items);
+    *accounts = (struct accounts){0};
+}
+
+/* ---- loop thread ---- */
+
+struct store_usage store_usage(const struct store *of, const char *agreement)
+{
+    struct store *store = (struct store *)of; /* the lock is no part of what is asked for */
+    uv_mutex_lock(&store->lock);
+    const struct account *account = account_find(&store->accounts, agreement);
+    struct store_usage usage = account ? account->usage : (struct store_usage){0};
+    uv_mutex_unlock(&store->lock);
+    return usage;
+}
+
+bool store_roomy(const struct store *of)
+{
+    struct store *store = (struct store *)of;
+    uv_mutex_lock(&store->lock);
+    bool roomy = store->roomy;
+    uv_mutex_unlock(&store->lock);
+    return roomy;
+}
