@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define SEGMENT  (64 << 10)
-#define MESSAGES 420
+#define MESSAGES 300
 #define HORIZON  INT64_C(3600000000)
 
 enum fate { DELIVERED, WAITING, DEAD, QUARANTINED, RELEASED, EXPECTED, FATES };
@@ -233,6 +233,11 @@ static void expect_everything(struct world *world)
     assert_string_equal(note.value, "yes");
 }
 
+static int by_chain(const void *a, const void *b)
+{
+    return strcmp(((const struct store_head *)a)->chain, ((const struct store_head *)b)->chain);
+}
+
 /* Everything that the store answers, in words. */
 static void describe(struct world *world, struct buf *to)
 {
@@ -253,6 +258,7 @@ static void describe(struct world *world, struct buf *to)
     free(request.rows);
     store_heads(world->bench.store, &heads, on_waited, &waited);
     assert_int_equal(wait_for(&world->bench, &waited), 0);
+    qsort(heads.rows, heads.count, sizeof *heads.rows, by_chain);
     for (size_t i = 0; i < heads.count; i++)
         buf_format(to, "%s %zu %02x%02x\n", heads.rows[i].chain, (size_t)heads.rows[i].head.sequence,
                    heads.rows[i].head.hash[0], heads.rows[i].head.hash[1]);
@@ -282,6 +288,19 @@ static void reopen_whole(struct world *world)
     assert_int_equal(world->bench.recovery.lost_audit, 0);
 }
 
+static void expect_same_lines(const char *before, const char *after)
+{
+    for (;;) {
+        size_t size = strcspn(before, "\n"), other = strcspn(after, "\n");
+        if (size != other || memcmp(before, after, size))
+            fail_msg("before: %.*s\nafter: %.*s", (int)size, before, (int)other, after);
+        if (!before[size])
+            return;
+        before += size + 1;
+        after += size + 1;
+    }
+}
+
 static void expect_the_same_from_a_new_index(struct world *world)
 {
     struct buf before = {0}, after = {0};
@@ -290,7 +309,7 @@ static void expect_the_same_from_a_new_index(struct world *world)
     delete_index(world->bench.folder);
     reopen_whole(world);
     describe(world, &after);
-    assert_string_equal((char *)before.data, (char *)after.data);
+    expect_same_lines((const char *)before.data, (const char *)after.data);
     buf_fini(&before);
     buf_fini(&after);
 }
@@ -312,7 +331,8 @@ static int make_world(void **state)
         fail_msg("store_open: %s", why.text);
     /* These are written once, so that only what is carried over has them later. */
     assert_int_equal(audit(&world->bench, "quiet", "agreement-up"), 0);
-    assert_int_equal(set_note(&world->bench, &(struct store_note){.name = "!suspended/isa", .value = "yes"}), 0);
+    assert_int_equal(set_note(&world->bench, &(struct store_note){.name = "!suspended/isa", .value = "yes"}),
+                     0);
     *state = world;
     return 0;
 }
@@ -344,7 +364,7 @@ static void a_hundred_segments_of_traffic_leave_a_few(void **state)
     uint64_t live = 0;
     for (size_t i = 0; i < world->count; i++)
         live += world->sent[i].fate == DELIVERED ? 0 : world->sent[i].size;
-    assert_true(deleted >= 60);
+    assert_true(deleted >= 40);
     assert_true(segments(world->bench.folder) <= 12 + 4 * (live / SEGMENT));
     expect_the_same_from_a_new_index(world);
     expect_everything(world);
