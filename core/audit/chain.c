@@ -1,6 +1,5 @@
 #include "audit/chain.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define NAME_ROOM      64
@@ -78,26 +77,69 @@ static const char *find_last(const char *text, size_t size, const char *wanted)
 {
     size_t length = strlen(wanted);
     for (size_t i = size < length ? 0 : size - length + 1; i-- > 0;)
-        if (!memcmp(text + i, wanted, length))
+        if (text[i] == wanted[0] && !memcmp(text + i, wanted, length))
             return text + i;
     return NULL;
 }
 
-/* `sealed` is the seal as text: chain, sequence and previous. */
-static int parse_seal(const char *sealed, struct audit_seal_facts *facts)
+/* What is left of a text that is being read. */
+struct seal {
+    const char *at, *end;
+};
+
+static bool skip(struct seal *seal, const char *text, size_t size)
 {
-    char previous[DIGEST_HEX], again[320];
-    unsigned long long sequence;
-    if (sscanf(sealed, CHAIN_FIELD "%63[a-z0-9-]" SEQUENCE_FIELD "%20llu" PREVIOUS_FIELD "%64[0-9a-f]\"",
-               facts->chain, &sequence, previous) != 3)
-        return ACCORD_EFORMAT;
-    /* Written again it must be the same: no leading zero, blank or plus that scanf would forgive. */
-    snprintf(again, sizeof again, CHAIN_FIELD "%s" SEQUENCE_FIELD "%llu" PREVIOUS_FIELD "%s\"", facts->chain,
-             sequence, previous);
-    facts->sequence = sequence;
-    return !strcmp(again, sealed) && sequence && hex_decode(facts->previous, DIGEST_SIZE, previous)
-               ? 0
-               : ACCORD_EFORMAT;
+    if ((size_t)(seal->end - seal->at) < size || memcmp(seal->at, text, size) != 0)
+        return false;
+    seal->at += size;
+    return true;
+}
+
+static bool take_name(struct seal *seal, char name[NAME_ROOM])
+{
+    size_t size = 0;
+    while (seal->at + size < seal->end && size < NAME_ROOM - 1 && seal->at[size] != '"')
+        size++;
+    memcpy(name, seal->at, size);
+    name[size] = 0;
+    seal->at += size;
+    return name_fits(name);
+}
+
+/* From 1 on, without leading zeros: written again it is the same. */
+static bool take_sequence(struct seal *seal, uint64_t *sequence)
+{
+    const char *begin = seal->at;
+    *sequence = 0;
+    for (; seal->at < seal->end && *seal->at >= '0' && *seal->at <= '9'; seal->at++) {
+        unsigned digit = (unsigned)(*seal->at - '0');
+        if (*sequence > (UINT64_MAX - digit) / 10)
+            return false;
+        *sequence = *sequence * 10 + digit;
+    }
+    return seal->at > begin && *begin != '0';
+}
+
+static bool take_hash(struct seal *seal, uint8_t hash[DIGEST_SIZE])
+{
+    char hex[DIGEST_HEX];
+    if ((size_t)(seal->end - seal->at) < DIGEST_HEX - 1)
+        return false;
+    memcpy(hex, seal->at, DIGEST_HEX - 1);
+    hex[DIGEST_HEX - 1] = 0;
+    seal->at += DIGEST_HEX - 1;
+    return hex_decode(hash, DIGEST_SIZE, hex);
+}
+
+/* Chain, sequence and previous, and nothing else. */
+static int parse_seal(struct seal seal, struct audit_seal_facts *facts)
+{
+    bool good = skip(&seal, CHAIN_FIELD, sizeof CHAIN_FIELD - 1) && take_name(&seal, facts->chain) &&
+                skip(&seal, SEQUENCE_FIELD, sizeof SEQUENCE_FIELD - 1) &&
+                take_sequence(&seal, &facts->sequence) &&
+                skip(&seal, PREVIOUS_FIELD, sizeof PREVIOUS_FIELD - 1) && take_hash(&seal, facts->previous) &&
+                skip(&seal, "\"", 1);
+    return good && seal.at == seal.end ? 0 : ACCORD_EFORMAT;
 }
 
 static int parse_hash(const char *tail, struct audit_seal_facts *facts)
@@ -112,7 +154,6 @@ static int parse_hash(const char *tail, struct audit_seal_facts *facts)
 
 int audit_unseal(const char *line, size_t size, struct audit_seal_facts *facts, struct reason *why)
 {
-    char sealed[320];
     uint8_t hash[DIGEST_SIZE];
     if (size > AUDIT_LINE_MAX)
         return fail(why, ACCORD_EFORMAT, "the line is longer than %d bytes", AUDIT_LINE_MAX);
@@ -120,12 +161,9 @@ int audit_unseal(const char *line, size_t size, struct audit_seal_facts *facts, 
         return fail(why, ACCORD_EFORMAT, "the line does not end with its accord.hash; it was cut or changed");
     size -= HASH_TAIL;
     const char *seal = find_last(line, size, CHAIN_FIELD);
-    size_t length = seal ? size - (size_t)(seal - line) : 0;
-    if (!seal || length >= sizeof sealed)
+    if (!seal)
         return fail(why, ACCORD_EFORMAT, "the line has no accord.chain before its hash; it was changed");
-    memcpy(sealed, seal, length);
-    sealed[length] = 0;
-    if (strlen(sealed) != length || parse_seal(sealed, facts))
+    if (parse_seal((struct seal){seal, line + size}, facts))
         return fail(why, ACCORD_EFORMAT,
                     "chain, sequence or previous hash of the line is unreadable; it was changed");
     if (digest_of(line, size, hash))

@@ -10,6 +10,8 @@
 
 /* The largest record that audit_render() makes; the seal needs less than the rest of AUDIT_LINE_MAX. */
 #define RECORD_MAX (AUDIT_LINE_MAX - 1024)
+/* With its seal; made room for at once. */
+#define RECORD_USUAL 1024
 /* Longest text of one field, with NUL; receipts, which are evidence, may be longer. JSON makes at most six bytes
  * of one, so that the fixed fields together always fit. */
 #define TEXT_MAX    512
@@ -78,7 +80,8 @@ static void put_time(struct buf *buf, int64_t us)
     buf_text(buf, text);
 }
 
-static void put_cut(struct json *json, const char *name, const char *value, size_t room)
+/* `begin` is the text up to the value, with its quote. */
+static void put_field(struct buf *buf, const char *begin, size_t begin_size, const char *value, size_t room)
 {
     char cut[RECEIPT_MAX];
     if (!value || !*value)
@@ -87,21 +90,21 @@ static void put_cut(struct json *json, const char *name, const char *value, size
         text_copy(cut, room, value);
         value = cut;
     }
-    json_text(json, name, value);
+    buf_put(buf, begin, begin_size);
+    json_quote(buf, value);
 }
 
-static void put_text(struct json *json, const char *name, const char *value)
-{
-    put_cut(json, name, value, TEXT_MAX);
-}
+#define PUT_CUT(name, value, room) put_field(buf, ",\"" name "\":", sizeof name + 3, value, room)
+#define PUT(name, value)           PUT_CUT(name, value, TEXT_MAX)
 
 static void put_details(struct json *json, const struct audit_event *event, size_t begin)
 {
     for (size_t i = 0; i < event->detail_count; i++) {
-        char name[128];
+        char name[128], value[TEXT_MAX];
         size_t before = json->buf->size;
         snprintf(name, sizeof name, "accord.details.%s", event->details[i].name);
-        put_text(json, name, event->details[i].value);
+        text_copy(value, sizeof value, event->details[i].value ? event->details[i].value : "");
+        json_text_if(json, name, value);
         if (json->buf->size - begin <= RECORD_MAX)
             continue;
         json->buf->size = before;
@@ -113,6 +116,7 @@ static void put_details(struct json *json, const struct audit_event *event, size
 void audit_render(struct buf *buf, const struct audit_event *event)
 {
     size_t begin = buf->size;
+    buf_reserve(buf, RECORD_USUAL);
     buf_text(buf, "{\"@timestamp\":\"");
     put_time(buf, event->time ? event->time : clock_wall());
     buf_text(buf, actions[event->action].facts);
@@ -120,24 +124,24 @@ void audit_render(struct buf *buf, const struct audit_event *event)
     buf_byte(buf, '"');
     buf_text(buf, host.fields);
 
+    PUT("event.reason", event->reason);
+    PUT("user.name", event->user);
+    PUT("source.address", event->source_address);
+    PUT("destination.address", event->destination_address);
+    PUT("rule.name", event->rule);
+    PUT("accord.module", event->module);
+    PUT("accord.agreement", event->agreement);
+    PUT("accord.link", event->link);
+    PUT("accord.service", event->service);
+    PUT("accord.message", event->message);
+    PUT("accord.name", event->name);
+    PUT("accord.type", event->type);
     struct json json = {.buf = buf, .more = true};
-    put_text(&json, "event.reason", event->reason);
-    put_text(&json, "user.name", event->user);
-    put_text(&json, "source.address", event->source_address);
-    put_text(&json, "destination.address", event->destination_address);
-    put_text(&json, "rule.name", event->rule);
-    put_text(&json, "accord.module", event->module);
-    put_text(&json, "accord.agreement", event->agreement);
-    put_text(&json, "accord.link", event->link);
-    put_text(&json, "accord.service", event->service);
-    put_text(&json, "accord.message", event->message);
-    put_text(&json, "accord.name", event->name);
-    put_text(&json, "accord.type", event->type);
     if (event->sha256 && *event->sha256) {
-        put_text(&json, "accord.sha256", event->sha256);
+        PUT("accord.sha256", event->sha256);
         json_number(&json, "accord.size", event->size);
     }
-    put_cut(&json, "accord.receipt", event->receipt, RECEIPT_MAX);
+    PUT_CUT("accord.receipt", event->receipt, RECEIPT_MAX);
     put_details(&json, event, begin);
 }
 

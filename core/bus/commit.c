@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/answers.h"
 #include "bus/lane.h"
+#include "bus/limits.h"
 #include "bus/trail.h"
 #include "util/clock.h"
 #include "util/text.h"
@@ -38,11 +40,11 @@ static struct audit_event event_of(const struct bus_offer *offer, enum audit_act
     };
 }
 
-static const char *const answers[] = {"allow", "deny", "defer"};
+static const char *const answer_names[] = {"allow", "deny", "defer"};
 
 static void verdict_text(char *to, size_t room, const struct bus_verdict *verdict)
 {
-    snprintf(to, room, "%s%s%s", answers[verdict->answer], verdict->rule[0] ? " " : "", verdict->rule);
+    snprintf(to, room, "%s%s%s", answer_names[verdict->answer], verdict->rule[0] ? " " : "", verdict->rule);
 }
 
 /* The source's record, with every verdict as a detail: those that do not fit one record stand in their
@@ -60,6 +62,11 @@ static bool audit_source(struct bus_offer *offer, bool quarantined)
         details[count] = (struct accord_pair){names[count], verdicts[count]};
     }
     struct audit_event event = event_of(offer, quarantined ? AUDIT_QUARANTINED : AUDIT_ADMITTED);
+    if (offer->release) {
+        event.action = AUDIT_QUARANTINE_RELEASED;
+        event.user = offer->release->user;
+        event.reason = offer->release->why;
+    }
     event.agreement = offer->party->conf->name;
     event.link = offer->service->link->name;
     event.service = offer->service->name;
@@ -104,9 +111,22 @@ static enum store_state state_of(struct offer_route *route, const char *off)
     if (off)
         return STORE_HELD;
     struct bus_lane *lane = bus_lane_find(route->party, route->service->name);
-    if (lane && route->verdict.answer == ACCORD_ALLOW)
+    if (lane && route->verdict.answer == ACCORD_ALLOW && !route->offer->release)
         route->direct = bus_dispatch_reserve(lane, route->offer->content->envelope.size);
     return route->direct ? STORE_SENDING : STORE_WAITING;
+}
+
+static bool audit_answer(struct bus_offer *offer)
+{
+    struct accord_pair answers = {"answers", offer->answers};
+    struct audit_event event = event_of(offer, AUDIT_ANSWERED);
+    event.outcome = AUDIT_SUCCESS;
+    event.agreement = offer->party->conf->name;
+    event.link = offer->service->link->name;
+    event.service = offer->service->name;
+    event.details = &answers;
+    event.detail_count = 1;
+    return !offer->answers[0] || add_audit(offer, &event);
 }
 
 static void deliver_to(struct store_delivery *delivery, struct offer_route *route)
@@ -157,11 +177,10 @@ static bool add_keys(struct bus_offer *offer, const char *agreement, const struc
     return true;
 }
 
-/* Deliveries, audit records and keys of an accepted message. */
-static bool prepare_accepted(struct bus_offer *offer)
+bool offer_prepare(struct bus_offer *offer)
 {
     offer->deliveries = calloc(offer->route_count, sizeof *offer->deliveries);
-    bool ok = offer->deliveries && audit_source(offer, false) &&
+    bool ok = offer->deliveries && audit_source(offer, false) && audit_answer(offer) &&
               add_keys(offer, offer->party->conf->name, &offer->verdict, NULL);
     for (size_t i = 0; ok && i < offer->route_count; i++) {
         struct offer_route *route = &offer->routes[i];
@@ -187,12 +206,18 @@ static void committed(void *arg, int result);
 void offer_commit(struct bus_offer *offer, bool quarantined)
 {
     struct bus *bus = offer->party->bus;
+    if (offer->release) {
+        offer_release_commit(offer, quarantined);
+        return;
+    }
     if (offer->route_count > DELIVERIES_MAX) {
         offer_defer(offer, "hub.too-many-routes",
                     "more services take it than one message can have deliveries");
         return;
     }
-    if (quarantined ? !prepare_quarantined(offer) : !prepare_accepted(offer)) {
+    if (quarantined ? offer_over_quarantine(offer) : offer_over_limit(offer))
+        return;
+    if (quarantined ? !prepare_quarantined(offer) : !offer_prepare(offer)) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
         return;
     }
@@ -210,6 +235,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         .deliveries = offer->deliveries,
         .delivery_count = quarantined ? 0 : offer->route_count,
         .cursor = offer->has_cursor ? offer->cursor : NULL,
+        .answers = !quarantined && offer->answers[0] ? offer->answers : NULL,
         .keys = offer->keys,
         .key_count = offer->key_count,
         .audit = offer->audit,
@@ -250,9 +276,9 @@ static void key_used(struct bus_offer *offer)
         offer_commit(offer, true);
 }
 
-static void feed_routes(struct bus_offer *offer)
+void offer_feed(struct bus_offer *offer)
 {
-    for (size_t i = 0; i < offer->admission.delivery_count; i++) {
+    for (size_t i = 0; offer->deliveries && i < offer->route_count; i++) {
         struct offer_route *route = &offer->routes[i];
         struct bus_lane *lane = bus_lane_find(route->party, route->service->name);
         struct bus_dispatch *direct = route->direct;
@@ -277,6 +303,24 @@ static void repeated(void *arg, int result)
     store_message_free(message);
 }
 
+/* The store has seen the content, or the source's name for it, before. */
+static void note_repeat(struct bus_offer *offer)
+{
+    uint32_t flags = offer->admission.flags;
+    struct bus *bus = offer->party->bus;
+    struct audit_event event = event_of(offer, AUDIT_REPEATED);
+    event.outcome = AUDIT_UNKNOWN;
+    event.agreement = offer->party->conf->name;
+    event.link = offer->service->link->name;
+    event.service = offer->service->name;
+    event.rule = flags & STORE_CHANGED_REPEAT ? "hub.changed-repeat" : "hub.possible-repeat";
+    event.reason = flags & STORE_CHANGED_REPEAT
+                       ? "its source has used this name before, for other content; it is a message of its own"
+                       : "the same content came before, and its source gives no name: it may be a repeat";
+    if (flags & (STORE_CHANGED_REPEAT | STORE_POSSIBLE_REPEAT))
+        bus->ports.record(bus->arg, &event);
+}
+
 static void committed(void *arg, int result)
 {
     struct bus_offer *offer = arg;
@@ -298,7 +342,9 @@ static void committed(void *arg, int result)
         offer->get.message = offer->admission.repeated;
         store_get(bus->store, &offer->get, repeated, offer);
     } else {
-        feed_routes(offer);
+        offer_feed(offer);
+        offer_answered(offer);
+        note_repeat(offer);
         offer_answer(offer, quarantined ? ACCORD_QUARANTINED : ACCORD_ACCEPTED, offer->content->id.text,
                      quarantined ? offer->verdict.rule : "", quarantined ? offer->verdict.reason : "");
     }

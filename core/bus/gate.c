@@ -29,7 +29,7 @@ static bool suspect_is_next(const struct gate *gate)
 static struct gate_item *next(struct gate *gate)
 {
     struct gate_item *item = NULL;
-    if (gate->shut || gate->alone)
+    if (gate->shut || gate->alone || (gate->most && gate->inside >= gate->most))
         return NULL;
     if (!suspect_is_next(gate))
         item = list_take(&gate->waiting);

@@ -31,7 +31,7 @@ struct gate_list {
 struct gate {
     /* Hands it over; gate_leave() must follow, perhaps at once. */
     void (*enter)(struct gate_item *);
-    size_t inside;
+    size_t inside, most; /* most: inside at a time; 0: any number */
     struct gate_list waiting, suspects;
     bool alone; /* a suspect is inside */
     bool shut;  /* the process is gone: whatever has come waits */

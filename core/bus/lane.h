@@ -33,6 +33,8 @@ void bus_spare_give(struct bus *, struct bus_dispatch *);
 void bus_spares_free(struct bus *);
 
 void bus_timer_set(struct bus *);
+/* There is something to be done once a second. */
+void bus_chores_begin(struct bus *);
 /* The store did not take a settlement or a move: it is asked again in a second. */
 void bus_try_again(struct bus *);
 

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/answers.h"
+#include "bus/limits.h"
+#include "bus/count.h"
 #include "bus/trail.h"
 #include "util/clock.h"
 #include "util/text.h"
@@ -26,9 +29,13 @@ static void offer_free(struct bus_offer *offer)
     free(offer->deliveries);
     free(offer->audit);
     bus_content_unref(offer->content);
+    free(offer->release);
+    struct gate *inlet = offer->entered ? &party->inlets[offer->service->link - party->conf->links] : NULL;
     free(offer);
     party->offers--;
     party->bus->offers--;
+    if (inlet)
+        gate_leave(inlet);
 }
 
 static void leave(struct bus_offer *offer)
@@ -42,6 +49,7 @@ void offer_answer(struct bus_offer *offer, enum accord_admission admission, cons
                   const char *reason)
 {
     struct accord_admitted admitted = {.admission = admission, .id = id, .rule = rule, .reason = reason};
+    bus_count_offer(offer->party, offer->service->name, admission, offer->content->envelope.size);
     if (!offer->aborted)
         offer->events.done(offer->arg, &admitted);
     leave(offer);
@@ -59,7 +67,7 @@ void offer_record(struct bus_offer *offer, enum audit_action action, const char 
                                 .type = offer->service->type->name,
                                 .rule = rule,
                                 .reason = reason};
-    bus->ports.record(bus->arg, &event);
+    bus_denial(bus, &event, offer->content->envelope.source_id);
 }
 
 void offer_defer(struct bus_offer *offer, const char *rule, const char *reason)
@@ -100,7 +108,16 @@ static void seal(struct bus_offer *offer)
     offer->source = (struct bus_source){.store = offer->party->bus->store,
                                         .staged = offer->content->payload,
                                         .size = offer->content->envelope.size};
-    offer_judge(offer);
+    struct bus_party *party = offer->party;
+    gate_enter(&party->inlets[offer->service->link - party->conf->links], &offer->at_inlet);
+}
+
+void offer_enter(struct gate_item *item)
+{
+    struct bus_offer *offer = (struct bus_offer *)item;
+    offer->entered = true;
+    if (!offer_over_limit(offer))
+        offer_correlate(offer);
 }
 
 static void grant(struct bus_offer *offer)
@@ -196,7 +213,7 @@ static bool refused_at_once(struct bus_offer *offer)
     else if (!party->enabled)
         offer_defer(offer, "hub.not-enabled", party->why_off);
     else
-        return false;
+        return offer_over_limit(offer);
     return true;
 }
 

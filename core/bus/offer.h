@@ -20,6 +20,8 @@ struct offer_route {
 };
 
 struct bus_offer {
+    struct gate_item at_inlet; /* first */
+    bool entered;              /* there: it is judged and committed now */
     struct bus_party *party;
     const struct conf_service *service;
     struct bus_offer_events events;
@@ -31,6 +33,8 @@ struct bus_offer {
     int64_t announced, granted, received;
     struct buf waiting; /* what came while the store was taking: at most what was granted */
     struct bus_content *content;
+    char answers[ACCORD_ID_MAX]; /* the message that it answers; "" */
+    struct bus_party *full;      /* that has no room for it */
     char cursor[ACCORD_SOURCE_ID_MAX];
     bool has_cursor;
     struct bus_source source;
@@ -44,10 +48,13 @@ struct bus_offer {
     size_t key_count;
     struct offer_route **key_routes; /* which route gave the key; NULL: the source */
     struct store_admission admission;
-    struct store_get get; /* the message that this one repeats */
+    struct offer_release *release; /* it comes out of quarantine; NULL */
+    struct store_get get;          /* the message that this one repeats */
 };
 
-/* offer.c: the ends. Each tells the source and frees the offer. */
+/* offer.c: as gate->enter. */
+void offer_enter(struct gate_item *);
+/* The ends. Each tells the source and frees the offer. */
 void offer_answer(struct bus_offer *, enum accord_admission, const char *id, const char *rule,
                   const char *reason);
 void offer_defer(struct bus_offer *, const char *rule, const char *reason);
@@ -57,6 +64,8 @@ void offer_record(struct bus_offer *, enum audit_action, const char *rule, const
 
 /* route.c: the payload is whole: have the source's policies judge, then every destination's. */
 void offer_judge(struct bus_offer *);
+/* Calls for every lane that takes the offer; returns how many. */
+size_t offer_each_taker(struct bus_offer *, void (*each)(struct bus_offer *, struct bus_lane *));
 /* Every verdict is there: commit, to quarantine when nobody may have it. */
 void offer_conclude(struct bus_offer *);
 /* Replaces a verdict. */
@@ -68,5 +77,16 @@ void offer_leave_lanes(struct bus_offer *);
 
 /* commit.c */
 void offer_commit(struct bus_offer *, bool quarantined);
+/* Its deliveries and their audit records. False: no memory. */
+bool offer_prepare(struct bus_offer *);
+/* They are committed: sends them, or lets them be claimed. */
+void offer_feed(struct bus_offer *);
+
+/* release.c: a person's decision that a quarantined message goes on. */
+struct offer_release {
+    char user[64], why[ACCORD_REASON_MAX];
+    struct store_unquarantine verb;
+};
+void offer_release_commit(struct bus_offer *, bool quarantined);
 
 #endif

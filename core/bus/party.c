@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/count.h"
 #include "bus/dispatch.h"
 #include "bus/judge.h"
 #include "bus/lane.h"
+#include "bus/offer.h"
 #include "bus/trail.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -31,6 +33,7 @@ void bus_free(struct bus *bus)
 {
     while (bus->parties)
         bus_party_remove(bus->parties);
+    bus_denials_forget(bus);
     bus_spares_free(bus);
     table_fini(&bus->suspects);
     uv_close((uv_handle_t *)&bus->timer, bus_closed);
@@ -41,7 +44,7 @@ bool bus_idle(const struct bus *bus)
     for (const struct bus_party *party = bus->parties; party; party = party->next)
         if (bus_party_busy(party))
             return false;
-    return !bus->offers && !bus->dispatches && !bus->cases;
+    return !bus->offers && !bus->dispatches && !bus->cases && !bus->answers.asking;
 }
 
 void bus_duplicate_horizon_set(struct bus *bus, int64_t microseconds)
@@ -82,17 +85,28 @@ static bool lanes_set(struct bus_party *party, const struct conf_agreement *conf
 {
     size_t count;
     struct bus_lane *lanes = lanes_new(party, conf, &count);
-    struct gate *gates = lanes ? calloc(count + 1, sizeof *gates) : NULL;
-    if (!gates) {
+    struct gate *gates = calloc(conf->service_count + 1, sizeof *gates);
+    struct gate *inlets = calloc(conf->link_count + 1, sizeof *inlets);
+    if (!lanes || !gates || !inlets) {
         free(lanes);
+        free(gates);
+        free(inlets);
         return false;
     }
+    for (size_t i = 0; i < conf->link_count; i++)
+        inlets[i] = (struct gate){.enter = offer_enter, .most = INLET_SHARE};
     for (size_t i = 0; i < count; i++) {
         gates[i].enter = bus_dispatch_send;
         lanes[i].gate = &gates[first_of_process(lanes, i, conf->is_site)];
+        const struct bus_lane *old = bus_lane_find(party, lanes[i].service->name);
+        lanes[i].overdue = old ? old->overdue : 0;
+        if (lanes[i].service->expect_response)
+            bus_chores_begin(party->bus);
     }
     free(party->lanes);
     free(party->gates);
+    free(party->inlets);
+    party->inlets = inlets;
     party->lanes = lanes;
     party->gates = gates;
     party->lane_count = count;
@@ -227,6 +241,12 @@ static void move_all(struct bus_party *party)
     store_move(party->bus->store, &move->verb, moved, move);
 }
 
+void bus_party_moved_in(struct bus_party *party)
+{
+    move_later(party);
+    bus_party_move_again(party);
+}
+
 void bus_party_move_again(struct bus_party *party)
 {
     if (party->move_due && !party->moves)
@@ -272,6 +292,7 @@ void bus_party_ready(struct bus_party *party, bool ready)
 void bus_party_drain(struct bus_party *party)
 {
     party->draining = true;
+    bus_denials_flush(party->bus);
     bus_judges_drain(party);
 }
 
@@ -304,7 +325,22 @@ void bus_party_remove(struct bus_party *party)
     while (*at != party)
         at = &(*at)->next;
     *at = party->next;
+    bus_counts_free(party);
     free(party->lanes);
     free(party->gates);
+    free(party->inlets);
     free(party);
+}
+
+bool bus_party_lane(const struct bus_party *party, size_t index, struct bus_lane_view *view)
+{
+    if (index >= party->lane_count)
+        return false;
+    const struct bus_lane *lane = &party->lanes[index];
+    *view = (struct bus_lane_view){.service = lane->service,
+                                   .in_flight = lane->in_flight,
+                                   .blocked_by = lane->blocked_by,
+                                   .blocked_since = lane->blocked_since,
+                                   .overdue = lane->overdue};
+    return true;
 }

@@ -3,9 +3,22 @@
 #define BUS_PARTY_H
 
 #include "bus/bus.h"
+#include "bus/denials.h"
 #include "bus/gate.h"
 #include "bus/pace.h"
 #include "util/table.h"
+
+#define ANSWERS_EARLY 64 /* answers that may come before the delivery that they answer is settled */
+#define OVERDUE_PAGE  64
+
+struct answers {
+    char early[ANSWERS_EARLY]
+              [ACCORD_ID_MAX]; /* messages that were answered lately and expected nothing yet */
+    size_t early_next;
+    bool asking;
+    struct store_overdue overdue;
+    struct store_delivery found[OVERDUE_PAGE];
+};
 
 /* One sending service: what is claimed for it and what is due. */
 struct bus_lane {
@@ -17,11 +30,13 @@ struct bus_lane {
     int64_t bytes_each; /* of those that were claimed last */
     bool blocked;       /* its link takes nothing */
     bool hungry;        /* there may be deliveries to claim */
-    bool clear;         /* ordered: nothing is before what is admitted next */
+    bool passed; /* ordered: the last one was delivered, so that nothing dead or held is before the next */
+    bool clear;  /* and nothing waits */
     bool claiming;
     int64_t due;                    /* of the next retry, on the retry clock; 0: none */
     char blocked_by[ACCORD_ID_MAX]; /* ordered: the message that the others wait for; "" */
     int64_t blocked_since;          /* wall microseconds */
+    uint64_t overdue;               /* answers that have not come in time */
     struct store_claim claim;
 };
 
@@ -36,9 +51,12 @@ struct bus_party {
     struct gate *gates; /* as many; those of the lanes that share a process are one */
     size_t lane_count;
     struct gate judges[2]; /* of the guard and of the inspector */
+    struct gate *inlets;   /* for each link: its messages that are judged and committed at once */
+    bool stopped[2];       /* its sources: by its store-limit, by its quarantine-limit */
     size_t offers, dispatches, moves;
     size_t guests; /* routes of offers, its own and others', that lead to it */
     bool move_due; /* the last one failed */
+    struct bus_counts *counts;
 };
 
 struct bus {
@@ -56,10 +74,16 @@ struct bus {
     uv_timer_t timer;               /* the earliest retry that is due */
     struct bus_dispatch *unsettled; /* their commit failed; tried again by the timer */
     bool settling_fails, giving_up;
-    uint64_t again_at; /* of the loop's clock, milliseconds; 0: not */
+    uint64_t again_at;  /* of the loop's clock, milliseconds; 0: not */
+    uint64_t chores_at; /* likewise: what is done once a second while there is some of it */
+    struct denials denials;
+    struct answers answers;
 };
 
 struct bus_lane *bus_lane_find(struct bus_party *, const char *service);
+/* Messages of one link that are judged and committed at the same time, so that no link's flood fills the store's queue:
+ * the others of it wait here. */
+#define INLET_SHARE 256
 /* Why nothing may be sent for it now: switched off, or not in force. NULL: it may. */
 const char *bus_party_off(const struct bus_party *);
 /* Tries again what failed: open deliveries follow the party's switch. */

@@ -72,8 +72,7 @@ static bool takes(const struct bus_offer *offer, const struct bus_lane *lane)
             lists(lane->service->from, lane->service->from_count, from->name, offer->service->name));
 }
 
-/* Calls for every lane that takes the offer; returns how many. */
-static size_t each_taker(struct bus_offer *offer, void (*each)(struct bus_offer *, struct bus_lane *))
+size_t offer_each_taker(struct bus_offer *offer, void (*each)(struct bus_offer *, struct bus_lane *))
 {
     size_t count = 0;
     for (struct bus_party *party = offer->party->bus->parties; party; party = party->next)
@@ -151,7 +150,8 @@ static void judge_route(struct offer_route *route)
     struct bus_case_view view = {.party = route->party,
                                  .question = ACCORD_ASK_OUT,
                                  .service = route->service,
-                                 .envelope = &route->offer->content->envelope};
+                                 .envelope = &route->offer->content->envelope,
+                                 .without_payload = route->offer->release != NULL};
     if (route_decided(route, &verdict))
         route_judged(route, &verdict);
     else
@@ -160,13 +160,13 @@ static void judge_route(struct offer_route *route)
 
 static void judge_routes(struct bus_offer *offer)
 {
-    size_t count = each_taker(offer, NULL);
+    size_t count = offer_each_taker(offer, NULL);
     offer->routes = calloc(count + 1, sizeof *offer->routes);
     if (!offer->routes) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
         return;
     }
-    each_taker(offer, add_route);
+    offer_each_taker(offer, add_route);
     offer->judging = count + 1;
     for (size_t i = 0; i < count; i++)
         judge_route(&offer->routes[i]);
@@ -191,6 +191,7 @@ void offer_judge(struct bus_offer *offer)
     struct bus_case_view view = {.party = offer->party,
                                  .question = ACCORD_ASK_IN,
                                  .service = offer->service,
-                                 .envelope = &offer->content->envelope};
+                                 .envelope = &offer->content->envelope,
+                                 .without_payload = offer->release != NULL};
     bus_judge(offer->party->bus, &view, &offer->source, source_judged, offer);
 }

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "bus/answers.h"
+#include "bus/count.h"
 #include "bus/lane.h"
 #include "bus/trail.h"
 #include "util/clock.h"
@@ -35,6 +37,7 @@ static void went_on(const struct bus_dispatch *dispatch)
     struct bus_lane *lane = dispatch->lane;
     struct bus *bus = lane->party->bus;
     enum store_state state = dispatch->settlement.state;
+    lane->passed = state == STORE_DELIVERED;
     if (state == STORE_WAITING)
         bus_lane_due(lane, dispatch->settlement.not_before);
     else if (state != STORE_DELIVERED && lane->service->ordered)
@@ -58,6 +61,9 @@ static void settled(void *arg, int result)
                   error_name(result));
     else if (bus->settling_fails)
         log_event(ACCORD_NOTICE, "bus.settles", &about, "the store settles deliveries again");
+    if (!result)
+        bus_count_delivery(lane->party, lane->service->name, dispatch->settlement.state,
+                           dispatch->view.envelope->size);
     bus->settling_fails = false;
     went_on(dispatch);
     bus_dispatch_over(dispatch);
@@ -137,6 +143,7 @@ void bus_settle(struct bus_dispatch *dispatch, const struct bus_ending *ending)
         .attempted = ending->attempted,
         .not_before = ending->not_before,
         .generation = ending->generation,
+        .answer_by = ending->state == STORE_DELIVERED ? bus_answer_by(dispatch) : 0,
         .rule = dispatch->rule,
         .reason = dispatch->reason,
         .receipt = dispatch->receipt,
@@ -163,7 +170,7 @@ static const char *given_up(const struct bus_dispatch *dispatch, char *reason, s
 {
     const struct conf_service *service = dispatch->view.service;
     struct pace *pace = &dispatch->lane->party->bus->pace;
-    int64_t attempts = dispatch->delivery.attempts + 1;
+    int64_t attempts = dispatch->delivery.attempts + 1 - dispatch->delivery.attempts_before;
     if (service->retry_attempts && attempts >= service->retry_attempts) {
         snprintf(reason, room, "%lld attempts have failed (retry-attempts); the last one: %s",
                  (long long)attempts, result->reason);
@@ -217,11 +224,11 @@ static void settle_for_a_person(struct bus_dispatch *dispatch, const char *reaso
                                               .generation = dispatch->delivery.generation,
                                               .rule = "hub.uncertain",
                                               .reason = reason});
-    bus_incident(bus, dispatch->delivery.agreement, service->link->name, "hub.uncertain",
-                 "message %s to %s may or may not have reached the partner (%s): ask, then retry or discard "
-                 "delivery %llu",
-                 dispatch->view.envelope->id, service->name, reason,
-                 (unsigned long long)dispatch->delivery.number);
+    bus_incident(
+        bus, dispatch->delivery.agreement, service->link->name, "hub.uncertain",
+        "message %s to %s may or may not have reached the partner (%s): ask it, then retry or discard "
+        "the message",
+        dispatch->view.envelope->id, service->name, reason);
 }
 
 static void settle_uncertain(struct bus_dispatch *dispatch, const struct accord_result *result)

@@ -16,6 +16,8 @@ struct intake {
     unsigned weight;
     int64_t credit;   /* bytes asked for that have not come */
     int64_t deadline; /* ticks: the next of them must be there; 0: none is due */
+    bool pushed;      /* the first bytes come without being asked for */
+    bool *rejected;   /* while it is made: what it was told at once */
 };
 
 /* A reason may quote the message, and ends in a file or on a terminal. */
@@ -40,8 +42,10 @@ static void intake_pull(void *arg, int64_t bytes)
     struct intake *intake = arg;
     intake->credit += bytes;
     intake->deadline = clock_ticks() + IDLE_TIME;
-    wire_put_OFFER_PULL(channel_out(*intake->host.channel),
-                        &(struct wire_OFFER_PULL){.offer = intake->id, .bytes = bytes});
+    if (!intake->pushed)
+        wire_put_OFFER_PULL(channel_out(*intake->host.channel),
+                            &(struct wire_OFFER_PULL){.offer = intake->id, .bytes = bytes});
+    intake->pushed = false;
 }
 
 static void intake_free(struct intake *intake)
@@ -55,6 +59,8 @@ static void intake_done(void *arg, const struct accord_admitted *admitted)
 {
     struct intake *intake = arg;
     put_done(intake, admitted);
+    if (intake->rejected)
+        *intake->rejected = admitted->admission == ACCORD_REJECTED;
     intake_free(intake);
 }
 
@@ -75,8 +81,13 @@ enum intake_result intake_offer(struct intake_host host, struct bus_party *party
     struct intake *intake = well_formed(&host, m) ? calloc(1, sizeof *intake) : NULL;
     if (!intake)
         return INTAKE_BROKEN;
-    *intake =
-        (struct intake){.host = host, .id = m->offer, .party = party, .weight = wire_offer_weight(m->size)};
+    bool rejected = false;
+    *intake = (struct intake){.host = host,
+                              .id = m->offer,
+                              .party = party,
+                              .weight = wire_offer_weight(m->size),
+                              .pushed = host.pushes && wire_offer_weight(m->size) == 1,
+                              .rejected = &rejected};
     if (table_put(host.intakes, m->offer, intake) < 0) {
         free(intake);
         return INTAKE_BROKEN;
@@ -91,10 +102,11 @@ enum intake_result intake_offer(struct intake_host host, struct bus_party *party
     if (bus_offer_new(party, service, &envelope, NULL, &events, intake, &offer) < 0) {
         struct accord_admitted admitted = {ACCORD_DEFERRED, "", "hub.no-memory", "out of memory"};
         intake_done(intake, &admitted);
-        return INTAKE_ANSWERED;
+        return INTAKE_DEFERRED;
     }
     if (!offer)
-        return INTAKE_ANSWERED;
+        return rejected ? INTAKE_REJECTED : INTAKE_DEFERRED;
+    intake->rejected = NULL;
     intake->offer = offer;
     return INTAKE_OPEN;
 }

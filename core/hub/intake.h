@@ -12,11 +12,13 @@ struct intake_host {
     struct table *intakes;
     size_t most;  /* weight of those that are open at a time (wire_offer_weight) */
     size_t *held; /* the weight now */
+    bool pushes;  /* it sends small payloads without being asked (messages.h) */
 };
 
 enum intake_result {
     INTAKE_OPEN,
-    INTAKE_ANSWERED, /* at once: the envelope alone decided */
+    INTAKE_REJECTED, /* at once: the envelope alone decided, with an audit record */
+    INTAKE_DEFERRED, /* at once: it stays with its source */
     INTAKE_BROKEN,   /* the sender broke the protocol */
 };
 enum intake_result intake_offer(struct intake_host, struct bus_party *, const struct conf_service *,

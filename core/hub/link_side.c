@@ -68,6 +68,7 @@ static void put_deliver(struct child *child, const struct bus_dispatch_view *vie
         &(struct wire_DELIVER){.delivery = view->number,
                                .service = service,
                                .attempt = view->attempt,
+                               .patience = view->service->delivery_timeout,
                                .id = e->id,
                                .type = e->type,
                                .name = e->name,
@@ -98,6 +99,8 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
         .dispatch = dispatch,
         .deadline = clock_ticks() + view->service->delivery_timeout};
     put_deliver(child, view, service);
+    if (!view->service->link->endpoint && view->envelope->size <= WIRE_SMALL)
+        stream_pull(&flight->stream, ACCORD_PIECE_MAX);
 }
 
 static void finished(struct child *child, const struct wire_FINISH *m)
@@ -133,7 +136,7 @@ static void pulled(struct child *child, const struct wire_PULL *m)
 static void offered(struct child *child, const struct wire_OFFER *m)
 {
     struct intake_host host = {&child->channel, &child->intakes, WIRE_OFFERS_MAX * child->link_count,
-                               &child->intakes_held};
+                               &child->intakes_held, true};
     enum intake_result result = INTAKE_BROKEN;
     if (m->service < child->service_count && child->services[m->service]->direction == ACCORD_RECEIVE) {
         unit_link_works(child->unit, child->services[m->service]->link);
@@ -141,7 +144,7 @@ static void offered(struct child *child, const struct wire_OFFER *m)
     }
     if (result == INTAKE_BROKEN)
         child_fail(child, "hub.protocol", "it made an offer that its services do not allow");
-    else if (result == INTAKE_ANSWERED)
+    else if (result == INTAKE_REJECTED)
         child_spend(child); /* each such answer is an audit record */
 }
 

@@ -16,7 +16,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define EXPORT_LINES 4096
+#define EXPORT_LINES 8192 /* in one batch */
 #define EXPORT_EVERY 1000 /* ms */
 #define EXPORT_PAUSE 5000 /* ms after an export that failed */
 
@@ -104,6 +104,7 @@ static void export_begin(struct trail *trail);
 static void export_over(struct trail *trail)
 {
     trail->exporting = false;
+    buf_fini(&trail->lines); /* megabytes under load */
     struct waiter *list = trail->waiters;
     trail->waiters = NULL;
     while (list) {
@@ -139,7 +140,11 @@ static void export_worked(uv_work_t *work, int status)
         return;
     }
     trail->exported = trail->verb.position;
-    export_next(trail);
+    /* What has come since waits for the next pass: a batch of few lines costs as many syncs as a large one. */
+    if (trail->verb.count < EXPORT_LINES)
+        export_over(trail);
+    else
+        export_next(trail);
 }
 
 static void lines_read(void *arg, int result)

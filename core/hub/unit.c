@@ -343,6 +343,8 @@ static void act(struct unit *unit, unsigned actions)
 {
     if (actions & UNIT_DO_ADOPT)
         adopt(unit);
+    if (actions & (UNIT_DO_DRAIN | UNIT_DO_CUT))
+        bus_party_drain(unit->party);
     if (actions & UNIT_DO_HOLD)
         bus_party_enable(unit->party, false, unit->why);
     if (actions & UNIT_DO_START)
@@ -391,6 +393,7 @@ void unit_free(struct unit *unit)
     forget_profiles(unit);
     free(unit->profiles);
     free(unit->parked);
+    plugin_metrics_free(&unit->counts);
     if (unit->next_conf)
         hub_conf_unref(unit->next_conf);
     if (unit->conf)

@@ -333,6 +333,14 @@ static int write_group(struct journal *journal)
     return 0;
 }
 
+/* What goes out at once says nothing of what waits before it: a claim still looks there. */
+static void sent_at_once(struct index *index, const struct index_delivery *delivery)
+{
+    uint64_t claimed = index->places[delivery->place].claimed;
+    if (!index_claimed(index, delivery))
+        index->places[delivery->place].claimed = claimed;
+}
+
 /* Without memory they wait again: sent twice rather than never. */
 static void apply_changes(struct journal *journal)
 {
@@ -341,7 +349,7 @@ static void apply_changes(struct journal *journal)
     for (size_t i = 0; i < journal->changes.size / sizeof *changes; i++) {
         index_unclaim(&journal->index, changes[i].number);
         if (changes[i].sending && !index_find_delivery(&journal->index, changes[i].number, &delivery))
-            index_claimed(&journal->index, &delivery);
+            sent_at_once(&journal->index, &delivery);
     }
 }
 

@@ -17,7 +17,7 @@ void buf_clear(struct buf *buf)
     buf->failed = false;
 }
 
-uint8_t *buf_reserve(struct buf *buf, size_t size)
+uint8_t *buf_grow(struct buf *buf, size_t size)
 {
     if (size > SIZE_MAX / 2 - buf->size) {
         buf->failed = true;

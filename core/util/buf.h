@@ -15,8 +15,12 @@ struct buf {
 
 void buf_fini(struct buf *);
 void buf_clear(struct buf *);
+uint8_t *buf_grow(struct buf *, size_t size);
 /* Makes `size` bytes available at the end and returns them without counting them; NULL when out of memory. */
-uint8_t *buf_reserve(struct buf *, size_t size);
+static inline uint8_t *buf_reserve(struct buf *buf, size_t size)
+{
+    return size <= buf->room - buf->size ? buf->data + buf->size : buf_grow(buf, size);
+}
 void buf_put(struct buf *, const void *bytes, size_t size);
 void buf_text(struct buf *, const char *text);
 void buf_byte(struct buf *, uint8_t byte);

@@ -108,9 +108,12 @@ void hex_encode(char *to, const uint8_t *bytes, size_t size)
     to[2 * size] = 0;
 }
 
-static int hex_value(char c)
+/* 16 and more: not a digit. */
+static unsigned hex_value(unsigned char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    static const uint8_t values[256] = {['0'] = 16, 17, 18,         19, 20, 21, 22, 23,
+                                        24,         25, ['a'] = 26, 27, 28, 29, 30, 31};
+    return values[c] ^ 16u;
 }
 
 bool hex_decode(uint8_t *to, size_t size, const char *hex)
@@ -118,8 +121,8 @@ bool hex_decode(uint8_t *to, size_t size, const char *hex)
     if (strlen(hex) != 2 * size)
         return false;
     for (size_t i = 0; i < size; i++) {
-        int high = hex_value(hex[2 * i]), low = hex_value(hex[2 * i + 1]);
-        if (high < 0 || low < 0)
+        unsigned high = hex_value((unsigned char)hex[2 * i]), low = hex_value((unsigned char)hex[2 * i + 1]);
+        if ((high | low) >= 16)
             return false;
         to[i] = (uint8_t)(high << 4 | low);
     }

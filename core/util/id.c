@@ -5,13 +5,28 @@
 
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
+/* A system call for every id costs more than all the rest of it. */
+static bool random_bytes(uint8_t *to, size_t size)
+{
+    static _Thread_local uint8_t pool[1024];
+    static _Thread_local size_t left;
+    if (left < size) {
+        if (getrandom(pool, sizeof pool, 0) != sizeof pool)
+            return false;
+        left = sizeof pool;
+    }
+    left -= size;
+    memcpy(to, pool + left, size);
+    return true;
+}
+
 int id_make(struct id *id, int64_t wall_us)
 {
     uint8_t raw[15];
     uint64_t ms = (uint64_t)(wall_us / 1000);
     for (int i = 0; i < 6; i++)
         raw[i] = (uint8_t)(ms >> (40 - 8 * i));
-    if (getrandom(raw + 6, 9, 0) != 9)
+    if (!random_bytes(raw + 6, 9))
         return ACCORD_EIO;
     for (int group = 0; group < 3; group++) {
         uint64_t bits = 0;

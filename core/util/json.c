@@ -1,6 +1,5 @@
 #include "util/json.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "util/text.h"
@@ -28,7 +27,8 @@ static void quote_byte(struct buf *buf, unsigned char c)
 
 static bool plain(unsigned char c)
 {
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+    static const bool plains[256] = {[' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
+    return plains[c];
 }
 
 /* A character above ASCII, as it is if it may be shown; returns its bytes. */
@@ -47,8 +47,26 @@ static size_t quote_wide(struct buf *buf, const char *text)
     return glyph.bytes;
 }
 
+/* What needs no escapes, as most does, is written at once. */
+static bool quote_plain(struct buf *buf, const char *text)
+{
+    size_t size = 0;
+    while (plain((unsigned char)text[size]))
+        size++;
+    uint8_t *to = text[size] ? NULL : buf_reserve(buf, size + 2);
+    if (!to)
+        return false;
+    to[0] = '"';
+    memcpy(to + 1, text, size);
+    to[size + 1] = '"';
+    buf->size += size + 2;
+    return true;
+}
+
 void json_quote(struct buf *buf, const char *text)
 {
+    if (quote_plain(buf, text))
+        return;
     buf_byte(buf, '"');
     while (*text) {
         size_t run = 0;
@@ -92,8 +110,9 @@ void json_text_if(struct json *json, const char *key, const char *value)
 
 void json_number(struct json *json, const char *key, int64_t value)
 {
+    char digits[TEXT_DECIMAL];
     name(json, key);
-    buf_format(json->buf, "%" PRId64, value);
+    buf_put(json->buf, digits, text_decimal(digits, value));
 }
 
 void json_bool(struct json *json, const char *key, bool value)

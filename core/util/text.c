@@ -39,6 +39,24 @@ static bool is_control(const unsigned char *p, size_t length)
     return p[0] < 0x20 || p[0] == 0x7f || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
+/* How many bytes at the front are ASCII and neither NUL nor, unless `controls`, control characters; a multiple
+ * of eight. */
+static size_t plain_ascii(const unsigned char *p, size_t size, bool controls)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    size_t at = 0;
+    for (; at + 8 <= size; at += 8) {
+        uint64_t word;
+        memcpy(&word, p + at, 8);
+        /* Of bytes below 0x80: those below the bound borrow into their top bit. */
+        uint64_t low =
+            (word - ones * (controls ? 0x01 : 0x20)) | (controls ? 0 : (word ^ ones * 0x7f) - ones);
+        if ((word | low) & tops)
+            break;
+    }
+    return at;
+}
+
 struct text_glyph text_glyph(const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -62,6 +80,7 @@ bool text_may_be_shown(uint32_t code)
 
 void text_make_visible(char *text)
 {
+    text += plain_ascii((const unsigned char *)text, strlen(text), false);
     char *to = text;
     for (struct text_glyph glyph; *text; text += glyph.bytes) {
         glyph = text_glyph(text);
@@ -78,7 +97,7 @@ void text_make_visible(char *text)
 bool text_utf8(const char *text, size_t size, bool controls)
 {
     const unsigned char *p = (const unsigned char *)text;
-    for (size_t at = 0, length; at < size; at += length) {
+    for (size_t at = plain_ascii(p, size, controls), length; at < size; at += length) {
         length = utf8_length(p + at, size - at);
         if (!length || !p[at] || (!controls && is_control(p + at, length)))
             return false;
@@ -183,6 +202,21 @@ void text_duration(char *to, size_t room, int64_t ms)
     if (rest && used > 0 && (size_t)used < room)
         snprintf(to + used, room - (size_t)used, " %" PRId64 " %s", rest,
                  rest == 1 ? units[i + 1].one : units[i + 1].many);
+}
+
+size_t text_decimal(char to[TEXT_DECIMAL], int64_t value)
+{
+    char digits[TEXT_DECIMAL];
+    size_t at = sizeof digits, sign = value < 0;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    to[0] = '-';
+    memcpy(to + sign, digits + at, sizeof digits - at);
+    size_t size = sign + sizeof digits - at;
+    to[size] = 0;
+    return size;
 }
 
 void text_time(char *to, size_t room, int64_t wall_us)

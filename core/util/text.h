@@ -30,6 +30,9 @@ void text_safe_name(char *to, size_t room, const char *from);
 /* For people: "1.5 MiB", "3 days 4 h". */
 void text_size(char *to, size_t room, int64_t bytes);
 void text_duration(char *to, size_t room, int64_t ms);
+/* Digits and a NUL, and a sign when negative; returns how many before the NUL. */
+#define TEXT_DECIMAL 21
+size_t text_decimal(char to[TEXT_DECIMAL], int64_t value);
 /* RFC 3339 in UTC with microseconds; needs 28 bytes. */
 void text_time(char *to, size_t room, int64_t wall_us);
 

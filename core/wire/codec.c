@@ -6,17 +6,25 @@
 
 /* ---- encoding ---- */
 
-static void put_le(struct buf *buf, uint64_t value, size_t size)
+/* Constant sizes: a compiler makes one store of each. */
+static inline void store_le(uint8_t *to, uint64_t value, size_t size)
 {
-    uint8_t bytes[8];
     for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    buf_put(buf, bytes, size);
+        to[i] = (uint8_t)(value >> (8 * i));
+}
+
+static inline void put_le(struct buf *buf, uint64_t value, size_t size)
+{
+    uint8_t *to = buf_reserve(buf, size);
+    if (!to)
+        return;
+    store_le(to, value, size);
+    buf->size += size;
 }
 
 static void put_u8(struct buf *buf, uint8_t value)
 {
-    buf_byte(buf, value);
+    put_le(buf, value, 1);
 }
 
 static void put_u32(struct buf *buf, uint32_t value)
@@ -49,8 +57,12 @@ static void put_text(struct buf *buf, const char *text)
         for (size_t i = 0; i < size && !valid; i++)
             fit[i] = (char)(fit[i] & 0x80 ? '?' : fit[i]);
     }
-    put_u32(buf, (uint32_t)size + 1);
-    buf_put(buf, text, size + 1);
+    uint8_t *to = buf_reserve(buf, 4 + size + 1);
+    if (!to)
+        return;
+    store_le(to, size + 1, 4);
+    memcpy(to + 4, text, size + 1);
+    buf->size += 4 + size + 1;
 }
 
 static void put_bytes(struct buf *buf, struct wire_bytes bytes)
@@ -86,17 +98,15 @@ static void frame_end(struct buf *buf, size_t at)
         buf->size = at;
         return;
     }
-    uint32_t size = (uint32_t)(buf->size - at - 4);
-    for (int i = 0; i < 4; i++)
-        buf->data[at + (size_t)i] = (uint8_t)(size >> (8 * i));
+    store_le(buf->data + at, buf->size - at - 4, 4);
 }
 
 #define F(kind, name) put_##kind(buf, m->name);
-#define M(NAME, senders, fields)                                                                                     \
-    void wire_put_##NAME(struct buf *buf, const struct wire_##NAME *m)                                               \
-    {                                                                                                                \
-        size_t at = frame_begin(buf, WIRE_##NAME);                                                                   \
-        fields frame_end(buf, at);                                                                                   \
+#define M(NAME, senders, fields)                                                                             \
+    void wire_put_##NAME(struct buf *buf, const struct wire_##NAME *m)                                       \
+    {                                                                                                        \
+        size_t at = frame_begin(buf, WIRE_##NAME);                                                           \
+        fields frame_end(buf, at);                                                                           \
     }
 WIRE_MESSAGES(M)
 #undef M
@@ -109,7 +119,7 @@ struct reader {
     const char *fault; /* first thing that was wrong */
 };
 
-static uint64_t get_le(struct reader *r, size_t size)
+static inline uint64_t get_le(struct reader *r, size_t size)
 {
     if (r->fault || (size_t)(r->end - r->at) < size) {
         r->fault = r->fault ? r->fault : "ends in mid-field";
@@ -214,10 +224,10 @@ size_t wire_pairs_copy(const struct wire_pairs *pairs, struct accord_pair *items
 }
 
 #define F(kind, name) m->name = get_##kind(r);
-#define M(NAME, senders, fields)                                                                                     \
-    static void decode_##NAME(struct reader *r, struct wire_##NAME *m)                                               \
-    {                                                                                                                \
-        fields                                                                                                       \
+#define M(NAME, senders, fields)                                                                             \
+    static void decode_##NAME(struct reader *r, struct wire_##NAME *m)                                       \
+    {                                                                                                        \
+        fields                                                                                               \
     }
 WIRE_MESSAGES(M)
 #undef M
@@ -226,9 +236,9 @@ WIRE_MESSAGES(M)
 static void decode_fields(struct reader *r, struct wire_message *m)
 {
     switch (m->type) {
-#define M(NAME, senders, fields)                                                                                     \
-    case WIRE_##NAME:                                                                                                \
-        decode_##NAME(r, &m->NAME);                                                                                  \
+#define M(NAME, senders, fields)                                                                             \
+    case WIRE_##NAME:                                                                                        \
+        decode_##NAME(r, &m->NAME);                                                                          \
         break;
         WIRE_MESSAGES(M)
 #undef M
@@ -239,10 +249,9 @@ static void decode_fields(struct reader *r, struct wire_message *m)
 
 static unsigned senders_of(unsigned type)
 {
-    static const unsigned senders[] = {
-        0,
+    static const unsigned senders[] = {0,
 #define M(NAME, who, fields) who,
-        WIRE_MESSAGES(M)
+                                       WIRE_MESSAGES(M)
 #undef M
     };
     return type < WIRE_TYPE_END ? senders[type] : 0;
@@ -257,7 +266,8 @@ int wire_decode(struct wire_bytes *bytes, unsigned sender, struct wire_message *
     r.end = r.at + size;
     uint16_t type = (uint16_t)get_le(&r, 2);
     if (!(senders_of(type) & sender))
-        return fail(why, ACCORD_EPROTO, "message type %u (%s) may not come from here", type, wire_type_name(type));
+        return fail(why, ACCORD_EPROTO, "message type %u (%s) may not come from here", type,
+                    wire_type_name(type));
     memset(m, 0, sizeof *m);
     m->type = (enum wire_type)type;
     decode_fields(&r, m);
@@ -272,10 +282,9 @@ int wire_decode(struct wire_bytes *bytes, unsigned sender, struct wire_message *
 
 const char *wire_type_name(enum wire_type type)
 {
-    static const char *const names[] = {
-        "none",
+    static const char *const names[] = {"none",
 #define M(NAME, senders, fields) #NAME,
-        WIRE_MESSAGES(M)
+                                        WIRE_MESSAGES(M)
 #undef M
     };
     return type < WIRE_TYPE_END ? names[type] : "unknown";

@@ -38,16 +38,17 @@ def text_of(sections):
 class Load:
     """One flow: `name`-east to `name`-west. Options of the two services as dictionaries, written as in a file."""
 
-    def __init__(self, agent, pulse=None, sink=None, name="", service=None):
+    def __init__(self, agent, pulse=None, sink=None, name="", service=None, west=None):
         self.agent = agent
         self.east, self.west = (f"{name}-{side}" if name else side for side in ("east", "west"))
         self.folder = agent.home / f"load{name}"
         self.folder.mkdir()
         give(self.folder)
-        self.write(pulse or {}, sink or {}, service or {})
+        self.write(pulse or {}, sink or {}, service, west=west)
 
-    def write(self, pulse, sink, service=None, link=None):
-        """The two files of conf.d. `service`: keys of the sending service itself, such as retry-first."""
+    def write(self, pulse, sink, service=None, link=None, west=None):
+        """The two files of conf.d. `service`: keys of the sending service itself, such as retry-first; `link`: of its
+        link; `west`: of its agreement."""
         self.agent.write_conf(f"{self.east}.conf", text_of({
             "agreement": AGREEMENT,
             "link pulse": {"connector": "pulse", "folder": self.folder},
@@ -55,7 +56,7 @@ class Load:
             "release opaque": {"to": self.west},
         }))
         self.agent.write_conf(f"{self.west}.conf", text_of({
-            "agreement": AGREEMENT,
+            "agreement": {**AGREEMENT, **(west or {})},
             "link sink": {"connector": "sink", "folder": self.folder, **(link or {})},
             "service sink": {"type": "opaque", "direction": "send", "link": "sink",
                              "from": f"{self.east}/pulse", **(service or {}), **sink},

@@ -188,7 +188,11 @@ static void done(void *arg, const struct accord_admitted *admitted)
 const struct bus_offer_events offer_events = {pull, done};
 static void record(void *arg, const struct audit_event *event)
 {
-    ((struct world *)arg)->records[event->action]++;
+    struct world *w = arg;
+    w->records[event->action]++;
+    w->detail[0] = 0;
+    if (event->detail_count)
+        snprintf(w->detail, sizeof w->detail, "%s=%s", event->details[0].name, event->details[0].value);
 }
 
 static void incident(void *arg, const char *agreement, const char *link, const char *rule, const char *reason)

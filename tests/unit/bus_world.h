@@ -43,6 +43,7 @@ struct world {
     char id[ACCORD_ID_MAX], rule[ACCORD_RULE_MAX], reason[ACCORD_REASON_MAX];
     int64_t pulled;
     int records[AUDIT_ACTION_END];
+    char detail[128]; /* the first of the last record */
     int incidents;
     char incident[ACCORD_RULE_MAX]; /* the rule of the last one */
 };

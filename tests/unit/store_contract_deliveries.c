@@ -242,9 +242,28 @@ static void a_move_that_moves_nothing_is_not_recorded(void **state)
     buf_fini(&record.body);
 }
 
+static void what_is_sent_at_once_does_not_hide_what_waits(void **state)
+{
+    struct bench *bench = *state;
+    struct letter letter;
+    struct store_claimed claimed[4];
+    struct store_claim request = {
+        .agreement = "isa", .service = "out", .now = 10, .limit = 4, .claimed = claimed};
+    uint64_t waits = admit_small(bench, "a", NULL);
+    letter_init(&letter, bench, "b", "x", 1);
+    letter.deliveries[0].state = STORE_SENDING;
+    assert_int_equal(admit(bench, &letter), 0);
+    assert_int_equal(claim(bench, &request), 0);
+    assert_int_equal(request.count, 1);
+    assert_int_equal(claimed[0].delivery.number, waits);
+    store_message_free(claimed[0].message);
+    letter_fini(&letter);
+}
+
 int contract_deliveries(void)
 {
     const struct CMUnitTest tests[] = {
+        contract_test(what_is_sent_at_once_does_not_hide_what_waits),
         contract_test(claims_give_the_oldest_first_and_each_once),
         contract_test(a_settled_delivery_keeps_its_receipt_and_is_final),
         contract_test(a_retry_waits_for_its_time_and_then_comes_first),

@@ -3,6 +3,7 @@
  *   FAULT_MAJOR, FAULT_MINOR  its ABI
  *   FAULT_DELIVER             its deliver slot
  *   FAULT_OFFSET              where its last option lies
+ *   FAULT_CHECK               its check slot
  */
 #ifndef FAULTS_GOOD_H
 #define FAULTS_GOOD_H
@@ -98,6 +99,9 @@ static const struct accord_connector good_connector = {
     .flags = ACCORD_CAN_SEND,
     .link_options = {good_table, sizeof(struct good_options)},
     .service_options = {good_service_table, sizeof(const char *)},
+#ifdef FAULT_CHECK
+    .check = FAULT_CHECK,
+#endif
     .state_size = 16,
     .open = good_open,
     .start = good_nothing,

@@ -1,0 +1,116 @@
+#include "bus/limits.h"
+
+#include <stdio.h>
+
+#include "bus/lane.h"
+#include "bus/trail.h"
+#include "util/text.h"
+
+static uint64_t kept(const struct bus_party *party, bool quarantine)
+{
+    struct store_usage usage = store_usage(party->bus->store, party->conf->name);
+    return quarantine ? usage.quarantine_bytes : usage.open_bytes;
+}
+
+static uint64_t limit_of(const struct bus_party *party, bool quarantine)
+{
+    return (uint64_t)(quarantine ? party->conf->quarantine_limit : party->conf->store_limit);
+}
+
+static const char *rule_of(bool quarantine)
+{
+    return quarantine ? "hub.quarantine-limit" : "hub.store-limit";
+}
+
+static void explain(char *reason, size_t room, const struct bus_party *party, bool quarantine)
+{
+    char size[32];
+    text_size(size, sizeof size, (int64_t)limit_of(party, quarantine));
+    snprintf(reason, room,
+             quarantine
+                 ? "the quarantine of agreement %s holds its limit of %s (quarantine-limit): release or "
+                   "discard some of it"
+                 : "what waits to be delivered under agreement %s is at its limit of %s (store-limit)",
+             party->conf->name, size);
+}
+
+static void record(const struct bus_party *party, bool quarantine, bool stopped)
+{
+    struct bus *bus = party->bus;
+    char reason[ACCORD_REASON_MAX];
+    explain(reason, sizeof reason, party, quarantine);
+    struct audit_event event = {.action = stopped ? AUDIT_SOURCES_STOPPED : AUDIT_SOURCES_RESUMED,
+                                .outcome = stopped ? AUDIT_FAILURE : AUDIT_SUCCESS,
+                                .agreement = party->conf->name,
+                                .rule = rule_of(quarantine),
+                                .reason = stopped ? reason : "there is room again"};
+    bus->ports.record(bus->arg, &event);
+    if (stopped)
+        bus_incident(bus, party->conf->name, NULL, rule_of(quarantine), "%s", reason);
+}
+
+static bool full(struct bus_party *party, bool quarantine, int64_t more)
+{
+    uint64_t limit = limit_of(party, quarantine);
+    if (!limit)
+        return false;
+    if (party->stopped[quarantine])
+        return true;
+    if (kept(party, quarantine) + (uint64_t)(more > 0 ? more : 0) <= limit)
+        return false;
+    party->stopped[quarantine] = true;
+    record(party, quarantine, true);
+    bus_chores_begin(party->bus);
+    return true;
+}
+
+static bool deferred(struct bus_offer *offer, struct bus_party *party, bool quarantine)
+{
+    char reason[ACCORD_REASON_MAX];
+    if (!full(party, quarantine, offer->content->envelope.size))
+        return false;
+    explain(reason, sizeof reason, party, quarantine);
+    offer_defer(offer, rule_of(quarantine), reason);
+    return true;
+}
+
+static void look_at(struct bus_offer *offer, struct bus_lane *lane)
+{
+    if (!offer->full && full(lane->party, false, offer->content->envelope.size))
+        offer->full = lane->party;
+}
+
+bool offer_over_limit(struct bus_offer *offer)
+{
+    if (offer->party->stopped[true] && deferred(offer, offer->party, true))
+        return true;
+    offer->full = NULL;
+    offer_each_taker(offer, look_at);
+    return offer->full && deferred(offer, offer->full, false);
+}
+
+bool offer_over_quarantine(struct bus_offer *offer)
+{
+    return deferred(offer, offer->party, true);
+}
+
+/* Also when the limit was lifted. */
+static void go_on(struct bus_party *party, bool quarantine)
+{
+    uint64_t limit = limit_of(party, quarantine);
+    if (!party->stopped[quarantine] || (limit && kept(party, quarantine) > limit - limit / 10))
+        return;
+    party->stopped[quarantine] = false;
+    record(party, quarantine, false);
+}
+
+bool bus_limits_tick(struct bus *bus)
+{
+    bool stopped = false;
+    for (struct bus_party *party = bus->parties; party; party = party->next) {
+        go_on(party, false);
+        go_on(party, true);
+        stopped = stopped || party->stopped[false] || party->stopped[true];
+    }
+    return stopped;
+}

@@ -1,0 +1,264 @@
+#!/usr/bin/python3
+"""How fast the bus is, at what cost, and how much memory it takes: P1 to P4 of docs/PERFORMANCE.md.
+
+    tests/bench/bus/run.py [--build build/release] [--messages N] [--backlog N] [--single N] [--json FILE]
+
+Everything runs on this machine: one hub; agreement `east` with a link process (pulse makes messages of 1 KiB) and a
+guard; agreement `west` with a guard and a link process (sink takes them). east's file releases the type to west.
+Every message is judged by both guards, committed and synced before it is acknowledged to pulse, delivered, and
+settled in a second commit. Both ends count every message; a figure with a loss in it is not printed.
+"""
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "sdk/rehearsal"))
+
+import load  # noqa: E402
+from rehearsal import Agent, Installation, wait_for  # noqa: E402
+
+TICK = os.sysconf("SC_CLK_TCK")
+# Medians on this kind of machine, measured with the peers' own tools (docs/PERFORMANCE.md): 1 KiB, stored, delivered.
+RABBITMQ_QUORUM, RABBITMQ_CPU = 21000, 58
+FLUENT_BIT, FLUENT_BIT_CPU = 47000, 13
+
+
+def processes(agent):
+    return {"hub": agent.process.pid, **{name_of(pid): pid for pid in agent.children()}}
+
+
+def name_of(pid):
+    words = pathlib.Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return next((word.removeprefix("--name=") for word in words if word.startswith("--name=")), str(pid))
+
+
+def cpu(pid):
+    """Seconds in user and system mode, of all threads, also of those that have ended."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def pss(pid):
+    """MiB; what several processes share is counted once among them. None: this user may not look."""
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except PermissionError:
+        pass
+    return None
+
+
+def memory(agent, names=None):
+    """PSS of the hub and of the children whose names end in one of `names` (None: of all)."""
+    found = {name: pss(pid) for name, pid in processes(agent).items()
+             if names is None or name == "hub" or name.endswith(names)}
+    return None if None in found.values() else sum(found.values())
+
+
+@contextlib.contextmanager
+def running(bench, **options):
+    """An agent with one flow, started, and its load."""
+    agent = Agent(bench.installation)
+    try:
+        flow = load.Load(agent, **options)
+        agent.start()
+        yield agent, flow
+    finally:
+        agent.close()
+
+
+def is_up(agent, name):
+    return any(row["agreement"] == name and row["state"] == "up" for row in agent.ask("agreements")["agreements"])
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.installation = Installation(options.build, options.environment)
+        load.add_plugins(self.installation, options.build)
+
+    # ---- the machine ----
+
+    def machine(self):
+        model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                      if line.startswith("model name")), platform.machine())
+        kind = subprocess.run(["stat", "-f", "-c", "%T", self.installation.prefix], capture_output=True, text=True,
+                              check=True).stdout.strip()
+        return {"processor": model, "cores": os.cpu_count(), "kernel": platform.release(), "file-system": kind,
+                "load-before": round(os.getloadavg()[0], 2)}
+
+    def disk(self):
+        """fdatasync/s, and records/s in groups, of the same file system."""
+        probe = self.options.build / "tests/fdatasync-probe"
+        done = subprocess.run([probe, self.installation.prefix / "probe", str(self.options.probe)],
+                              capture_output=True, text=True, check=True)
+        rows = [list(map(int, line.split())) for line in done.stdout.splitlines()]
+        return {"fdatasync": rows[0][1], **{f"records-in-{group}s": records for group, _, records in rows[1:]}}
+
+    # ---- P1 and P2 ----
+
+    def throughput(self):
+        count = self.options.messages
+        with running(self, pulse={"count": count, "size": "1 KiB", "window": self.options.window}) as (agent, flow):
+            wait_for(lambda: flow.count("pulse"), lambda: agent.log_tail())
+            pids = processes(agent)
+            wait_for(lambda: flow.count("sink") >= count, lambda: f"{flow}; {agent.log_tail()}", 600)
+            wait_for(lambda: self.settled(agent) >= count, lambda: agent.log_tail(), 60)
+            spent = {name: cpu(pid) for name, pid in pids.items()}
+            self.check(flow, count)
+            return {"messages": count, **rates(flow, count),
+                    "cpu-a-million": round(sum(spent.values()) / count * 1e6, 1),
+                    "cpu-of": {name: round(seconds / count * 1e6, 1) for name, seconds in spent.items()}}
+
+    @staticmethod
+    def settled(agent):
+        return sum(int(row["delivered"]) for row in agent.ask("status")["queues"])
+
+    @staticmethod
+    def check(flow, count):
+        lost, again = flow.lost(), flow.duplicates()[0]
+        assert len(flow.accepted()) == count and not lost and not again and not flow.damaged(), \
+            f"{flow}: {len(lost)} lost, {again} twice, {len(flow.damaged())} damaged"
+
+    # ---- P3 ----
+
+    def memory(self):
+        with running(self, pulse={"count": 1}) as (agent, flow):
+            flow.wait(1)
+            one = memory(agent, "east")
+            whole = memory(agent)
+            more = load.Load(agent, pulse={"count": 1}, name="more")
+            agent.reload()
+            more.wait(1)
+            both = memory(agent)
+        if whole is None:
+            return {"not-run": "this user may not read the memory maps of the agent's processes; run it as root"}
+        return {"hub-and-one-agreement": round(one, 1), "one-more-agreement": round((both - whole) / 2, 1),
+                **self.backlog()}
+
+    def backlog(self):
+        """What waiting messages add to the hub: west is switched off, so that everything is held. Counted from the
+        time when buffers and caches have grown as far as they grow under load."""
+        count = self.options.backlog
+        agent = Agent(self.installation)
+        try:
+            flow = load.Load(agent, {"count": count, "size": "1 KiB"}, west={"enabled": "no"})
+            agent.start()
+            wait_for(lambda: flow.count("pulse") >= count * 2 // 5, lambda: f"{flow}; {agent.log_tail()}", 600)
+            early, before = flow.count("pulse"), pss(agent.process.pid)
+            wait_for(lambda: flow.count("pulse") >= count, lambda: f"{flow}; {agent.log_tail()}", 600)
+            after = pss(agent.process.pid)
+        finally:
+            agent.close()
+        return {"backlog": count - early, "backlog-adds": round(after - before, 1)}
+
+    # ---- P4 ----
+
+    def single(self):
+        """One message at a time: the next is offered when this one is answered for."""
+        count = self.options.single
+        with running(self, pulse={"count": count, "size": "1 KiB", "window": 1}) as (agent, flow):
+            flow.wait(count, 600)
+            return {"messages": count, "in": rates(flow, count)["in"]}
+
+
+def rates(flow, count):
+    """From the first answer on: to the last answer, and to the last arrival. Messages a second."""
+    answers, arrivals = flow.answers(), flow.arrivals()
+    begin = answers[0].time
+    took = sorted((a.time for a in arrivals))[-1] - begin
+    return {"in": round(count / (answers[-1].time - begin) * 1e6), "end-to-end": round(count / took * 1e6)}
+
+
+# ---- the table ----
+
+def verdict(good):
+    return "met" if good else "MISSED"
+
+
+def rows(figures):
+    """(what, measured, target, floor, how it stands)"""
+    p1, disk, p3, p4 = (figures[name] for name in ("throughput", "disk", "memory", "single"))
+    yield "P1 end to end", f"{p1['end-to-end']}/s", "60000/s", f"{2 * RABBITMQ_QUORUM}/s", \
+        verdict(p1["end-to-end"] >= 2 * RABBITMQ_QUORUM)
+    yield "   accepted", f"{p1['in']}/s", "", "", ""
+    yield "P2 CPU a million", f"{p1['cpu-a-million']} s", "25 s", "45 s", verdict(p1["cpu-a-million"] <= 45)
+    for name, seconds in p1["cpu-of"].items():
+        yield f"   {name}", f"{seconds} s", "", "", ""
+    if "not-run" in p3:
+        yield "P3 memory", "not run", "", "", p3["not-run"]
+    else:
+        yield "P3 hub + one agreement", f"{p3['hub-and-one-agreement']} MiB", "32 MiB", "", \
+            verdict(p3["hub-and-one-agreement"] <= 32)
+        yield "   one more agreement", f"{p3['one-more-agreement']} MiB", "6 MiB", "", \
+            verdict(p3["one-more-agreement"] <= 6)
+        million = p3["backlog-adds"] / p3["backlog"] * 1e6
+        yield f"   a backlog of {p3['backlog']}", f"{p3['backlog-adds']} MiB", "16 MiB a million", "", \
+            verdict(million <= 16)
+    yield "P4 one at a time", f"{p4['in']}/s", f"{disk['fdatasync'] // 2}/s", "", \
+        verdict(p4["in"] >= disk["fdatasync"] / 2)
+    yield "the disk: fdatasync", f"{disk['fdatasync']}/s", "", "", ""
+    yield "   records in 256s", f"{disk['records-in-256s']}/s", "", "", ""
+
+
+def show(figures):
+    print(f"{figures['machine']['processor']}, {figures['machine']['cores']} cores, "
+          f"{figures['machine']['file-system']}, load {figures['machine']['load-before']} before")
+    table = [("", "measured", "target", "floor", "")] + list(rows(figures))
+    widths = [max(len(row[i]) for row in table) for i in range(5)]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    print(f"RabbitMQ quorum, the reference of P1's floor: {figures['reference']}")
+
+
+def reference():
+    if shutil.which("rabbitmq-server"):
+        return f"installed, not measured by this program; {RABBITMQ_QUORUM}/s and {RABBITMQ_CPU} s a million elsewhere"
+    return f"not installed here; measured before on such a machine: {RABBITMQ_QUORUM}/s, {RABBITMQ_CPU} s a million"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser.add_argument("--messages", type=int, default=200000, help="of P1 and P2")
+    parser.add_argument("--repeat", type=int, default=3, help="times that P1 is measured; the median counts")
+    parser.add_argument("--window", type=int, default=256, help="messages that pulse has in flight")
+    parser.add_argument("--backlog", type=int, default=200000, help="of P3; P3 names a million")
+    parser.add_argument("--single", type=int, default=5000, help="of P4")
+    parser.add_argument("--probe", type=int, default=1000, help="milliseconds for each measurement of the disk")
+    parser.add_argument("--json", type=pathlib.Path, help="also write the figures there")
+    options = parser.parse_args()
+    options.environment = {name: value for name, value in os.environ.items() if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")}
+    return options
+
+
+def main():
+    options = arguments()
+    bench = Bench(options)
+    try:
+        figures = {"machine": bench.machine(), "disk": bench.disk()}
+        runs = sorted((bench.throughput() for _ in range(options.repeat)), key=lambda run: run["cpu-a-million"])
+        figures["throughput"] = {**runs[len(runs) // 2], "runs": [
+            {key: run[key] for key in ("in", "end-to-end", "cpu-a-million")} for run in runs]}
+        figures["throughput"]["end-to-end"] = round(statistics.median(run["end-to-end"] for run in runs))
+        figures["single"] = bench.single()
+        figures["memory"] = bench.memory()
+        figures["reference"] = reference()
+    finally:
+        bench.installation.remove()
+    show(figures)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
