@@ -30,7 +30,8 @@ struct bus_lane {
     int64_t bytes_each; /* of those that were claimed last */
     bool blocked;       /* its link takes nothing */
     bool hungry;        /* there may be deliveries to claim */
-    bool clear;         /* ordered: nothing is before what is admitted next */
+    bool passed; /* ordered: the last one was delivered, so that nothing dead or held is before the next */
+    bool clear;  /* and nothing waits */
     bool claiming;
     int64_t due;                    /* of the next retry, on the retry clock; 0: none */
     char blocked_by[ACCORD_ID_MAX]; /* ordered: the message that the others wait for; "" */
