@@ -1,11 +1,14 @@
-# The two commands of the README, and two for developers. Each calls one script, which says what it does.
-.PHONY: demo check format clean
+# The two commands of the README, and three for developers. Each calls one script, which says what it does.
+.PHONY: demo check check-long format clean
 
 demo: ## build, then rehearse a whole interconnection on this machine
 	@tests/tools/demo
 
 check: ## build with warnings as errors and sanitizers, run every test, say what was not run
 	@tests/tools/check
+
+check-long: ## every fault in its long form, about an hour
+	@tests/tools/check-long
 
 format: ## clang-format over the sources
 	@tests/tools/format

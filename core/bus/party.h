@@ -53,6 +53,7 @@ struct bus_party {
     struct gate judges[2]; /* of the guard and of the inspector */
     struct gate *inlets;   /* for each link: its messages that are judged and committed at once */
     bool stopped[2];       /* its sources: by its store-limit, by its quarantine-limit */
+    uint64_t coming[2];    /* bytes that are being committed: they count already */
     size_t offers, dispatches, moves;
     size_t guests; /* routes of offers, its own and others', that lead to it */
     bool move_due; /* the last one failed */

@@ -10,8 +10,8 @@ from exact import WINDOW, Flow, gone_within, once
 from harness import wait_for
 
 # Each named point of the hub, and in which of the times it comes there it is killed.
-POINTS = {"admit": (1, 25), "seal": (1, 25), "commit": (1, 90), "committed": (1, 90), "settle": (1, 25), "index": (1, 6),
-          "dispatch": (1, 25), "export": (1, 6)}
+POINTS = {"admit": (1, 25), "commit": (1, 90), "committed": (1, 90), "settle": (1, 25), "index": (1, 6),
+          "dispatch": (1, 25), "export": (1, 6), "seal": (1, 40)}
 PENDING = 8  # plans that the folder always has
 AHEAD = 20   # more than the partner has seen, at most: so much waits inside
 

@@ -4,7 +4,7 @@ import pathlib
 import time
 
 from exact import AGREEMENT, FOLDER, Flow, Ledger, seeded
-from harness import wait_for
+from harness import SANITIZERS, wait_for
 
 RELOADS = int(os.environ.get("ACCORD_RELOADS", "200"))
 PACE = 0.06        # seconds for each
@@ -54,7 +54,7 @@ def test_reloads_under_load(agent, partner):
     the hub's descriptors and memory stay as they were. The long form does 1,000 in 60 s."""
     ledger, random = Ledger(), seeded("reload")
     flow = Flow(agent, partner(server=ledger.server()))
-    agent.start()
+    agent.start({"ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":quarantine_size_mb=4"})
     flow.wait_up()
     editor, pid = Editor(flow, random), agent.process.pid
 
