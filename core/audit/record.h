@@ -54,6 +54,7 @@ enum audit_outcome { AUDIT_SUCCESS, AUDIT_FAILURE, AUDIT_UNKNOWN };
     A(STORE_COMPACTED, "store-compacted", "file", "segments of the journal were deleted after their time")           \
     A(STORE_BACKUP, "store-backup", "file", "a backup of the store was made")                                        \
     A(KEY_ROTATED, "key-rotated", "iam", "keys of the store were replaced")                                          \
+    A(STORE_RESTORED, "store-restored", "file", "a backup of the store was put back: what came after it is missing") \
     A(INCIDENT, "incident-opened", "intrusion_detection", "something that a person must look at")                    \
     A(COMMAND, "command", "iam", "an administrator's command, with the user behind it")                              \
     A(STORE_DAMAGED, "store-damaged", "file", "records of the store were damaged and set aside, or are missing")

@@ -86,6 +86,8 @@ void bus_party_ready(struct bus_party *, bool ready);
 void bus_party_drain(struct bus_party *);
 /* A link takes no deliveries (parked, or its process is gone) or takes them again. */
 void bus_party_block(struct bus_party *, const char *link, bool blocked);
+/* Deliveries of another agreement have become its own: they follow its switch. */
+void bus_party_moved_in(struct bus_party *);
 /* Its file is gone: no new message is routed to it, and what it has is held. */
 void bus_party_retire(struct bus_party *, bool retired);
 /* Number of things under way that use its configuration: offers, routes to it, dispatches, moves, claims. */
@@ -93,6 +95,15 @@ size_t bus_party_busy(const struct bus_party *);
 void bus_party_remove(struct bus_party *);
 /* The agreement is within its dates. */
 bool bus_in_force(const struct conf_agreement *, int64_t wall);
+
+/* Since the agent started, for each service that has had something to do. */
+struct bus_count {
+    uint64_t offers[ACCORD_REJECTED + 1];      /* answered, by enum accord_admission */
+    uint64_t deliveries[STORE_DISCARDED + 1];  /* attempts that were settled, by enum store_state */
+    uint64_t bytes_in, bytes_out;              /* of what was accepted, and delivered */
+};
+typedef void (*bus_count_each)(void *arg, const char *agreement, const char *service, const struct bus_count *);
+void bus_party_counts(const struct bus_party *, bus_count_each, void *arg);
 
 /* ---- in ---- */
 
@@ -111,6 +122,28 @@ int bus_offer_data(struct bus_offer *, const uint8_t *, size_t, bool last);
 /* The source went away: no more events. A payload that was whole goes on to its admission. */
 void bus_offer_abort(struct bus_offer *);
 
+/* ---- a person decides ---- */
+
+/* Lets a quarantined message go on: what reads payloads is not asked again, but the hub's own checks and the guards
+ * of both ends are, and it goes to the services that take it now. Ends like an offer: accepted; or rejected or
+ * deferred, and it stays in quarantine. */
+int bus_release(struct bus *, const struct store_message *, const char *user, const char *why,
+                const struct bus_offer_events *, void *arg);
+/* A delivery was retried or discarded in the store. */
+void bus_decided(struct bus *, const struct store_delivery *);
+
+/* ---- looking ---- */
+
+struct bus_lane_view {
+    const struct conf_service *service;
+    size_t in_flight;
+    const char *blocked_by; /* the message that those behind it wait for; "" */
+    int64_t blocked_since;  /* wall microseconds */
+    uint64_t overdue;       /* answers that have not come in time, since the agent started */
+};
+/* False: there are not so many. */
+bool bus_party_lane(const struct bus_party *, size_t index, struct bus_lane_view *);
+
 /* ---- cases ---- */
 
 struct bus_case_view {
@@ -119,6 +152,7 @@ struct bus_case_view {
     const struct conf_service *service;
     const struct accord_envelope *envelope;
     struct bus_source *source; /* NULL for the guard */
+    bool without_payload;      /* the inspector is not asked: a person has decided about the content */
 };
 const struct bus_case_view *bus_case_view(const struct bus_case *);
 /* Takes over verdict->keys. */

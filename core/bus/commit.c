@@ -62,6 +62,11 @@ static bool audit_source(struct bus_offer *offer, bool quarantined)
         details[count] = (struct accord_pair){names[count], verdicts[count]};
     }
     struct audit_event event = event_of(offer, quarantined ? AUDIT_QUARANTINED : AUDIT_ADMITTED);
+    if (offer->release) {
+        event.action = AUDIT_QUARANTINE_RELEASED;
+        event.user = offer->release->user;
+        event.reason = offer->release->why;
+    }
     event.agreement = offer->party->conf->name;
     event.link = offer->service->link->name;
     event.service = offer->service->name;
@@ -106,7 +111,7 @@ static enum store_state state_of(struct offer_route *route, const char *off)
     if (off)
         return STORE_HELD;
     struct bus_lane *lane = bus_lane_find(route->party, route->service->name);
-    if (lane && route->verdict.answer == ACCORD_ALLOW)
+    if (lane && route->verdict.answer == ACCORD_ALLOW && !route->offer->release)
         route->direct = bus_dispatch_reserve(lane, route->offer->content->envelope.size);
     return route->direct ? STORE_SENDING : STORE_WAITING;
 }
@@ -172,8 +177,7 @@ static bool add_keys(struct bus_offer *offer, const char *agreement, const struc
     return true;
 }
 
-/* Deliveries, audit records and keys of an accepted message. */
-static bool prepare_accepted(struct bus_offer *offer)
+bool offer_prepare(struct bus_offer *offer)
 {
     offer->deliveries = calloc(offer->route_count, sizeof *offer->deliveries);
     bool ok = offer->deliveries && audit_source(offer, false) && audit_answer(offer) &&
@@ -202,6 +206,10 @@ static void committed(void *arg, int result);
 void offer_commit(struct bus_offer *offer, bool quarantined)
 {
     struct bus *bus = offer->party->bus;
+    if (offer->release) {
+        offer_release_commit(offer, quarantined);
+        return;
+    }
     if (offer->route_count > DELIVERIES_MAX) {
         offer_defer(offer, "hub.too-many-routes",
                     "more services take it than one message can have deliveries");
@@ -209,7 +217,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
     }
     if (quarantined ? offer_over_quarantine(offer) : offer_over_limit(offer))
         return;
-    if (quarantined ? !prepare_quarantined(offer) : !prepare_accepted(offer)) {
+    if (quarantined ? !prepare_quarantined(offer) : !offer_prepare(offer)) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
         return;
     }
@@ -234,6 +242,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         .audit_count = offer->audit_count,
         .duplicate_horizon = bus->duplicate_horizon,
     };
+    offer_count(offer, quarantined);
     store_admit(bus->store, &offer->admission, committed, offer);
 }
 
@@ -268,9 +277,9 @@ static void key_used(struct bus_offer *offer)
         offer_commit(offer, true);
 }
 
-static void feed_routes(struct bus_offer *offer)
+void offer_feed(struct bus_offer *offer)
 {
-    for (size_t i = 0; i < offer->admission.delivery_count; i++) {
+    for (size_t i = 0; offer->deliveries && i < offer->route_count; i++) {
         struct offer_route *route = &offer->routes[i];
         struct bus_lane *lane = bus_lane_find(route->party, route->service->name);
         struct bus_dispatch *direct = route->direct;
@@ -318,6 +327,7 @@ static void committed(void *arg, int result)
     struct bus_offer *offer = arg;
     struct bus *bus = offer->party->bus;
     bool quarantined = offer->admission.flags & STORE_QUARANTINED;
+    offer_uncount(offer);
     if (result == ACCORD_EEXIST) {
         key_used(offer);
     } else if (result == ACCORD_ELIMIT) {
@@ -334,7 +344,7 @@ static void committed(void *arg, int result)
         offer->get.message = offer->admission.repeated;
         store_get(bus->store, &offer->get, repeated, offer);
     } else {
-        feed_routes(offer);
+        offer_feed(offer);
         offer_answered(offer);
         note_repeat(offer);
         offer_answer(offer, quarantined ? ACCORD_QUARANTINED : ACCORD_ACCEPTED, offer->content->id.text,

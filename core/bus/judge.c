@@ -103,7 +103,7 @@ static void answered(struct bus_case *c, struct bus_verdict *verdict)
         conclude(c, verdict);
         return;
     }
-    if (c->at == BUS_GUARD && has_payload_policy(c->view.party->conf)) {
+    if (c->at == BUS_GUARD && !c->view.without_payload && has_payload_policy(c->view.party->conf)) {
         c->at = BUS_INSPECT;
         ask(c);
         return;

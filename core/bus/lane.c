@@ -92,8 +92,8 @@ void bus_lane_paced(struct bus_lane *lane, int64_t took)
 bool bus_lane_open(const struct bus_lane *lane, int64_t size)
 {
     const struct bus_party *party = lane->party;
-    if (lane->blocked || lane->hungry || lane->claiming || !party->ready || party->moves || party->bus->giving_up ||
-        bus_party_off(party))
+    if (lane->blocked || lane->hungry || lane->claiming || !party->ready || party->moves ||
+        party->bus->giving_up || bus_party_off(party))
         return false;
     if (lane->service->ordered)
         return lane->clear && !lane->in_flight;
@@ -157,7 +157,7 @@ static void claimed(void *arg, int result)
         lane->hungry = true;
     note_due(lane, result ? claim.now + CLAIM_PAUSE : claim.next);
     note_block(lane, result ? lane->blocked_by : claim.blocked_by);
-    lane->clear = !result && !claim.count && !claim.next && !claim.blocked_by[0];
+    lane->clear = lane->passed && !result && !claim.count && !claim.next && !claim.blocked_by[0];
     for (size_t i = 0; i < claim.count; i++) {
         bytes += claim.claimed[i].message->size;
         bus_dispatch_claimed(lane, &claim.claimed[i]);

@@ -8,6 +8,7 @@
 
 #include "bus/answers.h"
 #include "bus/limits.h"
+#include "bus/count.h"
 #include "bus/trail.h"
 #include "util/clock.h"
 #include "util/text.h"
@@ -28,6 +29,7 @@ static void offer_free(struct bus_offer *offer)
     free(offer->deliveries);
     free(offer->audit);
     bus_content_unref(offer->content);
+    free(offer->release);
     struct gate *inlet = offer->entered ? &party->inlets[offer->service->link - party->conf->links] : NULL;
     free(offer);
     party->offers--;
@@ -47,6 +49,7 @@ void offer_answer(struct bus_offer *offer, enum accord_admission admission, cons
                   const char *reason)
 {
     struct accord_admitted admitted = {.admission = admission, .id = id, .rule = rule, .reason = reason};
+    bus_count_offer(offer->party, offer->service->name, admission, offer->content->envelope.size);
     if (!offer->aborted)
         offer->events.done(offer->arg, &admitted);
     leave(offer);

@@ -16,6 +16,7 @@ struct offer_route {
     const struct conf_service *service;
     struct bus_source source; /* of its own: two inspectors read at the same time */
     struct bus_verdict verdict;
+    bool counted;                /* as bytes that are being committed */
     struct bus_dispatch *direct; /* has a place in its lane's window, and goes when the commit is done */
 };
 
@@ -35,6 +36,7 @@ struct bus_offer {
     struct bus_content *content;
     char answers[ACCORD_ID_MAX]; /* the message that it answers; "" */
     struct bus_party *full;      /* that has no room for it */
+    struct bus_party *counted; /* in whose quarantine it is being committed; its routes say for themselves */
     char cursor[ACCORD_SOURCE_ID_MAX];
     bool has_cursor;
     struct bus_source source;
@@ -48,7 +50,8 @@ struct bus_offer {
     size_t key_count;
     struct offer_route **key_routes; /* which route gave the key; NULL: the source */
     struct store_admission admission;
-    struct store_get get; /* the message that this one repeats */
+    struct offer_release *release; /* it comes out of quarantine; NULL */
+    struct store_get get;          /* the message that this one repeats */
 };
 
 /* offer.c: as gate->enter. */
@@ -76,5 +79,16 @@ void offer_leave_lanes(struct bus_offer *);
 
 /* commit.c */
 void offer_commit(struct bus_offer *, bool quarantined);
+/* Its deliveries and their audit records. False: no memory. */
+bool offer_prepare(struct bus_offer *);
+/* They are committed: sends them, or lets them be claimed. */
+void offer_feed(struct bus_offer *);
+
+/* release.c: a person's decision that a quarantined message goes on. */
+struct offer_release {
+    char user[64], why[ACCORD_REASON_MAX];
+    struct store_unquarantine verb;
+};
+void offer_release_commit(struct bus_offer *, bool quarantined);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/count.h"
 #include "bus/dispatch.h"
 #include "bus/judge.h"
 #include "bus/lane.h"
@@ -240,6 +241,12 @@ static void move_all(struct bus_party *party)
     store_move(party->bus->store, &move->verb, moved, move);
 }
 
+void bus_party_moved_in(struct bus_party *party)
+{
+    move_later(party);
+    bus_party_move_again(party);
+}
+
 void bus_party_move_again(struct bus_party *party)
 {
     if (party->move_due && !party->moves)
@@ -318,8 +325,22 @@ void bus_party_remove(struct bus_party *party)
     while (*at != party)
         at = &(*at)->next;
     *at = party->next;
+    bus_counts_free(party);
     free(party->lanes);
     free(party->gates);
     free(party->inlets);
     free(party);
+}
+
+bool bus_party_lane(const struct bus_party *party, size_t index, struct bus_lane_view *view)
+{
+    if (index >= party->lane_count)
+        return false;
+    const struct bus_lane *lane = &party->lanes[index];
+    *view = (struct bus_lane_view){.service = lane->service,
+                                   .in_flight = lane->in_flight,
+                                   .blocked_by = lane->blocked_by,
+                                   .blocked_since = lane->blocked_since,
+                                   .overdue = lane->overdue};
+    return true;
 }

@@ -150,7 +150,8 @@ static void judge_route(struct offer_route *route)
     struct bus_case_view view = {.party = route->party,
                                  .question = ACCORD_ASK_OUT,
                                  .service = route->service,
-                                 .envelope = &route->offer->content->envelope};
+                                 .envelope = &route->offer->content->envelope,
+                                 .without_payload = route->offer->release != NULL};
     if (route_decided(route, &verdict))
         route_judged(route, &verdict);
     else
@@ -190,6 +191,7 @@ void offer_judge(struct bus_offer *offer)
     struct bus_case_view view = {.party = offer->party,
                                  .question = ACCORD_ASK_IN,
                                  .service = offer->service,
-                                 .envelope = &offer->content->envelope};
+                                 .envelope = &offer->content->envelope,
+                                 .without_payload = offer->release != NULL};
     bus_judge(offer->party->bus, &view, &offer->source, source_judged, offer);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "bus/answers.h"
+#include "bus/count.h"
 #include "bus/lane.h"
 #include "bus/trail.h"
 #include "util/clock.h"
@@ -36,6 +37,7 @@ static void went_on(const struct bus_dispatch *dispatch)
     struct bus_lane *lane = dispatch->lane;
     struct bus *bus = lane->party->bus;
     enum store_state state = dispatch->settlement.state;
+    lane->passed = state == STORE_DELIVERED;
     if (state == STORE_WAITING)
         bus_lane_due(lane, dispatch->settlement.not_before);
     else if (state != STORE_DELIVERED && lane->service->ordered)
@@ -59,6 +61,9 @@ static void settled(void *arg, int result)
                   error_name(result));
     else if (bus->settling_fails)
         log_event(ACCORD_NOTICE, "bus.settles", &about, "the store settles deliveries again");
+    if (!result)
+        bus_count_delivery(lane->party, lane->service->name, dispatch->settlement.state,
+                           dispatch->view.envelope->size);
     bus->settling_fails = false;
     went_on(dispatch);
     bus_dispatch_over(dispatch);

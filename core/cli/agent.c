@@ -1,20 +1,25 @@
 /* Commands that the running agent answers. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "util/file.h"
 
 #define ARGUMENTS_MAX 8
 
 static void take_row(void *arg, const char *table, const struct wire_pairs *cells)
 {
     struct cli *cli = arg;
+    if (strcmp(table, "progress") == 0) {
+        cli_progress(cli, cells);
+        return;
+    }
     render_row(&cli->render, table, cells);
 }
 
-/* A connection to the agent of the state folder; an exit code. */
-static int reach(struct cli *cli, struct client **client)
+int cli_reach(struct cli *cli, struct client **client)
 {
     char state[PATH_MAX];
     struct reason why = {""};
@@ -29,20 +34,27 @@ static int reach(struct cli *cli, struct client **client)
     return 0;
 }
 
-static int ask(struct cli *cli, const char *verb, const struct accord_pair *arguments, size_t count)
+int cli_ask_agent(struct cli *cli, const char *verb, const struct accord_pair *arguments, size_t count,
+                  void (*row)(void *arg, const char *table, const struct wire_pairs *cells), void *arg)
 {
     struct client *client = NULL;
     struct client_end end = {0};
     struct reason why = {""};
-    int code = reach(cli, &client);
+    int code = cli_reach(cli, &client);
     if (code)
         return code;
-    if (client_command(client, verb, arguments, count, take_row, cli, &end, &why))
+    if (client_command(client, verb, arguments, count, row, arg, &end, &why))
         code = cli_end(cli, EXIT_NO_AGENT, "%s", why.text);
     else
         code = cli_end(cli, end.exit, "%s", end.line);
+    cli_progress_end(cli);
     client_close(client);
     return code;
+}
+
+static int ask(struct cli *cli, const char *verb, const struct accord_pair *arguments, size_t count)
+{
+    return cli_ask_agent(cli, verb, arguments, count, take_row, cli);
 }
 
 /* The verb is the command's name; its one argument, if it takes one, is an id. */
@@ -77,6 +89,27 @@ int cli_messages(struct cli *cli, const struct cli_command *command, int argc, c
     return ask(cli, command->name, arguments, count);
 }
 
+/* The agent has another working folder. */
+int cli_backup(struct cli *cli, const struct cli_command *command, int argc, char **argv)
+{
+    char folder[PATH_MAX], here[PATH_MAX];
+    (void)argc;
+    if (argv[0][0] == '/')
+        snprintf(folder, sizeof folder, "%s", argv[0]);
+    else if (!getcwd(here, sizeof here) || file_path(folder, sizeof folder, here, argv[0]))
+        return cli_end(cli, EXIT_USAGE, "name the folder by its absolute path");
+    for (size_t size = strlen(folder); size > 1 && folder[size - 1] == '/';)
+        folder[--size] = 0;
+    struct accord_pair argument = {"folder", folder};
+    return ask(cli, command->name, &argument, 1);
+}
+
+int cli_key_rotate(struct cli *cli, const struct cli_command *command, int argc, char **argv)
+{
+    struct accord_pair agreement = {"agreement", cli_option(&argc, argv, "--agreement")};
+    return argc ? EXIT_USAGE : ask(cli, command->name, &agreement, agreement.value ? 1 : 0);
+}
+
 static int answer_submit(struct cli *cli, const char *path, const struct client_verdict *verdict)
 {
     static const char *const names[] = {"accepted", "quarantined", "deferred", "rejected"};
@@ -108,7 +141,7 @@ int cli_submit(struct cli *cli, const struct cli_command *command, int argc, cha
     struct client *client = NULL;
     struct client_verdict verdict = {0};
     struct reason why = {""};
-    int code = reach(cli, &client);
+    int code = cli_reach(cli, &client);
     if (code)
         return code;
     int result = client_submit(client, argv[0], argv[1], &verdict, &why);

@@ -53,13 +53,31 @@ int cli_state(struct cli *, char to[PATH_MAX]);
 /* The plugin folder: what agent.conf says, or the one beside the executables. */
 void cli_plugins(const struct cli *, const struct conf_agent *, char to[PATH_MAX]);
 
+/* Asks the running agent; its rows go to `row`. An exit code, with the last line set. */
+int cli_ask_agent(struct cli *, const char *verb, const struct accord_pair *arguments, size_t count,
+                  void (*row)(void *arg, const char *table, const struct wire_pairs *cells), void *arg);
+/* How far a long piece of work has come, over and over on one line of a terminal; nothing elsewhere. */
+void cli_progress(const struct cli *, const struct wire_pairs *cells);
+void cli_progress_end(const struct cli *);
+/* A connection to the agent of the state folder; an exit code. */
+struct client;
+int cli_reach(struct cli *, struct client **);
+
 /* Commands, one file each (agent.c has those that only pass a question on). */
 int cli_ask(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_decide(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_messages(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_metrics(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_backup(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_key_rotate(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_each_message(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_quarantined(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_submit(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_version(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_check(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_init(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_plugin_list(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_switch(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_validate(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_audit_verify(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_reference(struct cli *, const struct cli_command *, int argc, char **argv);

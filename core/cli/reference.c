@@ -8,6 +8,7 @@
 #include "conf/reference.h"
 #include "plugin/describe.h"
 #include "util/file.h"
+#include "wire/metrics.h"
 
 /* docs/reference/commands.md: the usage, as `accord help` prints it. */
 static void commands_page(struct buf *to)
@@ -58,6 +59,12 @@ static void events(struct buf *to, const struct conf_plugins *plugins)
     audit_events_page(to);
 }
 
+static void metrics(struct buf *to, const struct conf_plugins *plugins)
+{
+    (void)plugins;
+    metrics_page(to);
+}
+
 static void accord_manual(struct buf *to, const struct conf_plugins *plugins)
 {
     (void)plugins;
@@ -74,8 +81,9 @@ static const struct page {
     const char *name;
     void (*make)(struct buf *, const struct conf_plugins *);
 } pages[] = {
-    {"commands.md", commands},   {"events.md", events},       {"options.md", options_page},
-    {"accord.1", accord_manual}, {"accord.conf.5", man_conf}, {"accordd.8", accordd_manual},
+    {"commands.md", commands},     {"events.md", events},       {"options.md", options_page},
+    {"metrics.md", metrics},       {"accord.1", accord_manual}, {"accord.conf.5", man_conf},
+    {"accordd.8", accordd_manual},
 };
 
 static int describe(struct cli *cli, struct conf_plugins *plugins)

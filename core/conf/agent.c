@@ -71,7 +71,7 @@ static void set_user(const struct checking *check, const struct form_agent *form
         return;
     conf_report_add(check->report, CONF_UNCHECKED, check->file->name,
                     conf_section_line(conf_file_section(check->file, "agent", ""), "user"),
-                    "user: there is no user `%s` on this machine; not checked", form->user);
+                    "user: there is no user `%s` on this machine", form->user);
 }
 
 static void set_audit(const struct checking *check, const struct form_audit *form, struct conf_agent *agent)
@@ -201,7 +201,8 @@ static const struct fixed {
     {"store", "key-file", offsetof(struct conf_agent, key_file), 0},
 };
 
-static void keep_fixed(const struct checking *check, const struct conf_agent *running, struct conf_agent *agent)
+static void keep_fixed(const struct checking *check, const struct conf_agent *running,
+                       struct conf_agent *agent)
 {
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         const struct fixed *f = &fixed[i];
@@ -209,10 +210,11 @@ static void keep_fixed(const struct checking *check, const struct conf_agent *ru
         char *to = (char *)agent + f->offset;
         if (f->size ? !memcmp(from, to, f->size) : !strcmp(from, to))
             continue;
-        conf_report_add(check->report, CONF_RESTART, check->file->name,
-                        conf_section_line(conf_file_section(check->file, f->section, ""), f->key),
-                        "%s of [%s] has changed; the agent goes on with the former value until it is restarted",
-                        f->key, f->section);
+        conf_report_add(
+            check->report, CONF_RESTART, check->file->name,
+            conf_section_line(conf_file_section(check->file, f->section, ""), f->key),
+            "%s of [%s] has changed; the agent goes on with the former value until it is restarted", f->key,
+            f->section);
         memcpy(to, from, f->size ? f->size : strlen(from) + 1);
     }
 }

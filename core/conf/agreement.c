@@ -208,7 +208,8 @@ static void report_unknown_module(const struct checking *check, const struct con
 }
 
 /* `logging` judges what the agreement's trail is really kept for, wherever that was written. */
-static int set_kept(struct drafting *drafting, const struct conf_agreement *agreement, struct conf_policy *policy)
+static int set_kept(struct drafting *drafting, const struct conf_agreement *agreement,
+                    struct conf_policy *policy)
 {
     for (size_t i = 0; i < policy->option_count; i++) {
         struct accord_pair *pair = &policy->options[i];

@@ -26,7 +26,8 @@ static void keep(struct draft *draft)
 /* ---- what stays, held against what would change ---- */
 
 /* The other end of a route that a kept version has; NULL: it goes nowhere in that version either. */
-static const struct conf_service *other_end(const struct conf_agreement *agreement, const struct conf_route *route)
+static const struct conf_service *other_end(const struct conf_agreement *agreement,
+                                            const struct conf_route *route)
 {
     return agreement ? conf_service_find(agreement, route->service) : NULL;
 }
@@ -40,8 +41,8 @@ static bool still_fits(const struct conf_service *service, const struct conf_ser
 }
 
 /* `kept` was to change together with the file at the other end: without it, that one must wait. */
-static bool hold_other(struct drafting *drafting, const struct draft *kept, const struct conf_service *service,
-                       const struct conf_route *route)
+static bool hold_other(struct drafting *drafting, const struct draft *kept,
+                       const struct conf_service *service, const struct conf_route *route)
 {
     struct draft *other = draft_find(drafting, route->agreement);
     if (!other || other == kept || other->choice != DRAFT_NEW || !other->running)
@@ -51,11 +52,12 @@ static bool hold_other(struct drafting *drafting, const struct draft *kept, cons
         return false;
     struct checking check = draft_checking(drafting, other);
     const struct conf_section *section = conf_file_section(&other->file, "service", route->service);
-    check_error(&check, section ? conf_section_line(section, "type") : 0,
-                "%s/%s goes on as it runs, because %s has mistakes, and has a route with %s/%s, which would not fit "
-                "any more; this file waits until %s is corrected",
-                kept->running->name, service->name, kept->file.name, route->agreement, route->service,
-                kept->file.name);
+    check_error(
+        &check, section ? conf_section_line(section, "type") : 0,
+        "%s/%s goes on as it runs, because %s has mistakes, and has a route with %s/%s, which would not fit "
+        "any more; this file waits until %s is corrected",
+        kept->running->name, service->name, kept->file.name, route->agreement, route->service,
+        kept->file.name);
     keep(other);
     return true;
 }
@@ -94,10 +96,12 @@ static void check_formerly(struct drafting *drafting, const struct draft *draft)
     if (!*name || draft->damaged)
         return;
     if (draft_find(drafting, name))
-        check_error(&check, line,
-                    "formerly: %s.conf is still there, and keeps its messages; remove that file, or this line", name);
+        check_error(
+            &check, line,
+            "formerly: %s.conf is still there, and keeps its messages; remove that file, or this line", name);
     else if (count_adopters(drafting, name) > 1)
-        check_error(&check, line, "formerly: more than one file takes over the messages of `%s`; only one can", name);
+        check_error(&check, line,
+                    "formerly: more than one file takes over the messages of `%s`; only one can", name);
 }
 
 /* ---- all of them ---- */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/draft.h"
+#include "conf/folder.h"
 #include "util/file.h"
 #include "util/text.h"
 
@@ -58,25 +59,13 @@ int draft_each(struct drafting *drafting, struct draft *draft, const char *kind,
 
 /* ---- the folder ---- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t size = strlen(text), tail = strlen(end);
-    return size > tail && !strcmp(text + size - tail, end);
-}
-
 /* An agreement's file or site.conf. Others are noted, but for agent.conf and hidden ones. */
 static bool is_agreement_file(const char *name, struct conf_report *report)
 {
-    char stem[CONF_NAME_MAX];
     if (name[0] == '.' || !strcmp(name, "agent.conf"))
         return false;
-    size_t size = ends_with(name, ".conf") ? strlen(name) - strlen(".conf") : 0;
-    if (size && size < sizeof stem) {
-        memcpy(stem, name, size);
-        stem[size] = 0;
-        if (text_is_name(stem, sizeof stem - 1))
-            return true;
-    }
+    if (conf_folder_counts(name))
+        return true;
     conf_report_add(report, CONF_NOTE, name, 0,
                     "not read: files of agreements are called NAME.conf, NAME being 1 to "
                     "63 lower-case letters, digits and hyphens");
@@ -207,8 +196,11 @@ int conf_load_with(const char *folder, struct conf_agent *agent, const struct co
     struct loaded *loaded = calloc(1, sizeof *loaded);
     if (!loaded)
         return ACCORD_ENOMEM;
-    struct drafting drafting = {
-        .agent = &loaded->conf.agent, .plugins = plugins, .setting = setting, .report = report, .arena = &loaded->arena};
+    struct drafting drafting = {.agent = &loaded->conf.agent,
+                                .plugins = plugins,
+                                .setting = setting,
+                                .report = report,
+                                .arena = &loaded->arena};
     loaded->conf.agent = *agent;
     *agent = (struct conf_agent){0};
     text_copy(loaded->conf.folder, sizeof loaded->conf.folder, folder);

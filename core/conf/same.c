@@ -8,7 +8,8 @@ static bool same_text(const char *a, const char *b)
     return !strcmp(a, b);
 }
 
-static bool same_pairs(const struct accord_pair *a, size_t a_count, const struct accord_pair *b, size_t b_count)
+static bool same_pairs(const struct accord_pair *a, size_t a_count, const struct accord_pair *b,
+                       size_t b_count)
 {
     if (a_count != b_count)
         return false;
@@ -18,7 +19,8 @@ static bool same_pairs(const struct accord_pair *a, size_t a_count, const struct
     return true;
 }
 
-static bool same_routes(const struct conf_route *a, size_t a_count, const struct conf_route *b, size_t b_count)
+static bool same_routes(const struct conf_route *a, size_t a_count, const struct conf_route *b,
+                        size_t b_count)
 {
     if (a_count != b_count)
         return false;

@@ -9,6 +9,7 @@
 
 #include "conf/user.h"
 #include "conf/value.h"
+#include "util/file.h"
 
 /* The rules of file_read_secret(), without reading: what it would refuse at the first session is found
  * here. */
@@ -44,7 +45,7 @@ static void report_missing(const struct drafting *drafting, const struct checkin
 {
     if (drafting->setting->elsewhere && access(drafting->agent->credentials, F_OK) < 0)
         conf_report_add(check->report, CONF_UNCHECKED, check->file->name, line,
-                        "%s: there is no folder %s here to look for the secret in; not checked", key,
+                        "%s: there is no folder %s here to look for the secret in", key,
                         drafting->agent->credentials);
     else if (enabled)
         check_error(check, line,
@@ -63,7 +64,7 @@ static void check_file(const struct checking *check, int line, const char *key, 
     bool readable = access(path, R_OK) == 0;
     if (S_ISLNK(st->st_mode) || !S_ISREG(st->st_mode))
         check_error(check, line, "%s: %s is not a regular file (symbolic links are refused)", key, path);
-    else if (st->st_mode & 077)
+    else if (st->st_mode & 077 && !file_is_credential(st, path))
         check_error(check, line, "%s: %s is open to other users (mode %04o); run: chmod 600 %s", key, path,
                     (unsigned)st->st_mode & 07777, path);
     else if (!st->st_size)
@@ -73,7 +74,7 @@ static void check_file(const struct checking *check, int line, const char *key, 
                     path, (unsigned)st->st_uid, (unsigned)uid);
     else if (!readable && (!known || geteuid() != uid))
         conf_report_add(check->report, CONF_UNCHECKED, check->file->name, line,
-                        "%s: this user may not read %s; not checked", key, path);
+                        "%s: this user may not read %s", key, path);
     else if (!readable)
         check_error(check, line, "%s: %s cannot be read by its user; run: chmod 600 %s", key, path, path);
 }
@@ -93,23 +94,23 @@ static void check_secret(struct drafting *drafting, const struct draft *draft, c
         report_missing(drafting, &check, line, key, path, agreement->enabled);
     else if (errno == EACCES)
         conf_report_add(drafting->report, CONF_UNCHECKED, draft->file.name, line,
-                        "%s: this user may not look for %s; not checked", key, path);
+                        "%s: this user may not look for %s", key, path);
     else
         check_error(&check, line, "%s: cannot examine %s: %s", key, path, strerror(errno));
 }
 
 /* ---- folders ---- */
 
-static void check_folder(struct drafting *drafting, const struct draft *draft, const struct conf_section *section,
-                         const struct accord_option *option, const char *path)
+static void check_folder(struct drafting *drafting, const struct draft *draft,
+                         const struct conf_section *section, const struct accord_option *option,
+                         const char *path)
 {
-    bool elsewhere = drafting->setting->elsewhere;
     struct stat st;
-    if (path[0] != '/' || stat(path, &st) == 0 || (!elsewhere && errno != ENOENT))
+    if (!drafting->setting->elsewhere || path[0] != '/' || stat(path, &st) == 0)
         return;
-    conf_report_add(drafting->report, elsewhere ? CONF_UNCHECKED : CONF_NOTE, draft->file.name,
-                    conf_section_line(section, option->name), "%s: cannot look into the folder %s: %s%s", option->name,
-                    path, strerror(errno), elsewhere ? "; not checked" : "; make it, owned by the agent's user");
+    conf_report_add(drafting->report, CONF_UNCHECKED, draft->file.name,
+                    conf_section_line(section, option->name), "%s: cannot look into the folder %s: %s",
+                    option->name, path, strerror(errno));
 }
 
 void draft_check_secrets(struct drafting *drafting, const struct draft *draft,

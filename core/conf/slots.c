@@ -94,6 +94,7 @@ int draft_check_slots(struct drafting *drafting, const struct draft *draft)
 {
     const struct conf_checker *checker = drafting->setting->checker;
     struct objecting objecting = {drafting, draft};
-    return checker && has_slots(draft->agreement) ? checker->ask(checker->arg, draft->agreement, object, &objecting)
-                                                  : 0;
+    return checker && has_slots(draft->agreement)
+               ? checker->ask(checker->arg, draft->agreement, object, &objecting)
+               : 0;
 }

@@ -39,6 +39,7 @@ int start_role(const char *title, const char *name, enum sandbox_role sandbox, p
     ignore_signals();
     if (child_begin(&child, sandbox, parent, &why) < 0)
         return child_failed("hub.sandbox", &why);
+    log_setup(process_name, child.log_level, child.log_json);
     struct process_setup setup = {.fd = CHILD_FD,
                                   .agreement = child.agreement,
                                   .rest = child.rest,

@@ -12,6 +12,7 @@
 
 #include "hub/link_side.h"
 #include "hub/load.h"
+#include "hub/plugin_metrics.h"
 #include "hub/policy_side.h"
 #include "hub/session.h"
 #include "hub/spawn.h"
@@ -300,7 +301,8 @@ static bool common_message(struct child *child, const struct wire_message *m)
         said(child, &m->LOG);
         return true;
     case WIRE_METRIC:
-        return true; /* counted per instance once `accord metrics` shows them */
+        plugin_metric_add(&child->unit->counts, m->METRIC.instance, m->METRIC.name, m->METRIC.add);
+        return true;
     case WIRE_PONG:
         pong(child, &m->PONG);
         return true;

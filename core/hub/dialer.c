@@ -23,12 +23,15 @@ struct dial {
     dial_done done; /* NULL: cancelled or answered */
     void *arg;
     uv_getaddrinfo_t resolve;
+    struct dial *behind; /* in `lookups` */
+    bool queued;         /* for its look-up: another one asks for the same host */
     bool resolving, timer_open;
     struct addrinfo *addresses, *next;
     uv_timer_t timer;  /* ends one address, and the whole with the last */
     uint64_t deadline; /* of the loop's clock */
     struct attempt *attempt;
     char address[80], reason[ACCORD_REASON_MAX];
+    char host[256]; /* the endpoint may be gone before a look-up that was given up ends */
 };
 
 /* One address. The socket is passed on or closed, and its handle goes when libuv lets go of it. */
@@ -37,6 +40,10 @@ struct attempt {
     struct dial *dial;
     int fd;
 };
+
+/* Look-ups that run or wait. One host is asked for once at a time: a name that no server answers must not take the
+ * threads that others need for theirs. */
+static struct dial *lookups;
 
 static void dial_free_if_over(struct dial *dial)
 {
@@ -70,6 +77,15 @@ static int end_attempt(struct dial *dial)
     return attempt->fd;
 }
 
+static void lookup_remove(struct dial *dial)
+{
+    struct dial **at = &lookups;
+    while (*at && *at != dial)
+        at = &(*at)->behind;
+    if (*at)
+        *at = dial->behind;
+}
+
 /* Answers, once, and lets everything go. */
 static void conclude(struct dial *dial, int fd)
 {
@@ -78,6 +94,9 @@ static void conclude(struct dial *dial, int fd)
     int unused = end_attempt(dial);
     if (unused >= 0)
         close(unused);
+    if (dial->queued)
+        lookup_remove(dial);
+    dial->queued = false;
     if (dial->resolving)
         uv_cancel((uv_req_t *)&dial->resolve);
     uv_close((uv_handle_t *)&dial->timer, timer_closed);
@@ -227,24 +246,76 @@ static void try_next(struct dial *dial)
     conclude(dial, -1);
 }
 
+/* ---- look-ups ---- */
+
+static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses);
+
+static int look_up(struct dial *dial)
+{
+    char port[8];
+    snprintf(port, sizeof port, "%d", (int)dial->endpoint->port);
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    dial->resolve.data = dial;
+    dial->queued = false;
+    int result = uv_getaddrinfo(dial->loop, &dial->resolve, resolved, dial->endpoint->host, port, &hints);
+    dial->resolving = result == 0;
+    if (result)
+        lookup_remove(dial);
+    return result;
+}
+
+static bool host_is_asked_for(const char *host)
+{
+    const struct dial *at = lookups;
+    while (at && (!at->resolving || strcmp(at->host, host) != 0))
+        at = at->behind;
+    return at;
+}
+
+static int queue_lookup(struct dial *dial)
+{
+    struct dial **last = &lookups;
+    bool asked = host_is_asked_for(dial->host);
+    while (*last)
+        last = &(*last)->behind;
+    *last = dial;
+    dial->queued = asked;
+    return asked ? 0 : look_up(dial);
+}
+
+static void not_resolved(struct dial *dial, int status)
+{
+    snprintf(dial->reason, sizeof dial->reason, "cannot resolve %s: %s; check DNS and the endpoint's host",
+             dial->host, uv_strerror(status));
+    conclude(dial, -1);
+}
+
+/* Those behind it ask themselves: what was found may have changed. */
+static void next_lookup(const char *host)
+{
+    struct dial *at = lookups;
+    while (at && (!at->queued || strcmp(at->host, host) != 0))
+        at = at->behind;
+    int result = at ? look_up(at) : 0;
+    if (result)
+        not_resolved(at, result);
+}
+
 static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
 {
     struct dial *dial = request->data;
     dial->resolving = false;
     dial->addresses = addresses;
+    lookup_remove(dial);
+    next_lookup(dial->host);
     if (!dial->done) {
         dial_free_if_over(dial);
-        return;
+    } else if (status < 0 || !addresses) {
+        not_resolved(dial, status);
+    } else {
+        dial->next = addresses;
+        try_next(dial);
     }
-    if (status < 0 || !addresses) {
-        snprintf(dial->reason, sizeof dial->reason,
-                 "cannot resolve %s: %s; check DNS and the endpoint's host", dial->endpoint->host,
-                 uv_strerror(status));
-        conclude(dial, -1);
-        return;
-    }
-    dial->next = addresses;
-    try_next(dial);
 }
 
 struct dial *dial_start(uv_loop_t *loop, const struct conf_endpoint *endpoint, dial_done done, void *arg)
@@ -253,15 +324,11 @@ struct dial *dial_start(uv_loop_t *loop, const struct conf_endpoint *endpoint, d
     if (!dial)
         return NULL;
     *dial = (struct dial){.loop = loop, .endpoint = endpoint, .done = done, .arg = arg};
-    char port[8];
-    snprintf(port, sizeof port, "%d", (int)endpoint->port);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    dial->resolve.data = dial;
-    if (uv_getaddrinfo(loop, &dial->resolve, resolved, endpoint->host, port, &hints) < 0) {
+    text_copy(dial->host, sizeof dial->host, endpoint->host);
+    if (queue_lookup(dial) < 0) {
         free(dial);
         return NULL;
     }
-    dial->resolving = true;
     uv_timer_init(loop, &dial->timer);
     dial->timer.data = dial;
     dial->timer_open = true;

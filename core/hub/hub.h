@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "conf/report.h"
+#include "hub/notify.h"
 
 /* What the command line said. */
 struct hub_options {
@@ -26,14 +27,21 @@ struct hub {
     struct store *store;
     struct bus *bus;
     struct unit *units;
+    struct reload *reload;
+    struct adoptions *adoptions;
     struct suspension *suspensions;
     struct trail *trail;
     struct control *control;
+    struct backup *backup; /* being made; NULL */
+    struct notify notify;
     uv_signal_t signals[3];
     uv_timer_t tick;    /* dates, deadlines, watchdogs */
     int64_t started;    /* wall microseconds */
+    int64_t started_ticks;
     int64_t ticked;     /* ticks of the last tick */
+    int64_t lag, late;  /* ms by which the last tick was late, and all of them */
     int64_t patient_to; /* ticks: the hub itself was late, nobody else is blamed before */
+    bool anew;          /* started by itself, after the store had failed */
     bool stopping;
     bool hurried;    /* asked to stop a second time: what is in flight is cut */
     int64_t stop_by; /* ticks */

@@ -54,6 +54,7 @@ static size_t collect_folders(const struct child *child, struct accord_pair *fol
 static void put_setup(struct child *child, struct buf *out)
 {
     struct accord_pair folders[WIRE_PAIRS_MAX];
+    const struct conf_agent *agent = &child->unit->hub->conf->conf->agent;
     size_t count = collect_folders(child, folders);
     char plugins[512] = "";
     if (child->unit->conf->plugins.count) {
@@ -64,7 +65,9 @@ static void put_setup(struct child *child, struct buf *out)
                                              .role = child_role_name(child->role),
                                              .agreement = child->unit->name,
                                              .plugins = plugins,
-                                             .folders = WIRE_PAIRS(folders, count)});
+                                             .folders = WIRE_PAIRS(folders, count),
+                                             .log_level = (uint8_t)agent->log_level,
+                                             .log_json = strcmp(agent->log_format, "json") == 0});
 }
 
 /* ---- plugins, each once ---- */

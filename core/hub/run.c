@@ -12,10 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hub/again.h"
+#include "hub/adopt.h"
 #include "hub/control.h"
 #include "hub/link_side.h"
 #include "hub/policy_side.h"
 #include "hub/reload.h"
+#include "hub/restored.h"
 #include "hub/store_key.h"
 #include "hub/suspend.h"
 #include "hub/trail.h"
@@ -87,6 +90,7 @@ static int prepare_state(const char *state, struct reason *why)
 static void closed_down(struct hub *hub)
 {
     control_close(hub);
+    reload_close(hub);
     for (size_t i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&hub->signals[i], NULL);
     uv_close((uv_handle_t *)&hub->tick, NULL);
@@ -108,7 +112,7 @@ static void press_on(struct hub *hub, int64_t ticks)
 
 static void stop_if_down(struct hub *hub)
 {
-    if (hub->finishing || !units_down(hub) || !bus_idle(hub->bus))
+    if (hub->finishing || !units_down(hub) || !bus_idle(hub->bus) || !reload_idle(hub) || hub->backup)
         return;
     hub->finishing = true;
     struct audit_event event = {.action = AUDIT_AGENT_STOP};
@@ -125,6 +129,8 @@ static void stop(struct hub *hub)
     hub->stopping = true;
     hub->stop_by = clock_ticks() + hub->conf->conf->agent.drain_timeout + UNITS_TIME + LAST_TIME;
     log_event(ACCORD_NOTICE, "hub.stopping", NULL, "stopping: what is in flight may finish");
+    reload_stop(hub);
+    notify_stopping(&hub->notify);
     units_stop(hub);
 }
 
@@ -136,23 +142,36 @@ static void signalled(uv_signal_t *handle, int number)
     if (number != SIGHUP)
         stop(hub);
     else if (!hub->stopping)
-        hub_reload(hub, "SIGHUP");
+        hub_reload(hub, "SIGHUP", NULL, NULL);
 }
 
 /* When the hub was stopped or busy for long, answers that came meanwhile must be read before anybody is
  * blamed. */
 static bool be_patient(struct hub *hub, int64_t ticks)
 {
+    int64_t lag = hub->ticked ? ticks - hub->ticked - TICK : 0;
+    hub->lag = lag > 0 ? lag : 0;
+    hub->late += hub->lag;
     if (hub->ticked && ticks - hub->ticked > LATE_TICK)
         hub->patient_to = ticks + PATIENCE;
     hub->ticked = ticks;
     return ticks < hub->patient_to;
 }
 
+static void tell_status(struct hub *hub)
+{
+    char line[200];
+    units_summary(hub, line, sizeof line);
+    notify_status(&hub->notify, line);
+}
+
 static void ticked(uv_timer_t *timer)
 {
     struct hub *hub = timer->data;
     int64_t ticks = clock_ticks();
+    log_flush();
+    again_tick(hub);
+    notify_tick(&hub->notify, hub->store, ticks);
     if (hub->stopping)
         press_on(hub, ticks);
     if (be_patient(hub, ticks))
@@ -160,7 +179,10 @@ static void ticked(uv_timer_t *timer)
     suspensions_tick(hub, ticks);
     units_tick(hub);
     control_tick(hub, ticks);
+    reload_tick(hub, ticks);
+    adopt_tick(hub, ticks);
     trail_tick(hub, ticks);
+    tell_status(hub);
     if (hub->stopping)
         stop_if_down(hub);
 }
@@ -209,8 +231,7 @@ static void incident(void *arg, const char *agreement, const char *link, const c
     trail_incident(arg, agreement, link, rule, reason);
 }
 
-static const struct bus_ports ports = {
-    .ask = ask, .send = send_out, .record = record, .incident = incident};
+static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = record, .incident = incident};
 
 /* ---- starting ---- */
 
@@ -261,17 +282,20 @@ static int open_store(struct hub *hub, struct reason *why)
     result = trail_open(hub, recovery.end, why);
     if (!result)
         tell_damage(hub, folder, &recovery, trail_resume(hub));
+    if (!result && recovery.restored)
+        restored_tell(hub, recovery.restored);
+    if (!result)
+        again_tell(hub);
     return result;
 }
 
 static int start(struct hub *hub, struct reason *why)
 {
-    hub->conf = hub_conf_load(hub, why);
-    if (!hub->conf)
-        return ACCORD_EINVAL;
+    int result = reload_open(hub, why);
+    if (result)
+        return result;
     const struct conf_agent *agent = &hub->conf->conf->agent;
-    log_setup("hub", agent->log_level, strcmp(agent->log_format, "json") == 0);
-    int result = prepare_state(agent->state, why);
+    result = prepare_state(agent->state, why);
     if (!result)
         result = open_store(hub, why);
     if (result)
@@ -279,15 +303,16 @@ static int start(struct hub *hub, struct reason *why)
     hub->bus = bus_new(&hub->loop, hub->store, &ports, hub);
     if (!hub->bus)
         return fail(why, ACCORD_ENOMEM, "out of memory");
-    bus_duplicate_horizon_set(hub->bus, agent->duplicate_horizon * 1000);
     struct audit_event event = {.action = AUDIT_AGENT_START};
     trail_event(hub, &event);
-    hub_conf_record(hub, NULL);
+    reload_begin(hub);
     result = control_open(hub, why);
     if (result)
         return result;
     watch(hub);
     units_apply(hub, hub->conf);
+    tell_status(hub);
+    notify_ready(&hub->notify);
     return 0;
 }
 
@@ -319,6 +344,8 @@ static void finish(struct hub *hub)
     uv_run(&hub->loop, UV_RUN_NOWAIT);
     store_close(hub->store); /* what is outstanding finishes here, and needs the trail */
     trail_close(hub);
+    notify_close(&hub->notify);
+    adopt_free(hub);
     units_free(hub);
     suspensions_free(hub);
     hub_conf_unref(hub->conf);
@@ -340,8 +367,14 @@ int hub_main(const struct hub_options *options)
 {
     static struct hub hub;
     struct reason why = {""};
+    /* libuv lets name look-ups have half of its threads, so that those that no server answers leave the other half to
+     * the export of the trail. */
+    setenv("UV_THREADPOOL_SIZE", "16", 0);
+    notify_open(&hub.notify);
     hub.options = *options;
     hub.started = clock_wall();
+    hub.started_ticks = clock_ticks();
+    log_open();
     log_setup("hub", ACCORD_INFO, false);
     signal(SIGPIPE, SIG_IGN);
     int result = drop_privileges(&hub, &why);

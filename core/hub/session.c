@@ -361,6 +361,15 @@ bool sessions_carry(struct child *child, uint64_t id, const struct conf_link *li
     return session && session->link == link && session->stage == AUTHENTICATED;
 }
 
+size_t sessions_count(const struct child *child, const struct conf_link *link)
+{
+    const struct session *session;
+    size_t count = 0;
+    for (size_t at = 0; (session = table_next(&child->sessions, &at));)
+        count += session->link == link;
+    return count;
+}
+
 void sessions_revoke(struct child *child, const char *why)
 {
     struct session *session;

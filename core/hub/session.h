@@ -12,6 +12,8 @@ void sessions_secret(struct child *, const struct wire_SECRET *);
 void sessions_end(struct child *, const struct wire_SESSION_END *);
 /* The session may carry payload of this link. */
 bool sessions_carry(struct child *, uint64_t session, const struct conf_link *);
+/* Open ones of this link, and those being opened. */
+size_t sessions_count(const struct child *, const struct conf_link *);
 /* Cuts every session of the child. */
 void sessions_revoke(struct child *, const char *why);
 void sessions_gone(struct child *);

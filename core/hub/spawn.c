@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "hub/unit.h"
+#include "util/log.h"
 
 /* A child takes nothing from the hub's environment but what it would keep itself (sandbox/begin.c); this
  * is for the time before, when the dynamic linker reads it. */
@@ -30,7 +31,7 @@ int child_spawn(struct child *child, int theirs, uv_exit_cb exited)
     char *const arguments[] = {(char *)"accordd", role, name, parent, NULL};
     uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
                                     {.flags = UV_IGNORE},
-                                    {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
+                                    {.flags = UV_INHERIT_FD, .data.fd = log_descriptor()},
                                     {.flags = UV_INHERIT_FD, .data.fd = theirs}};
     uv_process_options_t options = {.exit_cb = exited,
                                     .file = child->unit->hub->options.executable,
@@ -39,6 +40,7 @@ int child_spawn(struct child *child, int theirs, uv_exit_cb exited)
                                     .stdio = stdio,
                                     .stdio_count = 4};
     int result = uv_spawn(&child->unit->hub->loop, &child->process, &options);
+    log_spawned();
     child->process.data = child;
     return result;
 }

@@ -5,6 +5,7 @@
 #include "bus/bus.h"
 #include "hub/child.h"
 #include "hub/parking.h"
+#include "hub/plugin_metrics.h"
 #include "hub/reload.h"
 #include "hub/suspend.h"
 #include "hub/unit_life.h"
@@ -35,6 +36,7 @@ struct unit {
     size_t child_count;
     struct profile *profiles; /* for each link of the agreement */
     struct parked *parked;    /* likewise */
+    struct plugin_metrics counts;
     int64_t look_at;          /* ticks: at the secret files of parked links */
 };
 
@@ -46,6 +48,8 @@ void units_tick(struct hub *);
 /* The hub is stopping: every unit drains. */
 void units_stop(struct hub *);
 bool units_down(const struct hub *);
+/* One line for people: how many are up, and what is not. */
+void units_summary(const struct hub *, char *to, size_t room);
 void units_free(struct hub *);
 struct unit *unit_find(const struct hub *, const char *name);
 
@@ -64,6 +68,8 @@ void profile_clear(struct profile *);
 uint64_t unit_generation(const struct conf_agreement *);
 /* Which links may take deliveries, after one was parked or resumed. */
 void unit_open_lanes(struct unit *);
+/* What a person has suspended: it, or the agreement whose messages it takes over. NULL: nothing, as far as is known. */
+const struct suspension *unit_suspended(const struct unit *);
 /* A process that failed and is not ready again; NULL: none. */
 const struct child *unit_failing(const struct unit *);
 /* Frees what the unit owns; its processes have ended and its party is gone or going. */

@@ -1,6 +1,7 @@
 /* All units: in line with the configuration, with time, and with the hub's end. */
 #include "hub/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,44 +14,6 @@ struct unit *unit_find(const struct hub *hub, const char *name)
     while (unit && strcmp(unit->name, name) != 0)
         unit = unit->next;
     return unit;
-}
-
-static bool has_route(const struct conf_route *routes, size_t count, const struct conf_route *route)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(routes[i].agreement, route->agreement) == 0 &&
-            strcmp(routes[i].service, route->service) == 0)
-            return true;
-    return false;
-}
-
-/* The newer one may lack routes to files that have mistakes now: those go on as they run. But a route that
- * was out of use when the running one was loaded, and is back, must be taken on. */
-static bool adds_routes(const struct conf_agreement *old, const struct conf_agreement *new)
-{
-    for (size_t i = 0; i < new->service_count; i++) {
-        const struct conf_service *to = &new->services[i], *from = conf_service_find(old, to->name);
-        if (!from)
-            return true;
-        for (size_t j = 0; j < to->from_count; j++)
-            if (!has_route(from->from, from->from_count, &to->from[j]))
-                return true;
-        for (size_t j = 0; j < to->to_count; j++)
-            if (!has_route(from->to, from->to_count, &to->to[j]))
-                return true;
-    }
-    return false;
-}
-
-static bool same(const struct conf_agreement *a, const struct conf_agreement *b)
-{
-    if (strcmp(a->sha256, b->sha256) != 0 || unit_generation(a) != unit_generation(b) ||
-        a->link_count != b->link_count || adds_routes(a, b))
-        return false;
-    for (size_t i = 0; i < a->link_count; i++)
-        if (strcmp(a->links[i].connector->sha256, b->links[i].connector->sha256) != 0)
-            return false;
-    return true;
 }
 
 static struct unit *unit_new(struct hub *hub, const char *name)
@@ -85,7 +48,7 @@ static void apply(struct hub *hub, struct hub_conf *conf, const struct conf_agre
     if (unit->next_conf) /* of an earlier reload, and not taken on yet: this one is newer */
         hub_conf_unref(unit->next_conf);
     unit->next_conf = NULL;
-    if (!unit->agreement || !same(unit->agreement, agreement))
+    if (!unit->agreement || !conf_same(unit->agreement, agreement))
         unit->next_conf = hub_conf_ref(conf);
 }
 
@@ -134,6 +97,28 @@ bool units_down(const struct hub *hub)
         if (unit->state != UNIT_DOWN || bus_party_busy(unit->party))
             return false;
     return true;
+}
+
+void units_summary(const struct hub *hub, char *to, size_t room)
+{
+    size_t up = 0, all = 0, parked = 0;
+    char others[128] = "";
+    for (const struct unit *unit = hub->units; unit; unit = unit->next) {
+        const char *state = unit_state_text(unit);
+        size_t used = strlen(others);
+        bool is_up = strcmp(state, "up") == 0;
+        all++;
+        up += is_up;
+        if (!is_up)
+            snprintf(others + used, sizeof others - used, "; %s %s", unit->name, state);
+        for (size_t i = 0; i < unit->agreement->link_count; i++)
+            parked += unit->parked[i].is;
+    }
+    int n = snprintf(to, room, "%zu of %zu up", up, all);
+    if (parked && n > 0 && (size_t)n < room)
+        n += snprintf(to + n, room - (size_t)n, ", %zu parked link%s", parked, parked == 1 ? "" : "s");
+    if (n > 0 && (size_t)n < room)
+        snprintf(to + n, room - (size_t)n, "%s", others);
 }
 
 void units_free(struct hub *hub)

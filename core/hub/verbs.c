@@ -5,23 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/reload.h"
 #include "hub/trail.h"
 #include "store/store.h"
 
-/* ---- reload, version ---- */
-
-static void verb_reload(struct answer *answer, const struct wire_COMMAND *m)
-{
-    (void)m;
-    size_t errors = hub_reload(answer->hub, answer->client->user);
-    answer_problems(answer, true);
-    if (errors)
-        answer_end(answer, ANSWER_CONF, "%zu error%s: files with mistakes keep their running version", errors,
-                   errors == 1 ? "" : "s");
-    else
-        answer_end(answer, ANSWER_OK, "the configuration was loaded");
-}
+/* ---- version ---- */
 
 static void verb_version(struct answer *answer, const struct wire_COMMAND *m)
 {
@@ -86,11 +73,24 @@ static const struct verb {
     bool changes; /* audited */
     void (*run)(struct answer *, const struct wire_COMMAND *);
 } verbs[] = {
-    {"status", false, verb_status},   {"agreements", false, verb_agreements},
-    {"suspend", true, verb_suspend},  {"resume", true, verb_resume},
-    {"reload", true, verb_reload},    {"messages", false, verb_messages},
-    {"show", false, verb_show},       {"explain", false, verb_explain},
-    {"version", false, verb_version}, {"audit-heads", false, verb_audit_heads},
+    {"status", false, verb_status},
+    {"agreements", false, verb_agreements},
+    {"suspend", true, verb_suspend},
+    {"resume", true, verb_resume},
+    {"reload", true, verb_reload},
+    {"switch", false, verb_switch}, /* audited by itself */
+    {"messages", false, verb_messages},
+    {"show", false, verb_show},
+    {"explain", false, verb_explain},
+    {"metrics", false, verb_metrics},
+    {"backup", true, verb_backup},
+    {"key rotate", true, verb_key_rotate},
+    {"retry", false, verb_retry},
+    {"discard", false, verb_discard}, /* audited with what they decide */
+    {"quarantine release", false, verb_quarantine_release},
+    {"quarantine discard", false, verb_quarantine_discard},
+    {"version", false, verb_version},
+    {"audit-heads", false, verb_audit_heads},
 };
 
 static const struct verb *verb_find(const char *name)

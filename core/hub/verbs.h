@@ -22,9 +22,28 @@ void answer_problems(struct answer *, bool notes);
 void verb_suspend(struct answer *, const struct wire_COMMAND *);
 void verb_resume(struct answer *, const struct wire_COMMAND *);
 
+/* verbs_conf.c */
+void verb_reload(struct answer *, const struct wire_COMMAND *);
+void verb_switch(struct answer *, const struct wire_COMMAND *);
+/* verbs_metrics.c */
+void verb_metrics(struct answer *, const struct wire_COMMAND *);
+
+/* verbs_store.c */
+void verb_backup(struct answer *, const struct wire_COMMAND *);
+void verb_key_rotate(struct answer *, const struct wire_COMMAND *);
+
 /* verbs_messages.c */
 void verb_messages(struct answer *, const struct wire_COMMAND *);
 void verb_show(struct answer *, const struct wire_COMMAND *);
 void verb_explain(struct answer *, const struct wire_COMMAND *);
+
+/* verbs_decide.c: what persons decide about messages */
+void verb_retry(struct answer *, const struct wire_COMMAND *);
+void verb_discard(struct answer *, const struct wire_COMMAND *);
+void verb_quarantine_release(struct answer *, const struct wire_COMMAND *);
+void verb_quarantine_discard(struct answer *, const struct wire_COMMAND *);
+
+/* verbs_services.c: a row for each service that waits for something. */
+void answer_services(struct answer *);
 
 #endif

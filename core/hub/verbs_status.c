@@ -27,7 +27,8 @@ static const char *reason_of(const struct unit *unit)
 static void row_agreement(struct answer *answer, const struct unit *unit)
 {
     const struct conf_agreement *agreement = unit->agreement;
-    char from[32] = "", until[32] = "", left[64] = "";
+    char from[32] = "", until[32] = "", left[64] = "", kept[ACCORD_REASON_MAX];
+    reload_explain(unit, kept, sizeof kept);
     if (!agreement->is_site) {
         text_time(from, sizeof from, agreement->in_force_from);
         text_time(until, sizeof until, agreement->in_force_until - 1); /* its last day */
@@ -38,7 +39,7 @@ static void row_agreement(struct answer *answer, const struct unit *unit)
     answer_row(answer, "agreements",
                CELLS({"agreement", unit->name}, {"state", unit_state_text(unit)},
                      {"partner", agreement->partner}, {"from", from}, {"until", until}, {"left", left},
-                     {"reason", reason_of(unit)}));
+                     {"reason", *kept ? kept : reason_of(unit)}));
 }
 
 /* Suspended, and there is nothing else of it: its file had mistakes when the agent started. */
@@ -84,8 +85,8 @@ static void rows_links(struct answer *answer, const struct unit *unit)
         answer_row(answer, "links",
                    CELLS({"agreement", unit->name}, {"link", link->name},
                          {"connector", link->connector->name}, {"endpoint", endpoint},
-                         {"state", unit->parked[i].is ? "parked" : "open"}, {"rule", unit->parked[i].rule},
-                         {"reason", unit->parked[i].reason}));
+                         {"state", parked->is ? "parked" : "open"}, {"rule", parked->is ? parked->rule : ""},
+                         {"reason", parked->is ? parked->reason : ""}, {"since", since}, {"next-try", next}));
     }
 }
 
@@ -155,6 +156,7 @@ static void counted(void *arg, int result)
         rows_children(status->answer, unit);
     for (size_t i = 0; i < status->counts.count; i++)
         row_queue(status->answer, &status->counts.rows[i]);
+    answer_services(status->answer);
     free(status->counts.rows);
     answer_problems(status->answer, false);
     answer_end(status->answer, result ? ANSWER_NO : ANSWER_OK, "%s",

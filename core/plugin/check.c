@@ -51,15 +51,16 @@ void check_put_link(struct buf *out, uint32_t number, const struct conf_link *li
 
 void check_put_service(struct buf *out, uint32_t number, uint32_t link, const struct conf_service *service)
 {
-    wire_put_SERVICE(out, &(struct wire_SERVICE){.service = number,
-                                                 .link = link,
-                                                 .name = service->name,
-                                                 .type = service->type->name,
-                                                 .direction = (uint8_t)service->direction,
-                                                 .max_size = service->max_size,
-                                                 .names = service->names,
-                                                 .rate = service->rate,
-                                                 .options = pairs_of(service->options, service->option_count)});
+    wire_put_SERVICE(out,
+                     &(struct wire_SERVICE){.service = number,
+                                            .link = link,
+                                            .name = service->name,
+                                            .type = service->type->name,
+                                            .direction = (uint8_t)service->direction,
+                                            .max_size = service->max_size,
+                                            .names = service->names,
+                                            .rate = service->rate,
+                                            .options = pairs_of(service->options, service->option_count)});
 }
 
 void check_put_module(struct buf *out, uint32_t number, const struct conf_agreement *agreement,
@@ -136,7 +137,9 @@ static int take_one(struct asking *a, const struct wire_message *m, struct reaso
     struct question *q = &a->questions[a->next];
     if (m->type == WIRE_SANDBOXED) {
         const char *seccomp = wire_pairs_get(&m->SANDBOXED.walls, "seccomp");
-        return seccomp && !strcmp(seccomp, "yes") ? 0 : fail(why, ACCORD_EPROTO, "the child's sandbox is not closed");
+        return seccomp && !strcmp(seccomp, "yes")
+                   ? 0
+                   : fail(why, ACCORD_EPROTO, "the child's sandbox is not closed");
     }
     if (m->type == WIRE_FAILED)
         return fail(why, ACCORD_EFORMAT, "%s",
@@ -180,7 +183,8 @@ static int ask_child(struct asking *a, struct reason *why)
     while (!result && a->next < a->count) {
         int more = talk_receive(&talk, talk_now() + checker->deadline_ms, &datagram, why);
         result = more > 0 ? take(a, (struct wire_bytes){datagram.data, datagram.size}, why)
-                          : more ? more : ACCORD_EPROTO;
+                 : more   ? more
+                          : ACCORD_EPROTO;
     }
     buf_fini(&out);
     buf_fini(&datagram);
@@ -195,8 +199,9 @@ static int blame(struct asking *a, int result, const struct reason *why)
     a->certain = false;
     snprintf(text, sizeof text, "the %s `%s` could not check this: %s", q->link ? "connector" : "policy",
              plugin_of(q)->name,
-             result == ACCORD_ETIMEOUT ? "its `check` does not come to an end; report this to whoever wrote it"
-                                       : why->text);
+             result == ACCORD_ETIMEOUT
+                 ? "its `check` does not come to an end; report this to whoever wrote it"
+                 : why->text);
     return answer(q, text);
 }
 
@@ -257,7 +262,8 @@ static int collect(struct asking *a)
         return ACCORD_ENOMEM;
     for (size_t i = 0; i < agreement->link_count; i++)
         if (agreement->links[i].connector->has_check)
-            a->questions[a->count++] = (struct question){SUBJECT_LINK, (uint32_t)i, &agreement->links[i], NULL, NULL};
+            a->questions[a->count++] =
+                (struct question){SUBJECT_LINK, (uint32_t)i, &agreement->links[i], NULL, NULL};
     for (size_t i = 0; i < agreement->policy_count; i++)
         if (agreement->policies[i].module->has_check)
             a->questions[a->count++] =

@@ -67,7 +67,8 @@ static void *slot(struct checks *c, void *items, size_t *count, size_t size)
     return base ? (char *)base + (*count)++ * size : NULL;
 }
 
-static int take_load(struct checks *c, const struct wire_LOAD *m, char rule[ACCORD_RULE_MAX], struct reason *why)
+static int take_load(struct checks *c, const struct wire_LOAD *m, char rule[ACCORD_RULE_MAX],
+                     struct reason *why)
 {
     char path[512], sha256[DIGEST_HEX];
     if (c->plugin_count == sizeof c->plugins / sizeof *c->plugins)
@@ -124,7 +125,8 @@ static int take_module(struct checks *c, const struct wire_MODULE *m, struct rea
 
 /* ---- asking ---- */
 
-static const struct accord_plugin *find_plugin(const struct checks *c, enum accord_plugin_kind kind, const char *name)
+static const struct accord_plugin *find_plugin(const struct checks *c, enum accord_plugin_kind kind,
+                                               const char *name)
 {
     for (size_t i = 0; i < c->plugin_count; i++)
         if (c->plugins[i]->kind == kind && !strcmp(c->plugins[i]->name, name))
@@ -159,7 +161,8 @@ static int check_link(struct checks *c, uint32_t number, struct reason *why)
     const struct accord_plugin *plugin = find_plugin(c, ACCORD_CONNECTOR, link->connector);
     struct accord_service *services = arena_array(&c->arena, c->service_count + 1, sizeof *services);
     if (!plugin || !services)
-        return plugin ? no_memory(why) : fail(why, ACCORD_ENOENT, "connector %s was not loaded", link->connector);
+        return plugin ? no_memory(why)
+                      : fail(why, ACCORD_ENOENT, "connector %s was not loaded", link->connector);
     copy_table(&connector, sizeof connector, plugin->connector);
     struct accord_link_setup setup = {.agreement = c->child->agreement,
                                       .name = link->name,
@@ -172,12 +175,13 @@ static int check_link(struct checks *c, uint32_t number, struct reason *why)
         const struct service *service = &c->services[i];
         if (service->link != number)
             continue;
-        services[setup.service_count++] = (struct accord_service){
-            .name = service->told.name,
-            .type = service->told.type,
-            .direction = service->told.direction,
-            .options = fill(&connector.service_options, service->options, service->option_count, &result, why),
-            .max_size = service->told.max_size};
+        services[setup.service_count++] =
+            (struct accord_service){.name = service->told.name,
+                                    .type = service->told.type,
+                                    .direction = service->told.direction,
+                                    .options = fill(&connector.service_options, service->options,
+                                                    service->option_count, &result, why),
+                                    .max_size = service->told.max_size};
     }
     return result || !connector.check ? result : connector.check(&setup, why->text, sizeof why->text);
 }
@@ -221,7 +225,8 @@ static int take_check(struct checks *c, const struct wire_CHECK *m, struct reaso
     return result;
 }
 
-static int take(struct checks *c, const struct wire_message *m, char rule[ACCORD_RULE_MAX], struct reason *why)
+static int take(struct checks *c, const struct wire_message *m, char rule[ACCORD_RULE_MAX],
+                struct reason *why)
 {
     switch (m->type) {
     case WIRE_LOAD:

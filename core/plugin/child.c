@@ -114,6 +114,8 @@ static int apply_setup(struct child *child, const struct wire_SETUP *setup, stru
     if (strcmp(setup->role, role_names[child->role]) != 0)
         return fail(why, ACCORD_EPROTO, "started as %s, but SETUP says %.32s", role_names[child->role],
                     setup->role);
+    child->log_level = setup->log_level <= ACCORD_ERROR ? (enum accord_level)setup->log_level : ACCORD_ERROR;
+    child->log_json = setup->log_json;
     if (strlen(setup->agreement) >= sizeof child->agreement ||
         strlen(setup->plugins) >= sizeof child->plugins || (setup->plugins[0] && setup->plugins[0] != '/'))
         return fail(why, ACCORD_EPROTO, "SETUP has an agreement or plugin folder that cannot be");

@@ -21,6 +21,8 @@ struct child {
     enum sandbox_role role;
     char agreement[64];
     char plugins[512]; /* folder, absolute */
+    enum accord_level log_level;
+    bool log_json;
     struct sandbox_walls walls;
     /* Frames that came behind SETUP in its datagram, undecoded: handle them before reading another. */
     struct wire_bytes rest;

@@ -27,8 +27,7 @@ static int refuse(char rule[ACCORD_RULE_MAX], const char *name, int code)
 
 static void put_questions(struct buf *out, const char *folder, const char *path, const char *sha256)
 {
-    wire_put_SETUP(out,
-                   &(struct wire_SETUP){.version = WIRE_VERSION, .role = "describe", .plugins = folder});
+    wire_put_SETUP(out, &(struct wire_SETUP){.version = WIRE_VERSION, .role = "describe", .plugins = folder});
     wire_put_LOAD(out, &(struct wire_LOAD){.plugin = path, .sha256 = sha256});
 }
 
@@ -96,10 +95,10 @@ static int take(struct answers *answers, const char *path, const char *sha256, s
                 char rule[ACCORD_RULE_MAX], struct reason *why)
 {
     if (!fits_file(&answers->plugin, path))
-        return refuse(
-            rule, "plugin.malformed",
-            fail(why, ACCORD_EFORMAT, "it calls itself the %s %s, which its file name does not say",
-                 answers->plugin.kind == ACCORD_CONNECTOR ? "connector" : "policy", answers->plugin.name));
+        return refuse(rule, "plugin.malformed",
+                      fail(why, ACCORD_EFORMAT, "it calls itself the %s %s, which its file name does not say",
+                           answers->plugin.kind == ACCORD_CONNECTOR ? "connector" : "policy",
+                           answers->plugin.name));
     *out = answers->plugin;
     answers->plugin.options = answers->plugin.service_options = NULL;
     text_copy(out->path, sizeof out->path, path);
@@ -107,8 +106,8 @@ static int take(struct answers *answers, const char *path, const char *sha256, s
     return 0;
 }
 
-static int describe(const struct describing *how, const char *path, const char *sha256, struct conf_plugin *out,
-                    char rule[ACCORD_RULE_MAX], struct reason *why)
+static int describe(const struct describing *how, const char *path, const char *sha256,
+                    struct conf_plugin *out, char rule[ACCORD_RULE_MAX], struct reason *why)
 {
     struct answers answers;
     struct buf said = {0};
@@ -190,14 +189,17 @@ static void check_pins(const char *folder, const struct accord_pair *pins, size_
 int plugin_describe_all(const char *executable, const char *folder, const struct accord_pair *pins,
                         size_t pin_count, struct conf_plugins *out, struct conf_report *report)
 {
-    const struct describing how = {
-        .executable = executable, .folder = folder, .pins = pins, .pin_count = pin_count, .deadline_ms = DESCRIBE_MS};
+    const struct describing how = {.executable = executable,
+                                   .folder = folder,
+                                   .pins = pins,
+                                   .pin_count = pin_count,
+                                   .deadline_ms = DESCRIBE_MS};
     return plugin_describe_with(&how, out, report);
 }
 
 /* Those of the list that say what they are. Frees the list. */
-static void describe_list(const struct describing *how, const char *folder, struct dirent **entries, int found,
-                          struct conf_plugins *out, struct conf_report *report)
+static void describe_list(const struct describing *how, const char *folder, struct dirent **entries,
+                          int found, struct conf_plugins *out, struct conf_report *report)
 {
     for (int i = 0; i < found; i++) {
         bool over = i >= PLUGINS_MAX || (how->cancel && atomic_load(how->cancel));

@@ -46,7 +46,8 @@ static int wait_for(const struct talk *talk, short events, int64_t deadline)
     }
 }
 
-static int send_one(struct talk *talk, const uint8_t *bytes, size_t size, int64_t deadline, struct reason *why)
+static int send_one(struct talk *talk, const uint8_t *bytes, size_t size, int64_t deadline,
+                    struct reason *why)
 {
     for (;;) {
         ssize_t n = send(talk->channel, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -122,8 +123,8 @@ void talk_close(struct talk *talk, const char *doing, struct reason *how)
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
         fail(how, 0, "it was killed while %s: it tried a system call that no plugin may use", doing);
     else if (WIFSIGNALED(status))
-        fail(how, 0, "it crashed while %s (signal %d, %s); report this to whoever wrote it", doing, WTERMSIG(status),
-             strsignal(WTERMSIG(status)));
+        fail(how, 0, "it crashed while %s (signal %d, %s); report this to whoever wrote it", doing,
+             WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
         fail(how, 0, "it ended its process while %s (status %d); report this to whoever wrote it", doing,
              WEXITSTATUS(status));

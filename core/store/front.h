@@ -5,6 +5,8 @@
 #ifndef STORE_FRONT_H
 #define STORE_FRONT_H
 
+#include <stdatomic.h>
+
 #include "store/backend.h"
 
 enum call_kind {
@@ -81,6 +83,7 @@ struct store {
     struct accounts counting;
     bool asks_room; /* in this group it matters whether there is room for admissions */
     bool no_room;   /* not even for the group */
+    atomic_bool failed;
 
     /* loop thread */
     struct store_signal *signal;
@@ -97,6 +100,7 @@ struct store {
     struct store_payload *staged; /* payloads that have pieces in the journal, or may have */
     bool roomy;
     bool closing;
+    struct store_stats stats;
     uv_thread_t thread;
 };
 

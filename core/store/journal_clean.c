@@ -292,6 +292,7 @@ static int clean_message(struct journal *journal, uint64_t position, const struc
         result = carry(journal, room, &entry);
     else if (result == ACCORD_ENOENT)
         result = keep_echoes(journal, a);
+
     return result ? result : keep_keys(journal, a);
 }
 

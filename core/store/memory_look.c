@@ -62,8 +62,8 @@ int memory_claim(void *state, struct store_claim *claim)
     return result;
 }
 
-int memory_peek(void *state, uint64_t position, const struct seal_bond *bond, size_t offset, void *to, size_t room,
-                size_t *got)
+int memory_peek(void *state, uint64_t position, const struct seal_bond *bond, size_t offset, void *to,
+                size_t room, size_t *got)
 {
     (void)bond;
     const struct memory *m = state;

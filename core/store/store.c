@@ -90,12 +90,38 @@ static struct call *apply_group(struct store *store, struct call *first, bool *b
         if (!*begun && (call->result = store->backend->begin(store->state, need))) {
             if (call->result == ACCORD_ELIMIT)
                 store->asks_room = store->no_room = true;
+            store->failed |= call->result == ACCORD_EIO;
             continue;
         }
         *begun = true;
         call->result = verb_apply(store, call);
     }
     return call;
+}
+
+static int commit(struct store *store)
+{
+    uint64_t began = uv_hrtime();
+    int result = store->backend->commit(store->state);
+    uint64_t took = uv_hrtime() - began;
+    uv_mutex_lock(&store->lock);
+    struct store_stats *stats = &store->stats;
+    stats->commits++;
+    stats->failed += result != 0;
+    stats->ns += took;
+    if (took > stats->longest_ns)
+        stats->longest_ns = took;
+    uv_mutex_unlock(&store->lock);
+    return result;
+}
+
+struct store_stats store_stats(const struct store *of)
+{
+    struct store *store = (struct store *)of; /* its lock */
+    uv_mutex_lock(&store->lock);
+    struct store_stats stats = store->stats;
+    uv_mutex_unlock(&store->lock);
+    return stats;
 }
 
 /* Durable, or undone. */
@@ -109,7 +135,8 @@ static int end_group(struct store *store)
             fault(store, "admit");
         if (store->has_settlement)
             fault(store, "settle");
-        result = store->backend->commit(store->state);
+        result = commit(store);
+        store->failed |= result == ACCORD_EIO;
     }
     if (result)
         verbs_undo(store);
@@ -406,6 +433,11 @@ void store_close(struct store *store)
     store->signal->store = NULL;
     uv_close((uv_handle_t *)&store->signal->async, on_signal_closed);
     store_release(store);
+}
+
+bool store_failed(const struct store *store)
+{
+    return store->failed;
 }
 
 uint64_t store_first_number(const struct store *store)

@@ -118,6 +118,9 @@ int store_open(struct store **, uv_loop_t *, const struct store_config *, struct
  * these call end with ACCORD_ECANCELED. The loop must turn once more to let go of the handle. An idle store does
  * not keep the loop alive. */
 void store_close(struct store *);
+/* The disk has failed under it: nothing is written any more, and nobody knows what the disk has of what was being
+ * written. Only opening it again, in a new process, finds out. Loop thread; at once. */
+bool store_failed(const struct store *);
 /* Deliveries with smaller numbers are older than this opening of the store: a process that was killed may have sent
  * them without coming to settle them. */
 uint64_t store_first_number(const struct store *);
@@ -281,6 +284,13 @@ struct store_usage store_usage(const struct store *, const char *agreement);
 /* Whether admissions have room on the disk now, as of the last group. Loop thread; at once. */
 bool store_roomy(const struct store *);
 
+/* Commits since it was opened. Loop thread; at once. */
+struct store_stats {
+    uint64_t commits, failed;
+    uint64_t ns, longest_ns; /* that the commits took */
+};
+struct store_stats store_stats(const struct store *);
+
 /* Forgets what has had its time, then deletes the segments in which nothing is live, carrying over the little that
  * still is. One call does a bounded piece of work; `more` says whether another has something to do. */
 struct store_retention {
@@ -382,7 +392,7 @@ struct store_cursor {
 void store_cursor(struct store *, struct store_cursor *, store_done, void *arg);
 
 /* Sets a cursor without a message, or a note: a durable value under a name that begins with '!'. "" removes it.
- * store_cursor() reads it. An agreement's notes are called "!AGREEMENT/WHAT". */
+ * store_cursor() reads it. An agreement's notes are called "!WHAT/AGREEMENT". */
 struct store_note {
     const char *name;
     const char *value;

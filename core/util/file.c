@@ -5,6 +5,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,12 +35,20 @@ static int read_all(int fd, const char *path, size_t limit, struct buf *out, str
     }
 }
 
+bool file_is_credential(const struct stat *st, const char *path)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    size_t size = folder ? strlen(folder) : 0;
+    return size && st->st_uid == 0 && !(st->st_mode & 037) && strncmp(path, folder, size) == 0 &&
+           path[size] == '/';
+}
+
 static int check_private(const struct stat *st, const char *path, struct reason *why)
 {
     if (st->st_uid != geteuid() && st->st_uid != 0)
         return fail(why, ACCORD_EDENIED, "%s belongs to uid %u; it must belong to the agent's user (uid %u)",
                     path, (unsigned)st->st_uid, (unsigned)geteuid());
-    if (st->st_mode & 077)
+    if (st->st_mode & 077 && !file_is_credential(st, path))
         return fail(why, ACCORD_EDENIED, "%s is open to other users (mode %04o); run: chmod 600 %s", path,
                     (unsigned)st->st_mode & 07777, path);
     return 0;

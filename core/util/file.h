@@ -2,6 +2,9 @@
 #ifndef UTIL_FILE_H
 #define UTIL_FILE_H
 
+#include <stdbool.h>
+#include <sys/stat.h>
+
 #include "util/buf.h"
 #include "util/error.h"
 
@@ -9,6 +12,9 @@
 int file_read(const char *path, size_t limit, struct buf *out, struct reason *why);
 /* Reads a secret: a regular file (no symbolic link), owned by this user or root, closed to group and others. */
 int file_read_secret(const char *path, size_t limit, struct buf *out, struct reason *why);
+/* One of the service manager's own, in $CREDENTIALS_DIRECTORY: root's, and readable for this user by an access list,
+ * whose mask the mode shows as rights of the group. */
+bool file_is_credential(const struct stat *, const char *path);
 /* Temporary name, fsync, rename, fsync of the folder: the whole new content or the old one. */
 int file_replace(const char *path, const void *bytes, size_t size, unsigned mode, struct reason *why);
 /* Makes the folder's entries durable. */

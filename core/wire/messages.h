@@ -24,7 +24,8 @@
 #define WIRE_MESSAGES(M)                                                                                             \
     /* ---- start and end of a child ---- */                                                                        \
     /* First of all. `folders`: an absolute path, and "read" or "write": what the sandbox lets be opened. */       \
-    M(SETUP, WIRE_H, F(u32, version) F(text, role) F(text, agreement) F(text, plugins) F(pairs, folders))            \
+    M(SETUP, WIRE_H, F(u32, version) F(text, role) F(text, agreement) F(text, plugins) F(pairs, folders)             \
+          F(u8, log_level) F(u8, log_json))                                                                          \
     /* `modules`: plugin file to its expected SHA-256; loaded inside the sandbox in this order. */                  \
     M(LOAD, WIRE_H, F(text, plugin) F(text, sha256))                                                                 \
     M(SANDBOXED, WIRE_L | WIRE_P | WIRE_D, F(pairs, walls))                                                          \

@@ -43,7 +43,7 @@ AGREEMENT = """
 [agreement]
 title        = CBP Interconnection Security Agreement (rehearsal)
 partner      = U.S. Customs and Border Protection
-enabled      = {enabled}
+enabled      = yes
 acknowledged = {today}
 valid-for    = 3 years
 sensitivity  = SBU
@@ -66,9 +66,12 @@ direction = send
 link      = sftp
 directory = /inbound/stow
 from      = site/stow-plans
+retry-first    = 500 ms
+retry-longest  = 1 s
+retry-attempts = 6
 
 [policy encryption]
-ssh-ciphers = aes256-gcm@openssh.com, aes256-ctr
+ssh-ciphers = {ciphers}
 
 [policy content]
 """
@@ -144,9 +147,9 @@ class Demo:
         self.plans = 0
         self.partner = Partner(self.installation.folder(), self.user_key)
 
-    def write_agreement(self, enabled="yes"):
+    def write_agreement(self, ciphers="aes256-gcm@openssh.com, aes256-ctr"):
         self.agent.write_conf("cbp-isa.conf", AGREEMENT.format(
-            enabled=enabled, today=time.strftime("%Y-%m-%d", time.gmtime()), port=self.partner.port,
+            ciphers=ciphers, today=time.strftime("%Y-%m-%d", time.gmtime()), port=self.partner.port,
             host_key=self.host_key))
 
     def plan(self, name, **options):
@@ -220,26 +223,72 @@ class Demo:
         show("message", f"{row['id']} waits; it is not lost")
         require(not self.partner.events("auth"), "someone tried to log in")
         self.partner.restore_host_key()
-        self.agent.reload()
+        require(self.agent.ask("resume", "cbp-isa").code == 0, "the link could not be resumed")
         self.agent.wait_message(name="later.edi", state="delivered")
-        show("then", "the right key is back, `accord reload` tries the link again, and the plan is delivered")
+        show("then", "the right key is back, `accord resume cbp-isa` tries the link again, and the plan is delivered")
+
+    def agreement_state(self):
+        rows = self.agent.ask("agreements").tables.get("agreements", [])
+        return next((row["state"] for row in rows if row["agreement"] == "cbp-isa"), "")
 
     def switch_off(self):
-        title("enabled = no: the agreement's processes go")
+        title("The file renamed: the agreement's processes go; nobody has to tell the agent")
+        self.partner.stop()
+        self.plan("meanwhile.edi", containers=12)
+        identity = self.agent.wait_message(name="meanwhile.edi", state="waiting")["id"]
         before = len(self.agent.children())
-        self.write_agreement(enabled="no")
-        self.agent.reload()
-        wait_for(lambda: [row for row in self.agent.ask("agreements")["agreements"]
-                          if row["agreement"] == "cbp-isa" and row["state"] == "disabled"], "the agreement to be off")
+        path = self.agent.conf / "cbp-isa.conf"
+        path.rename(path.with_suffix(".off"))
+        wait_for(lambda: self.agreement_state() == "absent", "the agreement to be off")
         wait_for(lambda: len(self.agent.children()) < before, "its processes to end")
         show("processes", f"{before} before, {len(self.agent.children())} now")
-        self.plan("meanwhile.edi", containers=12)
-        row = self.agent.wait_message(name="meanwhile.edi", state="held")
-        show("message", f"{row['id']} came meanwhile, and is held")
-        self.write_agreement()
-        self.agent.reload()
+        self.agent.wait_message(name="meanwhile.edi", state="held")
+        show("message", f"{identity} was still to go, and is held")
+        self.partner.start()
+        path.with_suffix(".off").rename(path)
         self.agent.wait_message(name="meanwhile.edi", state="delivered")
-        show("then", "enabled = yes again: what was held is delivered")
+        show("then", "the file has its name again: what was held is delivered")
+
+    def mistake(self):
+        title("A mistake in the file: it is named, and changes nothing")
+        self.write_agreement(ciphers="aes256-gmc@openssh.com")
+        answer = self.agent.ask("reload")
+        for row in answer.tables["problems"]:
+            show(f"{row['file']}:{row['line']}", row["text"])
+        require(answer.code != 0 and answer.tables["problems"], f"the mistake should have been found: {answer}")
+        self.plan("as-before.edi", containers=12)
+        self.agent.wait_message(name="as-before.edi", state="delivered")
+        show("meanwhile", "a plan is delivered under the version that runs")
+        self.write_agreement()
+        require(self.agent.ask("reload").code == 0, "the file is sound again")
+
+    def retry(self):
+        title("The partner is away: the plan waits, and goes when it is back")
+        self.partner.stop()
+        self.plan("patient.edi", containers=12)
+        identity = self.agent.wait_message(name="patient.edi", state="waiting")["id"]
+        tried = wait_for(lambda: [row for row in self.agent.ask("show", identity)["deliveries"]
+                                  if int(row["attempts"]) >= 2], "two attempts")[0]
+        show("attempts", f"{tried['attempts']}: {tried['reason']}")
+        self.partner.start()
+        self.agent.wait_message(name="patient.edi", state="delivered")
+        there = self.agent.ask("show", identity)["deliveries"][0]
+        show("then", f"delivered at attempt {int(there['attempts'])}: {there['receipt']}")
+
+    def dead_letter(self):
+        title("The partner refuses again and again: a dead letter, found, explained and retried")
+        folder = self.partner.files / "inbound/stow"
+        folder.chmod(0o555)
+        self.plan("unwanted.edi", containers=12)
+        row = self.agent.wait_message(name="unwanted.edi", state="dead")
+        found = self.agent.ask("messages", "--state", "dead")["messages"]
+        show("messages", f"--state dead: {', '.join(one['name'] for one in found)}")
+        for step in self.agent.ask("explain", row["id"])["explanation"]:
+            show("explain", "  ".join(str(cell) for cell in step.values() if cell))
+        folder.chmod(0o755)
+        show("retry", self.agent.ask("retry", row["id"]).line)
+        self.agent.wait_message(name="unwanted.edi", state="delivered")
+        show("then", "the folder may be written again, and the plan is delivered")
 
     def verify(self):
         title("The audit trail")
@@ -261,7 +310,7 @@ class Demo:
 
     def run(self):
         for act in (self.begin, self.deliver, self.refuse_type, self.refuse_content, self.refuse_host,
-                    self.switch_off, self.verify):
+                    self.switch_off, self.mistake, self.retry, self.dead_letter, self.verify):
             act()
         print("\nAll of it as it should be. Next: docs/ARCHITECTURE.md, and conf.d/ for files to begin with.")
 

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import random
+import time
 
 import make_stow_plan
 from harness import alive, give, wait_for
@@ -91,6 +92,9 @@ class Ledger:
         self.renamed = collections.Counter()  # final names that a file was renamed to
         self.begun = collections.Counter()    # temporary names that were opened for writing
         self.writes = 0
+        self.refuses = False                  # whoever wants to write is told to come back
+        self.refused = 0
+        self.last = 0.0                       # when the last of those names was taken
 
     def server(self):
         """The class of SFTP server that keeps this ledger."""
@@ -98,6 +102,9 @@ class Ledger:
 
         class Files(asyncssh.SFTPServer):
             def open(self, path, pflags, attrs):
+                if pflags & asyncssh.FXF_WRITE and ledger.refuses:
+                    ledger.refused += 1
+                    raise asyncssh.SFTPFailure("not now")
                 if pflags & asyncssh.FXF_WRITE:
                     ledger.begun[path] += 1
                 return super().open(path, pflags, attrs)
@@ -109,6 +116,7 @@ class Ledger:
             def rename(self, oldpath, newpath):
                 result = super().rename(oldpath, newpath)
                 ledger.renamed[newpath.rpartition(b"/")[2].decode()] += 1
+                ledger.last = time.monotonic()
                 return result
         return Files
 

@@ -80,8 +80,10 @@ def test_children_follow_a_killed_hub(agent, partner):
 
 
 def test_hung_processes_are_killed(agent, partner):
-    """A guard, a link and a site link that answer nothing any more are killed within 20 s (pinged every 5 s, given
-    15 s) and started again; every plan arrives exactly once."""
+    """A guard, a link and a site link that answer nothing any more are killed when `answer-within` is over, and
+    started again; every plan arrives exactly once."""
+    agent.settings["limits"] = {"answer-within": "3 s"}
+    agent.write_agent_conf()
     ledger = Ledger()
     flow = Flow(agent, partner(server=ledger.server()))
     agent.start()
@@ -93,7 +95,7 @@ def test_hung_processes_are_killed(agent, partner):
         os.kill(pid, signal.SIGSTOP)
     flow.kills += 1
     flow.drop(5)
-    wait_for(lambda: not any(alive(pid) for pid in hung), "the hub to kill what hangs", 25)
+    wait_for(lambda: not any(alive(pid) for pid in hung), "the hub to kill what hangs", 8)
     flow.wait_settled()
     flow.check_all(ledger)
     assert agent.log().count("hub.hung") >= 3

@@ -65,12 +65,12 @@ def test_a_refused_key_parks_the_link_and_the_server_is_not_asked_again(to_sshd)
     contents["second.edi"] = traffic.send("second.edi")
     for name in contents:
         traffic.wait(name, "waiting")
-    traffic.agent.ask("reload")  # an operator who tries again without having mended anything
+    assert traffic.agent.ask("resume", "isa/sftp").code == 0  # an operator who has mended nothing
     wait_for(lambda: len(traffic.records("link-parked")) == 2, "the link to be parked again")
     assert connections(traffic.server) == 2
     assert len(traffic.records("connection-attempted")) == 2
     allowed.write_text(traffic.server.user_key.public)
-    assert traffic.reload().code == 0
+    assert traffic.agent.ask("resume", "isa").code == 0
     for name, content in contents.items():
         traffic.delivered(name, content)
     traffic.wait_record("link-resumed")
@@ -89,7 +89,7 @@ def test_no_session_comes_about_without_an_allowed_algorithm(to_sshd):
     traffic.server.stop()
     traffic.server.options["Ciphers"] = "aes128-ctr,aes256-ctr"
     traffic.server.start()
-    assert traffic.reload().code == 0
+    assert traffic.agent.ask("resume", "isa").code == 0
     traffic.delivered("plan.edi", content)
     assert traffic.wait_record("session-allowed")["accord.details.ssh.cipher.out"] == "aes256-ctr"
 
@@ -129,8 +129,8 @@ def test_a_secret_that_is_spoilt_parks_the_link_with_the_remedy(to_sshd, spoil):
     assert "Accepted" not in traffic.server.log()
     (traffic.agent.credentials / "isa/id").unlink(missing_ok=True)
     traffic.agent.secret("isa", "id", traffic.server.user_key.private)
-    assert traffic.reload().code == 0
-    traffic.delivered("plan.edi", content)
+    traffic.delivered("plan.edi", content)  # the hub has seen the new file
+    assert "a file of its secrets has changed" in [record["event.reason"] for record in traffic.records("link-resumed")]
 
 
 @pytest.mark.parametrize("spoil", [make_open, make_missing])

@@ -67,6 +67,7 @@ static struct conf_plugin plugin_items[] = {
     {.kind = ACCORD_POLICY, .name = "services"},
 };
 static const struct conf_plugins plugins = {plugin_items, sizeof plugin_items / sizeof *plugin_items};
+const struct conf_plugins *const place_plugins = &plugins;
 
 /* ---- a conf.d of one's own ---- */
 

@@ -10,6 +10,8 @@ struct conf_place {
     struct conf *conf;
     struct conf_report report;
 };
+/* Some connectors and the policies, as they would describe themselves. */
+extern const struct conf_plugins *const place_plugins;
 /* For cmocka: an empty conf.d and credentials/cbp below a folder in /tmp, in October 2025. */
 int conf_place_make(void **state);
 int conf_place_remove(void **state);

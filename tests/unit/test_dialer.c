@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,10 +38,25 @@ static struct addrinfo *resolved_to(const char *address, const char *port, struc
     return to;
 }
 
+/* hole.test: a name whose servers do not answer, until the hole is filled. */
+static uv_sem_t filled;
+static atomic_int in_hole, most_in_hole;
+
+static void fall_in(void)
+{
+    int now = atomic_fetch_add(&in_hole, 1) + 1;
+    if (now > atomic_load(&most_in_hole))
+        atomic_store(&most_in_hole, now);
+    uv_sem_wait(&filled);
+    atomic_fetch_sub(&in_hole, 1);
+}
+
 __attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service,
                                                        const struct addrinfo *hints, struct addrinfo **out)
 {
     (void)hints;
+    if (strcmp(node, "hole.test") == 0)
+        fall_in();
     if (strcmp(node, "two.test") == 0)
         *out = resolved_to("127.0.0.2", service, resolved_to("127.0.0.1", service, NULL));
     else
@@ -357,8 +373,55 @@ static void cancelled_dial_says_nothing(void **state)
     close(listener);
 }
 
+static void worked(uv_work_t *work, int status)
+{
+    (void)status;
+    *(bool *)work->data = true;
+}
+
+static void work(uv_work_t *request)
+{
+    (void)request;
+}
+
+/* Eight dials to a name that nobody resolves take one thread: other names are resolved, and work is done. */
+static void name_that_nobody_resolves_stops_no_other(void **state)
+{
+    (void)state;
+    enum { LOST = 8 };
+    struct call call, lost;
+    struct dial *dials[LOST];
+    int port = 0, listener = listen_on("127.0.0.1", &port, 4);
+    bool done = false;
+    uv_work_t request = {.data = &done};
+    assert_int_equal(uv_sem_init(&filled, 0), 0);
+    call_init(&call, "127.0.0.1", port);
+    call_init(&lost, "hole.test", port);
+    for (int i = 0; i < LOST; i++)
+        assert_non_null(dials[i] = dial_start(&call.loop, &lost.endpoint, dialled, &lost));
+    assert_non_null(dial_start(&call.loop, &call.endpoint, dialled, &call));
+    assert_int_equal(uv_queue_work(&call.loop, &request, work, worked), 0);
+    while (!call.calls || !done)
+        uv_run(&call.loop, UV_RUN_ONCE);
+    assert_true(call.fd >= 0);
+    assert_int_equal(lost.calls, 0);
+    for (int i = 0; i < LOST / 2; i++)
+        dial_cancel(dials[i]);
+    for (int i = 0; i < LOST; i++)
+        uv_sem_post(&filled);
+    uv_run(&call.loop, UV_RUN_DEFAULT);
+    assert_int_equal(lost.calls, LOST / 2);
+    assert_non_null(strstr(lost.reason, "cannot resolve hole.test"));
+    assert_int_equal(atomic_load(&most_in_hole), 1);
+    call_fini(&lost);
+    call_fini(&call);
+    uv_sem_destroy(&filled);
+    close(listener);
+}
+
 int main(void)
 {
+    alarm(60); /* for a loop that has nothing to wake it */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connects_and_says_where),
         cmocka_unit_test(connected_socket_cannot_be_aimed_elsewhere),
@@ -372,6 +435,7 @@ int main(void)
         cmocka_unit_test(goes_out_from_the_source_address),
         cmocka_unit_test(source_address_of_another_family_connects_nowhere),
         cmocka_unit_test(cancelled_dial_says_nothing),
+        cmocka_unit_test(name_that_nobody_resolves_stops_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,27 @@
+/* What the plugins of one agreement count themselves. Names come from untrusted processes: they are checked, and there
+ * are only so many. Numbers outlive the processes.
+ */
+#ifndef HUB_PLUGIN_METRICS_H
+#define HUB_PLUGIN_METRICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLUGIN_METRICS_EACH 32  /* names of one instance */
+#define PLUGIN_METRICS_ALL  256 /* of one agreement */
+
+struct plugin_metric {
+    char instance[64], name[64];
+    int64_t value;
+};
+
+struct plugin_metrics {
+    struct plugin_metric *items;
+    size_t count;
+    uint64_t left_out; /* bad names, and those beyond what is kept */
+};
+
+void plugin_metric_add(struct plugin_metrics *, const char *instance, const char *name, int64_t add);
+void plugin_metrics_free(struct plugin_metrics *);
+
+#endif
