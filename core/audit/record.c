@@ -102,7 +102,7 @@ static void put_details(struct json *json, const struct audit_event *event, size
     for (size_t i = 0; i < event->detail_count; i++) {
         char name[128], value[TEXT_MAX];
         size_t before = json->buf->size;
-        snprintf(name, sizeof name, "accord.details.%s", event->details[i].name);
+        text_join(name, sizeof name, "accord.details.", event->details[i].name, "");
         text_copy(value, sizeof value, event->details[i].value ? event->details[i].value : "");
         json_text_if(json, name, value);
         if (json->buf->size - begin <= RECORD_MAX)

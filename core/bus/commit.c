@@ -44,7 +44,7 @@ static const char *const answer_names[] = {"allow", "deny", "defer"};
 
 static void verdict_text(char *to, size_t room, const struct bus_verdict *verdict)
 {
-    snprintf(to, room, "%s%s%s", answer_names[verdict->answer], verdict->rule[0] ? " " : "", verdict->rule);
+    text_join(to, room, answer_names[verdict->answer], verdict->rule[0] ? " " : "", verdict->rule);
 }
 
 /* The source's record, with every verdict as a detail: those that do not fit one record stand in their
@@ -56,8 +56,8 @@ static bool audit_source(struct bus_offer *offer, bool quarantined)
     size_t count = 0;
     for (; count < offer->route_count && count < VERDICTS_TOLD; count++) {
         const struct offer_route *route = &offer->routes[count];
-        snprintf(names[count], sizeof names[0], "verdict.%s/%s", route->party->conf->name,
-                 route->service->name);
+        size_t used = text_join(names[count], sizeof names[0], "verdict.", route->party->conf->name, "/");
+        text_copy(names[count] + used, sizeof names[0] - used, route->service->name);
         verdict_text(verdicts[count], sizeof verdicts[0], &route->verdict);
         details[count] = (struct accord_pair){names[count], verdicts[count]};
     }

@@ -1,6 +1,5 @@
 #include "bus/content.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +54,7 @@ struct bus_content *bus_content_new(struct store *store, const struct accord_env
     text_safe_name(at, ACCORD_NAME_MAX, from->name);
     at += strlen(at) + 1;
     content->envelope.origin = at;
-    at += snprintf(at, STORE_ROUTE_MAX, "%s/%s", agreement, service) + 1;
+    at += text_join(at, STORE_ROUTE_MAX, agreement, "/", service) + 1;
     content->envelope.type = add_text(&at, type, STORE_NAME_MAX);
     content->envelope.source_id = add_text(&at, from->source_id, ACCORD_SOURCE_ID_MAX);
     add_headers(&content->envelope, headers, from, count, &at);

@@ -34,6 +34,17 @@ void text_copy(char *to, size_t room, const char *from)
     to[size] = 0;
 }
 
+size_t text_join(char *to, size_t room, const char *a, const char *b, const char *c)
+{
+    const char *const parts[] = {a, b, c};
+    size_t used = 0;
+    for (size_t i = 0; i < 3; i++) {
+        text_copy(to + used, room - used, parts[i]);
+        used += strlen(to + used);
+    }
+    return used;
+}
+
 static bool is_control(const unsigned char *p, size_t length)
 {
     return p[0] < 0x20 || p[0] == 0x7f || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);

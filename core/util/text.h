@@ -8,6 +8,8 @@
 
 /* Copies as much as fits, always ends with a NUL, never splits a UTF-8 character. */
 void text_copy(char *to, size_t room, const char *from);
+/* The three behind each other, as much as fits in whole; returns the size without the NUL. */
+size_t text_join(char *to, size_t room, const char *a, const char *b, const char *c);
 /* Well-formed UTF-8 without NUL; `controls`: may hold control characters. */
 bool text_utf8(const char *text, size_t size, bool controls);
 /* The character that `text` begins with; malformed: one byte, and code point 0. */

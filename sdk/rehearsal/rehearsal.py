@@ -94,9 +94,9 @@ def children_of(pid):
 class Installation:
     """The build, installed below a folder that everyone may read even when the sources lie in /root."""
 
-    def __init__(self, build, environment=None):
+    def __init__(self, build, environment=None, below="/tmp"):
         self.environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **(environment or {})}
-        self.prefix = pathlib.Path(tempfile.mkdtemp(prefix="rehearsal-", dir="/tmp"))
+        self.prefix = pathlib.Path(tempfile.mkdtemp(prefix="rehearsal-", dir=below))
         self.prefix.chmod(0o755)
         done = subprocess.run(["cmake", "--install", build, "--prefix", self.prefix / "usr"], capture_output=True,
                               text=True, check=False)

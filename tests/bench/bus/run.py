@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """How fast the bus is, at what cost, and how much memory it takes: P1 to P4 of docs/PERFORMANCE.md.
 
-    tests/bench/bus/run.py [--build build/release] [--messages N] [--backlog N] [--single N] [--json FILE]
+    tests/bench/bus/run.py [--build build/release] [--messages N] [--backlog N] [--single N] [--below FOLDER]
+                           [--json FILE]
 
 Everything runs on this machine: one hub; agreement `east` with a link process (pulse makes messages of 1 KiB) and a
 guard; agreement `west` with a guard and a link process (sink takes them). east's file releases the type to west.
@@ -83,7 +84,7 @@ def is_up(agent, name):
 class Bench:
     def __init__(self, options):
         self.options = options
-        self.installation = Installation(options.build, options.environment)
+        self.installation = Installation(options.build, options.environment, options.below)
         load.add_plugins(self.installation, options.build)
 
     # ---- the machine ----
@@ -235,6 +236,7 @@ def arguments():
     parser.add_argument("--backlog", type=int, default=200000, help="of P3; P3 names a million")
     parser.add_argument("--single", type=int, default=5000, help="of P4")
     parser.add_argument("--probe", type=int, default=1000, help="milliseconds for each measurement of the disk")
+    parser.add_argument("--below", default="/tmp", help="folder on the disk that is to hold the stores")
     parser.add_argument("--json", type=pathlib.Path, help="also write the figures there")
     options = parser.parse_args()
     options.environment = {name: value for name, value in os.environ.items() if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")}
