@@ -242,6 +242,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         .audit_count = offer->audit_count,
         .duplicate_horizon = bus->duplicate_horizon,
     };
+    offer_count(offer, quarantined);
     store_admit(bus->store, &offer->admission, committed, offer);
 }
 
@@ -326,6 +327,7 @@ static void committed(void *arg, int result)
     struct bus_offer *offer = arg;
     struct bus *bus = offer->party->bus;
     bool quarantined = offer->admission.flags & STORE_QUARANTINED;
+    offer_uncount(offer);
     if (result == ACCORD_EEXIST) {
         key_used(offer);
     } else if (result == ACCORD_ELIMIT) {

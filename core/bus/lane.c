@@ -157,7 +157,7 @@ static void claimed(void *arg, int result)
         lane->hungry = true;
     note_due(lane, result ? claim.now + CLAIM_PAUSE : claim.next);
     note_block(lane, result ? lane->blocked_by : claim.blocked_by);
-    lane->clear = !result && !claim.count && !claim.next && !claim.blocked_by[0];
+    lane->clear = lane->passed && !result && !claim.count && !claim.next && !claim.blocked_by[0];
     for (size_t i = 0; i < claim.count; i++) {
         bytes += claim.claimed[i].message->size;
         bus_dispatch_claimed(lane, &claim.claimed[i]);

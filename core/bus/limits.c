@@ -9,7 +9,7 @@
 static uint64_t kept(const struct bus_party *party, bool quarantine)
 {
     struct store_usage usage = store_usage(party->bus->store, party->conf->name);
-    return quarantine ? usage.quarantine_bytes : usage.open_bytes;
+    return (quarantine ? usage.quarantine_bytes : usage.open_bytes) + party->coming[quarantine];
 }
 
 static uint64_t limit_of(const struct bus_party *party, bool quarantine)
@@ -92,6 +92,33 @@ bool offer_over_limit(struct bus_offer *offer)
 bool offer_over_quarantine(struct bus_offer *offer)
 {
     return deferred(offer, offer->party, true);
+}
+
+void offer_count(struct bus_offer *offer, bool quarantined)
+{
+    uint64_t size = (uint64_t)offer->content->envelope.size;
+    offer_uncount(offer);
+    if (quarantined) {
+        offer->counted = offer->party;
+        offer->party->coming[true] += size;
+    }
+    for (size_t i = 0; !quarantined && i < offer->route_count; i++) {
+        struct offer_route *route = &offer->routes[i];
+        route->counted = route->verdict.answer != ACCORD_DENY;
+        route->party->coming[false] += route->counted ? size : 0;
+    }
+}
+
+void offer_uncount(struct bus_offer *offer)
+{
+    uint64_t size = (uint64_t)offer->content->envelope.size;
+    if (offer->counted)
+        offer->counted->coming[true] -= size;
+    offer->counted = NULL;
+    for (size_t i = 0; i < offer->route_count; i++) {
+        offer->routes[i].party->coming[false] -= offer->routes[i].counted ? size : 0;
+        offer->routes[i].counted = false;
+    }
 }
 
 /* Also when the limit was lifted. */

@@ -9,6 +9,9 @@
 bool offer_over_limit(struct bus_offer *);
 /* Likewise, for one that goes into quarantine. */
 bool offer_over_quarantine(struct bus_offer *);
+/* While it is being committed it counts as if it were there; both may be called again. */
+void offer_count(struct bus_offer *, bool quarantined);
+void offer_uncount(struct bus_offer *);
 /* Lets sources go on where there is room again. False: none is stopped. */
 bool bus_limits_tick(struct bus *);
 

@@ -16,6 +16,7 @@ struct offer_route {
     const struct conf_service *service;
     struct bus_source source; /* of its own: two inspectors read at the same time */
     struct bus_verdict verdict;
+    bool counted;                /* as bytes that are being committed */
     struct bus_dispatch *direct; /* has a place in its lane's window, and goes when the commit is done */
 };
 
@@ -35,6 +36,7 @@ struct bus_offer {
     struct bus_content *content;
     char answers[ACCORD_ID_MAX]; /* the message that it answers; "" */
     struct bus_party *full;      /* that has no room for it */
+    struct bus_party *counted; /* in whose quarantine it is being committed; its routes say for themselves */
     char cursor[ACCORD_SOURCE_ID_MAX];
     bool has_cursor;
     struct bus_source source;

@@ -130,7 +130,7 @@ int conf_edit(const void *bytes, size_t size, const char *section, const char *k
         buf_text(out, value);
         buf_put(out, found.value_end, (size_t)(end - found.value_end));
     } else {
-        bool ended = found.header_end > found.newline;
+        bool ended = found.header_end[-1] == '\n';
         const char *newline = ended && *found.newline == '\r' ? "\r\n" : "\n";
         buf_put(out, begin, (size_t)(found.header_end - begin));
         buf_format(out, "%s%s = %s%s", ended ? "" : newline, key, value, newline);

@@ -102,6 +102,7 @@ static void was_moved(void *arg, int result)
         return;
     }
     a->moved = true;
+    suspensions_adopted(a->hub, a->from, a->to);
     log_event(ACCORD_NOTICE, "hub.adopted", &about,
               "what %s had is now this agreement's: %" PRIu64 " deliveries and messages", a->from,
               a->move.moved);

@@ -122,7 +122,7 @@ static void offered(struct control_client *client, const struct wire_OFFER *m)
     struct unit *unit = NULL;
     const struct conf_service *service = receiving_service(hub, m->route, &unit);
     struct intake_host host = {&client->channel, &client->intakes, OFFERS_MAX * WIRE_OFFER_HEAVY,
-                               &client->intakes_held};
+                               &client->intakes_held, false};
     struct accord_pair details[] = {{"route", m->route}, {"name", m->name}};
     struct audit_event event = {.action = AUDIT_COMMAND,
                                 .outcome = service ? AUDIT_SUCCESS : AUDIT_FAILURE,

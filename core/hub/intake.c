@@ -16,6 +16,7 @@ struct intake {
     unsigned weight;
     int64_t credit;   /* bytes asked for that have not come */
     int64_t deadline; /* ticks: the next of them must be there; 0: none is due */
+    bool pushed;      /* the first bytes come without being asked for */
     bool *rejected;   /* while it is made: what it was told at once */
 };
 
@@ -41,8 +42,10 @@ static void intake_pull(void *arg, int64_t bytes)
     struct intake *intake = arg;
     intake->credit += bytes;
     intake->deadline = clock_ticks() + IDLE_TIME;
-    wire_put_OFFER_PULL(channel_out(*intake->host.channel),
-                        &(struct wire_OFFER_PULL){.offer = intake->id, .bytes = bytes});
+    if (!intake->pushed)
+        wire_put_OFFER_PULL(channel_out(*intake->host.channel),
+                            &(struct wire_OFFER_PULL){.offer = intake->id, .bytes = bytes});
+    intake->pushed = false;
 }
 
 static void intake_free(struct intake *intake)
@@ -83,6 +86,7 @@ enum intake_result intake_offer(struct intake_host host, struct bus_party *party
                               .id = m->offer,
                               .party = party,
                               .weight = wire_offer_weight(m->size),
+                              .pushed = host.pushes && wire_offer_weight(m->size) == 1,
                               .rejected = &rejected};
     if (table_put(host.intakes, m->offer, intake) < 0) {
         free(intake);

@@ -99,6 +99,8 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
         .dispatch = dispatch,
         .deadline = clock_ticks() + view->service->delivery_timeout};
     put_deliver(child, view, service);
+    if (!view->service->link->endpoint && view->envelope->size <= WIRE_SMALL)
+        stream_pull(&flight->stream, ACCORD_PIECE_MAX);
 }
 
 static void finished(struct child *child, const struct wire_FINISH *m)
@@ -134,7 +136,7 @@ static void pulled(struct child *child, const struct wire_PULL *m)
 static void offered(struct child *child, const struct wire_OFFER *m)
 {
     struct intake_host host = {&child->channel, &child->intakes, WIRE_OFFERS_MAX * child->link_count,
-                               &child->intakes_held};
+                               &child->intakes_held, true};
     enum intake_result result = INTAKE_BROKEN;
     if (m->service < child->service_count && child->services[m->service]->direction == ACCORD_RECEIVE) {
         unit_link_works(child->unit, child->services[m->service]->link);

@@ -45,9 +45,6 @@ void notify_open(struct notify *notify)
         notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (notify->fd >= 0)
         notify->watchdog = watchdog_wanted();
-    unsetenv("NOTIFY_SOCKET");
-    unsetenv("WATCHDOG_USEC");
-    unsetenv("WATCHDOG_PID");
 }
 
 void notify_close(struct notify *notify)
@@ -113,6 +110,6 @@ void notify_tick(struct notify *notify, struct store *store, int64_t ticks)
         return;
     notify->due = ticks + notify->watchdog;
     notify->asking = true;
-    notify->question = (struct store_cursor){.route = "!watchdog"};
+    notify->question = (struct store_cursor){.route = "!/watchdog"};
     store_cursor(store, &notify->question, answered, notify);
 }

@@ -21,7 +21,8 @@ struct notify {
     struct store_cursor question;
 };
 
-/* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, and takes them out of the environment. */
+/* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID. They stay for the same process when it starts anew (again.h);
+ * children do not get them (spawn.c). */
 void notify_open(struct notify *);
 void notify_close(struct notify *);
 void notify_ready(struct notify *);

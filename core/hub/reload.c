@@ -255,10 +255,12 @@ static void finish(struct reload *reload, struct job *job, struct reload_result 
     l->conf = NULL;
     result->changed = changes(hub, conf->conf);
     tell(reload, user, conf->conf, result->changed, "files with mistakes keep their running version");
-    if (result->changed)
+    if (result->changed) {
         apply(hub, conf);
-    else
+    } else {
         hub_conf_unref(conf);
+        units_apply(hub, hub->conf); /* what has mistakes may be new */
+    }
 }
 
 /* ---- jobs ---- */

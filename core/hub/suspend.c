@@ -25,7 +25,8 @@ struct suspension {
     enum note note;                 /* what holds here */
     bool writing, unwritten;        /* the store does not have it yet */
     bool ending;                    /* what is being written is its end */
-    int64_t again;                  /* ticks: ask the store again; 0: no need */
+    bool rereading;
+    int64_t again; /* ticks: ask the store again; 0: no need */
     int64_t since;
     char user[64], reason[256];
     char value[ACCORD_SOURCE_ID_MAX];
@@ -90,7 +91,7 @@ struct suspension *suspension_of(struct hub *hub, const char *agreement)
         return suspension;
     suspension->hub = hub;
     text_copy(suspension->agreement, sizeof suspension->agreement, agreement);
-    snprintf(suspension->route, sizeof suspension->route, "!suspended/%s", suspension->agreement);
+    snprintf(suspension->route, sizeof suspension->route, "!%s/suspended", suspension->agreement);
     suspension->next = hub->suspensions;
     hub->suspensions = suspension;
     read_note(suspension);
@@ -217,6 +218,35 @@ int suspension_end(struct suspension *suspension, const char *user, const char *
     suspension->arg = arg;
     write_note(suspension, user, reason);
     return 0;
+}
+
+/* ---- taken over with the messages of a former name ---- */
+
+static void was_read_again(void *arg, int result)
+{
+    struct suspension *suspension = arg;
+    bool before = suspension_holds(suspension);
+    suspension->rereading = false;
+    if (result || suspension->writing || suspension->unwritten || !suspension_known(suspension))
+        return;
+    take(suspension, suspension->read.value);
+    if (before != suspension_holds(suspension))
+        tell_unit(suspension);
+}
+
+static void read_again(struct suspension *suspension)
+{
+    if (!suspension || suspension->rereading || !suspension_known(suspension))
+        return;
+    suspension->rereading = true;
+    suspension->read = (struct store_cursor){.route = suspension->route};
+    store_cursor(suspension->hub->store, &suspension->read, was_read_again, suspension);
+}
+
+void suspensions_adopted(struct hub *hub, const char *from, const char *to)
+{
+    read_again(suspension_of(hub, to)); /* first: it must hold before the other one lets go */
+    read_again(suspension_of(hub, from));
 }
 
 /* ---- all of them ---- */

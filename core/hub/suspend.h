@@ -29,6 +29,8 @@ int suspension_begin(struct suspension *, const char *user, const char *reason, 
 /* It goes on once the store has said so. ACCORD_ESTATE also: it is not suspended. */
 int suspension_end(struct suspension *, const char *user, const char *reason, suspension_done, void *arg);
 
+/* The store has given `to` what was `from`'s, suspension and all. */
+void suspensions_adopted(struct hub *, const char *from, const char *to);
 /* Of agreements without a unit as well, in no order. */
 void suspensions_each(const struct hub *, void (*each)(void *arg, const char *agreement, const struct suspension *),
                       void *arg);

@@ -20,10 +20,40 @@ const struct child *unit_failing(const struct unit *unit)
     return NULL;
 }
 
+/* The newest of its configurations; the running one when there is no other. */
+static const struct conf_agreement *newest(const struct unit *unit)
+{
+    return unit->next_conf ? conf_agreement_find(unit->next_conf->conf, unit->name) : unit->agreement;
+}
+
+/* Of the agreement that this one was before its file was renamed; NULL: of none, or that one is still there. */
+static const struct suspension *former_suspension(const struct unit *unit)
+{
+    const struct conf_agreement *agreement = newest(unit);
+    const struct unit *former = *agreement->formerly ? unit_find(unit->hub, agreement->formerly) : NULL;
+    if (!*agreement->formerly || (former && !former->absent))
+        return NULL;
+    return suspension_of(unit->hub, agreement->formerly);
+}
+
+const struct suspension *unit_suspended(const struct unit *unit)
+{
+    const struct suspension *former = former_suspension(unit);
+    if (suspension_holds(unit->suspension))
+        return unit->suspension;
+    return former && suspension_holds(former) ? former : NULL;
+}
+
+static bool suspension_unknown(const struct unit *unit)
+{
+    const struct suspension *former = former_suspension(unit);
+    return !suspension_known(unit->suspension) || (former && !suspension_known(former));
+}
+
 const char *unit_state_text(const struct unit *unit)
 {
     static const char *const names[] = {"down", "starting", "up", "draining"};
-    if (suspension_holds(unit->suspension))
+    if (unit_suspended(unit))
         return "suspended";
     if (unit_failing(unit))
         return "failing";
@@ -238,10 +268,10 @@ static enum unit_obstacle obstacle(const struct unit *unit, const struct conf_ag
     int64_t wall = clock_wall();
     if (unit->hub->stopping)
         return UNIT_STOPPING;
-    if (!suspension_known(unit->suspension))
-        return UNIT_UNKNOWN;
-    if (suspension_holds(unit->suspension))
+    if (unit_suspended(unit))
         return UNIT_SUSPENDED;
+    if (suspension_unknown(unit))
+        return UNIT_UNKNOWN;
     if (unit->absent)
         return UNIT_ABSENT;
     if (!agreement->enabled)
@@ -249,12 +279,6 @@ static enum unit_obstacle obstacle(const struct unit *unit, const struct conf_ag
     if (bus_in_force(agreement, wall))
         return UNIT_FREE;
     return wall < agreement->in_force_from ? UNIT_EARLY : UNIT_EXPIRED;
-}
-
-/* The newest of its configurations; the running one when there is no other. */
-static const struct conf_agreement *newest(const struct unit *unit)
-{
-    return unit->next_conf ? conf_agreement_find(unit->next_conf->conf, unit->name) : unit->agreement;
 }
 
 static bool children_running(const struct unit *unit)
@@ -293,7 +317,7 @@ static void tell_why(struct unit *unit, enum unit_obstacle why)
         [UNIT_CHANGED] = "its configuration has changed",
     };
     if (why == UNIT_SUSPENDED)
-        suspension_text(unit->suspension, unit->why, sizeof unit->why);
+        suspension_text(unit_suspended(unit), unit->why, sizeof unit->why);
     else
         text_copy(unit->why, sizeof unit->why, texts[why]);
 }

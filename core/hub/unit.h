@@ -68,6 +68,8 @@ void profile_clear(struct profile *);
 uint64_t unit_generation(const struct conf_agreement *);
 /* Which links may take deliveries, after one was parked or resumed. */
 void unit_open_lanes(struct unit *);
+/* What a person has suspended: it, or the agreement whose messages it takes over. NULL: nothing, as far as is known. */
+const struct suspension *unit_suspended(const struct unit *);
 /* A process that failed and is not ready again; NULL: none. */
 const struct child *unit_failing(const struct unit *);
 /* Frees what the unit owns; its processes have ended and its party is gone or going. */

@@ -155,7 +155,7 @@ static void explain_delivery(struct answer *answer, const struct store_delivery 
         [STORE_HELD] = "switch the agreement on, or bring it back into force",
         [STORE_SENDING] = "nothing: it is on its way",
         [STORE_DELIVERED] = "nothing: the partner has it",
-        [STORE_DEAD] = "mend the cause, then submit the message again",
+        [STORE_DEAD] = "mend the cause, then: accord retry ID, or accord discard ID",
         [STORE_DISCARDED] = "nothing: it was discarded by command",
     };
     char step[STORE_ROUTE_MAX + 48];

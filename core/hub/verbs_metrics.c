@@ -181,7 +181,7 @@ static void put_agreement(struct answer *answer, struct unit *unit)
     struct store_usage usage = store_usage(answer->hub->store, unit->name);
     put(answer, METRIC_AGREEMENT_UP, labels, strcmp(state, "up") == 0);
     put(answer, METRIC_AGREEMENT_STATE, LABELS({"agreement", unit->name}, {"state", state}), 1);
-    put(answer, METRIC_AGREEMENT_SUSPENDED, labels, suspension_holds(unit->suspension));
+    put(answer, METRIC_AGREEMENT_SUSPENDED, labels, unit_suspended(unit) != NULL);
     if (!unit->agreement->is_site)
         put_real(answer, METRIC_AGREEMENT_EXPIRES, labels,
                  (double)(unit->agreement->in_force_until - clock_wall()) / DAY_US);

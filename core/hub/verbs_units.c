@@ -133,6 +133,10 @@ void verb_resume(struct answer *answer, const struct wire_COMMAND *m)
     }
     struct unit *unit = unit_find(answer->hub, name);
     struct suspension *suspension = suspension_of(answer->hub, name);
+    if (!link && suspension && !suspension_known(suspension)) {
+        answer_end(answer, ANSWER_NO, "the store has not said yet whether %s is suspended; try again", name);
+        return;
+    }
     if (link || !suspension || !suspension_holds(suspension)) {
         resume_links(answer, unit, name, link, why);
         return;

@@ -12,7 +12,11 @@ struct delivery {
     struct link *link;
     struct grace grace; /* once cancelled */
     int64_t asked, received;
-    bool ended; /* the last piece has come */
+    bool whole;       /* the last piece has come */
+    bool ended;       /* and was handed over */
+    bool pushed;      /* its payload comes without being asked for (messages.h): */
+    bool waits;       /* it is in link_role->early */
+    struct buf early; /* so much of it came before the connector asked */
     struct accord_outgoing out;
     /* texts and headers of the envelope follow */
 };
@@ -28,7 +32,9 @@ static struct delivery *delivery_new(const struct wire_DELIVER *from, const stru
     struct delivery *delivery = malloc(envelope_at() + envelope_room(&envelope, &from->headers));
     if (!delivery)
         return NULL;
-    *delivery = (struct delivery){.id = from->delivery, .link = service->link};
+    *delivery = (struct delivery){.id = from->delivery,
+                                  .link = service->link,
+                                  .pushed = !service->link->setup.endpoint_host && from->size <= WIRE_SMALL};
     delivery->out =
         (struct accord_outgoing){.handle = HANDLE(accord_delivery, from->delivery),
                                  .service = service->index,
@@ -36,6 +42,12 @@ static struct delivery *delivery_new(const struct wire_DELIVER *from, const stru
                                  .not_after = from->patience ? clock_ticks() + from->patience : 0};
     envelope_copy(&delivery->out.envelope, &envelope, &from->headers, (char *)delivery + envelope_at());
     return delivery;
+}
+
+static void delivery_free(struct delivery *delivery)
+{
+    buf_fini(&delivery->early);
+    free(delivery);
 }
 
 static void put_retry(uint64_t id, const char *reason)
@@ -72,6 +84,56 @@ void delivery_begin(const struct wire_message *m)
     link->connector.deliver(link->state, &delivery->out);
 }
 
+/* Hands over what the connector has asked for of what is here; the rest stays. */
+static void hand_over(struct delivery *delivery, const uint8_t *bytes, size_t size)
+{
+    struct link *link = delivery->link;
+    delivery->received += (int64_t)size;
+    delivery->ended = delivery->whole && delivery->received == delivery->out.envelope.size;
+    instance_enter(&link->base);
+    link->connector.payload(link->state, delivery->out.handle, bytes, size, delivery->ended);
+}
+
+static void hand_over_early(uint64_t id)
+{
+    struct delivery *delivery = table_get(&link_role->deliveries, id);
+    if (!delivery)
+        return;
+    struct buf early = delivery->early;
+    int64_t size = delivery->asked - delivery->received;
+    delivery->waits = false;
+    if (size <= 0 && delivery->out.envelope.size)
+        return;
+    size = size < (int64_t)early.size ? size : (int64_t)early.size;
+    delivery->early = (struct buf){0};
+    buf_put(&delivery->early, early.data + size, early.size - (size_t)size);
+    if (delivery->early.failed)
+        process_die(&link_role->process, "hub.memory", "out of memory for a payload");
+    hand_over(delivery, early.data, (size_t)size); /* which may finish it */
+    buf_fini(&early);
+}
+
+void delivery_turn(void)
+{
+    uint64_t id;
+    for (size_t at = 0; role_next(&link_role->early, &at, &id);)
+        hand_over_early(id);
+}
+
+/* Has it come before it was asked for? */
+static bool is_early(const struct delivery *delivery, int64_t size)
+{
+    return delivery->pushed && (delivery->early.size || delivery->asked - delivery->received < size ||
+                                (!size && !delivery->asked));
+}
+
+static void ask_later(struct delivery *delivery)
+{
+    if (!delivery->waits && !role_later(&link_role->early, delivery->id))
+        process_die(&link_role->process, "hub.memory", "out of memory for a payload");
+    delivery->waits = true;
+}
+
 void delivery_pull(struct accord_delivery *handle, struct accord_session *session, int64_t bytes)
 {
     struct delivery *delivery = table_get(&link_role->deliveries, HANDLE_ID(handle));
@@ -84,7 +146,10 @@ void delivery_pull(struct accord_delivery *handle, struct accord_session *sessio
         bytes = INT64_MAX - delivery->asked;
     delivery->asked += bytes;
     uint64_t carrier = session ? session_id(delivery->link, session) : 0;
-    wire_put_PULL(link_out(), &(struct wire_PULL){delivery->id, carrier, bytes});
+    if (!delivery->pushed)
+        wire_put_PULL(link_out(), &(struct wire_PULL){delivery->id, carrier, bytes});
+    else if (delivery->early.size || delivery->whole)
+        ask_later(delivery);
 }
 
 /* Pieces may still come for a while after a delivery was finished. */
@@ -95,17 +160,21 @@ void delivery_piece(const struct wire_message *m)
     if (!delivery)
         return;
     int64_t size = (int64_t)piece->data.size, whole = delivery->out.envelope.size;
-    if (delivery->ended || size > delivery->asked - delivery->received || size > whole - delivery->received ||
-        piece->last > 1 || (piece->last && delivery->received + size != whole))
+    int64_t here = delivery->received + (int64_t)delivery->early.size;
+    bool unasked = !delivery->pushed && size > delivery->asked - delivery->received;
+    if (delivery->whole || unasked || size > whole - here || piece->last > 1 ||
+        (piece->last && here + size != whole))
         process_refuse(&link_role->process, m,
                        "delivery %llu: more than was asked for, or not the size announced",
                        (unsigned long long)piece->stream);
-    delivery->received += size;
-    delivery->ended = piece->last;
-    struct link *link = delivery->link;
-    instance_enter(&link->base);
-    link->connector.payload(link->state, delivery->out.handle, piece->data.data, piece->data.size,
-                            piece->last);
+    delivery->whole = piece->last;
+    if (!is_early(delivery, size)) {
+        hand_over(delivery, piece->data.data, piece->data.size);
+        return;
+    }
+    buf_put(&delivery->early, piece->data.data, piece->data.size);
+    if (delivery->asked > delivery->received)
+        ask_later(delivery);
 }
 
 void delivery_cancel(const struct wire_message *m)
@@ -131,7 +200,7 @@ void delivery_finish(struct accord_delivery *handle, const struct accord_result 
     wire_put_FINISH(link_out(), &(struct wire_FINISH){delivery->id, (uint8_t)result->outcome, result->reason,
                                                       result->receipt, result->wait > 0 ? result->wait : 0});
     grace_end(&link_role->process.grace, &delivery->grace);
-    free(delivery);
+    delivery_free(delivery);
 }
 
 void delivery_sweep(void)
@@ -140,6 +209,6 @@ void delivery_sweep(void)
     for (size_t at = 0; (delivery = table_next(&link_role->deliveries, &at)); at = 0) {
         instance_say(&delivery->link->base, ACCORD_ERROR, "plugin.leaks",
                      "the plugin's close left delivery of %s unfinished", delivery->out.envelope.id);
-        free(table_take(&link_role->deliveries, delivery->id));
+        delivery_free(table_take(&link_role->deliveries, delivery->id));
     }
 }

@@ -23,9 +23,22 @@ static bool has_room(const struct link *link, unsigned weight)
            link->offers + weight <= WIRE_OFFERS_MAX && !channel_full(link_role->process.channel);
 }
 
-static void on_ready(uv_idle_t *idle)
+static void ask(struct offer *offer, int64_t bytes)
 {
-    uv_idle_stop(idle);
+    offer->credit += bytes > INT64_MAX - offer->credit ? INT64_MAX - offer->credit : bytes;
+    struct link *link = offer->link;
+    instance_enter(&link->base);
+    link->connector.offer_pull(link->state, HANDLE(accord_offer, offer->id), offer->arg, bytes);
+}
+
+void offer_turn(void)
+{
+    uint64_t id;
+    for (size_t at = 0; role_next(&link_role->asked, &at, &id);) {
+        struct offer *offer = table_get(&link_role->offers, id);
+        if (offer && !offer->ended)
+            ask(offer, ACCORD_PIECE_MAX);
+    }
     for (size_t i = 0; i < link_role->link_count; i++) {
         struct link *link = link_role->links[i];
         if (!link->wants_offer || !has_room(link, link->wants_offer))
@@ -42,7 +55,7 @@ void offer_room(void)
     for (size_t i = 0; i < link_role->link_count; i++)
         if (link_role->links[i]->wants_offer &&
             has_room(link_role->links[i], link_role->links[i]->wants_offer)) {
-            uv_idle_start(&link_role->ready, on_ready);
+            role_wake();
             return;
         }
 }
@@ -115,6 +128,8 @@ struct accord_offer *offer_begin(struct accord_instance *instance, size_t servic
                                .source_id = envelope->source_id,
                                .size = envelope->size < 0 ? -1 : envelope->size,
                                .headers = WIRE_PAIRS(envelope->headers, headers_that_fit(link, envelope))});
+            if (weight == 1 && !role_later(&link_role->asked, offer->id))
+                process_die(&link_role->process, "hub.memory", "out of memory for one more offer");
             return HANDLE(accord_offer, offer->id);
         }
         free(offer);
@@ -163,10 +178,7 @@ void offer_pulled(const struct wire_message *m)
         process_refuse(&link_role->process, m, "%lld bytes cannot be asked for", (long long)bytes);
     if (!offer || offer->ended)
         return;
-    offer->credit += bytes > INT64_MAX - offer->credit ? INT64_MAX - offer->credit : bytes;
-    struct link *link = offer->link;
-    instance_enter(&link->base);
-    link->connector.offer_pull(link->state, HANDLE(accord_offer, offer->id), offer->arg, bytes);
+    ask(offer, bytes);
 }
 
 void offer_done(const struct wire_message *m)

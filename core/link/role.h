@@ -48,7 +48,9 @@ struct link_role {
     struct table deliveries; /* by the hub's stream id */
     struct table sessions, offers;
     uint64_t last_id; /* of sessions, offers and secret requests */
-    uv_idle_t ready;  /* runs once: offer_ready, never inside a plugin's own call */
+    uv_idle_t ready;  /* runs once: what may not be said inside a plugin's own call */
+    struct buf asked; /* u64 ids of offers and */
+    struct buf early; /* of deliveries that have something to hear then */
 };
 
 /* The one of this process: the handles that plugins hold carry no address. */
@@ -92,6 +94,7 @@ void delivery_piece(const struct wire_message *);  /* PIECE */
 void delivery_cancel(const struct wire_message *); /* CANCEL */
 void delivery_pull(struct accord_delivery *, struct accord_session *, int64_t bytes);
 void delivery_finish(struct accord_delivery *, const struct accord_result *);
+void delivery_turn(void);
 void delivery_sweep(void);
 
 /* ---- offer.c ---- */
@@ -103,6 +106,15 @@ void offer_pulled(const struct wire_message *); /* OFFER_PULL */
 void offer_done(const struct wire_message *);   /* OFFER_DONE */
 /* There may be room: calls offer_ready of those who wait, later. */
 void offer_room(void);
+void offer_turn(void);
+
+/* ---- later.c ---- */
+/* offer_turn() and delivery_turn() run in the next turn of the loop, outside of any plugin's call. */
+void role_wake(void);
+/* Then with this id in `ids`. False: out of memory. */
+bool role_later(struct buf *ids, uint64_t id);
+/* Steps through them in their order, also through those that are added meanwhile; at the end they are gone. */
+bool role_next(struct buf *ids, size_t *at, uint64_t *id);
 void offer_sweep(void);
 
 #endif

@@ -113,6 +113,8 @@ static void on_fini(struct process *p)
     table_fini(&link_role->deliveries);
     table_fini(&link_role->sessions);
     table_fini(&link_role->offers);
+    buf_fini(&link_role->asked);
+    buf_fini(&link_role->early);
 }
 
 static const struct process_role role = {

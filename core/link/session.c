@@ -6,8 +6,8 @@
 
 #include "link/role.h"
 
-#define SECRETS_MAX  16 /* asked for at a time in one session */
-#define FACTS_SIZE   (64 << 10)
+#define SECRETS_MAX 16 /* asked for at a time in one session */
+#define FACTS_SIZE  (64 << 10)
 
 enum session_state {
     DIALING,

@@ -83,20 +83,26 @@ bool cache_get(const char *folder, const char *sha256, struct answers *answers)
     return found;
 }
 
-void cache_put(const char *folder, const char *sha256, const struct buf *said)
+bool cache_encode(const struct buf *said, struct buf *file)
 {
     uint8_t digest[DIGEST_SIZE];
-    char path[1024], hex[DIGEST_HEX];
+    char hex[DIGEST_HEX];
+    if (said->failed || !said->size || digest_of(said->data, said->size, digest) < 0)
+        return false;
+    hex_encode(hex, digest, sizeof digest);
+    put_head(file);
+    buf_format(file, "%s\n", hex);
+    buf_put(file, said->data, said->size);
+    return !file->failed;
+}
+
+void cache_put(const char *folder, const char *sha256, const struct buf *said)
+{
+    char path[1024];
     struct buf file = {0};
     struct reason why;
-    if (said->failed || !said->size || digest_of(said->data, said->size, digest) < 0 ||
-        file_path(path, sizeof path, folder, sha256) < 0 || file_make_folder(folder, &why) < 0)
-        return;
-    hex_encode(hex, digest, sizeof digest);
-    put_head(&file);
-    buf_format(&file, "%s\n", hex);
-    buf_put(&file, said->data, said->size);
-    if (!file.failed)
+    if (cache_encode(said, &file) && !file_path(path, sizeof path, folder, sha256) &&
+        !file_make_folder(folder, &why))
         (void)file_replace(path, file.data, file.size, 0600, &why);
     buf_fini(&file);
 }

@@ -14,7 +14,8 @@ void cache_put(const char *folder, const char *sha256, const struct buf *said);
 void cache_add(struct buf *said, struct wire_bytes datagram);
 /* Removes entries of plugins that are not there any more. */
 void cache_tidy(const char *folder, const struct conf_plugins *);
-/* The bytes of a file of the cache. */
+/* The bytes of a file of the cache. False: they could not be made. */
+bool cache_encode(const struct buf *said, struct buf *file);
 bool cache_decode(const uint8_t *bytes, size_t size, struct answers *);
 
 #endif

@@ -69,7 +69,9 @@ static void bind_delivery(sqlite3_stmt *to, int at, const struct index_delivery 
                               d->changed,
                               d->since,
                               (int64_t)d->generation,
-                              (int64_t)d->size};
+                              (int64_t)d->size,
+                              d->before,
+                              d->answer_by};
     for (int i = 0; i < (int)(sizeof values / sizeof *values); i++)
         sqlite3_bind_int64(to, at + i + 1, values[i]);
 }

@@ -132,6 +132,13 @@ static bool is_of(const char *route, const char *agreement)
     return !strncmp(route, agreement, size) && route[size] == '/';
 }
 
+/* Its routes begin with the agreement; its notes end with it. */
+static bool is_name_of(const char *name, const char *agreement)
+{
+    const char *slash = strchr(name, '/');
+    return name[0] == '!' ? slash && !strcmp(slash + 1, agreement) : is_of(name, agreement);
+}
+
 static uint64_t move_counts(struct place *from, struct place *to)
 {
     static const enum store_state states[] = {STORE_WAITING, STORE_HELD, STORE_DEAD};
@@ -194,9 +201,11 @@ static int adopt_name(struct index *index, size_t from, const struct record_adop
                       uint64_t *moved)
 {
     char text[STORE_ROUTE_MAX + 8];
-    bool note = index->names[from].text[0] == '!';
-    snprintf(text, sizeof text, "%s%s%s", note ? "!" : "", adoption->to,
-             strchr(index->names[from].text, '/'));
+    const char *name = index->names[from].text, *slash = strchr(name, '/');
+    if (name[0] == '!')
+        snprintf(text, sizeof text, "%.*s/%s", (int)(slash - name), name, adoption->to);
+    else
+        snprintf(text, sizeof text, "%s%s", adoption->to, slash);
     if (strlen(text) >= STORE_ROUTE_MAX)
         return 0; /* cannot be: services have names of their own limit */
     int64_t id = index_make_name(index, text);
@@ -222,8 +231,7 @@ int index_adopt(struct index *index, const struct record_adoption *adoption, uin
         if (!strcmp(index->places[i].agreement, adoption->from))
             result = adopt_place(index, i, adoption->to, moved);
     for (size_t i = 0; !result && i < names; i++) {
-        const char *text = index->names[i].text;
-        if (is_of(text + (text[0] == '!'), adoption->from))
+        if (is_name_of(index->names[i].text, adoption->from))
             result = adopt_name(index, i, adoption, moved);
     }
     return result;

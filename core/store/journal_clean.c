@@ -291,7 +291,8 @@ static int clean_message(struct journal *journal, uint64_t position, const struc
     if (!result && entry.position == position)
         result = carry(journal, room, &entry);
     else if (result == ACCORD_ENOENT)
-        result = keep_echoes(journal, a); /* the index's own entry leads nowhere once the segment is gone */
+        result = keep_echoes(journal, a);
+
     return result ? result : keep_keys(journal, a);
 }
 

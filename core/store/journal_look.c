@@ -6,7 +6,7 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-#define READ_FIRST 2048 /* most records but payload fit */
+#define READ_FIRST 2048 /* most records fit, and the pieces of small payloads */
 
 /* ---- records ---- */
 
@@ -22,8 +22,7 @@ int journal_record(struct journal *journal, uint64_t position, enum record_type 
                    const uint8_t **body, size_t *size)
 {
     struct record_head head;
-    size_t got = 0,
-           want = type == RECORD_PIECE ? RECORD_HEAD + RECORD_PIECE_HEAD + ACCORD_PIECE_MAX : READ_FIRST;
+    size_t got = 0, want = READ_FIRST;
     const uint8_t *bytes;
     if (position >= journal->at && position < journal->at + journal->bytes.size) {
         bytes = journal->bytes.data + (position - journal->at);

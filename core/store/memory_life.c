@@ -128,10 +128,14 @@ static int adopt_messages(struct memory *m, const struct record_adoption *adopti
 static bool adopted_name(char to[STORE_ROUTE_MAX + 8], const char *name,
                          const struct record_adoption *adoption)
 {
+    const char *slash = strchr(name, '/');
     bool note = name[0] == '!';
-    if (!memory_from(name + note, adoption->from))
+    if (note ? !slash || strcmp(slash + 1, adoption->from) : !memory_from(name, adoption->from))
         return false;
-    snprintf(to, STORE_ROUTE_MAX + 8, "%s%s%s", note ? "!" : "", adoption->to, strchr(name, '/'));
+    if (note)
+        snprintf(to, STORE_ROUTE_MAX + 8, "%.*s/%s", (int)(slash - name), name, adoption->to);
+    else
+        snprintf(to, STORE_ROUTE_MAX + 8, "%s%s", adoption->to, slash);
     return true;
 }
 

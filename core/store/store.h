@@ -392,7 +392,7 @@ struct store_cursor {
 void store_cursor(struct store *, struct store_cursor *, store_done, void *arg);
 
 /* Sets a cursor without a message, or a note: a durable value under a name that begins with '!'. "" removes it.
- * store_cursor() reads it. An agreement's notes are called "!AGREEMENT/WHAT". */
+ * store_cursor() reads it. An agreement's notes are called "!WHAT/AGREEMENT". */
 struct store_note {
     const char *name;
     const char *value;

@@ -39,7 +39,16 @@ int id_make(struct id *id, int64_t wall_us)
     return 0;
 }
 
+/* One of the alphabet: digits, and lower-case letters but for i, l, o and u. */
+static bool is_digit(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z' && c != 'i' && c != 'l' && c != 'o' && c != 'u');
+}
+
 bool id_valid(const char *text)
 {
-    return strlen(text) == ACCORD_ID_MAX - 1 && strspn(text, alphabet) == ACCORD_ID_MAX - 1;
+    size_t size = 0;
+    while (size < ACCORD_ID_MAX && is_digit(text[size]))
+        size++;
+    return size == ACCORD_ID_MAX - 1 && !text[size];
 }

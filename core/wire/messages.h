@@ -58,12 +58,13 @@
     M(DELIVER, WIRE_H, F(u64, delivery) F(u32, service) F(i64, attempt) F(i64, patience) F(text, id) F(text, type)   \
           F(text, name) F(text, origin) F(text, source_id) F(i64, time) F(i64, size) F(text, sha256)                 \
           F(pairs, headers))                                                                                         \
-    /* session 0: a connector without endpoint */                                                                   \
+    /* session 0: a connector without endpoint; to it payloads of up to WIRE_SMALL bytes come with their DELIVER,    \
+     * as if it had asked for all of them. */                                                                        \
     M(PULL, WIRE_L | WIRE_P, F(u64, stream) F(u64, session) F(i64, bytes))                                           \
     M(PIECE, WIRE_H, F(u64, stream) F(u8, last) F(bytes, data))                                                      \
     M(CANCEL, WIRE_H, F(u64, stream))                                                                                \
     M(FINISH, WIRE_L, F(u64, delivery) F(u8, outcome) F(text, reason) F(text, receipt) F(i64, wait))                 \
-    /* ---- in ---- */                                                                                              \
+    /* ---- in: the first OFFER_PULL, of ACCORD_PIECE_MAX, goes without saying for a link's offer of weight 1 ---- */\
     M(OFFER, WIRE_L | WIRE_C, F(u64, offer) F(u32, service) F(text, route) F(text, name) F(text, source_id)          \
           F(i64, size) F(pairs, headers))                                                                            \
     M(OFFER_PULL, WIRE_H, F(u64, offer) F(i64, bytes))                                                               \
@@ -98,8 +99,8 @@
 #define WIRE_NONE UINT32_MAX
 /* Of one link, open at a time: offers by weight, because the payload of one is kept in memory until it is committed. */
 #define WIRE_OFFERS_MAX   1024
-#define WIRE_OFFER_LIGHT  16384 /* announced bytes, at most, of an offer of weight 1 */
-#define WIRE_OFFER_HEAVY  16    /* weight of the others */
+#define WIRE_OFFER_HEAVY  16    /* weight of one that announces more than WIRE_SMALL, or no size; of others 1 */
+#define WIRE_SMALL        16384 /* bytes of a payload that may be sent without being asked for */
 #define WIRE_SESSIONS_MAX 64
 #define WIRE_PAIRS_MAX   256
 #define WIRE_TEXT_MAX    4096
@@ -108,7 +109,7 @@
 
 static inline unsigned wire_offer_weight(int64_t announced)
 {
-    return announced >= 0 && announced <= WIRE_OFFER_LIGHT ? 1 : WIRE_OFFER_HEAVY;
+    return announced >= 0 && announced <= WIRE_SMALL ? 1 : WIRE_OFFER_HEAVY;
 }
 
 #endif

@@ -233,15 +233,18 @@ class Demo:
 
     def switch_off(self):
         title("The file renamed: the agreement's processes go; nobody has to tell the agent")
+        self.partner.stop()
+        self.plan("meanwhile.edi", containers=12)
+        identity = self.agent.wait_message(name="meanwhile.edi", state="waiting")["id"]
         before = len(self.agent.children())
         path = self.agent.conf / "cbp-isa.conf"
         path.rename(path.with_suffix(".off"))
         wait_for(lambda: self.agreement_state() == "absent", "the agreement to be off")
         wait_for(lambda: len(self.agent.children()) < before, "its processes to end")
         show("processes", f"{before} before, {len(self.agent.children())} now")
-        self.plan("meanwhile.edi", containers=12)
-        row = self.agent.wait_message(name="meanwhile.edi", state="held")
-        show("message", f"{row['id']} came meanwhile, and is held")
+        self.agent.wait_message(name="meanwhile.edi", state="held")
+        show("message", f"{identity} was still to go, and is held")
+        self.partner.start()
         path.with_suffix(".off").rename(path)
         self.agent.wait_message(name="meanwhile.edi", state="delivered")
         show("then", "the file has its name again: what was held is delivered")

@@ -253,7 +253,8 @@ class Agent:
         """The exported records, oldest first in each chain."""
         records = []
         for path in sorted((self.state / "audit").glob(f"{agreement or '*'}/*.jsonl")):
-            records += [json.loads(line) for line in path.read_text().splitlines()]
+            lines = path.read_text().split("\n")[:-1]  # the last may be in the middle of being written
+            records += [json.loads(line) for line in lines]
         return records
 
     def wait_message(self, **cells):

@@ -102,6 +102,25 @@ def test_broken_or_disabled_agreement_can_be_suspended(agent, partner):
     traffic.wait_up()
 
 
+def test_suspension_goes_with_the_messages_when_the_file_is_renamed(agent, partner):
+    traffic = Traffic(agent, partner()).start()
+    assert agent.ask("suspend", "isa", "--reason", "hold on").code == 0
+    traffic.send("plan.edi")
+    traffic.wait("plan.edi", "held")
+    agent.secret("isb", "id", traffic.server.user_key.private)
+    (agent.conf / "isa.conf").unlink()
+    traffic.write_agreement({"agreement": {"formerly": "isa"}}, name="isb")
+    traffic.reload()
+    traffic.wait_state("suspended", "isb")
+    traffic.wait_record("agreement-adopted", chain="isb")
+    assert row(traffic, "isb")["state"] == "suspended" and not processes(agent, "-isb")
+    assert not traffic.records("agreement-up", chain="isb")
+    wait_for(lambda: agent.ask("resume", "isb").code == 0, "the suspension to be the new agreement's")
+    traffic.wait("plan.edi", "delivered")
+    agent.restart()
+    traffic.wait_up("isb")
+
+
 def test_what_cannot_be_suspended_or_resumed_is_said(agent, partner):
     traffic = Traffic(agent, partner()).start()
     answer = agent.ask("suspend", "nobody")

@@ -12,17 +12,31 @@
 
 static uint64_t last_delivery;
 
-void put_configuration(struct fake_hub *hub, const char *link, const char *messy)
+static void put_link(struct fake_hub *hub, const char *link, const char *host, const char *messy)
 {
     struct accord_pair options[] = {{"size", "2 KiB"}, {"messy", messy}};
     wire_put_LOAD(&hub->out, &(struct wire_LOAD){"connector-puppet.so", ""});
     wire_put_LINK(&hub->out,
-                  &(struct wire_LINK){0, link, "puppet", "peer.example", 22, "none", WIRE_PAIRS(options, 2)});
+                  &(struct wire_LINK){0, link, "puppet", host, 22, "none", WIRE_PAIRS(options, 2)});
     wire_put_SERVICE(&hub->out, &(struct wire_SERVICE){0, 0, "out", "opaque", ACCORD_SEND, 1000, "", 0, {0}});
     wire_put_SERVICE(&hub->out,
                      &(struct wire_SERVICE){1, 0, "in", "opaque", ACCORD_RECEIVE, 1000, "", 0, {0}});
     wire_put_START(&hub->out, &(struct wire_START){0});
     hub_send(hub, -1);
+}
+
+void put_configuration(struct fake_hub *hub, const char *link, const char *messy)
+{
+    put_link(hub, link, "peer.example", messy);
+}
+
+void hub_begin_without_endpoint(struct fake_hub *hub)
+{
+    hub_open(hub, WIRE_L, link_run, puppet_load, GRACE_MS);
+    put_link(hub, "folder", "", "no");
+    hub_expect(hub, WIRE_LOG); /* open */
+    hub_expect(hub, WIRE_READY);
+    hub_expect_log(hub, "start", "go");
 }
 
 void hub_begin(struct fake_hub *hub, const char *messy)

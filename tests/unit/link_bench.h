@@ -14,6 +14,8 @@ void hub_begin(struct fake_hub *, const char *messy);
 void hub_end(struct fake_hub *);
 
 /* A delivery named after what the puppet is to do with it; returns its number. */
+/* hub_begin() for a link without endpoint. */
+void hub_begin_without_endpoint(struct fake_hub *);
 uint64_t put_delivery(struct fake_hub *, const char *verb, int64_t size);
 /* A delivery that is a command: the puppet finishes it and does what it says. */
 void puppet_does(struct fake_hub *, const char *verb);

@@ -233,16 +233,16 @@ static void notes_and_cursors_are_kept_changed_and_removed(void **state)
     struct bench *bench = *state;
     struct store_audit record = {.chain = "isa", .body = make_body("agreement-suspended")};
     struct store_note suspended = {
-        .name = "!isa/suspended", .value = "yes", .audit = &record, .audit_count = 1};
-    expect_note(bench, "!isa/suspended", "");
+        .name = "!suspended/isa", .value = "yes", .audit = &record, .audit_count = 1};
+    expect_note(bench, "!suspended/isa", "");
     assert_int_equal(set_note(bench, &suspended), 0);
-    expect_note(bench, "!isa/suspended", "yes");
+    expect_note(bench, "!suspended/isa", "yes");
     note(bench, "isa/in", "position 5");
-    note(bench, "!isa/suspended", "no");
-    expect_note(bench, "!isa/suspended", "no");
+    note(bench, "!suspended/isa", "no");
+    expect_note(bench, "!suspended/isa", "no");
     expect_note(bench, "isa/in", "position 5");
-    note(bench, "!isa/suspended", "");
-    expect_note(bench, "!isa/suspended", "");
+    note(bench, "!suspended/isa", "");
+    expect_note(bench, "!suspended/isa", "");
     assert_int_equal(set_note(bench, &(struct store_note){.name = "", .value = "x"}), ACCORD_EINVAL);
     assert_int_equal(verify_chains(bench), 1);
     buf_fini(&record.body);
@@ -266,8 +266,8 @@ static void an_agreement_takes_over_what_was_anothers(void **state)
     assert_int_equal(admit(bench, &letter), 0);
     memcpy(in_quarantine, letter.id.text, ACCORD_ID_MAX);
     letter_fini(&letter);
-    note(bench, "!isa/suspended", "yes");
-    note(bench, "!isabel/suspended", "hers");
+    note(bench, "!suspended/isa", "yes");
+    note(bench, "!suspended/isabel", "hers");
     struct store_audit record = {.chain = "cbp", .body = make_body("agreement-adopted")};
     struct store_adoption adoption = {.from = "isa", .to = "cbp", .audit = &record, .audit_count = 1};
     assert_int_equal(adopt(bench, &adoption), 0);
@@ -277,9 +277,9 @@ static void an_agreement_takes_over_what_was_anothers(void **state)
     assert_string_equal(delivery_of(bench, ids[2], 0).agreement, "cbp");
     expect_note(bench, "cbp/in", "q");
     expect_note(bench, "isa/in", "");
-    expect_note(bench, "!cbp/suspended", "yes");
-    expect_note(bench, "!isa/suspended", "");
-    expect_note(bench, "!isabel/suspended", "hers");
+    expect_note(bench, "!suspended/cbp", "yes");
+    expect_note(bench, "!suspended/isa", "");
+    expect_note(bench, "!suspended/isabel", "hers");
     assert_int_equal(claimable(bench, "isa"), 0);
     assert_int_equal(claimable(bench, "cbp"), 1);
     assert_int_equal(settle(bench, numbers[2], STORE_DELIVERED), 0);

@@ -22,6 +22,7 @@ struct sender {
     struct channel *channel;
     struct table intakes;
     size_t held;
+    bool pushes;
     int theirs;
     struct clock_source clock;
     /* what it was told last */
@@ -85,7 +86,7 @@ static void hear(struct sender *s)
 static enum intake_result offer_with(struct sender *s, uint64_t id, const struct wire_pairs *headers,
                                      int64_t size)
 {
-    struct intake_host host = {&s->channel, &s->intakes, MOST * WIRE_OFFER_HEAVY, &s->held};
+    struct intake_host host = {&s->channel, &s->intakes, MOST * WIRE_OFFER_HEAVY, &s->held, s->pushes};
     struct wire_OFFER m = {.offer = id, .name = "plan.edi", .source_id = "1", .size = size};
     if (headers)
         m.headers = *headers;
@@ -116,6 +117,22 @@ static void offer_is_taken(void **state)
     assert_int_equal(s.admission, ACCORD_ACCEPTED);
     assert_int_equal(s.intakes.count, 0);
     assert_int_equal(s.held, 0);
+    sender_fini(&s);
+}
+
+static void small_offer_of_a_link_is_not_asked_for_its_payload(void **state)
+{
+    (void)state;
+    struct sender s;
+    sender_init(&s);
+    s.pushes = true;
+    assert_int_equal(offer_with(&s, 7, NULL, sizeof PAYLOAD - 1), INTAKE_OPEN);
+    assert_int_equal(offer_with(&s, 8, NULL, WIRE_SMALL + 1), INTAKE_OPEN);
+    assert_true(data(&s, 7, sizeof PAYLOAD - 1, true));
+    hear(&s);
+    assert_int_equal(s.pulls, 1); /* the other one */
+    assert_int_equal(s.dones, 1);
+    assert_int_equal(s.admission, ACCORD_ACCEPTED);
     sender_fini(&s);
 }
 
@@ -207,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(offer_is_taken),
+        cmocka_unit_test(small_offer_of_a_link_is_not_asked_for_its_payload),
         cmocka_unit_test(sender_that_stops_in_the_middle_does_not_keep_the_agreement_busy),
         cmocka_unit_test(agreement_that_drains_lets_go_of_offers_that_are_not_whole),
         cmocka_unit_test(sender_that_goes_away_leaves_nothing),

@@ -63,6 +63,23 @@ static void payload_comes_in_order_as_pulled(void **state)
     hub_end(&hub);
 }
 
+static void a_small_payload_comes_unasked_to_a_link_without_endpoint(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin_without_endpoint(&hub);
+    uint64_t id = puppet_holds(&hub, "pull"); /* ten bytes at a time */
+    put_piece(&hub, id, "0123456789abcdefghi", false);
+    hub_expect_log(&hub, "payload", "0123456789");
+    hub_expect_log(&hub, "payload", "abcdefghi");
+    put_piece(&hub, id, "jklmno", true);
+    hub_expect_log(&hub, "payload", "jklmno last");
+    expect_finished(&hub, id, ACCORD_DELIVERED, "");
+    id = puppet_holds(&hub, "pull");
+    put_piece(&hub, id, "0123456789abcdefghijklmnop", true); /* 25 were announced */
+    hub_expect_failure(&hub, "hub.protocol");
+}
+
 static void more_than_was_pulled_is_refused(void **state)
 {
     (void)state;
@@ -120,6 +137,7 @@ int main(void)
         cmocka_unit_test(a_second_finish_is_fatal),
         cmocka_unit_test(a_dead_delivery_may_not_be_pulled),
         cmocka_unit_test(payload_comes_in_order_as_pulled),
+        cmocka_unit_test(a_small_payload_comes_unasked_to_a_link_without_endpoint),
         cmocka_unit_test(more_than_was_pulled_is_refused),
         cmocka_unit_test(a_payload_of_the_wrong_size_is_refused),
         cmocka_unit_test(a_cancelled_delivery_is_finished_by_its_connector),

@@ -366,15 +366,15 @@ static void backups_that_cannot_be_made_say_why(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(no_payload_lies_in_the_clear),
-        T(pieces_that_were_exchanged_are_refused),
-        T(keys_are_replaced_in_the_running_store),
-        T(a_backup_has_what_was_there_when_it_began),
-        T(a_backup_does_not_open_without_the_key_file),
-        T(an_empty_store_has_a_backup_too),
-        T(backups_that_cannot_be_made_say_why),
+        TEST(no_payload_lies_in_the_clear),
+        TEST(pieces_that_were_exchanged_are_refused),
+        TEST(keys_are_replaced_in_the_running_store),
+        TEST(a_backup_has_what_was_there_when_it_began),
+        TEST(a_backup_does_not_open_without_the_key_file),
+        TEST(an_empty_store_has_a_backup_too),
+        TEST(backups_that_cannot_be_made_say_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

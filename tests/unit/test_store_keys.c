@@ -420,23 +420,23 @@ static void a_key_file_that_cannot_be_written_stays_the_key(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(an_empty_store_gets_a_private_key),
-        T(a_store_that_was_not_sealed_gets_one_too),
-        T(a_missing_key_is_asked_for_and_never_made_again),
-        T(another_key_is_refused_and_left_alone),
-        T(a_key_file_that_is_not_as_it_must_be_is_refused),
-        T(a_credential_of_systemd_may_show_a_group),
-        T(a_sealed_store_without_its_keyring_is_refused),
-        T(a_keyring_with_one_bit_changed_is_refused),
-        T(a_keyring_cut_short_is_refused),
-        T(a_key_taken_out_of_the_keyring_is_noticed),
-        T(a_newer_keyring_is_left_to_a_newer_agent),
-        T(a_new_key_of_an_agreement_is_used_and_the_old_one_kept),
-        T(replacing_the_key_file_survives_being_killed_at_any_step),
-        T(while_the_key_file_is_replaced_both_keys_open),
-        T(a_key_file_that_cannot_be_written_stays_the_key),
+        TEST(an_empty_store_gets_a_private_key),
+        TEST(a_store_that_was_not_sealed_gets_one_too),
+        TEST(a_missing_key_is_asked_for_and_never_made_again),
+        TEST(another_key_is_refused_and_left_alone),
+        TEST(a_key_file_that_is_not_as_it_must_be_is_refused),
+        TEST(a_credential_of_systemd_may_show_a_group),
+        TEST(a_sealed_store_without_its_keyring_is_refused),
+        TEST(a_keyring_with_one_bit_changed_is_refused),
+        TEST(a_keyring_cut_short_is_refused),
+        TEST(a_key_taken_out_of_the_keyring_is_noticed),
+        TEST(a_newer_keyring_is_left_to_a_newer_agent),
+        TEST(a_new_key_of_an_agreement_is_used_and_the_old_one_kept),
+        TEST(replacing_the_key_file_survives_being_killed_at_any_step),
+        TEST(while_the_key_file_is_replaced_both_keys_open),
+        TEST(a_key_file_that_cannot_be_written_stays_the_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

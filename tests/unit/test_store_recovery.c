@@ -13,9 +13,12 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- the index ---- */
@@ -169,6 +172,82 @@ static void what_was_being_sent_waits_again(void **state)
     bench_close(&bench);
 }
 
+/* Shared with the child that is killed. */
+struct told {
+    char waiting[ACCORD_ID_MAX], sending[ACCORD_ID_MAX], delivered[ACCORD_ID_MAX];
+    volatile bool told; /* all was acknowledged */
+};
+
+static void admit_as_sending(struct bench *bench, const char *source_id, char id[ACCORD_ID_MAX],
+                             uint64_t *number)
+{
+    struct letter letter;
+    letter_init(&letter, bench, source_id, source_id, strlen(source_id));
+    letter.deliveries[0].state = STORE_SENDING;
+    assert_int_equal(admit(bench, &letter), 0);
+    memcpy(id, letter.id.text, ACCORD_ID_MAX);
+    *number = letter.deliveries[0].number;
+    letter_fini(&letter);
+}
+
+static struct told *being_told;
+
+static void killed_before_the_index_is_written(const char *point)
+{
+    if (!strcmp(point, "index") && being_told->told)
+        raise(SIGKILL);
+}
+
+/* The index is written in a pause, or by a question that walks it: until then nothing of this is in its file. */
+static void be_killed(struct bench *bench, struct told *told)
+{
+    uint64_t number;
+    being_told = told;
+    bench->config.fault = killed_before_the_index_is_written;
+    if (bench_reopen(bench, NULL))
+        _exit(1);
+    admit_small(bench, "waiting", told->waiting);
+    admit_as_sending(bench, "sending", told->sending, &number);
+    admit_as_sending(bench, "delivered", told->delivered, &number);
+    if (settle(bench, number, STORE_DELIVERED))
+        _exit(1);
+    told->told = true;
+    struct waited waited = {0};
+    struct store_counts counts;
+    store_counts(bench->store, &counts, on_waited, &waited);
+    wait_for(bench, &waited);
+    _exit(1);
+}
+
+static void what_the_index_had_not_got_yet_is_there_after_a_kill(void **state)
+{
+    struct bench bench;
+    struct told *told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct letter again;
+    int status;
+    (void)state;
+    bench_open(&bench, "journal");
+    bench_shut(&bench);
+    pid_t child = fork();
+    if (!child)
+        be_killed(&bench, told);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    assert_true(told->told);
+    reopen(&bench);
+    assert_int_equal(state_of(&bench, told->waiting, 0), STORE_WAITING);
+    assert_int_equal(state_of(&bench, told->sending, 0), STORE_WAITING);
+    assert_int_equal(state_of(&bench, told->delivered, 0), STORE_DELIVERED);
+    letter_init(&again, &bench, "sending", "sending", 7);
+    again.admission.duplicate_horizon = (int64_t)3600 * 1000000;
+    assert_int_equal(admit(&bench, &again), 0);
+    assert_true(again.admission.repeat);
+    assert_string_equal(again.admission.repeated, told->sending);
+    letter_fini(&again);
+    bench_close(&bench);
+    munmap(told, sizeof *told);
+}
+
 static void an_older_epoch_may_look_but_not_write(void **state)
 {
     struct bench bench;
@@ -275,6 +354,7 @@ int main(void)
         cmocka_unit_test(an_empty_or_foreign_index_is_made_anew),
         cmocka_unit_test(an_older_index_is_filled_up),
         cmocka_unit_test(what_was_being_sent_waits_again),
+        cmocka_unit_test(what_the_index_had_not_got_yet_is_there_after_a_kill),
         cmocka_unit_test(an_older_epoch_may_look_but_not_write),
         cmocka_unit_test(one_process_has_the_folder),
         cmocka_unit_test(a_journal_of_another_format_is_not_touched),

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define SEGMENT  (64 << 10)
-#define MESSAGES 420
+#define MESSAGES 300
 #define HORIZON  INT64_C(3600000000)
 
 enum fate { DELIVERED, WAITING, DEAD, QUARANTINED, RELEASED, EXPECTED, FATES };
@@ -218,8 +218,8 @@ static void expect_known(struct world *world, size_t i)
 
 static void expect_everything(struct world *world)
 {
-    struct store_cursor cursor = {.route = "site/plans"};
-    struct waited waited = {0};
+    struct store_cursor cursor = {.route = "site/plans"}, note = {.route = "!suspended/isa"};
+    struct waited waited = {0}, noted = {0};
     char source[32];
     for (size_t i = 0; i < world->count; i++)
         expect_one(world, i);
@@ -228,6 +228,14 @@ static void expect_everything(struct world *world)
     store_cursor(world->bench.store, &cursor, on_waited, &waited);
     assert_int_equal(wait_for(&world->bench, &waited), 0);
     assert_string_equal(cursor.value, source_of(world->count - 1, source));
+    store_cursor(world->bench.store, &note, on_waited, &noted);
+    assert_int_equal(wait_for(&world->bench, &noted), 0);
+    assert_string_equal(note.value, "yes");
+}
+
+static int by_chain(const void *a, const void *b)
+{
+    return strcmp(((const struct store_head *)a)->chain, ((const struct store_head *)b)->chain);
 }
 
 /* Everything that the store answers, in words. */
@@ -250,6 +258,7 @@ static void describe(struct world *world, struct buf *to)
     free(request.rows);
     store_heads(world->bench.store, &heads, on_waited, &waited);
     assert_int_equal(wait_for(&world->bench, &waited), 0);
+    qsort(heads.rows, heads.count, sizeof *heads.rows, by_chain);
     for (size_t i = 0; i < heads.count; i++)
         buf_format(to, "%s %zu %02x%02x\n", heads.rows[i].chain, (size_t)heads.rows[i].head.sequence,
                    heads.rows[i].head.hash[0], heads.rows[i].head.hash[1]);
@@ -279,6 +288,19 @@ static void reopen_whole(struct world *world)
     assert_int_equal(world->bench.recovery.lost_audit, 0);
 }
 
+static void expect_same_lines(const char *before, const char *after)
+{
+    for (;;) {
+        size_t size = strcspn(before, "\n"), other = strcspn(after, "\n");
+        if (size != other || memcmp(before, after, size))
+            fail_msg("before: %.*s\nafter: %.*s", (int)size, before, (int)other, after);
+        if (!before[size])
+            return;
+        before += size + 1;
+        after += size + 1;
+    }
+}
+
 static void expect_the_same_from_a_new_index(struct world *world)
 {
     struct buf before = {0}, after = {0};
@@ -287,7 +309,7 @@ static void expect_the_same_from_a_new_index(struct world *world)
     delete_index(world->bench.folder);
     reopen_whole(world);
     describe(world, &after);
-    assert_string_equal((char *)before.data, (char *)after.data);
+    expect_same_lines((const char *)before.data, (const char *)after.data);
     buf_fini(&before);
     buf_fini(&after);
 }
@@ -307,6 +329,10 @@ static int make_world(void **state)
     world->bench.config.segment_size = SEGMENT;
     if (bench_reopen(&world->bench, &why))
         fail_msg("store_open: %s", why.text);
+    /* These are written once, so that only what is carried over has them later. */
+    assert_int_equal(audit(&world->bench, "quiet", "agreement-up"), 0);
+    assert_int_equal(set_note(&world->bench, &(struct store_note){.name = "!suspended/isa", .value = "yes"}),
+                     0);
     *state = world;
     return 0;
 }
@@ -338,7 +364,7 @@ static void a_hundred_segments_of_traffic_leave_a_few(void **state)
     uint64_t live = 0;
     for (size_t i = 0; i < world->count; i++)
         live += world->sent[i].fate == DELIVERED ? 0 : world->sent[i].size;
-    assert_true(deleted >= 60);
+    assert_true(deleted >= 40);
     assert_true(segments(world->bench.folder) <= 12 + 4 * (live / SEGMENT));
     expect_the_same_from_a_new_index(world);
     expect_everything(world);
@@ -358,7 +384,7 @@ static void what_was_not_exported_stays(void **state)
     do
         assert_int_equal(retain(&world->bench, &retention), 0);
     while (retention.more);
-    assert_int_equal(verify_chains(&world->bench), 40);
+    assert_int_equal(verify_chains(&world->bench), 41);
     assert_true(keep(world) > 3);
     expect_everything(world);
 }

@@ -267,18 +267,18 @@ static void the_cost_is_told(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(a_piece_opens_to_what_was_sealed_and_hides_it),
-        T(the_same_payload_never_looks_the_same),
-        T(every_bit_counts),
-        T(a_piece_cut_short_or_longer_is_refused),
-        T(pieces_do_not_change_places),
-        T(pieces_do_not_stand_in_for_those_of_another_message),
-        T(agreements_have_keys_of_their_own),
-        T(pieces_of_the_first_format_are_given_as_they_are),
-        T(keys_are_derived_as_rfc_5869_says),
-        T(the_cost_is_told),
+        TEST(a_piece_opens_to_what_was_sealed_and_hides_it),
+        TEST(the_same_payload_never_looks_the_same),
+        TEST(every_bit_counts),
+        TEST(a_piece_cut_short_or_longer_is_refused),
+        TEST(pieces_do_not_change_places),
+        TEST(pieces_do_not_stand_in_for_those_of_another_message),
+        TEST(agreements_have_keys_of_their_own),
+        TEST(pieces_of_the_first_format_are_given_as_they_are),
+        TEST(keys_are_derived_as_rfc_5869_says),
+        TEST(the_cost_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

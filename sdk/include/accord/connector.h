@@ -54,8 +54,10 @@ struct accord_connector {
     struct accord_options link_options;
     struct accord_options service_options;
 
-    /* Rules that no single option can state, asked when the configuration is read: no I/O. Writes a sentence
-     * into `why` and returns ACCORD_EINVAL. NULL: none. */
+    /* Rules that no single option can state, asked by `accord check`, at start and at every reload, in a sandboxed
+     * child that has nothing but the configuration: no I/O, no state, and soon. Writes a sentence into `why` and
+     * returns ACCORD_EINVAL. "service NAME: ..." is shown at that section, and the sentence at the line of the first
+     * key that it names. NULL: none. */
     int (*check)(const struct accord_link_setup *, char *why, size_t why_size);
 
     size_t state_size; /* the host allocates this much, zeroed, 16-byte aligned, for each link */

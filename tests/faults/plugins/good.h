@@ -2,6 +2,7 @@
  *   FAULT_NAME                what it calls itself ("good")
  *   FAULT_MAJOR, FAULT_MINOR  its ABI
  *   FAULT_DELIVER             its deliver slot
+ *   FAULT_OPEN                its open slot
  *   FAULT_OFFSET              where its last option lies
  *   FAULT_CHECK               its check slot
  */
@@ -21,6 +22,9 @@
 #endif
 #ifndef FAULT_DELIVER
 #define FAULT_DELIVER good_deliver
+#endif
+#ifndef FAULT_OPEN
+#define FAULT_OPEN good_open
 #endif
 #ifndef FAULT_OFFSET
 #define FAULT_OFFSET offsetof(struct good_options, mode)
@@ -66,7 +70,7 @@ static const struct accord_option good_service_table[] = {
     {0},
 };
 
-static int good_open(void *state, struct accord_instance *instance, const struct accord_host *host,
+__attribute__((unused)) static int good_open(void *state, struct accord_instance *instance, const struct accord_host *host,
                      const struct accord_link_setup *setup, char *why, size_t why_size)
 {
     (void)state, (void)instance, (void)host, (void)setup, (void)why, (void)why_size;
@@ -103,7 +107,7 @@ static const struct accord_connector good_connector = {
     .check = FAULT_CHECK,
 #endif
     .state_size = 16,
-    .open = good_open,
+    .open = FAULT_OPEN,
     .start = good_nothing,
     .stop = good_nothing,
     .close = good_nothing,

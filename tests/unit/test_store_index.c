@@ -1,0 +1,465 @@
+/* The journal's index on its own: rows in memory and in the file, runs of what was seen, the filter. */
+#include "store/index.h"
+#include "store_calls.h"
+#include "util/text.h"
+
+/* cmocka has a macro of the name fail: it comes after our headers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOW 1000000
+
+struct world {
+    struct index index;
+    char folder[128];
+    uint64_t next;
+};
+
+static void reopen_index(struct world *world)
+{
+    struct reason why = {""};
+    if (index_open(&world->index, world->folder, &why))
+        fail_msg("%s", why.text);
+    while (index_learn(&world->index))
+        ;
+}
+
+static int make_world(void **state)
+{
+    struct world *world = calloc(1, sizeof *world);
+    const char *temporary = getenv("TMPDIR");
+    snprintf(world->folder, sizeof world->folder, "%s/index-XXXXXX", temporary ? temporary : "/tmp");
+    assert_non_null(mkdtemp(world->folder));
+    world->next = 1;
+    reopen_index(world);
+    *state = world;
+    return 0;
+}
+
+static int drop_world(void **state)
+{
+    struct world *world = *state;
+    index_close(&world->index);
+    folder_remove(world->folder);
+    free(world);
+    return 0;
+}
+
+/* ---- messages ---- */
+
+static uint64_t position_of(uint64_t number)
+{
+    return ((uint64_t)1 << 36) + number * 4096;
+}
+
+struct synthetic {
+    char id[ACCORD_ID_MAX], source_id[32];
+    uint8_t sha256[DIGEST_SIZE];
+    struct record_delivery delivery;
+    struct record_admission record;
+};
+
+static void describe(struct synthetic *s, uint64_t number)
+{
+    snprintf(s->id, sizeof s->id, "%024llu", (unsigned long long)number);
+    snprintf(s->source_id, sizeof s->source_id, "source-%llu", (unsigned long long)number);
+    digest_of(s->source_id, strlen(s->source_id), s->sha256);
+    s->delivery = (struct record_delivery){
+        .agreement = "isa", .service = "out", .state = STORE_WAITING, .rule = "", .reason = ""};
+    s->record = (struct record_admission){.id = s->id,
+                                          .origin = "site/in",
+                                          .type = "opaque",
+                                          .name = "",
+                                          .source_id = s->source_id,
+                                          .time = NOW,
+                                          .changed = NOW,
+                                          .size = 10,
+                                          .sha256 = s->sha256,
+                                          .rule = "",
+                                          .reason = "",
+                                          .first = number,
+                                          .deliveries = &s->delivery,
+                                          .delivery_count = 1};
+}
+
+static uint64_t add(struct world *world)
+{
+    struct synthetic s;
+    uint64_t number = world->next++;
+    describe(&s, number);
+    assert_int_equal(index_admission(&world->index, position_of(number), &s.record), 0);
+    return number;
+}
+
+static void settle_to(struct world *world, uint64_t number, enum store_state state, int64_t not_before)
+{
+    struct record_settlement settlement = {.number = number, .state = state, .not_before = not_before};
+    assert_int_equal(index_settlement(&world->index, position_of(number) + 8, &settlement), 0);
+    index_unclaim(&world->index, number);
+}
+
+static void flush(struct world *world)
+{
+    world->index.progress.position = position_of(world->next);
+    assert_int_equal(index_flush(&world->index), 0);
+}
+
+static size_t found(struct world *world, uint64_t number, uint64_t *position)
+{
+    struct synthetic s;
+    describe(&s, number);
+    int64_t hash = index_short_hash(s.sha256);
+    struct index_seen seen = {.key = index_repeat_key("site/in", s.source_id, s.sha256), .hash = &hash};
+    assert_int_equal(index_find_seen(&world->index, &seen), 0);
+    if (seen.count)
+        *position = seen.positions[0];
+    return seen.count;
+}
+
+static enum store_state state_in(struct world *world, uint64_t number)
+{
+    struct index_delivery delivery;
+    assert_int_equal(index_find_delivery(&world->index, number, &delivery), 0);
+    return delivery.state;
+}
+
+static uint64_t next_due(struct world *world, uint64_t after, int64_t now)
+{
+    struct index_delivery delivery;
+    assert_int_equal(index_promote(&world->index, 0, now, 16), 0);
+    assert_int_equal(index_next_due(&world->index, 0, after, now, &delivery), 0);
+    return delivery.number;
+}
+
+static uint64_t claim_next(struct world *world, int64_t now)
+{
+    struct index_delivery delivery;
+    assert_int_equal(index_promote(&world->index, 0, now, 16), 0);
+    assert_int_equal(index_next_due(&world->index, 0, 0, now, &delivery), 0);
+    if (delivery.number)
+        assert_int_equal(index_claimed(&world->index, &delivery), 0);
+    return delivery.number;
+}
+
+/* ---- rows ---- */
+
+static void expect_same(const struct index_delivery *a, const struct index_delivery *b)
+{
+    assert_int_equal(a->number, b->number);
+    assert_int_equal(a->message, b->message);
+    assert_int_equal(a->detail, b->detail);
+    assert_int_equal(a->place, b->place);
+    assert_int_equal(a->state, b->state);
+    assert_int_equal(a->attempts, b->attempts);
+    assert_int_equal(a->changed, b->changed);
+    assert_int_equal(a->since, b->since);
+    assert_int_equal(a->generation, b->generation);
+    assert_int_equal(a->size, b->size);
+    assert_int_equal(a->answer_by, b->answer_by);
+}
+
+static void a_row_is_the_same_in_memory_and_in_the_file(void **state)
+{
+    struct world *world = *state;
+    uint64_t number = add(world), position;
+    struct index_delivery before, after;
+    struct record_settlement settlement = {.number = number,
+                                           .state = STORE_DELIVERED,
+                                           .attempted = true,
+                                           .changed = 7,
+                                           .generation = 8,
+                                           .answer_by = 9};
+    assert_int_equal(index_settlement(&world->index, position_of(77), &settlement), 0);
+    assert_int_equal(index_find_delivery(&world->index, number, &before), 0);
+    assert_int_equal(before.answer_by, 9);
+    flush(world);
+    assert_null(fresh_row(&world->index.fresh, number));
+    assert_int_equal(index_find_delivery(&world->index, number, &after), 0);
+    expect_same(&before, &after);
+    index_close(&world->index);
+    reopen_index(world);
+    assert_int_equal(index_find_delivery(&world->index, number, &after), 0);
+    expect_same(&before, &after);
+    assert_int_equal(index_find_message(&world->index, "000000000000000000000001", &position), 0);
+    assert_int_equal(position, position_of(1));
+    assert_int_equal(world->index.places[0].states[STORE_DELIVERED], 1);
+    assert_int_equal(world->index.places[0].states[STORE_WAITING], 0);
+}
+
+static void an_id_is_refused_in_memory_and_in_the_file(void **state)
+{
+    struct world *world = *state;
+    struct synthetic s;
+    for (int i = 0; i < 40; i++)
+        add(world);
+    for (int flushed = 0; flushed < 2; flushed++) {
+        describe(&s, 7);
+        s.record.first = world->next;
+        assert_int_equal(index_admission(&world->index, position_of(900), &s.record), ACCORD_EEXIST);
+        flush(world);
+    }
+}
+
+static void what_is_being_sent_stays_so_over_flush_and_undo(void **state)
+{
+    struct world *world = *state;
+    uint64_t number = add(world), other = add(world);
+    flush(world);
+    assert_int_equal(claim_next(world, NOW), number);
+    flush(world);
+    assert_int_equal(state_in(world, number), STORE_SENDING);
+    settle_to(world, other, STORE_HELD, 0);
+    assert_int_equal(index_undo(&world->index), 0);
+    assert_int_equal(index_resume(&world->index), 0);
+    assert_int_equal(state_in(world, number), STORE_SENDING);
+    assert_int_equal(state_in(world, other), STORE_WAITING);
+    assert_int_equal(claim_next(world, NOW), other);
+    assert_int_equal(claim_next(world, NOW), 0);
+    assert_int_equal(world->index.places[0].sending, 2);
+}
+
+/* ---- claims ---- */
+
+static void claims_come_oldest_first_from_file_and_memory(void **state)
+{
+    struct world *world = *state;
+    for (int i = 0; i < 200; i++)
+        add(world);
+    flush(world);
+    for (int i = 0; i < 50; i++)
+        add(world);
+    for (uint64_t n = 1; n <= 250; n++) {
+        assert_int_equal(claim_next(world, NOW), n);
+        if (n == 100 || n == 220)
+            flush(world);
+    }
+    assert_int_equal(claim_next(world, NOW), 0);
+}
+
+static void what_comes_back_is_claimed_again_before_the_younger(void **state)
+{
+    struct world *world = *state;
+    for (int i = 0; i < 150; i++)
+        add(world);
+    flush(world);
+    for (uint64_t n = 1; n <= 100; n++)
+        assert_int_equal(claim_next(world, NOW), n);
+    settle_to(world, 40, STORE_WAITING, 0);
+    assert_int_equal(claim_next(world, NOW), 40);
+    settle_to(world, 41, STORE_WAITING, 0);
+    flush(world);
+    assert_int_equal(claim_next(world, NOW), 41);
+    assert_int_equal(claim_next(world, NOW), 101);
+}
+
+static void a_retry_waits_for_its_time_in_memory_and_in_the_file(void **state)
+{
+    struct world *world = *state;
+    for (int flushed = 0; flushed < 2; flushed++) {
+        uint64_t number = add(world);
+        assert_int_equal(claim_next(world, NOW), number);
+        settle_to(world, number, STORE_WAITING, 2 * NOW);
+        if (flushed)
+            flush(world);
+        assert_int_equal(claim_next(world, 2 * NOW - 1), 0);
+        assert_int_equal(index_next_later(&world->index, 0), 2 * NOW);
+        assert_int_equal(claim_next(world, 2 * NOW), number);
+        assert_int_equal(index_next_later(&world->index, 0), 0);
+        settle_to(world, number, STORE_DELIVERED, 0);
+    }
+}
+
+static void retries_in_the_file_are_read_a_few_at_a_time(void **state)
+{
+    struct world *world = *state;
+    for (int i = 0; i < 100; i++)
+        settle_to(world, add(world), STORE_WAITING, NOW + i);
+    flush(world);
+    next_due(world, 0, 3 * NOW);
+    next_due(world, 0, 3 * NOW);
+    assert_int_equal(world->index.fresh.by_number.count, 16);
+    for (int i = 0; i < 100; i++)
+        assert_int_not_equal(claim_next(world, 3 * NOW), 0);
+    assert_int_equal(claim_next(world, 3 * NOW), 0);
+}
+
+static void many_that_are_moved_do_not_fill_memory_and_can_be_claimed(void **state)
+{
+    struct world *world = *state;
+    struct buf numbers = {0};
+    for (int i = 0; i < 300; i++)
+        add(world);
+    flush(world);
+    for (uint64_t n = 1; n <= 10; n++)
+        claim_next(world, NOW);
+    for (uint64_t n = 1; n <= 300; n++)
+        record_add_number(&numbers, n);
+    struct record_move held = {.to = STORE_HELD, .reason = "", .numbers = numbers.data + 80, .count = 290};
+    assert_int_equal(index_move(&world->index, position_of(1000), &held), 0);
+    assert_int_equal(world->index.fresh.by_number.count, 10);
+    assert_int_equal(claim_next(world, NOW), 0);
+    assert_int_equal(world->index.places[0].states[STORE_HELD], 290);
+    held.to = STORE_WAITING;
+    assert_int_equal(index_move(&world->index, position_of(1001), &held), 0);
+    assert_int_equal(claim_next(world, NOW), 11);
+    flush(world);
+    for (uint64_t n = 12; n <= 300; n++)
+        assert_int_equal(claim_next(world, NOW), n);
+    buf_fini(&numbers);
+}
+
+static void the_blocker_is_the_oldest_in_memory_or_file(void **state)
+{
+    struct world *world = *state;
+    struct index_delivery blocker;
+    for (int i = 0; i < 9; i++)
+        add(world);
+    settle_to(world, 8, STORE_HELD, 0);
+    settle_to(world, 3, STORE_DEAD, 0);
+    settle_to(world, 6, STORE_WAITING, 5 * NOW);
+    for (int flushed = 0; flushed < 2; flushed++) {
+        assert_int_equal(index_blocker(&world->index, 0, NOW, true, &blocker), 0);
+        assert_int_equal(blocker.number, 3);
+        assert_int_equal(index_blocker(&world->index, 0, NOW, false, &blocker), 0);
+        assert_int_equal(blocker.number, 6);
+        assert_int_equal(index_blocker(&world->index, 0, 5 * NOW, false, &blocker), 0);
+        assert_int_equal(blocker.number, 8);
+        flush(world);
+    }
+    assert_int_equal(claim_next(world, NOW), 1);
+    assert_int_equal(index_blocker(&world->index, 0, NOW, true, &blocker), 0);
+    assert_int_equal(blocker.number, 1);
+}
+
+/* ---- repeats ---- */
+
+static void every_message_is_found_again_over_merges_and_a_restart(void **state)
+{
+    struct world *world = *state;
+    uint64_t position = 0;
+    const uint64_t count = 20000;
+    for (uint64_t n = 1; n <= count; n++) {
+        settle_to(world, add(world), STORE_DELIVERED, 0);
+        if (n % (n < 2000 ? 37 : 700) == 0)
+            flush(world);
+    }
+    flush(world);
+    assert_true(world->index.runs.count < 40);
+    for (int again = 0; again < 2; again++) {
+        for (uint64_t n = 1; n <= count; n++) {
+            assert_int_equal(found(world, n, &position), 1);
+            assert_int_equal(position, position_of(n));
+        }
+        for (uint64_t n = count + 1; n <= count + 1000; n++)
+            assert_int_equal(found(world, n, &position), 0);
+        index_close(&world->index);
+        reopen_index(world);
+    }
+}
+
+static void runs_that_are_old_are_forgotten(void **state)
+{
+    struct world *world = *state;
+    uint64_t position;
+    add(world);
+    flush(world);
+    assert_int_equal(index_forget_seen(&world->index, NOW), 0);
+    assert_int_equal(found(world, 1, &position), 1);
+    assert_int_equal(index_forget_seen(&world->index, NOW + 1), 0);
+    flush(world);
+    assert_int_equal(found(world, 1, &position), 0);
+    assert_int_equal(world->index.runs.count, 0);
+}
+
+static void the_filter_knows_all_and_little_else(void **state)
+{
+    struct filter filter = {0};
+    unsigned wrong = 0;
+    (void)state;
+    filter_reset(&filter, 100000);
+    filter.complete = true;
+    for (uint64_t i = 0; i < 100000; i++)
+        filter_add(&filter, index_spread(i));
+    for (uint64_t i = 0; i < 100000; i++)
+        assert_true(filter_may_have(&filter, index_spread(i)));
+    for (uint64_t i = 100000; i < 200000; i++)
+        wrong += filter_may_have(&filter, index_spread(i));
+    assert_true(wrong < 3000);
+    filter_reset(&filter, UINT64_MAX);
+    assert_true(filter.blocks * 64 <= FILTER_MAX);
+    filter_fini(&filter);
+}
+
+static void a_small_filter_grows_and_learns_anew(void **state)
+{
+    struct world *world = *state;
+    uint64_t position;
+    size_t before = world->index.filter.blocks;
+    for (int i = 0; i < 45000; i++) {
+        add(world);
+        if (i % 4096 == 0)
+            flush(world);
+    }
+    flush(world);
+    while (index_learn(&world->index))
+        ;
+    assert_true(world->index.filter.blocks > before);
+    assert_true(world->index.filter.complete);
+    for (uint64_t n = 1; n <= 45000; n += 97)
+        assert_int_equal(found(world, n, &position), 1);
+}
+
+/* ---- a file that takes nothing ---- */
+
+static void a_full_disk_loses_nothing_and_memory_stays_bounded(void **state)
+{
+    struct world *world = *state;
+    uint64_t position, count = 0;
+    for (; count < 1000; count++)
+        add(world);
+    flush(world);
+    assert_int_equal(sqlite3_exec(world->index.db, "PRAGMA max_page_count=1", NULL, NULL, NULL), SQLITE_OK);
+    for (; !index_full(&world->index); count++)
+        add(world);
+    assert_true(index_due(&world->index, 0));
+    assert_int_equal(index_flush(&world->index), ACCORD_ELIMIT);
+    assert_int_equal(found(world, count, &position), 1);
+    assert_int_equal(state_in(world, count), STORE_WAITING);
+    assert_int_equal(claim_next(world, NOW), 1);
+    assert_int_equal(sqlite3_exec(world->index.db, "PRAGMA max_page_count=1000000", NULL, NULL, NULL),
+                     SQLITE_OK);
+    flush(world);
+    assert_int_equal(world->index.fresh.by_number.count, 1); /* the one that is being sent */
+    for (uint64_t n = 1; n <= count; n += 501)
+        assert_int_equal(found(world, n, &position), 1);
+    assert_int_equal(state_in(world, count), STORE_WAITING);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, make_world, drop_world)
+    const struct CMUnitTest tests[] = {
+        CASE(a_row_is_the_same_in_memory_and_in_the_file),
+        CASE(an_id_is_refused_in_memory_and_in_the_file),
+        CASE(what_is_being_sent_stays_so_over_flush_and_undo),
+        CASE(claims_come_oldest_first_from_file_and_memory),
+        CASE(what_comes_back_is_claimed_again_before_the_younger),
+        CASE(a_retry_waits_for_its_time_in_memory_and_in_the_file),
+        CASE(retries_in_the_file_are_read_a_few_at_a_time),
+        CASE(many_that_are_moved_do_not_fill_memory_and_can_be_claimed),
+        CASE(the_blocker_is_the_oldest_in_memory_or_file),
+        CASE(every_message_is_found_again_over_merges_and_a_restart),
+        CASE(runs_that_are_old_are_forgotten),
+        cmocka_unit_test(the_filter_knows_all_and_little_else),
+        CASE(a_small_filter_grows_and_learns_anew),
+        CASE(a_full_disk_loses_nothing_and_memory_stays_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
