@@ -10,7 +10,7 @@ import pytest
 from harness import BUILD, ROOT, wait_for
 from traffic import Traffic
 
-UNIT = BUILD / "systemd/accordd.service"
+UNIT = BUILD / "core/systemd/accordd.service"
 ANALYZE = shutil.which("systemd-analyze")
 
 
