@@ -31,6 +31,7 @@ struct hub {
     struct adoptions *adoptions;
     struct suspension *suspensions;
     struct trail *trail;
+    struct keeping *keeping;
     struct control *control;
     struct backup *backup; /* being made; NULL */
     struct notify notify;

@@ -15,6 +15,7 @@
 #include "hub/again.h"
 #include "hub/adopt.h"
 #include "hub/control.h"
+#include "hub/keeping.h"
 #include "hub/link_side.h"
 #include "hub/policy_side.h"
 #include "hub/reload.h"
@@ -130,6 +131,7 @@ static void stop(struct hub *hub)
     hub->stop_by = clock_ticks() + hub->conf->conf->agent.drain_timeout + UNITS_TIME + LAST_TIME;
     log_event(ACCORD_NOTICE, "hub.stopping", NULL, "stopping: what is in flight may finish");
     reload_stop(hub);
+    keeping_stop(hub);
     notify_stopping(&hub->notify);
     units_stop(hub);
 }
@@ -182,6 +184,7 @@ static void ticked(uv_timer_t *timer)
     reload_tick(hub, ticks);
     adopt_tick(hub, ticks);
     trail_tick(hub, ticks);
+    keeping_tick(hub, ticks);
     tell_status(hub);
     if (hub->stopping)
         stop_if_down(hub);
@@ -309,6 +312,8 @@ static int start(struct hub *hub, struct reason *why)
     result = control_open(hub, why);
     if (result)
         return result;
+    if (keeping_open(hub))
+        return fail(why, ACCORD_ENOMEM, "out of memory");
     watch(hub);
     units_apply(hub, hub->conf);
     tell_status(hub);
@@ -344,6 +349,7 @@ static void finish(struct hub *hub)
     uv_run(&hub->loop, UV_RUN_NOWAIT);
     store_close(hub->store); /* what is outstanding finishes here, and needs the trail */
     trail_close(hub);
+    keeping_free(hub);
     notify_close(&hub->notify);
     adopt_free(hub);
     units_free(hub);

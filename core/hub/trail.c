@@ -177,6 +177,11 @@ static void export_begin(struct trail *trail)
     export_next(trail);
 }
 
+uint64_t trail_position(const struct hub *hub)
+{
+    return hub->trail->exported;
+}
+
 int trail_exported(struct hub *hub, void (*done)(void *arg), void *arg)
 {
     struct trail *trail = hub->trail;

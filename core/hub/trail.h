@@ -21,6 +21,8 @@ void trail_incident(struct hub *, const char *agreement, const char *link, const
                     const char *reason);
 uint64_t trail_incident_count(const struct hub *);
 void trail_tick(struct hub *, int64_t ticks);
+/* Of the store's trail: what is before it is in the exported files. */
+uint64_t trail_position(const struct hub *);
 /* Calls back once everything recorded before is in the exported files (or could not be written: that is
  * logged). */
 int trail_exported(struct hub *, void (*done)(void *arg), void *arg);

@@ -35,6 +35,8 @@ void verb_key_rotate(struct answer *, const struct wire_COMMAND *);
 /* verbs_messages.c */
 void verb_messages(struct answer *, const struct wire_COMMAND *);
 void verb_show(struct answer *, const struct wire_COMMAND *);
+/* verbs_related.c: ends the answer about a message, with those that it answers and that answer it. */
+void answer_related(struct answer *, const struct store_message *);
 void verb_explain(struct answer *, const struct wire_COMMAND *);
 
 /* verbs_decide.c: what persons decide about messages */

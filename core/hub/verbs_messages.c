@@ -161,9 +161,10 @@ static void explain_delivery(struct answer *answer, const struct store_delivery 
     char step[STORE_ROUTE_MAX + 48];
     snprintf(step, sizeof step, "to %s/%s: %s", d->agreement, d->service, store_state_name(d->state));
     bool asks = d->state == STORE_HELD && d->not_before == STORE_NEVER;
-    explain_line(answer, step, d->rule, d->state == STORE_DELIVERED ? d->receipt : d->reason,
-                 asks ? "ask the partner whether it has the message; submit it again if not"
-                      : advice[d->state]);
+    explain_line(
+        answer, step, d->rule, d->state == STORE_DELIVERED ? d->receipt : d->reason,
+        asks ? "ask the partner whether it has the message; then: accord retry ID, or accord discard ID"
+             : advice[d->state]);
 }
 
 static void explain_message(struct answer *answer, const struct store_message *message)
@@ -171,8 +172,11 @@ static void explain_message(struct answer *answer, const struct store_message *m
     char step[STORE_ROUTE_MAX + 64];
     bool quarantined = message->flags & STORE_QUARANTINED;
     snprintf(step, sizeof step, "from %s: %s", message->origin, quarantined ? "quarantined" : "admitted");
-    explain_line(answer, step, message->rule, message->reason,
-                 quarantined ? "mend the message or the agreement, then send it again" : "");
+    explain_line(
+        answer, step, message->rule, message->reason,
+        quarantined
+            ? "mend the message or the agreement, then send it again; or: accord quarantine release ID"
+            : "");
     for (size_t i = 0; i < message->delivery_count; i++)
         explain_delivery(answer, &message->deliveries[i]);
 }
@@ -192,7 +196,10 @@ static void looked(void *arg, int result)
             show_message(look->answer, message);
         for (size_t i = 0; !look->explain && i < message->delivery_count; i++)
             show_delivery(look->answer, &message->deliveries[i]);
-        answer_end(look->answer, ANSWER_OK, "%s", "");
+        if (look->explain)
+            answer_end(look->answer, ANSWER_OK, "%s", "");
+        else
+            answer_related(look->answer, message);
         store_message_free(message);
     }
     free(look);

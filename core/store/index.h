@@ -159,7 +159,7 @@ int index_forgettable(struct index *, struct record_forget *, const char *bound,
                       bool *last);
 
 /* A delivery's row, to be changed: set `dirty`, count it with index_recount() before and after, then relist it with
- * index_relist(). The pointer is good until the next row is asked for. ACCORD_ENOENT. */
+ * index_relist(). Until then it can be claimed as before. The pointer is good until the next row is asked for. ACCORD_ENOENT. */
 int index_row(struct index *, uint64_t number, struct fresh_row **);
 void index_relist(struct index *, struct fresh_row *);
 void index_recount(struct index *, const struct index_delivery *, int by); /* by: 1 or -1 */
@@ -195,9 +195,11 @@ int64_t index_next_later(const struct index *, size_t place);
 /* The oldest delivery of a place that is being sent, waits for its time, is held, or (with `dead`) dead: those behind
  * it must wait for it when the place is ordered. 0 in number: none. */
 int index_blocker(struct index *, size_t place, int64_t now, bool dead, struct index_delivery *);
+/* A claim hands it out: it was the oldest that was due. */
 int index_claimed(struct index *, const struct index_delivery *);
-/* After a group: what was settled or moved is not being sent; what waits again can be claimed. */
-void index_unclaim(struct index *, uint64_t number);
+/* After a group: what it settled or moved is not being sent, and can be claimed when it waits; what it admitted to be
+ * sent at once is. The group has changed the row: it is in memory. */
+void index_set_sending(struct index *, uint64_t number, bool sending);
 int index_oldest(struct index *, size_t place, uint64_t *message); /* position; 0: nothing is open */
 
 /* A message's row, with what it got when it left quarantine. ACCORD_ENOENT. */

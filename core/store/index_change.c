@@ -46,9 +46,12 @@ int index_row(struct index *index, uint64_t number, struct fresh_row **row)
     if ((*row = fresh_row(&index->fresh, number)))
         return 0;
     int result = index_find_delivery(index, number, &delivery);
-    if (!result && !(*row = fresh_add_row(&index->fresh, &delivery, true)))
-        result = ACCORD_ENOMEM;
-    return result;
+    if (result)
+        return result;
+    if (!(*row = fresh_add_row(&index->fresh, &delivery, true)))
+        return ACCORD_ENOMEM;
+    index_relist(index, *row);
+    return 0;
 }
 
 /* ---- admission ---- */

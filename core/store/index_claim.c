@@ -181,26 +181,31 @@ int index_blocker(struct index *index, size_t place, int64_t now, bool dead, str
 
 /* ---- sending ---- */
 
+static void set_sending(struct index *index, struct fresh_row *row, bool sending)
+{
+    struct place *place = &index->places[row->delivery.place];
+    place->sending += (uint64_t)sending - (uint64_t)row->sending;
+    row->sending = sending;
+    index_relist(index, row);
+}
+
 int index_claimed(struct index *index, const struct index_delivery *delivery)
 {
     struct place *place = &index->places[delivery->place];
     struct fresh_row *row = fresh_row(&index->fresh, delivery->number);
-    if (!row && !(row = fresh_add_row(&index->fresh, delivery, true)))
-        return ACCORD_ENOMEM;
-    place->sending += !row->sending;
-    row->sending = true;
-    index_relist(index, row);
-    if (place->claimed < delivery->number)
-        place->claimed = delivery->number;
+    if (!row) {
+        if (!(row = fresh_add_row(&index->fresh, delivery, true)))
+            return ACCORD_ENOMEM;
+        if (place->claimed < delivery->number)
+            place->claimed = delivery->number; /* it was the oldest of those in the file */
+    }
+    set_sending(index, row, true);
     return 0;
 }
 
-void index_unclaim(struct index *index, uint64_t number)
+void index_set_sending(struct index *index, uint64_t number, bool sending)
 {
     struct fresh_row *row = fresh_row(&index->fresh, number);
-    if (!row || !row->sending)
-        return;
-    row->sending = false;
-    index->places[row->delivery.place].sending--;
-    index_relist(index, row);
+    if (row && (row->sending || sending))
+        set_sending(index, row, sending && row->delivery.state == STORE_WAITING);
 }

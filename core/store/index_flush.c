@@ -301,12 +301,12 @@ int index_resume(struct index *index)
     struct record_move list = {.numbers = index->resumed.data, .count = index->resumed.size / 8};
     int result = 0;
     for (size_t i = 0; !result && i < list.count; i++) {
-        struct index_delivery delivery;
-        result = index_find_delivery(index, record_move_number(&list, i), &delivery);
+        struct fresh_row *row;
+        result = index_row(index, record_move_number(&list, i), &row);
         if (result == ACCORD_ENOENT)
             result = 0; /* its admission was undone */
-        else if (!result && delivery.state == STORE_WAITING)
-            result = index_claimed(index, &delivery);
+        else if (!result)
+            index_set_sending(index, row->delivery.number, true);
     }
     if (!result)
         buf_clear(&index->resumed);

@@ -333,24 +333,11 @@ static int write_group(struct journal *journal)
     return 0;
 }
 
-/* What goes out at once says nothing of what waits before it: a claim still looks there. */
-static void sent_at_once(struct index *index, const struct index_delivery *delivery)
-{
-    uint64_t claimed = index->places[delivery->place].claimed;
-    if (!index_claimed(index, delivery))
-        index->places[delivery->place].claimed = claimed;
-}
-
-/* Without memory they wait again: sent twice rather than never. */
 static void apply_changes(struct journal *journal)
 {
     const struct journal_change *changes = (const struct journal_change *)journal->changes.data;
-    struct index_delivery delivery;
-    for (size_t i = 0; i < journal->changes.size / sizeof *changes; i++) {
-        index_unclaim(&journal->index, changes[i].number);
-        if (changes[i].sending && !index_find_delivery(&journal->index, changes[i].number, &delivery))
-            sent_at_once(&journal->index, &delivery);
-    }
+    for (size_t i = 0; i < journal->changes.size / sizeof *changes; i++)
+        index_set_sending(&journal->index, changes[i].number, changes[i].sending);
 }
 
 /* What is hardly read again must not push out the pages of others, and pages that are used again and again are cheaper

@@ -121,7 +121,9 @@ static bool piece_readable(struct segments *segments, uint64_t position, uint8_t
 static bool payload_readable(struct work *work, const struct held *held, uint8_t *to)
 {
     struct record_admission_room room;
-    if (record_get_admission(work->bodies.data + held->at, held->head.size, &room))
+    const uint8_t *body = work->bodies.data + held->at;
+    if (held->head.type == RECORD_ADMISSION ? record_get_admission(body, held->head.size, &room)
+                                            : record_get_carried_admission(body, held->head.size, &room))
         return false;
     for (size_t i = 0; i < room.admission.piece_count; i++)
         if (!piece_readable(work->run->segments, record_piece_position(&room.admission, i), to))
@@ -135,7 +137,7 @@ static bool payloads_readable(struct work *work)
     uint8_t *to = malloc(PIECE_ROOM);
     bool readable = to != NULL;
     for (size_t i = 0; readable && i < work->held.size / sizeof *held; i++)
-        if (held[i].head.type == RECORD_ADMISSION)
+        if (held[i].head.type == RECORD_ADMISSION || held[i].head.type == RECORD_CARRIED)
             readable = payload_readable(work, &held[i], to);
     free(to);
     return readable;

@@ -13,6 +13,38 @@ static void check_same(const struct buf *again, const uint8_t *data, size_t size
         abort();
 }
 
+/* Of persons, of time, and carried over; false: it does not decode. */
+static bool decode_life(unsigned type, const uint8_t *data, size_t size, struct buf *again)
+{
+    static struct record_release_room release;
+    static struct record_carried_room carried;
+    static struct record_kept_room kept;
+    static struct record_snapshot_room snapshot;
+    struct record_adoption adoption;
+    struct record_note note;
+    struct record_answered answered;
+    struct record_forget forget;
+    if (type == RECORD_RELEASE && !record_get_release(data, size, &release))
+        record_put_release(again, &release.release);
+    else if (type == RECORD_ADOPTION && !record_get_adoption(data, size, &adoption))
+        record_put_adoption(again, &adoption);
+    else if (type == RECORD_NOTE && !record_get_note(data, size, &note))
+        record_put_note(again, &note);
+    else if (type == RECORD_ANSWERED && !record_get_answered(data, size, &answered))
+        record_put_answered(again, &answered);
+    else if (type == RECORD_FORGET && !record_get_forget(data, size, &forget))
+        record_put_forget(again, &forget);
+    else if (type == RECORD_CARRIED && !record_get_carried(data, size, &carried))
+        record_put_carried(again, &carried.carried);
+    else if (type == RECORD_KEPT && !record_get_kept(data, size, &kept))
+        record_put_kept(again, &kept.kept);
+    else if (type == RECORD_SNAPSHOT && !record_get_snapshot(data, size, &snapshot))
+        record_put_snapshot(again, &snapshot.snapshot);
+    else
+        return false;
+    return true;
+}
+
 static void decode(unsigned type, const uint8_t *data, size_t size, struct buf *again)
 {
     static struct record_admission_room room;
@@ -36,7 +68,7 @@ static void decode(unsigned type, const uint8_t *data, size_t size, struct buf *
         record_put_epoch(again, epoch);
     else if (type == RECORD_COMMIT && !record_get_commit(data, size, &commit))
         record_put_commit(again, &commit);
-    else
+    else if (!decode_life(type, data, size, again))
         return;
     check_same(again, data, size);
 }

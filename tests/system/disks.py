@@ -9,7 +9,7 @@ import shutil
 import struct
 import subprocess
 
-from harness import account, give, wait_for
+from harness import give, wait_for
 
 CLONE_FS, CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x200, 0x20000, 0x4000, 0x40000
 GOING_DOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN
@@ -132,13 +132,3 @@ def loop_disk(agent, kind, size):
             agent.stop()
             if os.path.ismount(agent.state):
                 disk.unmount()
-
-
-@contextlib.contextmanager
-def small_disk(folder, size):
-    """In memory: where loop devices are not to be had."""
-    with own_mounts():
-        owner = account("nobody")
-        call("mount", b"tmpfs", bytes(folder), b"tmpfs", 0,
-             f"size={size},mode=0700,uid={owner.pw_uid},gid={owner.pw_gid}".encode())
-        yield

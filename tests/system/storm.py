@@ -106,9 +106,11 @@ class Storm:
             time.sleep(0.005)
 
     def rage(self, kills):
-        """So many kills; the trail is verified in each life but the shortest."""
+        """So many kills, each point as often as the others."""
+        turns = []
         while sum(self.kills.values()) < kills:
-            self.live(self.random.choice([None, None, *POINTS]))
+            turns = turns or self.random.sample([None, None, *POINTS], len(POINTS) + 2)
+            self.live(turns.pop())
         self.flow.kills = sum(self.kills.values())
         self.begin(None)
         print(f"killed: {dict(self.kills)}; {self.latency()}")

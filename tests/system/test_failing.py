@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 from harness import give, wait_for
 from traffic import AGREEMENT, Traffic, conf, partner_of
@@ -46,9 +47,11 @@ def test_hub_goes_on_when_nobody_reads_its_log(agent, partner):
         os.close(writer)
         wait_for(agent.answers, "the agent to answer")
         traffic.wait_up()
-        agent.write_conf("broken.conf", "[agreement]\n" + "".join(f"unknown-key-{i} = 1\n" for i in range(300)))
 
         def lost():
+            # Other mistakes each time: the same ones would be told once.
+            name = f"unknown-{time.monotonic_ns()}"
+            agent.write_conf("broken.conf", "[agreement]\n" + "".join(f"{name}-{i} = 1\n" for i in range(300)))
             agent.ask("reload")
             return [row for row in agent.ask("metrics")["metrics"]
                     if row["metric"] == "accord_log_lines_lost_total" and int(row["value"])]

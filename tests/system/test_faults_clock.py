@@ -40,8 +40,8 @@ def order_kept(agent):
         assert sorted(numbers) == list(range(1, len(numbers) + 1)), chain
 
 
-@pytest.mark.parametrize("jumps", [["+1d", "+0"], ["-1d", "+0"], ["+400d", "-100d", "+0"], ["-30s", "+30s", "-3600s"]],
-                         ids=["a-day-ahead", "a-day-back", "years-both-ways", "small-ones"])
+@pytest.mark.parametrize("jumps", [["-1d", "+0"], ["+400d", "-100d", "+0"], ["-30s", "+30s", "-3600s"]],
+                         ids=["a-day-back", "years-both-ways", "small-ones"])
 def test_clock_jumps(jumps, agent, partner):
     """R14: the wall clock jumps between deliveries, and once more while the partner is away: nothing is lost or
     delivered twice, what waits for its retry is not given up, the agreement does not expire before its day, and each

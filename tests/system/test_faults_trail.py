@@ -6,7 +6,7 @@ import pytest
 from exact import Flow, seeded
 from harness import Agent, Partner
 
-CHANGES = int(os.environ.get("ACCORD_CHANGES", "8"))
+CHANGES = int(os.environ.get("ACCORD_CHANGES", "3"))
 
 
 def flip(random, content):

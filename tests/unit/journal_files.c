@@ -23,9 +23,21 @@ void segment_path(const char *folder, uint32_t number, char *path, size_t room)
     snprintf(path, room, "%s/journal-%010u.seg", folder, number);
 }
 
+/* The oldest may have been deleted: they do not begin with 1. */
+static uint32_t first_segment(const char *folder)
+{
+    char path[PATH_MAX];
+    uint32_t number = 0;
+    do {
+        assert_true(number < 100000);
+        segment_path(folder, ++number, path, sizeof path);
+    } while (access(path, F_OK) != 0);
+    return number;
+}
+
 uint32_t last_segment(const char *folder, char *path, size_t room)
 {
-    uint32_t number = 0;
+    uint32_t number = first_segment(folder) - 1;
     do
         segment_path(folder, ++number, path, room);
     while (access(path, F_OK) == 0);
@@ -61,7 +73,7 @@ bool find_record(const char *folder, int type, size_t n, uint64_t *position, uin
     char path[PATH_MAX];
     uint32_t last = last_segment(folder, path, sizeof path);
     bool found = false;
-    for (uint32_t number = 1; number <= last && !found; number++) {
+    for (uint32_t number = first_segment(folder); number <= last && !found; number++) {
         struct buf bytes = {0};
         struct record_head head;
         size_t at = SEGMENT_DATA;

@@ -124,6 +124,107 @@ static void a_body_too_short_or_too_long_is_refused(void **state)
     buf_fini(&body);
 }
 
+static const struct record_delivery released = {
+    .agreement = "isa", .service = "out", .state = STORE_HELD, .rule = "", .reason = "off"};
+
+static struct buf carried_body(void)
+{
+    static const uint8_t sha256[DIGEST_SIZE] = {1}, pieces[8] = {0, 16};
+    static const struct record_standing standings[] = {{.number = 3,
+                                                        .agreement = "isa",
+                                                        .service = "out",
+                                                        .state = STORE_DEAD,
+                                                        .attempts = 4,
+                                                        .attempts_before = 2,
+                                                        .since = 77,
+                                                        .answer_by = 78,
+                                                        .rule = "a.b",
+                                                        .reason = "because",
+                                                        .receipt = "no"}};
+    struct record_admission admission = {.id = "0123456789abcdefghjkmnpq",
+                                         .origin = "site/plans",
+                                         .type = "stow-plan",
+                                         .name = "plan",
+                                         .source_id = "s",
+                                         .size = 5,
+                                         .sha256 = sha256,
+                                         .rule = "",
+                                         .reason = "",
+                                         .first = 3,
+                                         .deliveries = &released,
+                                         .delivery_count = 1,
+                                         .pieces = pieces,
+                                         .piece_count = 1};
+    struct buf buf = {0};
+    record_put_carried(
+        &buf, &(struct record_carried){
+                  .admission = &admission, .released_at = 9, .standings = standings, .standing_count = 1});
+    return buf;
+}
+
+static void a_carried_message_decodes_to_what_was_encoded(void **state)
+{
+    struct buf body = carried_body();
+    static struct record_carried_room room;
+    (void)state;
+    assert_int_equal(record_get_carried(body.data, body.size, &room), 0);
+    assert_string_equal(room.carried.admission->id, "0123456789abcdefghjkmnpq");
+    assert_int_equal(room.carried.released_at, 9);
+    assert_int_equal(room.carried.standing_count, 1);
+    assert_int_equal(room.standings[0].attempts_before, 2);
+    assert_int_equal(room.standings[0].since, 77);
+    assert_int_equal(room.standings[0].answer_by, 78);
+    assert_string_equal(room.standings[0].receipt, "no");
+    for (size_t size = 0; size < body.size; size++) {
+        uint8_t *exact = malloc(size ? size : 1);
+        memcpy(exact, body.data, size);
+        assert_int_equal(record_get_carried(exact, size, &room), ACCORD_EFORMAT);
+        free(exact);
+    }
+    buf_fini(&body);
+}
+
+static void what_is_kept_and_released_decodes_to_what_was_encoded(void **state)
+{
+    static struct record_kept_room kept;
+    static struct record_snapshot_room snapshot;
+    static struct record_release_room release;
+    struct record_forget forget;
+    struct buf body = {0};
+    (void)state;
+    record_put_kept(&body, &(struct record_kept){.echoes = &(struct record_echo){5, -6, 7, "id"},
+                                                 .echo_count = 1,
+                                                 .keys = &(struct record_used){"key", 8},
+                                                 .key_count = 1});
+    assert_int_equal(record_get_kept(body.data, body.size, &kept), 0);
+    assert_int_equal(kept.echoes[0].hash, -6);
+    assert_string_equal(kept.keys[0].key, "key");
+    buf_clear(&body);
+    record_put_snapshot(&body,
+                        &(struct record_snapshot){.epoch = 3,
+                                                  .keys_before = 4,
+                                                  .chains = &(struct record_chain){"isa", {.sequence = 6}},
+                                                  .chain_count = 1});
+    assert_int_equal(record_get_snapshot(body.data, body.size, &snapshot), 0);
+    assert_string_equal(snapshot.chains[0].name, "isa");
+    assert_int_equal(snapshot.chains[0].head.sequence, 6);
+    buf_clear(&body);
+    record_put_release(&body, &(struct record_release){.message = "id",
+                                                       .reason = "why",
+                                                       .size = 5,
+                                                       .first = 8,
+                                                       .deliveries = &released,
+                                                       .delivery_count = 1});
+    assert_int_equal(record_get_release(body.data, body.size, &release), 0);
+    assert_string_equal(release.deliveries[0].reason, "off");
+    buf_clear(&body);
+    record_put_forget(&body, &(struct record_forget){"a", "b", 1, 2, 3});
+    assert_int_equal(record_get_forget(body.data, body.size, &forget), 0);
+    assert_string_equal(forget.until, "b");
+    assert_int_equal(forget.keys_before, 3);
+    buf_fini(&body);
+}
+
 static void limits_are_kept(void **state)
 {
     struct record_admission_room room;
@@ -171,6 +272,8 @@ int main(void)
         cmocka_unit_test(a_head_is_good_only_where_it_was_written_and_unchanged),
         cmocka_unit_test(an_admission_decodes_to_what_was_encoded),
         cmocka_unit_test(a_body_too_short_or_too_long_is_refused),
+        cmocka_unit_test(a_carried_message_decodes_to_what_was_encoded),
+        cmocka_unit_test(what_is_kept_and_released_decodes_to_what_was_encoded),
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(a_set_of_numbers_remembers_through_growth_and_removal),
     };

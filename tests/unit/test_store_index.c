@@ -102,7 +102,7 @@ static void settle_to(struct world *world, uint64_t number, enum store_state sta
 {
     struct record_settlement settlement = {.number = number, .state = state, .not_before = not_before};
     assert_int_equal(index_settlement(&world->index, position_of(number) + 8, &settlement), 0);
-    index_unclaim(&world->index, number);
+    index_set_sending(&world->index, number, false);
 }
 
 static void flush(struct world *world)
@@ -257,6 +257,23 @@ static void what_comes_back_is_claimed_again_before_the_younger(void **state)
     flush(world);
     assert_int_equal(claim_next(world, NOW), 41);
     assert_int_equal(claim_next(world, NOW), 101);
+}
+
+static void what_is_sent_at_once_hides_nothing_older(void **state)
+{
+    struct world *world = *state;
+    struct fresh_row *row;
+    for (int i = 0; i < 5; i++)
+        add(world);
+    flush(world);
+    assert_int_equal(index_row(&world->index, 2, &row), 0); /* asked for, and not changed */
+    index_set_sending(&world->index, add(world), true);
+    for (uint64_t n = 1; n <= 5; n++) {
+        assert_int_equal(claim_next(world, NOW), n);
+        flush(world);
+    }
+    assert_int_equal(claim_next(world, NOW), 0);
+    assert_int_equal(world->index.places[0].sending, 6);
 }
 
 static void a_retry_waits_for_its_time_in_memory_and_in_the_file(void **state)
@@ -451,6 +468,7 @@ int main(void)
         CASE(what_is_being_sent_stays_so_over_flush_and_undo),
         CASE(claims_come_oldest_first_from_file_and_memory),
         CASE(what_comes_back_is_claimed_again_before_the_younger),
+        CASE(what_is_sent_at_once_hides_nothing_older),
         CASE(a_retry_waits_for_its_time_in_memory_and_in_the_file),
         CASE(retries_in_the_file_are_read_a_few_at_a_time),
         CASE(many_that_are_moved_do_not_fill_memory_and_can_be_claimed),

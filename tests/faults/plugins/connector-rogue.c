@@ -1,10 +1,8 @@
 /* A link's process that misbehaves in the way that its link's option `how` names, from its first delivery on, or
  * from its start. */
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <accord/plugin.h>
 
@@ -24,8 +22,8 @@ struct rogue {
     struct accord_delivery *last;
 };
 
-static const char *const ways[] = {"crash",       "crash-on-delivery", "abort",   "hang", "never",
-                                   "flood-lines", "flood-channel",     "garbage", "exit", NULL};
+static const char *const ways[] = {"crash",       "crash-on-delivery", "hang",    "never",
+                                   "flood-lines", "flood-channel",     "garbage", NULL};
 
 static const struct accord_option table[] = {
     {.name = "how",
@@ -94,10 +92,6 @@ static void deliver(void *state, const struct accord_outgoing *out)
     rogue->last = out->handle;
     if (is(rogue, "crash-on-delivery"))
         die(SIGSEGV);
-    if (is(rogue, "abort"))
-        abort();
-    if (is(rogue, "exit"))
-        _exit(0);
     while (is(rogue, "hang"))
         ;
     while (is(rogue, "flood-channel")) /* more than anyone grants */

@@ -218,6 +218,33 @@ static void look(struct bench *bench)
     free(heads.rows);
 }
 
+/* What a person or the hub's clock asks for: it may fail, and must not take anything with it. */
+static void keep_house(struct bench *bench)
+{
+    char path[160];
+    struct reason unused = {""};
+    struct store_note note = {.name = "!torture", .value = "noted"};
+    struct store_retention retention = {.now = 2, .trail_position = 0};
+    struct store_rotation whole = {.why = unused}, one = {.agreement = "isa", .why = unused};
+    struct store_decision decision = {.number = letters[2].number, .state = STORE_WAITING, .reason = "again"};
+    struct waited waited[5] = {{0}};
+    store_note(bench->store, &note, on_done, &waited[0]);
+    store_retain(bench->store, &retention, on_done, &waited[1]);
+    store_rotate(bench->store, &whole, on_done, &waited[2]);
+    store_rotate(bench->store, &one, on_done, &waited[3]);
+    store_decide(bench->store, &decision, on_done, &waited[4]);
+    for (size_t i = 0; i < 5; i++)
+        wait_for(bench, &waited[i]);
+    snprintf(path, sizeof path, "%s-copy", folder);
+    struct store_backup backup = {.folder = path};
+    do {
+        struct waited copied = {0};
+        store_backup(bench->store, &backup, on_done, &copied);
+        if (wait_for(bench, &copied))
+            break;
+    } while (backup.more);
+}
+
 static void work(struct bench *bench)
 {
     admit(bench, &letters[0], 10);
@@ -235,6 +262,7 @@ static void more_work(struct bench *bench)
     move(bench, STORE_HELD, STORE_WAITING);
     claim(bench);
     settle(bench, &letters[1]);
+    keep_house(bench);
     admit(bench, &letters[3], 700);
     look(bench);
 }
@@ -335,6 +363,8 @@ static void scenario(void)
     torture_expect(last.admitted);
     check_letter(&bench, &last);
     shut_bench(&bench);
+    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    strcat(folder, "-copy");
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
