@@ -6,6 +6,7 @@
 #include "bus/judge.h"
 #include "bus/lane.h"
 #include "bus/settle.h"
+#include "bus/trail.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -73,7 +74,7 @@ void bus_dispatch_over(struct bus_dispatch *dispatch)
 {
     struct bus_lane *lane = dispatch->lane;
     int64_t size = dispatch->size;
-    buf_fini(&dispatch->audit.body);
+    bus_trail_free(&dispatch->audit, 1);
     store_message_free(dispatch->message);
     bus_content_unref(dispatch->content);
     bus_spare_give(lane->party->bus, dispatch);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bus/trail.h"
+#include "util/pool.h"
 #include "util/text.h"
 
 struct bus_case {
@@ -18,6 +19,8 @@ struct bus_case {
     bus_judged done;
     void *arg;
 };
+
+static struct pool cases = {.size = sizeof(struct bus_case), .most = 512};
 
 const struct bus_case_view *bus_case_view(const struct bus_case *c)
 {
@@ -38,7 +41,7 @@ static void conclude(struct bus_case *c, const struct bus_verdict *verdict)
     bus_judged done = c->done;
     void *arg = c->arg;
     c->bus->cases--;
-    free(c);
+    pool_give(&cases, c);
     done(arg, &last);
 }
 
@@ -192,7 +195,7 @@ void bus_judge(struct bus *bus, const struct bus_case_view *view, struct bus_sou
         done(arg, &verdict);
         return;
     }
-    struct bus_case *c = view->party->ready ? calloc(1, sizeof *c) : NULL;
+    struct bus_case *c = view->party->ready ? pool_take(&cases) : NULL;
     if (!c) {
         defer(&verdict, view->party->ready ? "out of memory" : "the agreement's processes are not ready");
         done(arg, &verdict);

@@ -11,9 +11,12 @@
 #include "bus/count.h"
 #include "bus/trail.h"
 #include "util/clock.h"
+#include "util/pool.h"
 #include "util/text.h"
 
 /* ---- ending ---- */
+
+static struct pool offers = {.size = sizeof(struct bus_offer), .most = 512};
 
 static void offer_free(struct bus_offer *offer)
 {
@@ -31,7 +34,7 @@ static void offer_free(struct bus_offer *offer)
     bus_content_unref(offer->content);
     free(offer->release);
     struct gate *inlet = offer->entered ? &party->inlets[offer->service->link - party->conf->links] : NULL;
-    free(offer);
+    pool_give(&offers, offer);
     party->offers--;
     party->bus->offers--;
     if (inlet)
@@ -222,7 +225,7 @@ int bus_offer_new(struct bus_party *party, const struct conf_service *service,
                   const struct bus_offer_events *events, void *arg, struct bus_offer **out)
 {
     *out = NULL;
-    struct bus_offer *offer = calloc(1, sizeof *offer);
+    struct bus_offer *offer = pool_take(&offers);
     if (!offer)
         return ACCORD_ENOMEM;
     offer->party = party;

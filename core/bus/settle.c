@@ -88,7 +88,7 @@ static void render(struct bus_dispatch *dispatch)
         .reason = dispatch->reason,
         .receipt = dispatch->receipt,
     };
-    buf_fini(&dispatch->audit.body);
+    bus_trail_free(&dispatch->audit, 1);
     bus_trail_render(&dispatch->audit, &event);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "util/clock.h"
+#include "util/pool.h"
 #include "util/text.h"
 
 #define HEADERS_SIZE 32768 /* bytes of all headers of one offer on the wire */
@@ -19,6 +20,8 @@ struct intake {
     bool pushed;      /* the first bytes come without being asked for */
     bool *rejected;   /* while it is made: what it was told at once */
 };
+
+static struct pool kept = {.size = sizeof(struct intake), .most = 1024};
 
 /* A reason may quote the message, and ends in a file or on a terminal. */
 static void put_done(const struct intake *intake, const struct accord_admitted *admitted)
@@ -52,7 +55,7 @@ static void intake_free(struct intake *intake)
 {
     *intake->host.held -= intake->weight;
     table_take(intake->host.intakes, intake->id);
-    free(intake);
+    pool_give(&kept, intake);
 }
 
 static void intake_done(void *arg, const struct accord_admitted *admitted)
@@ -78,7 +81,7 @@ enum intake_result intake_offer(struct intake_host host, struct bus_party *party
                                 const struct conf_service *service, const struct wire_OFFER *m)
 {
     struct accord_pair headers[WIRE_PAIRS_MAX];
-    struct intake *intake = well_formed(&host, m) ? calloc(1, sizeof *intake) : NULL;
+    struct intake *intake = well_formed(&host, m) ? pool_take(&kept) : NULL;
     if (!intake)
         return INTAKE_BROKEN;
     bool rejected = false;
@@ -89,7 +92,7 @@ enum intake_result intake_offer(struct intake_host host, struct bus_party *party
                               .pushed = host.pushes && wire_offer_weight(m->size) == 1,
                               .rejected = &rejected};
     if (table_put(host.intakes, m->offer, intake) < 0) {
-        free(intake);
+        pool_give(&kept, intake);
         return INTAKE_BROKEN;
     }
     *host.held += intake->weight;

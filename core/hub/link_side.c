@@ -8,6 +8,7 @@
 #include "hub/stream.h"
 #include "hub/unit.h"
 #include "util/clock.h"
+#include "util/pool.h"
 
 #define CANCEL_GRACE 10000 /* ms that a connector has to finish a delivery after CANCEL */
 
@@ -18,6 +19,8 @@ struct flight {
     int64_t deadline; /* ticks: cancelled then */
     bool cancelled;
 };
+
+static struct pool flights = {.size = sizeof(struct flight), .most = 512};
 
 static uint32_t service_index(const struct child *child, const struct conf_service *service)
 {
@@ -31,7 +34,7 @@ static uint32_t service_index(const struct child *child, const struct conf_servi
 
 static void flight_freed(struct stream *stream)
 {
-    free(stream);
+    pool_give(&flights, stream);
 }
 
 static void flight_finish(struct flight *flight, const struct accord_result *result)
@@ -88,9 +91,9 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
         bus_dispatch_return(dispatch, "the link's process is not ready");
         return;
     }
-    struct flight *flight = calloc(1, sizeof *flight);
+    struct flight *flight = pool_take(&flights);
     if (!flight || table_put(&child->flights, view->number, flight) < 0) {
-        free(flight);
+        pool_give(&flights, flight);
         bus_dispatch_return(dispatch, "out of memory");
         return;
     }

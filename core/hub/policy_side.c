@@ -6,6 +6,7 @@
 #include "hub/stream.h"
 #include "hub/unit.h"
 #include "util/clock.h"
+#include "util/pool.h"
 #include "util/text.h"
 
 #define CASE_TIME    30000  /* ms without an answer or a pull; then the process counts as hung */
@@ -21,6 +22,8 @@ struct inquiry {
     bool crashed, alone;       /* its process died, and had nothing else */
     struct bus_verdict verdict;
 };
+
+static struct pool inquiries = {.size = sizeof(struct inquiry), .most = 512};
 
 static void answer(const struct inquiry *inquiry, struct bus_verdict *verdict)
 {
@@ -40,7 +43,7 @@ static void concluded(struct stream *stream)
 {
     struct inquiry *inquiry = (struct inquiry *)stream;
     answer(inquiry, &inquiry->verdict);
-    free(inquiry);
+    pool_give(&inquiries, inquiry);
 }
 
 /* Answers once no read of the payload is under way: whoever asked frees it then. */
@@ -71,7 +74,7 @@ static void unreadable(struct stream *stream)
 /* NULL: the process is not there; the question was deferred. */
 static struct inquiry *inquiry_new(struct child *child, struct inquiry first)
 {
-    struct inquiry *inquiry = child_ready(child) ? calloc(1, sizeof *inquiry) : NULL;
+    struct inquiry *inquiry = child_ready(child) ? pool_take(&inquiries) : NULL;
     if (inquiry) {
         *inquiry = first;
         inquiry->stream.child = child;
@@ -81,7 +84,7 @@ static struct inquiry *inquiry_new(struct child *child, struct inquiry first)
         inquiry->give_up = clock_ticks() + CASE_MOST;
         if (table_put(&child->cases, inquiry->stream.id, inquiry) == 0)
             return inquiry;
-        free(inquiry);
+        pool_give(&inquiries, inquiry);
     }
     struct bus_verdict verdict = deferral("hub.not-ready", "the process that must judge this is not ready");
     answer(&first, &verdict);

@@ -272,7 +272,7 @@ static int restore(struct world *w, struct reason *why)
 static void a_backup_has_what_was_there_when_it_began(void **state)
 {
     struct world *w = *state;
-    char before[MANY][ACCORD_ID_MAX], during[MANY][ACCORD_ID_MAX], name[16];
+    char before[MANY][ACCORD_ID_MAX], during[MANY][ACCORD_ID_MAX], name[24];
     struct store_backup backup = {.folder = w->copy};
     struct store_message *message;
     struct reason why = {""};
