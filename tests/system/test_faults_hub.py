@@ -41,7 +41,7 @@ def test_killed_between_quarantine_and_answer(agent, partner):
     flow = Flow(agent, partner())
     agent.start({"ACCORD_FAULT": f"committed:{seeded('quarantine').randint(34, 38)}"})
     flow.wait_up()
-    flow.feed_until_dead(60, broken=True)  # from here on each commit is a quarantine
+    flow.feed_until_dead(200, broken=True)  # from here on each commit is a quarantine
     flow.kills += 1
     agent.start()
     flow.wait_settled()

@@ -52,16 +52,18 @@ def told(installation):
     agent.settings = {"audit": {"anchor-every": "1 day"}}
     agent.write_agent_conf()
     flow = Flow(agent, server)
-    agent.start()
-    flow.wait_up()
-    flow.drop(12)
-    flow.wait_settled()
-    assert agent.ask("audit", "verify").code == 0
-    yield agent
-    again = agent.ask("audit", "verify")
-    assert again.code == 0, f"put back as it was, it verifies again: {again}"
-    agent.close()
-    server.stop()
+    try:
+        agent.start()
+        flow.wait_up()
+        flow.drop(12)
+        flow.wait_settled()
+        assert agent.ask("audit", "verify").code == 0
+        yield agent
+        again = agent.ask("audit", "verify")
+        assert again.code == 0, f"put back as it was, it verifies again: {again}"
+    finally:
+        agent.close()
+        server.stop()
 
 
 @pytest.mark.parametrize("way", WAYS, ids=[way.__name__ for way in WAYS])
