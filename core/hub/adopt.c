@@ -138,9 +138,8 @@ static struct adoption *find(struct hub *hub, const char *to, const char *from)
     a->hub = hub;
     text_copy(a->to, sizeof a->to, to);
     text_copy(a->from, sizeof a->from, from);
-    /* No agreement is called "!adopted": an adoption does not take this note along. */
-    snprintf(a->name, sizeof a->name, "!!adopted/%s/%s", to, from);
-    snprintf(a->reverse, sizeof a->reverse, "!!adopted/%s/%s", from, to);
+    snprintf(a->name, sizeof a->name, "!adopted/%s/%s", to, from);
+    snprintf(a->reverse, sizeof a->reverse, "!adopted/%s/%s", from, to);
     a->next = hub->adoptions->first;
     hub->adoptions->first = a;
     return a;

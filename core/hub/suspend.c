@@ -91,7 +91,7 @@ struct suspension *suspension_of(struct hub *hub, const char *agreement)
         return suspension;
     suspension->hub = hub;
     text_copy(suspension->agreement, sizeof suspension->agreement, agreement);
-    snprintf(suspension->route, sizeof suspension->route, "!%s/suspended", suspension->agreement);
+    snprintf(suspension->route, sizeof suspension->route, "!suspended/%s", suspension->agreement);
     suspension->next = hub->suspensions;
     hub->suspensions = suspension;
     read_note(suspension);

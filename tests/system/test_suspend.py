@@ -197,6 +197,7 @@ def test_reload_in_mid_transfer_lets_it_finish_and_settles_it_once(slow):
     slow.wait_up()
     assert not set(before) & set(processes(slow.agent, "-isa"))
     assert slow.delivery(delivered)["attempts"] == "1"
+    slow.wait_record("message-delivered")
     assert len(slow.records("message-delivered")) == 1
 
 
