@@ -233,6 +233,27 @@ static void released_message_goes_on_though_its_content_was_denied(void **state)
     world_free(w);
 }
 
+static void released_message_leaves_its_unique_key_free(void **state)
+{
+    (void)state;
+    struct world *w = world_new(false);
+    w->key = "edifact:SENDER:42";
+    w->inspect = ACCORD_DENY;
+    offer(w, "1");
+    release_of(w, 2);
+    assert_int_equal(w->admitted.admission, ACCORD_ACCEPTED);
+    w->inspect = ACCORD_ALLOW;
+    offer(w, "2"); /* the corrected one, with the same number */
+    assert_int_equal(w->admitted.admission, ACCORD_ACCEPTED);
+    offer(w, "3");
+    assert_string_equal(w->rule, "hub.key-used");
+    int dones = w->done + 1;
+    release_of(w, dones);
+    assert_int_equal(w->admitted.admission, ACCORD_ACCEPTED);
+    assert_int_equal(w->sent, 3);
+    world_free(w);
+}
+
 static void release_does_not_override_the_guard(void **state)
 {
     (void)state;
@@ -520,6 +541,7 @@ int main(void)
         T(dead_delivery_is_retried_and_judged_anew),
         T(retried_one_has_all_its_attempts_again),
         T(released_message_goes_on_though_its_content_was_denied),
+        T(released_message_leaves_its_unique_key_free),
         T(release_does_not_override_the_guard),
         T(release_needs_a_service_that_takes_it),
         T(destination_at_its_limit_stops_its_sources_until_a_tenth_is_free),
