@@ -37,7 +37,6 @@ static void went_on(const struct bus_dispatch *dispatch)
     struct bus_lane *lane = dispatch->lane;
     struct bus *bus = lane->party->bus;
     enum store_state state = dispatch->settlement.state;
-    lane->passed = state == STORE_DELIVERED;
     if (state == STORE_WAITING)
         bus_lane_due(lane, dispatch->settlement.not_before);
     else if (state != STORE_DELIVERED && lane->service->ordered)

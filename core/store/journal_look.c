@@ -218,6 +218,7 @@ static int claim_ordered(struct journal *journal, struct store_claim *claim, siz
     struct index *index = &journal->index;
     struct index_delivery blocker, found;
     int result = index_blocker(index, place, claim->now, claim->order == STORE_ORDERED, &blocker);
+    claim->stopped = blocker.number;
     if (!result)
         result = index_promote(index, place, claim->now, claim->limit);
     if (!result)
@@ -245,6 +246,7 @@ int journal_claim(void *state, struct store_claim *claim)
     claim->count = 0;
     claim->next = 0;
     claim->blocked_by[0] = 0;
+    claim->stopped = false;
     int result = claim->order && !claim->service ? ACCORD_EINVAL : journal_ready(journal);
     if (result)
         return journal_damaged(result);
