@@ -86,7 +86,7 @@ void bus_party_ready(struct bus_party *, bool ready);
 void bus_party_drain(struct bus_party *);
 /* A link takes no deliveries (parked, or its process is gone) or takes them again. */
 void bus_party_block(struct bus_party *, const char *link, bool blocked);
-/* Deliveries of another agreement have become its own: they follow its switch. */
+/* Deliveries have become its own, or were held too late: they follow its switch. */
 void bus_party_moved_in(struct bus_party *);
 /* Its file is gone: no new message is routed to it, and what it has is held. */
 void bus_party_retire(struct bus_party *, bool retired);

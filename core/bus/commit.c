@@ -104,13 +104,12 @@ static bool audit_route(struct bus_offer *offer, const struct offer_route *route
 }
 
 /* What may leave at once is admitted as `sending`: it needs no claim, and nothing from the store. */
-static enum store_state state_of(struct offer_route *route, const char *off)
+static enum store_state state_of(struct offer_route *route, struct bus_lane *lane, const char *off)
 {
     if (route->verdict.answer == ACCORD_DENY)
         return STORE_DEAD;
     if (off)
         return STORE_HELD;
-    struct bus_lane *lane = bus_lane_find(route->party, route->service->name);
     if (lane && route->verdict.answer == ACCORD_ALLOW && !route->offer->release)
         route->direct = bus_dispatch_reserve(lane, route->offer->content->envelope.size);
     return route->direct ? STORE_SENDING : STORE_WAITING;
@@ -134,9 +133,14 @@ static void deliver_to(struct store_delivery *delivery, struct offer_route *rout
     const struct bus_party *party = route->party;
     const char *off = bus_party_off(party);
     const struct bus_verdict *verdict = &route->verdict;
+    struct bus_lane *lane = bus_lane_find(route->party, route->service->name);
     bool denied = verdict->answer == ACCORD_DENY;
-    *delivery =
-        (struct store_delivery){.state = state_of(route, off), .since = route->offer->content->envelope.time};
+    *delivery = (struct store_delivery){.state = state_of(route, lane, off),
+                                        .since = route->offer->content->envelope.time};
+    if (lane && route->service->ordered && !route->direct) {
+        route->behind = lane;
+        lane->coming++;
+    }
     text_copy(delivery->agreement, sizeof delivery->agreement, party->conf->name);
     text_copy(delivery->service, sizeof delivery->service, route->service->name);
     if (verdict->answer == ACCORD_ALLOW)
@@ -283,10 +287,12 @@ void offer_feed(struct bus_offer *offer)
         struct offer_route *route = &offer->routes[i];
         struct bus_lane *lane = bus_lane_find(route->party, route->service->name);
         struct bus_dispatch *direct = route->direct;
+        bool before_others = route->behind;
         route->direct = NULL;
+        offer_route_arrived(route);
         if (direct)
             bus_dispatch_direct(direct, &offer->deliveries[i], offer->content);
-        else if (lane && offer->deliveries[i].state == STORE_WAITING)
+        else if (lane && (before_others || offer->deliveries[i].state == STORE_WAITING))
             bus_lane_feed(lane);
     }
 }

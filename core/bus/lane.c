@@ -96,7 +96,7 @@ bool bus_lane_open(const struct bus_lane *lane, int64_t size)
         party->bus->giving_up || bus_party_off(party))
         return false;
     if (lane->service->ordered)
-        return lane->clear && !lane->in_flight;
+        return lane->clear && !lane->coming && !lane->in_flight;
     return lane->in_flight < lane->window && lane->bytes + size <= LANE_BYTES_MOST;
 }
 
@@ -157,7 +157,7 @@ static void claimed(void *arg, int result)
         lane->hungry = true;
     note_due(lane, result ? claim.now + CLAIM_PAUSE : claim.next);
     note_block(lane, result ? lane->blocked_by : claim.blocked_by);
-    lane->clear = lane->passed && !result && !claim.count && !claim.next && !claim.blocked_by[0];
+    lane->clear = !result && !claim.count && !claim.next && !claim.stopped;
     for (size_t i = 0; i < claim.count; i++) {
         bytes += claim.claimed[i].message->size;
         bus_dispatch_claimed(lane, &claim.claimed[i]);
@@ -177,8 +177,9 @@ void bus_lane_pump(struct bus_lane *lane)
     if (!lane->hungry || lane->claiming || lane->blocked || !party->ready || !party->enabled ||
         party->bus->giving_up || !limit)
         return;
-    struct store_claimed *rows = bus_spares_promise(party->bus, limit) ? calloc(limit, sizeof *rows) : NULL;
-    if (!rows) {
+    struct store_claimed *rows = calloc(limit, sizeof *rows);
+    if (!rows || !bus_spares_promise(party->bus, limit)) {
+        free(rows);
         bus_lane_due(lane, pace_now(&party->bus->pace) + CLAIM_PAUSE);
         return;
     }

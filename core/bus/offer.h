@@ -18,6 +18,7 @@ struct offer_route {
     struct bus_verdict verdict;
     bool counted;                /* as bytes that are being committed */
     struct bus_dispatch *direct; /* has a place in its lane's window, and goes when the commit is done */
+    struct bus_lane *behind;     /* ordered, and not direct: nothing that comes later may go before it; NULL */
 };
 
 struct bus_offer {
@@ -74,6 +75,8 @@ void offer_conclude(struct bus_offer *);
 void offer_verdict_set(struct bus_verdict *, enum accord_answer, const char *module, const char *rule,
                        const char *reason);
 void offer_routes_free(struct bus_offer *);
+/* Its delivery is in the store, or will not come: it keeps back nothing in its lane by itself. */
+void offer_route_arrived(struct offer_route *);
 /* It is not admitted, after all: gives back the places in its destinations' windows. */
 void offer_leave_lanes(struct bus_offer *);
 

@@ -33,8 +33,8 @@ struct bus_lane {
     int64_t bytes_each; /* of those that were claimed last */
     bool blocked;       /* its link takes nothing */
     bool hungry;        /* there may be deliveries to claim */
-    bool passed; /* ordered: the last one was delivered, so that nothing dead or held is before the next */
-    bool clear;  /* and nothing waits */
+    bool clear; /* ordered: nothing waits, and nothing is before what comes next */
+    size_t coming; /* ordered: are being admitted, and will be there before what is admitted later */
     bool claiming;
     int64_t due;                    /* of the next retry, on the retry clock; 0: none */
     char blocked_by[ACCORD_ID_MAX]; /* ordered: the message that the others wait for; "" */

@@ -94,11 +94,19 @@ static void add_route(struct bus_offer *offer, struct bus_lane *lane)
         .offer = offer, .party = party, .service = lane->service, .source = offer->source};
 }
 
+void offer_route_arrived(struct offer_route *route)
+{
+    if (route->behind)
+        route->behind->coming--;
+    route->behind = NULL;
+}
+
 void offer_leave_lanes(struct bus_offer *offer)
 {
     for (size_t i = 0; i < offer->route_count; i++) {
         struct bus_dispatch *direct = offer->routes[i].direct;
         offer->routes[i].direct = NULL;
+        offer_route_arrived(&offer->routes[i]);
         if (direct)
             bus_dispatch_unreserve(direct);
     }

@@ -37,7 +37,9 @@ static void went_on(const struct bus_dispatch *dispatch)
     struct bus_lane *lane = dispatch->lane;
     struct bus *bus = lane->party->bus;
     enum store_state state = dispatch->settlement.state;
-    lane->passed = state == STORE_DELIVERED;
+    bool is_off = state == STORE_HELD && dispatch->settlement.not_before != STORE_NEVER;
+    if (is_off && !bus_party_off(lane->party))
+        bus_party_moved_in(lane->party); /* it was switched on while the store did not take this */
     if (state == STORE_WAITING)
         bus_lane_due(lane, dispatch->settlement.not_before);
     else if (state != STORE_DELIVERED && lane->service->ordered)

@@ -108,6 +108,7 @@ struct index {
     char newest[ACCORD_ID_MAX];    /* no message in the file has a greater id */
     struct seen_runs runs;
     struct buf resumed;            /* numbers that were being sent when index_undo() forgot all */
+    bool unloaded;                 /* what the file has could not be read after that: `progress` is not of it */
 };
 
 /* ACCORD_EFORMAT: not an index, or a damaged one; delete and open again. */
@@ -124,6 +125,10 @@ bool index_due(const struct index *, uint64_t position);
 bool index_full(const struct index *);
 /* Back to what was flushed. Once the journal has been replayed, index_resume() marks again what is being sent. */
 int index_undo(struct index *);
+/* Reads what an index_undo() could not. Before the journal is replayed. */
+int index_reload(struct index *);
+/* It cannot be relied on any more, and only making it anew helps. */
+bool index_lost(const struct index *);
 /* What was flushed is on the disk when this returns 0. */
 int index_sync(struct index *);
 int index_resume(struct index *);

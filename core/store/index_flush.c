@@ -293,7 +293,21 @@ int index_undo(struct index *index)
         index->places[i].open_bytes = index->places[i].sending = index->places[i].claimed = 0;
     }
     reset_places(index);
-    return index_load(index);
+    index->unloaded = true;
+    return index_reload(index);
+}
+
+int index_reload(struct index *index)
+{
+    int result = index->unloaded ? index_load(index) : 0;
+    index->unloaded = result;
+    return result;
+}
+
+/* Nor when it is not known what is being sent: all of that would be sent again. */
+bool index_lost(const struct index *index)
+{
+    return index->corrupt || index->resumed.failed;
 }
 
 int index_resume(struct index *index)

@@ -175,7 +175,9 @@ static int adopt_place(struct index *index, size_t from, const char *agreement, 
 {
     static const enum index_statement statements[] = {INDEX_ADOPT_WAITING, INDEX_ADOPT_HELD,
                                                       INDEX_ADOPT_DEAD};
-    const struct place *place = index_make_place(index, agreement, index->places[from].service);
+    char service[STORE_NAME_MAX]; /* places may move */
+    text_copy(service, sizeof service, index->places[from].service);
+    const struct place *place = index_make_place(index, agreement, service);
     int result = place ? 0 : ACCORD_ENOMEM;
     size_t to = place ? (size_t)(place - index->places) : 0;
     for (size_t i = 0; !result && i < sizeof statements / sizeof *statements; i++)

@@ -97,6 +97,13 @@ static int clean_tail(struct journal *journal)
     return result;
 }
 
+/* Whoever opens the store again makes the index anew. */
+static void end_with_index(struct journal *journal)
+{
+    journal->broken = true;
+    index_delete(journal->segments.folder, NULL);
+}
+
 int journal_begin(void *state, uint64_t need)
 {
     struct journal *journal = state;
@@ -105,6 +112,10 @@ int journal_begin(void *state, uint64_t need)
         result = clean_tail(journal);
     if (!result)
         result = keep_index(journal);
+    if (!journal->broken && index_lost(&journal->index)) {
+        end_with_index(journal);
+        result = ACCORD_EIO;
+    }
     if (result)
         return result;
     clear_group(journal);

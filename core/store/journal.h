@@ -55,7 +55,7 @@ struct journal {
     uint64_t at;        /* where the next group goes */
     uint64_t group;     /* number of the last one */
     uint64_t opened_at; /* number of the last one when the store was opened */
-    bool broken;        /* an fdatasync or a clean-up failed: nothing is written any more */
+    bool broken;        /* an fdatasync or a clean-up failed, or the index: nothing is written any more */
     bool tail_dirty;    /* behind `at` is what a failed write left */
     bool behind;        /* the index must be filled from the journal before anything else */
 

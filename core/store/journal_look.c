@@ -218,6 +218,7 @@ static int claim_ordered(struct journal *journal, struct store_claim *claim, siz
     struct index *index = &journal->index;
     struct index_delivery blocker, found;
     int result = index_blocker(index, place, claim->now, claim->order == STORE_ORDERED, &blocker);
+    claim->stopped = blocker.number;
     if (!result)
         result = index_promote(index, place, claim->now, claim->limit);
     if (!result)
@@ -245,6 +246,7 @@ int journal_claim(void *state, struct store_claim *claim)
     claim->count = 0;
     claim->next = 0;
     claim->blocked_by[0] = 0;
+    claim->stopped = false;
     int result = claim->order && !claim->service ? ACCORD_EINVAL : journal_ready(journal);
     if (result)
         return journal_damaged(result);
@@ -364,19 +366,30 @@ static bool of_agreement(const char *route, const char *agreement)
     return !strncmp(route, agreement, size) && route[size] == '/';
 }
 
+static void match_deliveries(const struct page *page, uint64_t first, uint64_t count, bool *agreement,
+                             bool *state)
+{
+    const struct store_scan *scan = page->scan;
+    for (uint64_t i = 0; i < count && !(*agreement && *state); i++) {
+        struct index_delivery delivery;
+        if (index_find_delivery(&page->journal->index, first + i, &delivery))
+            continue;
+        *agreement |= scan->agreement &&
+                      !strcmp(page->journal->index.places[delivery.place].agreement, scan->agreement);
+        *state |= (int)delivery.state == scan->state;
+    }
+}
+
 static bool delivery_matches(const struct page *page, const struct index_message *message)
 {
     const struct store_scan *scan = page->scan;
+    struct index_entry entry;
     bool agreement = !scan->agreement || of_agreement(message->origin, scan->agreement),
          state = scan->state <= 0;
-    for (uint64_t i = 0; i < message->count && !(agreement && state); i++) {
-        struct index_delivery delivery;
-        if (index_find_delivery(&page->journal->index, message->first + i, &delivery))
-            continue;
-        agreement |= scan->agreement &&
-                     !strcmp(page->journal->index.places[delivery.place].agreement, scan->agreement);
-        state |= (int)delivery.state == scan->state;
-    }
+    match_deliveries(page, message->first, message->count, &agreement, &state);
+    /* Out of quarantine it got deliveries of its own. */
+    if (!(agreement && state) && !index_find_entry(&page->journal->index, message->id, &entry))
+        match_deliveries(page, entry.released, entry.releases, &agreement, &state);
     return agreement && state;
 }
 

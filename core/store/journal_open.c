@@ -193,9 +193,12 @@ int journal_replay(struct journal *journal, struct recover *run)
 
 int journal_catch_up(struct journal *journal)
 {
+    int result = index_reload(&journal->index);
+    if (result)
+        return result;
     struct recover run = {
         .from = journal->index.progress.position, .end = journal->at, .durable = journal->group};
-    int result = journal_replay(journal, &run);
+    result = journal_replay(journal, &run);
     if (!result)
         result = index_resume(&journal->index);
     if (!result)

@@ -59,6 +59,7 @@ int memory_claim(void *state, struct store_claim *claim)
             }
         }
     }
+    claim->stopped = blocker;
     return result;
 }
 

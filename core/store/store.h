@@ -196,6 +196,7 @@ struct store_claim {
     int64_t next;                  /* out: earliest not_before of what still waits, `now` when some of it could be
                                     * claimed at once; 0: nothing waits */
     char blocked_by[ACCORD_ID_MAX]; /* out, ordered: the message that those behind it wait for; "" */
+    bool stopped; /* out, ordered: what comes next would have to wait, also when nothing is behind it yet */
 };
 /* Oldest first; waiting deliveries become `sending`. Not a durable write of its own: after a crash they wait. Also
  * when it fails, `count` says how many were handed out. */

@@ -120,7 +120,8 @@ int file_replace(const char *path, const void *bytes, size_t size, unsigned mode
     int n = snprintf(temporary, sizeof temporary, "%s.new", path);
     if (n < 0 || (size_t)n >= sizeof temporary)
         return fail(why, ACCORD_EINVAL, "path too long: %s", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    unlink(temporary); /* one that is left, or that somebody put there, has an owner and a mode of its own */
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return fail_errno(why, "create", temporary);
     int result = write_all(fd, bytes, size) < 0 || fsync(fd) < 0 ? fail_errno(why, "write", temporary) : 0;

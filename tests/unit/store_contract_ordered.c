@@ -115,6 +115,26 @@ static void a_dead_one_stops_those_behind_it_unless_it_is_skipped(void **state)
     assert_int_equal(claim_in_order(*state, &row, &request, 0), 4);
 }
 
+static void what_would_stop_the_next_one_is_told_before_it_comes(void **state)
+{
+    struct row row = {0};
+    struct store_claim request = {0}, skip = {.order = STORE_ORDERED_SKIP_DEAD};
+    assert_int_equal(claim_in_order(*state, &row, &request, 0), 0);
+    assert_false(request.stopped);
+    admit_row(*state, &row);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(settle(*state, row.numbers[i], i == 1 ? STORE_DEAD : STORE_DELIVERED), 0);
+    assert_int_equal(claim_in_order(*state, &row, &request, 0), 0);
+    assert_true(request.stopped);
+    assert_string_equal(request.blocked_by, "");
+    assert_int_equal(claim_in_order(*state, &row, &skip, 0), 0);
+    assert_false(skip.stopped);
+    struct store_decision discard = {.number = row.numbers[1], .state = STORE_DISCARDED};
+    assert_int_equal(decide(*state, &discard), 0);
+    assert_int_equal(claim_in_order(*state, &row, &request, 0), 0);
+    assert_false(request.stopped);
+}
+
 int contract_ordered(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +142,7 @@ int contract_ordered(void)
         contract_test(a_retry_stops_those_behind_it_until_its_time),
         contract_test(what_is_held_stops_those_behind_it),
         contract_test(a_dead_one_stops_those_behind_it_unless_it_is_skipped),
+        contract_test(what_would_stop_the_next_one_is_told_before_it_comes),
     };
     return cmocka_run_group_tests_name("ordered", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* The store's contract: what persons decide. */
 #include "store_contract.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +185,12 @@ static void a_released_message_goes_on_to_its_deliveries(void **state)
     assert_int_equal(claimed[1].message->flags & STORE_QUARANTINED, 0);
     store_message_free(claimed[0].message);
     store_message_free(claimed[1].message);
+    struct store_message *found[2];
+    struct store_scan page = {.agreement = "other", .state = STORE_HELD, .limit = 2, .found = found};
+    assert_int_equal(scan(bench, &page), 0);
+    assert_int_equal(page.count, 1);
+    assert_string_equal(found[0]->id, id);
+    store_message_free(found[0]);
     assert_int_equal(read_payload(bench, id, 0, text, sizeof text, &got), 0);
     assert_int_equal(got, 5);
     assert_int_equal(settle(bench, deliveries[0].number, STORE_DELIVERED), 0);
@@ -325,6 +332,31 @@ static void what_the_new_one_has_already_stays(void **state)
     letter_fini(&letter);
 }
 
+static void every_service_of_the_former_one_is_taken_over(void **state)
+{
+    struct bench *bench = *state;
+    char services[16][8];
+    for (size_t i = 0; i < 16; i++) {
+        struct letter letter;
+        snprintf(services[i], sizeof services[i], "out-%zu", i);
+        letter_init(&letter, bench, services[i], "x", 1);
+        text_copy(letter.deliveries[0].service, STORE_NAME_MAX, services[i]);
+        assert_int_equal(admit(bench, &letter), 0);
+        letter_fini(&letter);
+    }
+    struct store_adoption adoption = {.from = "isa", .to = "cbp"};
+    assert_int_equal(adopt(bench, &adoption), 0);
+    assert_int_equal(adoption.moved, 16);
+    for (size_t i = 0; i < 16; i++) {
+        struct store_claimed claimed;
+        struct store_claim request = {
+            .agreement = "cbp", .service = services[i], .now = 1, .limit = 1, .claimed = &claimed};
+        assert_int_equal(claim(bench, &request), 0);
+        assert_int_equal(request.count, 1);
+        store_message_free(claimed.message);
+    }
+}
+
 int contract_person(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +369,7 @@ int contract_person(void)
         contract_test(notes_and_cursors_are_kept_changed_and_removed),
         contract_test(an_agreement_takes_over_what_was_anothers),
         contract_test(what_the_new_one_has_already_stays),
+        contract_test(every_service_of_the_former_one_is_taken_over),
     };
     return cmocka_run_group_tests_name("person", tests, NULL, NULL);
 }

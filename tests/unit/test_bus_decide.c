@@ -159,6 +159,83 @@ static void nothing_overtakes_a_dead_one_when_the_lane_is_idle(void **state)
     world_free(w);
 }
 
+/* Answers what is kept, and what is asked thereupon; `denies` NULL: everyone allows. */
+static void answer_kept(struct world *w, const struct bus_party *denies)
+{
+    for (size_t i = 0; i < w->case_count; i++)
+        answer(w, i, bus_case_view(w->cases[i])->party == denies ? ACCORD_DENY : ACCORD_ALLOW);
+    w->case_count = 0;
+}
+
+static void nothing_overtakes_one_that_was_dead_from_the_beginning(void **state)
+{
+    (void)state;
+    struct world *w = world_new(true);
+    struct bus_lane_view lane;
+    w->services[1].ordered = true;
+    offer(w, "1");
+    w->keep_case = true;
+    struct bus_offer *o = offer_begin(w, "2", SIZE);
+    assert_int_equal(bus_offer_data(o, (const uint8_t *)PAYLOAD, sizeof PAYLOAD - 1, true), 0);
+    assert_true(turn_until(w, &w->asked_guard, 4));
+    answer_kept(w, w->isa);
+    turn(w);
+    assert_int_equal(delivery_of(w, "isa")->state, STORE_DEAD);
+    char dead[ACCORD_ID_MAX];
+    text_copy(dead, sizeof dead, w->id);
+    w->keep_case = false;
+    offer(w, "3");
+    assert_int_equal(delivery_of(w, "isa")->state, STORE_WAITING);
+    assert_true(bus_party_lane(w->isa, 0, &lane));
+    assert_string_equal(lane.blocked_by, dead);
+    world_free(w);
+}
+
+static void begin_judged_by_the_guard(struct world *w, const char *source_id)
+{
+    int asked = w->asked_guard;
+    struct bus_offer *o = offer_begin(w, source_id, SIZE);
+    assert_int_equal(bus_offer_data(o, (const uint8_t *)PAYLOAD, sizeof PAYLOAD - 1, true), 0);
+    assert_true(turn_until(w, &w->asked_guard, asked + 1));
+    answer(w, w->case_count - 1, ACCORD_ALLOW);
+}
+
+static void on_cursor(void *arg, int result)
+{
+    struct world *w = arg;
+    (void)result;
+    answer(w, 3, ACCORD_ALLOW);
+}
+
+/* The second is being committed when what was before it is settled; the third could go at once. */
+static void nothing_overtakes_what_is_being_committed(void **state)
+{
+    (void)state;
+    struct world *w = world_new(false);
+    struct store_cursor cursor = {.route = "site/plans"};
+    w->services[1].ordered = true;
+    offer(w, "1");
+    w->keep_dispatch = true;
+    offer(w, "2");
+    assert_int_equal(w->sent, 2);
+    w->keep_case = true;
+    begin_judged_by_the_guard(w, "3");
+    begin_judged_by_the_guard(w, "4");
+    int done = w->done;
+    finish(w);
+    store_cursor(w->store, &cursor, on_cursor, w);
+    answer(w, 1, ACCORD_ALLOW);
+    assert_true(turn_until(w, &w->done, done + 2));
+    assert_true(turn_until(w, &w->sent, 3));
+    assert_string_not_equal(w->sent_id, w->id); /* of the one that was accepted last */
+    finish(w);
+    assert_true(turn_until(w, &w->sent, 4));
+    assert_string_equal(w->sent_id, w->id);
+    finish(w);
+    turn(w);
+    world_free(w);
+}
+
 /* ---- persons ---- */
 
 static void dead_delivery_is_retried_and_judged_anew(void **state)
@@ -534,6 +611,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(ordered_service_has_one_under_way),
+        T(nothing_overtakes_one_that_was_dead_from_the_beginning),
+        T(nothing_overtakes_what_is_being_committed),
         T(retry_keeps_its_place),
         T(dead_one_holds_up_those_behind_it_until_a_person_decides),
         T(dead_one_is_skipped_when_its_service_says_so),

@@ -427,6 +427,29 @@ static void switch_that_the_store_could_not_follow_is_followed_later(void **stat
 
 #define T(name) cmocka_unit_test_teardown(name, message_forget)
 
+static void what_is_held_too_late_goes_on_with_its_agreement(void **state)
+{
+    (void)state;
+    struct world *w = world_new(false);
+    w->keep_dispatch = true;
+    offer(w, "1");
+    assert_int_equal(w->sent, 1);
+    bus_party_enable(w->isa, false, "off for a moment");
+    turn_some(w);
+    store_break(w, ACCORD_ELIMIT);
+    w->outcome = ACCORD_RETRY;
+    finish(w);
+    turn_some(w);
+    store_break(w, 0);
+    bus_party_enable(w->isa, true, "on again");
+    w->keep_dispatch = false;
+    w->outcome = ACCORD_DELIVERED;
+    assert_true(turn_until(w, &w->sent, 2));
+    turn(w);
+    assert_int_equal(delivery_of(w, "isa")->state, STORE_DELIVERED);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +478,7 @@ int main(void)
         T(what_cannot_be_settled_is_given_up_at_the_end),
         T(nothing_is_accepted_that_was_not_committed),
         T(switch_that_the_store_could_not_follow_is_followed_later),
+        T(what_is_held_too_late_goes_on_with_its_agreement),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* The journal cut, torn and with flipped bits: it loses what was hit and no more. */
 #include "journal_files.h"
-#include "store/record.h"
+#include "store/front.h"
+#include "store/journal.h"
 #include "store/segment.h"
 #include "store_history.h"
 
@@ -287,6 +288,28 @@ static void a_delivery_whose_message_is_lost_ends_dead(void **state)
     bench_close(&bench);
 }
 
+/* Nothing goes on upon an index that is seen to be damaged: the store must be opened again, which makes it anew. */
+static void an_index_that_is_damaged_while_it_is_used_ends_the_store_and_is_made_anew(void **state)
+{
+    struct bench bench;
+    char id[ACCORD_ID_MAX], path[256];
+    (void)state;
+    bench_open(&bench, "journal");
+    uint64_t number = admit_small(&bench, "x", id);
+    struct journal *journal = bench.store->state; /* its thread has nothing to do */
+    journal->index.corrupt = true;
+    assert_int_equal(settle(&bench, number, STORE_DELIVERED), ACCORD_EIO);
+    assert_true(store_failed(bench.store));
+    snprintf(path, sizeof path, "%s/index.sqlite", bench.folder);
+    assert_int_not_equal(access(path, F_OK), 0); /* also for one that is started in its place */
+    bench_shut(&bench);
+    assert_int_equal(bench_reopen(&bench, NULL), 0);
+    assert_int_equal(bench.recovery.lost_messages, 0);
+    assert_int_equal(state_of(&bench, id, 0), STORE_WAITING);
+    assert_int_equal(settle(&bench, number, STORE_DELIVERED), 0);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +320,7 @@ int main(void)
         cmocka_unit_test(the_index_vouches_for_the_last_group),
         cmocka_unit_test(one_damaged_record_spares_the_others_of_its_group),
         cmocka_unit_test(a_delivery_whose_message_is_lost_ends_dead),
+        cmocka_unit_test(an_index_that_is_damaged_while_it_is_used_ends_the_store_and_is_made_anew),
     };
     return cmocka_run_group_tests(tests, make_history, drop_history);
 }

@@ -459,6 +459,31 @@ static void a_full_disk_loses_nothing_and_memory_stays_bounded(void **state)
     assert_int_equal(state_in(world, count), STORE_WAITING);
 }
 
+static int deny(void *arg, int action, const char *a, const char *b, const char *c, const char *d)
+{
+    (void)arg, (void)a, (void)b, (void)c, (void)d;
+    return action == SQLITE_READ ? SQLITE_DENY : SQLITE_OK;
+}
+
+/* Otherwise the journal would be replayed from too far on, and what was only in memory would be gone. */
+static void what_could_not_be_read_back_is_read_before_the_replay(void **state)
+{
+    struct world *world = *state;
+    add(world);
+    flush(world);
+    uint64_t flushed = world->index.progress.position, number = add(world);
+    world->index.progress.position = position_of(world->next);
+    sqlite3_set_authorizer(world->index.db, deny, NULL);
+    assert_true(index_undo(&world->index) < 0);
+    assert_true(index_reload(&world->index) < 0);
+    sqlite3_set_authorizer(world->index.db, NULL, NULL);
+    assert_int_equal(index_reload(&world->index), 0);
+    assert_int_equal(world->index.progress.position, flushed);
+    assert_int_equal(world->index.places[0].states[STORE_WAITING], 1);
+    struct index_delivery delivery;
+    assert_int_equal(index_find_delivery(&world->index, number, &delivery), ACCORD_ENOENT);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_world, drop_world)
@@ -466,6 +491,7 @@ int main(void)
         CASE(a_row_is_the_same_in_memory_and_in_the_file),
         CASE(an_id_is_refused_in_memory_and_in_the_file),
         CASE(what_is_being_sent_stays_so_over_flush_and_undo),
+        CASE(what_could_not_be_read_back_is_read_before_the_replay),
         CASE(claims_come_oldest_first_from_file_and_memory),
         CASE(what_comes_back_is_claimed_again_before_the_younger),
         CASE(what_is_sent_at_once_hides_nothing_older),

@@ -376,6 +376,26 @@ static void replacing_the_key_file_survives_being_killed_at_any_step(void **stat
 }
 
 /* Between the steps either key must do: the rename of the key file may not have reached the disk. */
+/* A descriptor that somebody holds of a file laid in its way must not show the key. */
+static void a_file_in_the_way_of_the_new_key_gives_it_nothing(void **state)
+{
+    struct place *place = *state;
+    char beside[96];
+    struct stat laid, key;
+    snprintf(beside, sizeof beside, "%s.new", place->file);
+    assert_int_equal(open_keys(place, KEYS_EMPTY), 0);
+    int fd = open(beside, O_RDWR | O_CREAT, 0666);
+    assert_true(fd >= 0);
+    assert_int_equal(fchmod(fd, 0666), 0);
+    assert_int_equal(keys_replace_file(&place->keys, &place->why), 0);
+    assert_int_equal(fstat(fd, &laid), 0);
+    assert_int_equal(stat(place->file, &key), 0);
+    assert_int_equal(laid.st_size, 0);
+    assert_int_equal(key.st_mode & 07777, 0600);
+    close(fd);
+    keys_close(&place->keys);
+}
+
 static void while_the_key_file_is_replaced_both_keys_open(void **state)
 {
     struct place *place = *state;
@@ -435,6 +455,7 @@ int main(void)
         TEST(a_newer_keyring_is_left_to_a_newer_agent),
         TEST(a_new_key_of_an_agreement_is_used_and_the_old_one_kept),
         TEST(replacing_the_key_file_survives_being_killed_at_any_step),
+        TEST(a_file_in_the_way_of_the_new_key_gives_it_nothing),
         TEST(while_the_key_file_is_replaced_both_keys_open),
         TEST(a_key_file_that_cannot_be_written_stays_the_key),
     };
