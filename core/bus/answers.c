@@ -8,6 +8,9 @@
 #include "util/log.h"
 #include "util/text.h"
 
+#define RULE   "hub.response-overdue"
+#define REASON "no answer to it came within expect-response"
+
 /* ---- what a message answers ---- */
 
 static const char *correlation_of(const struct accord_envelope *envelope)
@@ -88,39 +91,79 @@ bool bus_expects_answers(const struct bus *bus)
     return false;
 }
 
-static void tell(struct bus *bus, const struct store_delivery *delivery)
+static struct bus_lane *lane_of(struct bus *bus, const struct store_delivery *delivery)
 {
     struct bus_party *party = bus_party_find(bus, delivery->agreement);
-    struct bus_lane *lane = party ? bus_lane_find(party, delivery->service) : NULL;
-    const char *reason = "no answer to it came within expect-response";
+    return party ? bus_lane_find(party, delivery->service) : NULL;
+}
+
+static void render(struct bus *bus, size_t i)
+{
+    const struct store_delivery *delivery = &bus->answers.found[i];
+    const struct bus_lane *lane = lane_of(bus, delivery);
     struct audit_event event = {.action = AUDIT_OVERDUE,
                                 .outcome = AUDIT_FAILURE,
                                 .agreement = delivery->agreement,
                                 .link = lane ? lane->service->link->name : NULL,
                                 .service = delivery->service,
                                 .message = delivery->message,
-                                .rule = "hub.response-overdue",
-                                .reason = reason};
+                                .rule = RULE,
+                                .reason = REASON};
+    bus_trail_render(&bus->answers.audit[i], &event);
+}
+
+static void tell(struct bus *bus, const struct store_delivery *delivery)
+{
+    struct bus_lane *lane = lane_of(bus, delivery);
     if (lane)
         lane->overdue++;
-    bus->ports.record(bus->arg, &event);
-    bus_incident(bus, delivery->agreement, event.link, "hub.response-overdue",
-                 "message %s was delivered to %s/%s, and %s: ask the partner", delivery->message,
-                 delivery->agreement, delivery->service, reason);
+    bus_incident(bus, delivery->agreement, lane ? lane->service->link->name : NULL, RULE,
+                 "message %s was delivered to %s/%s, and " REASON ": ask the partner", delivery->message,
+                 delivery->agreement, delivery->service);
+}
+
+static void unknown(int result)
+{
+    log_event(ACCORD_WARNING, "bus.overdue-unknown", NULL,
+              "the store could not say which answers are overdue (%s); asking again", error_name(result));
+}
+
+/* Until this has been committed, the next question finds them again. */
+static void missed(void *arg, int result)
+{
+    struct bus *bus = arg;
+    struct answers *answers = &bus->answers;
+    bool more = false;
+    answers->asking = false;
+    if (result)
+        unknown(result);
+    for (size_t i = 0; i < answers->missed.count; i++) {
+        if (!result && answers->told[i])
+            tell(bus, &answers->found[i]);
+        more = more || (!result && answers->told[i]);
+    }
+    bus_trail_free(answers->audit, answers->missed.count);
+    if (more && answers->missed.count == OVERDUE_PAGE)
+        bus_answers_tick(bus);
 }
 
 static void overdue_found(void *arg, int result)
 {
     struct bus *bus = arg;
     struct answers *answers = &bus->answers;
-    answers->asking = false;
-    if (result)
-        log_event(ACCORD_WARNING, "bus.overdue-unknown", NULL,
-                  "the store could not say which answers are overdue (%s); asking again", error_name(result));
-    for (size_t i = 0; !result && i < answers->overdue.count; i++)
-        tell(bus, &answers->found[i]);
-    if (!result && answers->overdue.count == OVERDUE_PAGE)
-        bus_answers_tick(bus);
+    if (result || !answers->overdue.count) {
+        answers->asking = false;
+        if (result)
+            unknown(result);
+        return;
+    }
+    for (size_t i = 0; i < answers->overdue.count; i++)
+        render(bus, i);
+    answers->missed = (struct store_missed){.deliveries = answers->found,
+                                            .audit = answers->audit,
+                                            .told = answers->told,
+                                            .count = answers->overdue.count};
+    store_missed(bus->store, &answers->missed, missed, bus);
 }
 
 void bus_answers_tick(struct bus *bus)

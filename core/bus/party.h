@@ -18,6 +18,9 @@ struct answers {
     bool asking;
     struct store_overdue overdue;
     struct store_delivery found[OVERDUE_PAGE];
+    struct store_missed missed;
+    struct store_audit audit[OVERDUE_PAGE];
+    bool told[OVERDUE_PAGE];
 };
 
 /* One sending service: what is claimed for it and what is due. */

@@ -76,7 +76,7 @@ int cli_decide(struct cli *cli, const struct cli_command *command, int argc, cha
 
 int cli_messages(struct cli *cli, const struct cli_command *command, int argc, char **argv)
 {
-    static const char *const names[] = {"--agreement", "--type", "--state", "--limit"};
+    static const char *const names[] = {"--agreement", "--type", "--state", "--limit", "--before"};
     struct accord_pair arguments[ARGUMENTS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names && argc > 0; i++) {

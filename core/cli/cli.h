@@ -70,6 +70,7 @@ int cli_messages(struct cli *, const struct cli_command *, int argc, char **argv
 int cli_metrics(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_backup(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_key_rotate(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_retry_all(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_each_message(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_quarantined(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_submit(struct cli *, const struct cli_command *, int argc, char **argv);

@@ -17,6 +17,7 @@ struct decide {
     struct store_get get;
     struct store_message *message;
     enum store_state to;
+    bool only_dead;        /* what is held for a person stays */
     size_t at;             /* in its deliveries */
     unsigned done, failed; /* of its deliveries */
     struct store_decision decision;
@@ -80,6 +81,7 @@ static void begin(struct answer *answer, const struct wire_COMMAND *m, bool need
     *decide = (struct decide){.answer = answer, .found = found, .to = to, .get = {.message = decide->id}};
     text_copy(decide->id, sizeof decide->id, id);
     text_copy(decide->service, sizeof decide->service, argument(m, "service"));
+    decide->only_dead = strcmp(argument(m, "state"), "dead") == 0;
     text_copy(decide->why, sizeof decide->why, why);
     text_copy(decide->user, sizeof decide->user, answer->client->user);
     store_get(answer->hub->store, &decide->get, message_read, decide);
@@ -119,7 +121,8 @@ static bool is_meant(const struct decide *decide, const struct store_delivery *d
 
 static bool may(const struct decide *decide, const struct store_delivery *delivery)
 {
-    bool for_a_person = delivery->state == STORE_HELD && delivery->not_before == STORE_NEVER;
+    bool for_a_person =
+        delivery->state == STORE_HELD && delivery->not_before == STORE_NEVER && !decide->only_dead;
     if (decide->to == STORE_WAITING)
         return delivery->state == STORE_DEAD || for_a_person;
     return delivery->state == STORE_WAITING || delivery->state == STORE_HELD || delivery->state == STORE_DEAD;
@@ -155,6 +158,8 @@ static void end_deliveries(struct decide *decide)
     if (decide->failed)
         answer_end(decide->answer, ANSWER_NO, "%s: %u of %u deliveries could not be %s", decide->id,
                    decide->failed, decide->failed + decide->done, retry ? "retried" : "discarded");
+    else if (!decide->done && decide->only_dead)
+        answer_end(decide->answer, ANSWER_OK, "%s: nothing of it is dead", decide->id);
     else if (!decide->done && (decide->message->flags & STORE_QUARANTINED))
         answer_end(decide->answer, ANSWER_NO, "%s is in quarantine; see: accord quarantine %s", decide->id,
                    retry ? "release" : "discard");

@@ -15,7 +15,7 @@
 struct listing {
     struct answer *answer;
     struct store_scan scan;
-    char agreement[STORE_NAME_MAX], type[STORE_NAME_MAX];
+    char agreement[STORE_NAME_MAX], type[STORE_NAME_MAX], before[ACCORD_ID_MAX];
     struct store_message *found[STORE_PAGE_MAX];
 };
 
@@ -32,16 +32,26 @@ static const char *state_of(const struct store_message *message)
     return store_state_name(least);
 }
 
+static const char *flag_of(const struct store_message *message)
+{
+    return message->flags & STORE_CHANGED_REPEAT    ? "changed-repeat"
+           : message->flags & STORE_POSSIBLE_REPEAT ? "possible-repeat"
+                                                    : "";
+}
+
 static void row_message(struct answer *answer, const struct store_message *message)
 {
     char time[32], size[32];
     text_time(time, sizeof time, message->time);
     text_size(size, sizeof size, message->size);
     time[19] = 0;
-    answer_row(answer, "messages",
-               CELLS({"id", message->id}, {"time", time}, {"type", message->type}, {"name", message->name},
-                     {"size", size}, {"origin", message->origin}, {"state", state_of(message)},
-                     {"rule", message->rule}, {"reason", message->reason}));
+    const struct accord_pair cells[] = {
+        {"id", message->id},          {"time", time},          {"type", message->type},
+        {"name", message->name},      {"size", size},          {"origin", message->origin},
+        {"state", state_of(message)}, {"rule", message->rule}, {"reason", message->reason},
+        {"flags", flag_of(message)}};
+    size_t count = sizeof cells / sizeof *cells;
+    answer_row(answer, "messages", cells, *flag_of(message) ? count : count - 1); /* they are rare */
 }
 
 static void listed(void *arg, int result)
@@ -76,7 +86,8 @@ void verb_messages(struct answer *answer, const struct wire_COMMAND *m)
 {
     const char *agreement = wire_pairs_get(&m->arguments, "agreement"),
                *type = wire_pairs_get(&m->arguments, "type");
-    const char *limit = wire_pairs_get(&m->arguments, "limit");
+    const char *limit = wire_pairs_get(&m->arguments, "limit"),
+               *before = wire_pairs_get(&m->arguments, "before");
     int state = state_named(wire_pairs_get(&m->arguments, "state"));
     long most = limit ? strtol(limit, NULL, 10) : 50;
     if (state < -1 || most < 1 || most > STORE_PAGE_MAX) {
@@ -84,6 +95,10 @@ void verb_messages(struct answer *answer, const struct wire_COMMAND *m)
             answer, ANSWER_USAGE,
             "states are waiting, held, sending, delivered, dead, discarded, quarantined; limit is 1 to %d",
             STORE_PAGE_MAX);
+        return;
+    }
+    if (before && *before && !id_valid(before)) {
+        answer_end(answer, ANSWER_USAGE, "a message id has 24 characters");
         return;
     }
     struct listing *listing = calloc(1, sizeof *listing);
@@ -94,9 +109,11 @@ void verb_messages(struct answer *answer, const struct wire_COMMAND *m)
     listing->answer = answer;
     text_copy(listing->agreement, sizeof listing->agreement, agreement ? agreement : "");
     text_copy(listing->type, sizeof listing->type, type ? type : "");
+    text_copy(listing->before, sizeof listing->before, before ? before : "");
     listing->scan = (struct store_scan){.agreement = agreement ? listing->agreement : NULL,
                                         .type = type ? listing->type : NULL,
                                         .state = state,
+                                        .before = *listing->before ? listing->before : NULL,
                                         .limit = (size_t)most,
                                         .found = listing->found};
     store_scan(answer->hub->store, &listing->scan, listed, listing);
@@ -117,14 +134,11 @@ static void show_message(struct answer *answer, const struct store_message *mess
     text_time(time, sizeof time, message->time);
     snprintf(size, sizeof size, "%" PRId64, message->size);
     hex_encode(hash, message->sha256, DIGEST_SIZE);
-    const char *flag = message->flags & STORE_CHANGED_REPEAT    ? "same source id as before, other content"
-                       : message->flags & STORE_POSSIBLE_REPEAT ? "possible-repeat"
-                                                                : "";
     answer_row(answer, "message",
                CELLS({"id", message->id}, {"type", message->type}, {"name", message->name},
                      {"origin", message->origin}, {"time", time}, {"size", size}, {"sha256", hash},
                      {"state", state_of(message)}, {"rule", message->rule}, {"reason", message->reason},
-                     {"flags", flag}));
+                     {"flags", flag_of(message)}));
 }
 
 static void show_delivery(struct answer *answer, const struct store_delivery *delivery)

@@ -30,6 +30,7 @@ struct backend_repeat {
 struct backend_delivery {
     enum store_state state;
     int64_t not_before;
+    int64_t answer_by; /* 0: no answer is expected */
 };
 
 typedef void (*backend_usage)(void *arg, const char *agreement, const struct store_usage *);
@@ -60,7 +61,6 @@ struct backend {
     int (*find_quarantined)(void *state, const char *message, bool *quarantined, int64_t *size);
     /* Numbers of deliveries of a message to an agreement from which an answer is expected, appended as u64. */
     int (*find_expected)(void *state, const char *message, const char *agreement, struct buf *numbers);
-    int (*find_overdue)(void *state, struct store_overdue *);
 
     int (*put_piece)(void *state, const struct record_piece *, uint64_t *position);
     int (*put_admission)(void *state, const struct record_admission *); /* ACCORD_EEXIST: nothing put */
@@ -87,6 +87,7 @@ struct backend {
     /* After the group of put_retention(): deletes what it made free. */
     int (*sweep)(void *state, struct store_retention *);
     int (*stale)(void *state, struct store_stale *);
+    int (*overdue)(void *state, struct store_overdue *);
     /* What each agreement keeps; an agreement may come several times, with parts of it. */
     int (*usage)(void *state, backend_usage, void *arg);
     int (*claim)(void *state, struct store_claim *);

@@ -18,7 +18,7 @@ enum call_kind {
     CALL_UNQUARANTINE,
     CALL_ADOPT,
     CALL_NOTE,
-    CALL_OVERDUE,
+    CALL_MISSED,
     CALL_RETAIN,
     CALL_ROTATE,
     CALL_SPILL, /* the last kind that writes */
@@ -27,6 +27,7 @@ enum call_kind {
     CALL_GET,
     CALL_SCAN,
     CALL_STALE,
+    CALL_OVERDUE,
     CALL_COUNTS,
     CALL_CURSOR,
     CALL_TRAIL,

@@ -493,7 +493,7 @@ static int journal_find_delivery(void *state, uint64_t number, struct backend_de
     if (!result)
         *found = (struct backend_delivery){
             row->sending && row->delivery.state == STORE_WAITING ? STORE_SENDING : row->delivery.state,
-            row->delivery.not_before};
+            row->delivery.not_before, row->delivery.answer_by};
     return result;
 }
 
@@ -517,7 +517,6 @@ const struct backend store_journal = {
     .movable = journal_movable,
     .find_quarantined = journal_find_quarantined,
     .find_expected = journal_find_expected,
-    .find_overdue = journal_find_overdue,
     .put_release = journal_put_release,
     .put_adoption = journal_put_adoption,
     .put_note = journal_put_note,
@@ -526,6 +525,7 @@ const struct backend store_journal = {
     .retention_need = journal_retention_need,
     .sweep = journal_sweep,
     .stale = journal_stale,
+    .overdue = journal_overdue,
     .usage = journal_usage,
     .rotate = journal_rotate,
     .put_audit = journal_put_audit,

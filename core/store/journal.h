@@ -128,7 +128,7 @@ int journal_heads(void *state, struct store_heads *);
 /* journal_life.c */
 int journal_find_quarantined(void *state, const char *message, bool *quarantined, int64_t *size);
 int journal_find_expected(void *state, const char *message, const char *agreement, struct buf *numbers);
-int journal_find_overdue(void *state, struct store_overdue *);
+int journal_overdue(void *state, struct store_overdue *);
 int journal_put_release(void *state, const struct record_release *);
 int journal_put_adoption(void *state, const struct record_adoption *, uint64_t *moved);
 int journal_put_note(void *state, const struct record_note *);

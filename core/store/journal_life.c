@@ -130,11 +130,14 @@ int journal_find_expected(void *state, const char *message, const char *agreemen
     return result == ACCORD_ENOENT ? 0 : result;
 }
 
-int journal_find_overdue(void *state, struct store_overdue *overdue)
+int journal_overdue(void *state, struct store_overdue *overdue)
 {
     struct journal *journal = state;
     struct index_delivery found[STORE_PAGE_MAX];
     size_t count = 0;
+    overdue->count = 0;
+    if (overdue->limit > STORE_PAGE_MAX)
+        return ACCORD_ELIMIT;
     int result = index_overdue(&journal->index, overdue->now, found, overdue->limit, &count);
     for (size_t i = 0; !result && i < count; i++) {
         struct record_admission_room room;

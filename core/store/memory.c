@@ -165,7 +165,8 @@ static int memory_find_delivery(void *state, uint64_t number, struct backend_del
     if (!number || number > m->deliveries.count || m->deliveries.items[number - 1].gone)
         return ACCORD_ENOENT;
     const struct store_delivery *delivery = &m->deliveries.items[number - 1].delivery;
-    *found = (struct backend_delivery){delivery->state, delivery->not_before};
+    *found = (struct backend_delivery){delivery->state, delivery->not_before,
+                                       m->deliveries.items[number - 1].answer_by};
     return 0;
 }
 
@@ -395,7 +396,6 @@ const struct backend store_memory = {
     .movable = memory_movable,
     .find_quarantined = memory_find_quarantined,
     .find_expected = memory_find_expected,
-    .find_overdue = memory_find_overdue,
     .put_release = memory_put_release,
     .put_adoption = memory_put_adoption,
     .put_note = memory_put_note,
@@ -404,6 +404,7 @@ const struct backend store_memory = {
     .retention_need = memory_retention_need,
     .sweep = memory_sweep,
     .stale = memory_stale,
+    .overdue = memory_overdue,
     .usage = memory_usage,
     .rotate = memory_rotate,
     .put_audit = memory_put_audit,

@@ -83,7 +83,7 @@ int memory_add_delivery(struct memory *, const char *message, int64_t size, int6
 int memory_put_note(void *state, const struct record_note *); /* memory.c */
 int memory_find_quarantined(void *state, const char *message, bool *quarantined, int64_t *size);
 int memory_find_expected(void *state, const char *message, const char *agreement, struct buf *numbers);
-int memory_find_overdue(void *state, struct store_overdue *);
+int memory_overdue(void *state, struct store_overdue *);
 int memory_put_release(void *state, const struct record_release *);
 int memory_put_adoption(void *state, const struct record_adoption *, uint64_t *moved);
 int memory_put_answered(void *state, const struct record_answered *);

@@ -24,9 +24,12 @@ int memory_find_expected(void *state, const char *message, const char *agreement
     return 0;
 }
 
-int memory_find_overdue(void *state, struct store_overdue *overdue)
+int memory_overdue(void *state, struct store_overdue *overdue)
 {
     struct memory *m = state;
+    overdue->count = 0;
+    if (overdue->limit > STORE_PAGE_MAX)
+        return ACCORD_ELIMIT;
     for (size_t i = 0; i < m->deliveries.count && overdue->count < overdue->limit; i++) {
         const struct filed *filed = &m->deliveries.items[i];
         if (filed->answer_by && filed->answer_by <= overdue->now && !filed->gone)

@@ -543,6 +543,11 @@ void store_overdue(struct store *store, struct store_overdue *request, store_don
     store_call(store, CALL_OVERDUE, request, done, arg);
 }
 
+void store_missed(struct store *store, struct store_missed *request, store_done done, void *arg)
+{
+    store_call(store, CALL_MISSED, request, done, arg);
+}
+
 void store_retain(struct store *store, struct store_retention *request, store_done done, void *arg)
 {
     store_call(store, CALL_RETAIN, request, done, arg);

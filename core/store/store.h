@@ -229,7 +229,7 @@ struct store_move {
 };
 void store_move(struct store *, struct store_move *, store_done, void *arg);
 
-/* Deliveries whose answer is overdue; told once: they are not expected any more when this is done. */
+/* Deliveries whose answer is overdue. They stay so until store_missed(). */
 struct store_overdue {
     int64_t now;
     size_t limit;
@@ -237,6 +237,16 @@ struct store_overdue {
     size_t count;
 };
 void store_overdue(struct store *, struct store_overdue *, store_done, void *arg);
+
+/* Their answers are not expected any more; the audit record of each is sealed in the same commit. What was answered
+ * since it was found is left out, with its record. */
+struct store_missed {
+    const struct store_delivery *deliveries; /* as store_overdue() found them */
+    struct store_audit *audit;               /* one for each */
+    bool *told;                              /* out: room for `count`; false: it was left out */
+    size_t count;                            /* at most STORE_PAGE_MAX */
+};
+void store_missed(struct store *, struct store_missed *, store_done, void *arg);
 
 /* ---- a person decides ---- */
 

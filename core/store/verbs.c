@@ -44,6 +44,7 @@ uint64_t verb_need(const struct store *store, const struct call *call)
     const struct store_note *note = call->request;
     const struct store_rotation *rotation = call->request;
     const struct audit_batch *batch = call->request;
+    const struct store_missed *missed = call->request;
     switch (call->kind) {
     case CALL_ADMIT:
         return admission_need(call->request);
@@ -61,8 +62,8 @@ uint64_t verb_need(const struct store *store, const struct call *call)
         return 4096 + audit_need(adoption->audit, adoption->audit_count);
     case CALL_NOTE:
         return 4096 + audit_need(note->audit, note->audit_count);
-    case CALL_OVERDUE:
-        return 4096 + 8 * STORE_PAGE_MAX;
+    case CALL_MISSED:
+        return 4096 + missed->count * 8 + audit_need(missed->audit, missed->count);
     case CALL_RETAIN:
         return store->backend->retention_need(store->state);
     case CALL_ROTATE:
@@ -356,8 +357,8 @@ int verb_apply(struct store *store, struct call *call)
         return verb_adopt(store, call->request);
     case CALL_NOTE:
         return verb_note(store, call->request);
-    case CALL_OVERDUE:
-        return verb_overdue(store, call->request);
+    case CALL_MISSED:
+        return verb_missed(store, call->request);
     case CALL_RETAIN:
         return verb_retain(store, call->request);
     case CALL_ROTATE:
@@ -418,10 +419,6 @@ void verb_settled(struct store *store, struct call *call)
         if (call->result)
             ((struct store_adoption *)call->request)->moved = 0;
         break;
-    case CALL_OVERDUE:
-        if (call->result)
-            ((struct store_overdue *)call->request)->count = 0;
-        break;
     default:
         break;
     }
@@ -441,6 +438,8 @@ int verb_look(struct store *store, struct call *call)
         return backend->scan(store->state, call->request);
     case CALL_STALE:
         return backend->stale(store->state, call->request);
+    case CALL_OVERDUE:
+        return backend->overdue(store->state, call->request);
     case CALL_COUNTS:
         return backend->counts(store->state, call->request);
     case CALL_CURSOR:

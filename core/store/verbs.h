@@ -11,7 +11,7 @@ int verb_decide(struct store *, struct store_decision *);
 int verb_unquarantine(struct store *, struct store_unquarantine *);
 int verb_adopt(struct store *, struct store_adoption *);
 int verb_note(struct store *, struct store_note *);
-int verb_overdue(struct store *, struct store_overdue *);
+int verb_missed(struct store *, struct store_missed *);
 int verb_retain(struct store *, struct store_retention *);
 int verb_rotate(struct store *, struct store_rotation *);
 

@@ -7,22 +7,42 @@
 
 /* ---- time: store thread ---- */
 
-int verb_overdue(struct store *store, struct store_overdue *overdue)
+static int check_missed(const struct store_missed *missed)
+{
+    return missed->count > STORE_PAGE_MAX ? ACCORD_ELIMIT : audit_check(missed->audit, missed->count);
+}
+
+/* What was answered since it was found overdue is none of it. */
+static int find_missed(struct store *store, struct store_missed *missed, struct buf *numbers)
+{
+    int result = 0;
+    for (size_t i = 0; !result && i < missed->count; i++) {
+        struct backend_delivery found = {0};
+        uint64_t number = missed->deliveries[i].number;
+        result = store->backend->find_delivery(store->state, number, &found);
+        missed->told[i] = !result && found.answer_by;
+        if (missed->told[i])
+            record_add_number(numbers, number);
+        if (result == ACCORD_ENOENT)
+            result = audit_put(store, &missed->audit[i], 1);
+    }
+    return !result && numbers->failed ? ACCORD_ENOMEM : result;
+}
+
+int verb_missed(struct store *store, struct store_missed *missed)
 {
     struct buf *numbers = &store->scratch;
-    overdue->count = 0;
-    if (overdue->limit > STORE_PAGE_MAX)
-        return ACCORD_ELIMIT;
-    int result = store->backend->find_overdue(store->state, overdue);
+    int result = check_missed(missed);
     buf_clear(numbers);
-    for (size_t i = 0; !result && i < overdue->count; i++)
-        record_add_number(numbers, overdue->found[i].number);
-    if (!result && numbers->failed)
-        result = ACCORD_ENOMEM;
-    if (result || !overdue->count)
+    if (!result)
+        result = find_missed(store, missed, numbers);
+    struct record_answered record = {.numbers = numbers->data, .count = numbers->size / 8};
+    if (result || !record.count)
         return result;
-    result = store->backend->put_answered(
-        store->state, &(struct record_answered){.numbers = numbers->data, .count = overdue->count});
+    result = store->backend->put_answered(store->state, &record);
+    for (size_t i = 0; !result && i < missed->count; i++)
+        if (missed->told[i])
+            result = audit_put(store, &missed->audit[i], 1);
     return store->group_error = result;
 }
 

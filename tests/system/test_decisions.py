@@ -211,3 +211,82 @@ def test_agreement_at_its_store_limit_stops_only_its_own_sources(puppets):
     for n in range(4):
         puppets.wait(f"big-{n}", "delivered")
     puppets.record("sources-resumed")
+
+
+def test_everything_dead_under_an_agreement_is_retried_at_once(puppets):
+    """retry --all-dead takes what is dead and nothing else, and says how much that was: a message that is dead for one
+    service stays held for the other."""
+    puppets.write({"service second": {**AGREEMENT["service out"], "on-uncertain": "hold"}})
+    puppets.start()
+    names = [f"refused@out-{n}" for n in range(4)] + ["refused@out-uncertain@second"]
+    puppets.drop("good", *names)
+
+    def states(name):
+        row = next((row for row in puppets.agent.ask("messages")["messages"] if row["name"] == name), None)
+        return {} if row is None else {delivery["to"]: delivery["state"]
+                                       for delivery in puppets.agent.ask("show", row["id"])["deliveries"]}
+
+    for name in names:
+        wait_for(lambda wanted=name: states(wanted).get("isa/out") == "dead", f"{name} to be dead")
+    wait_for(lambda: states(names[-1])["isa/second"] == "held", "one of them to be held for the second service")
+    assert puppets.agent.ask("retry", "--all-dead", "isa/other").code == 1
+    assert puppets.agent.ask("retry", "--all-dead").code == 2
+    pages, last = [], ()
+    while page := puppets.agent.ask("messages", "--state", "dead", "--limit", "2", *last)["messages"]:
+        pages += [row["name"] for row in page]
+        last = "--before", page[-1]["id"]
+    assert sorted(pages) == names
+    answer = puppets.agent.ask("retry", "--all-dead", "isa", "--reason", "they have mended it")
+    assert answer.code == 0 and answer.line == "5 dead deliveries go on", answer
+    assert [row["is"] for row in answer["decisions"]] == ["waiting"] * 5
+    for name in names:
+        wait_for(lambda wanted=name: states(wanted)["isa/out"] == "delivered", f"{name} to be delivered")
+    assert states(names[-1])["isa/second"] == "held"
+    assert puppets.record("delivery-released")["event.reason"] == "they have mended it"
+    answer = puppets.agent.ask("retry", "--all-dead", "isa/out")
+    assert answer.code == 1 and "nothing is dead" in answer.line
+
+
+ANSWERS = {"service answers": {"type": "opaque", "direction": "receive", "link": "out", "directory": "x",
+                               "correlates": "out"},
+           "service out": {"expect-response": "1 h"}}
+
+
+def related(puppets, row):
+    return {(other["is"], other["id"]) for other in puppets.agent.ask("show", row["id"]).tables.get("related", [])}
+
+
+def test_show_names_what_answers_a_message_and_what_it_answers(puppets):
+    """A request and its answer point at each other; other messages point nowhere. The second answer has the source id
+    of the first, and is flagged."""
+    puppets.write(ANSWERS)
+    puppets.start()
+    rows = {}
+    for name in ("ask-1", "good", "ask-2"):
+        puppets.drop(name)
+        rows[name] = puppets.wait(name, "delivered")
+    answers = wait_for(lambda: len(found := [row for row in puppets.agent.ask("messages")["messages"]
+                                             if row["name"] == "answer"]) == 2 and found, "two answers")
+    second, first = answers
+    assert related(puppets, rows["ask-1"]) == {("answer", first["id"])}
+    assert related(puppets, rows["ask-2"]) == {("answer", second["id"])}
+    assert related(puppets, first) == {("request", rows["ask-1"]["id"])}
+    assert related(puppets, second) == {("request", rows["ask-2"]["id"])}
+    assert related(puppets, rows["good"]) == set()
+    assert second["flags"] == "changed-repeat" and not first.get("flags")
+    assert puppets.agent.ask("show", second["id"])["message"][0]["flags"] == "changed-repeat"
+    assert puppets.record("message-repeated")["rule.name"] == "hub.changed-repeat"
+
+
+def test_same_content_without_a_name_of_its_source_is_a_possible_repeat(puppets, tmp_path):
+    """What is submitted has no source id: the second time it is admitted too, and flagged."""
+    puppets.start()
+    path = tmp_path / "twice"
+    path.write_bytes(b"the same")
+    first, second = (puppets.agent.ask("submit", "site/things", path)["submitted"][0]["id"] for _ in range(2))
+    assert first != second
+    rows = {row["id"]: row for row in puppets.agent.ask("messages")["messages"]}
+    assert rows[second]["flags"] == "possible-repeat" and not rows[first].get("flags")
+    assert puppets.agent.ask("show", second)["message"][0]["flags"] == "possible-repeat"
+    assert puppets.agent.ask("show", first)["message"][0]["flags"] == ""
+    assert puppets.record("message-repeated", "site")["rule.name"] == "hub.possible-repeat"

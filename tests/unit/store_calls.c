@@ -292,6 +292,13 @@ int find_overdue(struct bench *bench, struct store_overdue *request)
     return wait_for(bench, &waited);
 }
 
+int tell_missed(struct bench *bench, struct store_missed *request)
+{
+    struct waited waited = {0};
+    store_missed(bench->store, request, on_waited, &waited);
+    return wait_for(bench, &waited);
+}
+
 int retain(struct bench *bench, struct store_retention *request)
 {
     struct waited waited = {0};

@@ -58,6 +58,7 @@ int unquarantine(struct bench *, struct store_unquarantine *);
 int adopt(struct bench *, struct store_adoption *);
 int set_note(struct bench *, struct store_note *);
 int find_overdue(struct bench *, struct store_overdue *);
+int tell_missed(struct bench *, struct store_missed *);
 int retain(struct bench *, struct store_retention *);
 int find_stale(struct bench *, struct store_stale *);
 /* Walks the whole trail; fails the test unless every chain is whole and ends at its head. Returns the lines.

@@ -35,7 +35,29 @@ static size_t overdue(struct bench *bench, int64_t now, struct store_delivery *f
     return request.count;
 }
 
-static void an_answer_that_is_late_is_told_once(void **state)
+/* Returns how many were told. */
+static size_t tell(struct bench *bench, const struct store_delivery *found, size_t count, int expected)
+{
+    struct store_audit audit[4];
+    bool told[4];
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        audit[i] = (struct store_audit){.chain = "isa", .body = make_body("response-overdue")};
+    struct store_missed missed = {.deliveries = found, .audit = audit, .told = told, .count = count};
+    assert_int_equal(tell_missed(bench, &missed), expected);
+    for (size_t i = 0; i < count; i++) {
+        sum += told[i];
+        buf_fini(&audit[i].body);
+    }
+    return sum;
+}
+
+static size_t missed(struct bench *bench, int64_t now, struct store_delivery *found, size_t limit)
+{
+    return tell(bench, found, overdue(bench, now, found, limit), 0);
+}
+
+static void an_answer_that_is_late_is_found_until_it_was_told(void **state)
 {
     struct bench *bench = *state;
     struct store_delivery found[4];
@@ -46,11 +68,17 @@ static void an_answer_that_is_late_is_told_once(void **state)
             delivered_to_be_answered(bench, (const char *[]){"a", "b", "c"}[i], ids[i], 1000 + (int64_t)i);
     assert_int_equal(overdue(bench, 999, found, 4), 0);
     assert_int_equal(overdue(bench, 1001, found, 4), 2);
+    assert_int_equal(overdue(bench, 1001, found, 4), 2);
     assert_int_equal(found[0].number, numbers[0]);
     assert_string_equal(found[0].message, ids[0]);
     assert_string_equal(found[0].receipt, "taken");
     assert_int_equal(found[0].state, STORE_DELIVERED);
     assert_string_equal(found[1].service, "out");
+    size_t lines = verify_chains(bench);
+    assert_int_equal(tell(bench, found, 2, 0), 2);
+    assert_int_equal(verify_chains(bench), lines + 2);
+    assert_int_equal(tell(bench, found, 2, 0), 0);
+    assert_int_equal(verify_chains(bench), lines + 2);
     assert_int_equal(overdue(bench, 1001, found, 4), 0);
     assert_int_equal(overdue(bench, 2000, found, 4), 1);
     assert_int_equal(found[0].number, numbers[2]);
@@ -84,6 +112,22 @@ static void an_answer_in_time_is_expected_no_more(void **state)
     assert_int_equal(overdue(bench, 5000, found, 4), 0);
 }
 
+static void an_answer_that_comes_before_it_was_told_is_not_told(void **state)
+{
+    struct bench *bench = *state;
+    struct store_delivery found[4];
+    char ids[2][ACCORD_ID_MAX];
+    delivered_to_be_answered(bench, "a", ids[0], 1000);
+    delivered_to_be_answered(bench, "b", ids[1], 1000);
+    assert_int_equal(overdue(bench, 1000, found, 4), 2);
+    assert_true(answer_from(bench, "isa/in", ids[0]));
+    size_t lines = verify_chains(bench);
+    assert_int_equal(tell(bench, found, 2, 0), 1);
+    assert_int_equal(verify_chains(bench), lines + 1);
+    assert_int_equal(overdue(bench, 1000, found, 4), 0);
+    assert_false(answer_from(bench, "isa/in", ids[1]));
+}
+
 static void overdue_answers_come_in_pages(void **state)
 {
     struct bench *bench = *state;
@@ -93,9 +137,9 @@ static void overdue_answers_come_in_pages(void **state)
         snprintf(source, sizeof source, "%d", i);
         delivered_to_be_answered(bench, source, NULL, 1000);
     }
-    assert_int_equal(overdue(bench, 1000, found, 2), 2);
-    assert_int_equal(overdue(bench, 1000, found, 2), 2);
-    assert_int_equal(overdue(bench, 1000, found, 2), 1);
+    assert_int_equal(missed(bench, 1000, found, 2), 2);
+    assert_int_equal(missed(bench, 1000, found, 2), 2);
+    assert_int_equal(missed(bench, 1000, found, 2), 1);
     assert_int_equal(overdue(bench, 1000, found, 2), 0);
 }
 
@@ -309,7 +353,8 @@ static void usage_follows_every_verb(void **state)
 int contract_time(void)
 {
     const struct CMUnitTest tests[] = {
-        contract_test(an_answer_that_is_late_is_told_once),
+        contract_test(an_answer_that_is_late_is_found_until_it_was_told),
+        contract_test(an_answer_that_comes_before_it_was_told_is_not_told),
         contract_test(an_answer_in_time_is_expected_no_more),
         contract_test(overdue_answers_come_in_pages),
         contract_test(what_has_had_its_time_is_forgotten_and_nothing_else),

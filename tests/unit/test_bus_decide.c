@@ -310,6 +310,27 @@ static void released_message_goes_on_though_its_content_was_denied(void **state)
     world_free(w);
 }
 
+static void released_message_leaves_its_unique_key_free(void **state)
+{
+    (void)state;
+    struct world *w = world_new(false);
+    w->key = "edifact:SENDER:42";
+    w->inspect = ACCORD_DENY;
+    offer(w, "1");
+    release_of(w, 2);
+    assert_int_equal(w->admitted.admission, ACCORD_ACCEPTED);
+    w->inspect = ACCORD_ALLOW;
+    offer(w, "2"); /* the corrected one, with the same number */
+    assert_int_equal(w->admitted.admission, ACCORD_ACCEPTED);
+    offer(w, "3");
+    assert_string_equal(w->rule, "hub.key-used");
+    int dones = w->done + 1;
+    release_of(w, dones);
+    assert_int_equal(w->admitted.admission, ACCORD_ACCEPTED);
+    assert_int_equal(w->sent, 3);
+    world_free(w);
+}
+
 static void release_does_not_override_the_guard(void **state)
 {
     (void)state;
@@ -490,7 +511,7 @@ static void answer_that_comes_is_not_missed(void **state)
     clock_use(&clock);
     bus_answers_tick(w->bus);
     turn(w);
-    assert_int_equal(w->records[AUDIT_OVERDUE], 0);
+    assert_int_equal(records_of(w, "isa", "response-overdue"), 0);
     clock_use(NULL);
     world_free(w);
 }
@@ -508,7 +529,7 @@ static void answer_that_does_not_come_is_missed_once(void **state)
         bus_answers_tick(w->bus);
         turn(w);
     }
-    assert_int_equal(w->records[AUDIT_OVERDUE], 1);
+    assert_int_equal(records_of(w, "isa", "response-overdue"), 1);
     assert_string_equal(w->incident, "hub.response-overdue");
     assert_true(bus_party_lane(w->isa, 0, &lane));
     assert_int_equal(lane.overdue, 1);
@@ -518,6 +539,32 @@ static void answer_that_does_not_come_is_missed_once(void **state)
     assert_int_equal(records_of(w, "isa", "response-received"), 1);
     assert_true(bus_party_lane(w->isa, 0, &lane));
     assert_int_equal(lane.overdue, 0);
+    clock_use(NULL);
+    world_free(w);
+}
+
+static void missed_answer_is_told_when_the_store_took_its_record(void **state)
+{
+    (void)state;
+    struct world *w = world_new(false);
+    struct bus_lane_view lane;
+    expect(w, 60000);
+    offer(w, "1");
+    struct clock_source clock = {.wall = clock_wall() + 61000000, .ticks = clock_ticks() + 61000};
+    clock_use(&clock);
+    store_break(w, ACCORD_EIO);
+    bus_answers_tick(w->bus);
+    turn(w);
+    assert_int_equal(w->incidents, 0);
+    assert_int_equal(records_of(w, "isa", "response-overdue"), 0);
+    store_break(w, 0);
+    bus_answers_tick(w->bus);
+    turn(w);
+    assert_int_equal(w->incidents, 1);
+    assert_string_equal(w->incident, "hub.response-overdue");
+    assert_int_equal(records_of(w, "isa", "response-overdue"), 1);
+    assert_true(bus_party_lane(w->isa, 0, &lane));
+    assert_int_equal(lane.overdue, 1);
     clock_use(NULL);
     world_free(w);
 }
@@ -541,7 +588,7 @@ static void answer_may_come_before_the_delivery_is_settled(void **state)
     clock_use(&clock);
     bus_answers_tick(w->bus);
     turn(w);
-    assert_int_equal(w->records[AUDIT_OVERDUE], 0);
+    assert_int_equal(records_of(w, "isa", "response-overdue"), 0);
     clock_use(NULL);
     world_free(w);
 }
@@ -573,6 +620,7 @@ int main(void)
         T(dead_delivery_is_retried_and_judged_anew),
         T(retried_one_has_all_its_attempts_again),
         T(released_message_goes_on_though_its_content_was_denied),
+        T(released_message_leaves_its_unique_key_free),
         T(release_does_not_override_the_guard),
         T(release_needs_a_service_that_takes_it),
         T(destination_at_its_limit_stops_its_sources_until_a_tenth_is_free),
@@ -581,6 +629,7 @@ int main(void)
         T(one_link_has_its_share_of_the_stores_queue),
         T(answer_that_comes_is_not_missed),
         T(answer_that_does_not_come_is_missed_once),
+        T(missed_answer_is_told_when_the_store_took_its_record),
         T(answer_may_come_before_the_delivery_is_settled),
         T(message_that_answers_nothing_of_ours_is_only_a_message),
     };

@@ -80,7 +80,8 @@ bool tally_write(struct tally *tally)
     }
     bool whole = done == tally->size;
     tally->size -= done;
-    memmove(tally->lines, tally->lines + done, tally->size);
+    if (tally->size)
+        memmove(tally->lines, tally->lines + done, tally->size);
     return whole && (!tally->sync || !done || fdatasync(tally->fd) == 0);
 }
 

@@ -5,6 +5,7 @@
  *   FAULT_OPEN                its open slot
  *   FAULT_OFFSET              where its last option lies
  *   FAULT_CHECK               its check slot
+ *   FAULT_OFFER_PULL, _DONE   its slots for offers: it receives as well
  */
 #ifndef FAULTS_GOOD_H
 #define FAULTS_GOOD_H
@@ -100,13 +101,19 @@ static void good_cancel(void *state, struct accord_delivery *delivery)
 
 static const struct accord_connector good_connector = {
     .size = sizeof good_connector,
+#ifdef FAULT_OFFER_PULL
+    .flags = ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE,
+    .offer_pull = FAULT_OFFER_PULL,
+    .offer_done = FAULT_OFFER_DONE,
+#else
     .flags = ACCORD_CAN_SEND,
+#endif
     .link_options = {good_table, sizeof(struct good_options)},
     .service_options = {good_service_table, sizeof(const char *)},
 #ifdef FAULT_CHECK
     .check = FAULT_CHECK,
 #endif
-    .state_size = 16,
+    .state_size = 64,
     .open = FAULT_OPEN,
     .start = good_nothing,
     .stop = good_nothing,
