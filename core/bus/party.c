@@ -302,9 +302,9 @@ void bus_party_block(struct bus_party *party, const char *link, bool blocked)
         struct bus_lane *lane = &party->lanes[i];
         if (strcmp(lane->service->link->name, link) != 0)
             continue;
-        bool opened = lane->blocked && !blocked;
+        bool opened = lane->blocked && !blocked, closed = !lane->blocked && blocked;
         lane->blocked = blocked;
-        if (blocked)
+        if (closed) /* not each time that it is said: who comes back to the gate loses his turn */
             bus_gate_flush(lane->gate);
         if (opened)
             bus_lane_feed(lane);

@@ -231,8 +231,6 @@ static void last_exported(void *arg)
 
 static void anchor_now(struct trail *trail);
 
-static void anchor_now(struct trail *trail);
-
 static void heads_read(void *arg, int result)
 {
     struct trail *trail = arg;

@@ -150,8 +150,7 @@ static uint64_t move_counts(struct place *from, struct place *to)
     }
     to->open_bytes += from->open_bytes;
     from->open_bytes = 0;
-    to->sending += from->sending;
-    from->sending = from->claimed = to->claimed = 0;
+    from->claimed = to->claimed = 0;
     from->dirty = to->dirty = true;
     index_forget_ahead(from);
     index_forget_ahead(to);
@@ -166,6 +165,8 @@ static void move_fresh(struct index *index, size_t from, size_t to)
             row->delivery.state == STORE_DISCARDED)
             continue;
         fresh_unlist(&index->fresh, &index->places[from].fresh, row);
+        index->places[from].sending -= row->sending;
+        index->places[to].sending += row->sending;
         row->delivery.place = to;
         index_relist(index, row);
     }

@@ -96,7 +96,6 @@ int journal_finish_record(struct journal *, size_t start, enum record_type);
 int journal_ready(struct journal *);
 int journal_ready_to_walk(struct journal *);
 
-
 /* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it
  * is damaged or of another type. */
 int journal_record(struct journal *, uint64_t position, enum record_type, struct buf *to,

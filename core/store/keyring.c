@@ -33,6 +33,8 @@ static struct keyring *keyring_new(const char *folder, const uint8_t *wrapping)
     void *vault =
         keyring ? mmap(NULL, VAULT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
     if (vault == MAP_FAILED || file_path(keyring->path, sizeof keyring->path, folder, KEYRING_FILE)) {
+        if (vault != MAP_FAILED)
+            munmap(vault, VAULT);
         free(keyring);
         return NULL;
     }
@@ -217,8 +219,10 @@ int keyring_add_wrapping(struct keyring *keyring, const uint8_t wrapping[SEAL_KE
     keyring->wraps = 2;
     int result = save(keyring, why);
     keyring->unfinished = true;
-    if (result)
+    if (result) {
+        OPENSSL_cleanse(keyring->wrappings[1], SEAL_KEY);
         keyring->wraps = 1;
+    }
     return result;
 }
 

@@ -1,8 +1,10 @@
 /* Messages that end the process that has them, uncertain ones, and limits of trying. */
 #include "bus/denials.h"
+#include "bus/gate.h"
 #include "bus/lane.h"
 #include "bus_world.h"
 #include "util/clock.h"
+#include "util/text.h"
 
 /* cmocka has a macro of the name fail: it comes after our headers. */
 #include <setjmp.h>
@@ -55,6 +57,40 @@ static void one_crash_in_company_proves_nothing(void **state)
     finish(w);
     turn(w);
     assert_int_equal(delivery_of(w, "isa")->state, STORE_DELIVERED);
+    world_free(w);
+}
+
+/* The hub says again and again that a link is blocked. */
+static void suspect_has_its_turn_while_another_link_is_blocked(void **state)
+{
+    (void)state;
+    struct world *w = world_new(false);
+    text_copy(w->links[2].name, sizeof w->links[2].name, "parked");
+    text_copy(w->services[2].name, sizeof w->services[2].name, "second");
+    w->services[2].from_count = 0;
+    w->agreements[1].link_count = w->agreements[1].service_count = 2;
+    assert_int_equal(bus_party_set(w->isa, &w->agreements[1], 7), 0);
+    bus_party_block(w->isa, "link", false);
+    w->keep_dispatch = true;
+    offer(w, "1");
+    struct bus_dispatch *first = w->kept;
+    offer(w, "2");
+    struct bus_dispatch *second = w->kept;
+    w->kept = first;
+    crash(w, false, false, false); /* it must be alone, and the second is there */
+    for (int64_t until = clock_ticks() + 2 * GATE_TURN; clock_ticks() < until;) {
+        bus_party_block(w->isa, "parked", true);
+        uv_run(&w->loop, UV_RUN_NOWAIT);
+    }
+    offer(w, "3");
+    assert_int_equal(w->sent, 2); /* it lets the suspect go first */
+    w->kept = second;
+    finish(w);
+    for (int sent = 3; sent <= 4; sent++) {
+        assert_true(turn_until(w, &w->sent, sent));
+        finish(w);
+    }
+    turn(w);
     world_free(w);
 }
 
@@ -429,6 +465,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(delivery_that_ends_two_links_alone_is_dead),
         T(one_crash_in_company_proves_nothing),
+        T(suspect_has_its_turn_while_another_link_is_blocked),
         T(link_that_took_messages_in_may_have_died_of_those),
         T(suspicion_ends_with_an_answer),
         T(suspects_are_offered_one_at_a_time),

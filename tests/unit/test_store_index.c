@@ -459,6 +459,23 @@ static void a_full_disk_loses_nothing_and_memory_stays_bounded(void **state)
     assert_int_equal(state_in(world, count), STORE_WAITING);
 }
 
+/* What the same group has settled is not being sent any more once the group is over, and stays where it was. */
+static void adoption_takes_along_what_is_being_sent_and_no_more(void **state)
+{
+    struct world *world = *state;
+    uint64_t settled = add(world), sending = add(world);
+    assert_int_equal(claim_next(world, NOW), settled);
+    assert_int_equal(claim_next(world, NOW), sending);
+    struct record_settlement settlement = {.number = settled, .state = STORE_DELIVERED};
+    assert_int_equal(index_settlement(&world->index, position_of(settled) + 8, &settlement), 0);
+    struct record_adoption adoption = {.from = "isa", .to = "cbp"};
+    uint64_t moved = 0;
+    assert_int_equal(index_adopt(&world->index, &adoption, &moved), 0);
+    index_set_sending(&world->index, settled, false);
+    assert_int_equal(index_place(&world->index, "isa", "out")->sending, 0);
+    assert_int_equal(index_place(&world->index, "cbp", "out")->sending, 1);
+}
+
 static int deny(void *arg, int action, const char *a, const char *b, const char *c, const char *d)
 {
     (void)arg, (void)a, (void)b, (void)c, (void)d;
@@ -491,6 +508,7 @@ int main(void)
         CASE(a_row_is_the_same_in_memory_and_in_the_file),
         CASE(an_id_is_refused_in_memory_and_in_the_file),
         CASE(what_is_being_sent_stays_so_over_flush_and_undo),
+        CASE(adoption_takes_along_what_is_being_sent_and_no_more),
         CASE(what_could_not_be_read_back_is_read_before_the_replay),
         CASE(claims_come_oldest_first_from_file_and_memory),
         CASE(what_comes_back_is_claimed_again_before_the_younger),
