@@ -28,7 +28,7 @@ const struct cli_command cli_commands[] = {
     {"show", "ID", 1, 1, true, false, "message", cli_ask, "one message and its deliveries"},
     {"explain", "ID", 1, 1, true, false, "explanation", cli_ask,
      "why a message went where it went: rules and reasons"},
-    {"probe", "AGREEMENT[/ENDPOINT]", 1, 1, true, false, "steps", cli_probe,
+    {"probe", "NAME[/ENDPOINT]", 1, 1, true, false, "steps", cli_probe,
      "try an agreement's endpoints step by step, so far name and TCP, and say where it fails"},
     {"metrics", "", 0, 0, true, false, "metrics", cli_metrics, "numbers for Prometheus, in its text format"},
     {"backup", "FOLDER", 1, 1, true, false, "backup", cli_backup,
