@@ -34,6 +34,47 @@ class Listener:
         self.socket.settimeout(10)
 
 
+class Silent:
+    """A port that answers nothing: its queue is full."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(0)
+        self.port = self.socket.getsockname()[1]
+        self.queue = []
+        while self.join():
+            pass
+
+    def join(self):
+        one = socket.socket()
+        one.settimeout(0.5)
+        try:
+            one.connect(("127.0.0.1", self.port))
+        except TimeoutError:
+            one.close()
+            return False
+        self.queue.append(one)
+        return True
+
+    def callers(self):
+        """How many are in the middle of connecting (SYN_SENT)."""
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            rows = [line.split() for line in table][1:]
+        return sum(row[2].endswith(f":{self.port:04X}") and row[3] == "02" for row in rows)
+
+    def close(self):
+        for one in (self.socket, *self.queue):
+            one.close()
+
+
+@pytest.fixture(scope="module")
+def silent():
+    one = Silent()
+    yield one
+    one.close()
+
+
 @pytest.fixture(scope="module")
 def listener():
     one = Listener()
@@ -42,19 +83,21 @@ def listener():
 
 
 @pytest.fixture(scope="module")
-def traffic(installation, listener):
-    """`isa` has an endpoint for each fate; `off` and `old` may not be dialled."""
+def traffic(installation, listener, silent):
+    """`isa` has an endpoint for each fate; `slow` has one that takes ten minutes; `off` and `old` may not be dialled."""
     agent, server = Agent(installation), Partner(installation.folder())
+    patient = {"host": "127.0.0.1", "port": silent.port, "connect-timeout": "10 min"}
     here = {"host": "127.0.0.1", "port": listener.port, "connect-timeout": "10 s"}
     one = Traffic(agent, server, {"endpoint open": here,
                                   "endpoint bound": {**here, "source-address": "127.0.0.9"},
                                   "endpoint refused": {**here, "port": free_port()},
                                   "endpoint unknown": {**here, "host": UNKNOWN},
                                   "endpoint other-family": {**here, "source-address": "::1"},
+                                  "endpoint silent": {**here, "port": silent.port, "connect-timeout": "1 s"},
                                   "endpoint tunnelled": {**here, "tunnel": "ipsec"}})
-    for name, says in (("off", {"enabled": "no"}), ("old", {"acknowledged": "2020-01-01", "valid-for": "1 year"})):
+    for name, says in (("slow", {}), ("off", {"enabled": "no"}), ("old", {"acknowledged": "2020-01-01", "valid-for": "1 year"})):
         agent.secret(name, "id", server.user_key.private)
-        one.write_agreement({"agreement": says, "endpoint open": here,
+        one.write_agreement({"agreement": says, "endpoint open": here, "endpoint silent": patient,
                              "service stow-plan": None, "link sftp": None, "endpoint sftp": None}, name=name)
     yield one.start()
     agent.close()
@@ -101,6 +144,43 @@ def test_a_refused_port_fails_with_what_to_do(traffic):
     assert "1 step failed" in answer.line and row["advice"] in answer.line and answer.line.endswith(NOT_PART)
 
 
+def test_a_port_that_is_silent_fails_within_connect_timeout(traffic):
+    answer = traffic.agent.ask("probe", "isa/silent")
+    assert answer.code == 1, answer
+    assert steps(answer) == [("silent", "dns", "ok"), ("silent", "tcp", "failed")]
+    row = answer["steps"][1]
+    assert row["reason"] == "Connection timed out" and 900 <= int(row["ms"]) < 10000 and "firewall" in row["advice"]
+
+
+@pytest.fixture
+def under_way(traffic, silent):
+    """A probe that waits for an endpoint for ten minutes."""
+    traffic.wait_up("slow")
+    command = subprocess.Popen([traffic.agent.installation.command, "--conf", traffic.agent.conf, "--json", "probe",
+                                "slow/silent"], stdout=subprocess.PIPE, text=True,
+                               env=traffic.agent.installation.environment)
+    wait_for(lambda: silent.callers() == 1, "the probe to connect")
+    yield command
+    command.kill()
+    command.communicate()
+
+
+def test_a_probe_ends_with_its_command(traffic, silent, under_way):
+    under_way.kill()
+    wait_for(lambda: silent.callers() == 0, "the connecting to be given up")
+    assert traffic.agent.ask("probe", "isa/refused").code == 1
+
+
+def test_suspending_the_agreement_ends_its_probe(traffic, silent, under_way):
+    assert traffic.agent.ask("suspend", "slow").code == 0
+    try:
+        output, _ = under_way.communicate(timeout=10)
+        assert under_way.returncode == 1 and "not up" in output, output
+        assert silent.callers() == 0
+    finally:
+        traffic.agent.ask("resume", "slow")
+
+
 def test_an_unknown_host_fails_at_its_name(traffic):
     answer = traffic.agent.ask("probe", "isa/unknown")
     assert answer.code == 1, answer
@@ -133,8 +213,9 @@ def test_all_endpoints_are_tried_in_their_order_whatever_fails(traffic, listener
     answer = traffic.agent.ask("probe", "isa")
     assert answer.code == 1, answer
     names = [row["endpoint"] for row in answer["steps"]]
-    assert list(dict.fromkeys(names)) == ["sftp", "open", "bound", "refused", "unknown", "other-family", "tunnelled"]
-    assert "4 steps failed: first refused, tcp: Connection refused" in answer.line
+    assert list(dict.fromkeys(names)) == ["sftp", "open", "bound", "refused", "unknown", "other-family", "silent",
+                                         "tunnelled"]
+    assert "5 steps failed: first refused, tcp: Connection refused" in answer.line
     assert {listener.next()[1], listener.next()[1]} == {b""}
     assert traffic.state() == "up" and accepts(traffic.server.port)
 
@@ -192,3 +273,11 @@ def test_people_see_a_table_and_what_was_not_tried(traffic, listener):
     assert done.returncode == 0, done
     assert done.stdout.split("\n")[0].split() == ["ENDPOINT", "STEP", "RESULT", "ADDRESS", "SOURCE", "MS"]
     assert NOT_PART in done.stdout + done.stderr
+
+
+def test_an_agent_that_stops_ends_its_probes(traffic, silent, under_way):
+    """The last one: the agent is not needed any more."""
+    traffic.agent.stop()
+    output, _ = under_way.communicate(timeout=10)
+    assert under_way.returncode == 1 and ("not up" in output or "stopping" in output), output
+    assert silent.callers() == 0
