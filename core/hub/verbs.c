@@ -91,6 +91,7 @@ static const struct verb {
     {"quarantine discard", false, verb_quarantine_discard},
     {"version", false, verb_version},
     {"audit-heads", false, verb_audit_heads},
+    {"audit export", true, verb_audit_heads}, /* the command copies the files up to them */
 };
 
 static const struct verb *verb_find(const char *name)
