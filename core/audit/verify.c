@@ -1,6 +1,5 @@
 #include "audit/verify.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/names.h"
 #include "audit/verify_anchors.h"
 #include "audit/verify_holes.h"
 #include "util/text.h"
@@ -78,68 +78,6 @@ static struct place place_of(const char *chain, const char *file)
     return place;
 }
 
-/* ---- folders ---- */
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void free_names(char **names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
-}
-
-static bool is_chain(const char *name)
-{
-    return text_is_name(name, 63);
-}
-
-static bool is_day_file(const char *name)
-{
-    char date[LINE_DATE_SIZE];
-    if (strlen(name) != 16 || strcmp(name + 10, ".jsonl") != 0)
-        return false;
-    memcpy(date, name, 10);
-    date[10] = 0;
-    return line_is_date(date);
-}
-
-/* The names in a folder that are wanted, sorted. Takes a copy of the descriptor. */
-static int list(int folder, bool (*wanted)(const char *), char ***out, size_t *count)
-{
-    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    char **names = NULL;
-    size_t used = 0, room = 0;
-    struct dirent *entry;
-    int result = dir ? 0 : ACCORD_EIO;
-    while (!result && (entry = readdir(dir))) {
-        if (!wanted(entry->d_name) || (wanted == is_chain && entry->d_type == DT_REG))
-            continue;
-        if (used == room) {
-            room = room ? 2 * room : 64;
-            char **more = reallocarray(names, room, sizeof *names);
-            if (!more)
-                result = ACCORD_ENOMEM;
-            names = more ? more : names;
-        }
-        if (!result && !(names[used++] = strdup(entry->d_name)))
-            result = ACCORD_ENOMEM;
-    }
-    if (dir)
-        closedir(dir);
-    else if (fd >= 0)
-        close(fd);
-    if (used)
-        qsort(names, used, sizeof *names, by_name);
-    *out = names;
-    *count = used;
-    return result;
-}
-
 /* ---- anchors: the first walk, over the host chain ---- */
 
 static int collect_line(struct verify *verify, const struct line_reader *reader, uint32_t file)
@@ -183,7 +121,7 @@ static int collect_promises(struct verify *verify)
     int folder = openat(verify->folder, AUDIT_HOST_CHAIN, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0)
         return 0;
-    int result = list(folder, is_day_file, &verify->host_files, &verify->host_count);
+    int result = names_list(folder, names_is_day_file, &verify->host_files, &verify->host_count);
     for (size_t i = 0; !result && i < verify->host_count; i++)
         result = collect_file(verify, folder, (uint32_t)i);
     close(folder);
@@ -428,7 +366,7 @@ static int check_chain(struct verify *verify, const char *chain)
     walk.promises = promises_of(&verify->promises, chain, &walk.promise_count);
     int result = holes_init(&walk.holes);
     if (!result && walk.folder >= 0)
-        result = list(walk.folder, is_day_file, &walk.files, &walk.count);
+        result = names_list(walk.folder, names_is_day_file, &walk.files, &walk.count);
     else if (!result && errno != ENOENT)
         report(verify, VERIFY_UNREADABLE, chain, 0, "cannot open the chain's folder: %s", strerror(errno));
     for (walk.file = 0; !result && walk.file < walk.count; walk.file++)
@@ -436,7 +374,7 @@ static int check_chain(struct verify *verify, const char *chain)
     if (!result)
         check_end(&walk);
     holes_fini(&walk.holes);
-    free_names(walk.files, walk.count);
+    names_free(walk.files, walk.count);
     if (walk.folder >= 0)
         close(walk.folder);
     verify->summary->chains++;
@@ -445,9 +383,12 @@ static int check_chain(struct verify *verify, const char *chain)
 
 /* ---- chains ---- */
 
-static bool named(char **names, size_t count, const char *name)
+static bool left_out(const struct verify_options *options, const char *chain)
 {
-    return count && bsearch(&name, names, count, sizeof *names, by_name);
+    for (size_t i = 0; i < options->left_out_count; i++)
+        if (strcmp(options->left_out[i], chain) == 0)
+            return true;
+    return false;
 }
 
 /* Chains whose folder is gone, but which the store or an anchor knows. */
@@ -456,12 +397,17 @@ static int check_absent(struct verify *verify, char **chains, size_t count)
     const struct verify_options *options = verify->options;
     int result = 0;
     for (size_t i = 0; !result && i < verify->promises.chain_count; i++)
-        if (!named(chains, count, verify->promises.chains[i]))
+        if (names_have(chains, count, verify->promises.chains[i]))
+            continue;
+        else if (left_out(options, verify->promises.chains[i]))
+            verify->summary->left_out++;
+        else
             result = check_chain(verify, verify->promises.chains[i]);
     for (size_t i = 0; !result && i < options->head_count; i++) {
         size_t promised;
         promises_of(&verify->promises, options->heads[i].chain, &promised);
-        if (!promised && options->heads[i].head.sequence && !named(chains, count, options->heads[i].chain))
+        if (!promised && options->heads[i].head.sequence &&
+            !names_have(chains, count, options->heads[i].chain))
             result = check_chain(verify, options->heads[i].chain);
     }
     return result;
@@ -477,15 +423,15 @@ int verify_trail(const struct verify_options *options, struct verify_summary *su
     if (verify.folder < 0)
         return fail(why, error_from_errno(errno), "cannot open the audit folder %s: %s", options->folder,
                     strerror(errno));
-    int result = list(verify.folder, is_chain, &chains, &count);
+    int result = names_list(verify.folder, names_is_chain, &chains, &count);
     if (!result)
         result = collect_promises(&verify);
     for (size_t i = 0; !result && i < count; i++)
         result = check_chain(&verify, chains[i]);
     if (!result)
         result = check_absent(&verify, chains, count);
-    free_names(chains, count);
-    free_names(verify.host_files, verify.host_count);
+    names_free(chains, count);
+    names_free(verify.host_files, verify.host_count);
     promises_fini(&verify.promises);
     close(verify.folder);
     if (result)

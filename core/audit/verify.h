@@ -37,12 +37,16 @@ struct verify_options {
      * NULL: the store has ended. */
     const struct audit_chain_head *(*heads_now)(void *arg, size_t *count);
     bool begins_late; /* older records were archived: a chain may begin after 1 */
+    /* Chains that an anchor may name without their folder being there: this is a copy that was made without them. */
+    const char *const *left_out;
+    size_t left_out_count;
     void (*report)(void *arg, const struct verify_problem *);
     void *arg;
 };
 
 struct verify_summary {
     uint64_t chains, files, records, anchors, problems;
+    uint64_t left_out; /* chains that are named and neither there nor missed */
 };
 
 /* 0 when the trail was looked at, with or without problems: see summary.problems. */

@@ -82,6 +82,7 @@ int cli_plugin_list(struct cli *, const struct cli_command *, int argc, char **a
 int cli_switch(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_validate(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_audit_verify(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_audit_export(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_reference(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_complete(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_help(struct cli *, const struct cli_command *, int argc, char **argv);

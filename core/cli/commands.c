@@ -51,6 +51,8 @@ const struct cli_command cli_commands[] = {
      "give up quarantined messages"},
     {"audit verify", "[FOLDER]", 0, 1, false, false, "problems", cli_audit_verify,
      "check the audit trail's hash chains, line by line"},
+    {"audit export", "FOLDER [--agreement NAME]", 1, 3, false, false, "export", cli_audit_export,
+     "copy the audit trail, of one agreement or of all, into a new folder for an auditor"},
     {"version", "", 0, 0, false, false, "version", cli_version,
      "versions of this command and of the running agent"},
     {"help", "", 0, 0, false, false, NULL, cli_help, "this text"},

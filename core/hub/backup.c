@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "audit/anchor.h"
-#include "hub/copy.h"
 #include "hub/reload.h"
 #include "hub/trail.h"
 #include "hub/verbs.h"
 #include "store/store.h"
 #include "util/clock.h"
+#include "util/copy.h"
 #include "util/file.h"
 #include "util/text.h"
 
@@ -192,17 +192,6 @@ static void trail_copied(uv_work_t *work, int status)
 
 /* ---- the beginning ---- */
 
-/* Copies of the state folder do not belong into it: the next one would hold them. */
-static bool inside(const char *folder, const char *state)
-{
-    char above[PATH_MAX], real[PATH_MAX], real_state[PATH_MAX];
-    text_copy(above, sizeof above, folder);
-    if (!realpath(dirname(above), real) || !realpath(state, real_state))
-        return false;
-    size_t size = strlen(real_state);
-    return !strncmp(real, real_state, size) && (!real[size] || real[size] == '/');
-}
-
 static int check(const struct hub *hub, const char *folder, struct reason *why)
 {
     struct stat st;
@@ -212,7 +201,8 @@ static int check(const struct hub *hub, const char *folder, struct reason *why)
         return fail(why, ACCORD_EBUSY, "another backup is being made; wait until it is done");
     if (lstat(folder, &st) == 0)
         return fail(why, ACCORD_EEXIST, "%s is there already; name a folder that is not", folder);
-    if (inside(folder, hub->conf->conf->agent.state))
+    /* Copies of the state folder do not belong into it: the next one would hold them. */
+    if (copy_is_inside(folder, hub->conf->conf->agent.state))
         return fail(why, ACCORD_EINVAL, "%s is in the agent's state folder; name one on another disk",
                     folder);
     return 0;

@@ -1,9 +1,10 @@
-#include "hub/copy.h"
+#include "util/copy.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "util/file.h"
+#include "util/text.h"
 
 #define CHUNK     (256u << 10)
 #define DEPTH_MAX 8
@@ -37,13 +39,14 @@ static int write_all(int fd, const char *bytes, size_t size)
     return 0;
 }
 
-static int copy_bytes(int source, int target, const char *from, const char *to, uint64_t *copied,
-                      struct reason *why)
+/* At most `size` bytes. */
+static int copy_bytes(int source, int target, const char *from, const char *to, uint64_t size,
+                      uint64_t *copied, struct reason *why)
 {
     char *chunk = malloc(CHUNK);
     ssize_t n = 0;
     int result = chunk ? 0 : fail(why, ACCORD_ENOMEM, "out of memory copying %s", from);
-    while (!result && (n = read(source, chunk, CHUNK)) != 0) {
+    while (!result && size && (n = read(source, chunk, size < CHUNK ? (size_t)size : CHUNK)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -51,7 +54,7 @@ static int copy_bytes(int source, int target, const char *from, const char *to, 
         else if (write_all(target, chunk, (size_t)n) < 0)
             result = fail_copy("write", to, why);
         else
-            *copied += (uint64_t)n;
+            *copied += (uint64_t)n, size -= (uint64_t)n;
     }
     free(chunk);
     return result ? result : fsync(target) < 0 ? fail_copy("write", to, why) : 0;
@@ -59,11 +62,18 @@ static int copy_bytes(int source, int target, const char *from, const char *to, 
 
 int copy_file(const char *from, const char *to, unsigned mode, uint64_t *copied, struct reason *why)
 {
+    return copy_file_start(from, to, mode, UINT64_MAX, copied, why);
+}
+
+int copy_file_start(const char *from, const char *to, unsigned mode, uint64_t size, uint64_t *copied,
+                    struct reason *why)
+{
     int source = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (source < 0)
         return errno == ENOENT ? ACCORD_ENOENT : fail_copy("read", from, why);
     int target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    int result = target < 0 ? fail_copy("make", to, why) : copy_bytes(source, target, from, to, copied, why);
+    int result =
+        target < 0 ? fail_copy("make", to, why) : copy_bytes(source, target, from, to, size, copied, why);
     if (target >= 0)
         close(target);
     close(source);
@@ -123,4 +133,14 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 void remove_folder(const char *path)
 {
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+bool copy_is_inside(const char *folder, const char *state)
+{
+    char above[PATH_MAX], real[PATH_MAX], real_state[PATH_MAX];
+    text_copy(above, sizeof above, folder);
+    if (!realpath(dirname(above), real) || !realpath(state, real_state))
+        return false;
+    size_t size = strlen(real_state);
+    return !strncmp(real, real_state, size) && (!real[size] || real[size] == '/');
 }
