@@ -89,6 +89,13 @@ int cli_messages(struct cli *cli, const struct cli_command *command, int argc, c
     return ask(cli, command->name, arguments, count);
 }
 
+int cli_probe(struct cli *cli, const struct cli_command *command, int argc, char **argv)
+{
+    struct accord_pair name = {"name", argv[0]};
+    (void)argc;
+    return ask(cli, command->name, &name, 1);
+}
+
 /* The agent has another working folder. */
 int cli_backup(struct cli *cli, const struct cli_command *command, int argc, char **argv)
 {

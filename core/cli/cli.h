@@ -68,6 +68,7 @@ int cli_ask(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_decide(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_messages(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_metrics(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_probe(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_backup(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_key_rotate(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_retry_all(struct cli *, const struct cli_command *, int argc, char **argv);

@@ -28,6 +28,8 @@ const struct cli_command cli_commands[] = {
     {"show", "ID", 1, 1, true, false, "message", cli_ask, "one message and its deliveries"},
     {"explain", "ID", 1, 1, true, false, "explanation", cli_ask,
      "why a message went where it went: rules and reasons"},
+    {"probe", "NAME[/ENDPOINT]", 1, 1, true, false, "steps", cli_probe,
+     "try an agreement's endpoints step by step, so far name and TCP, and say where it fails"},
     {"metrics", "", 0, 0, true, false, "metrics", cli_metrics, "numbers for Prometheus, in its text format"},
     {"backup", "FOLDER", 1, 1, true, false, "backup", cli_backup,
      "copy the store and the audit trail while the agent runs; the secret keys are not copied"},

@@ -53,6 +53,7 @@ static void client_close(struct control_client *client)
 {
     if (!client->channel)
         return;
+    probe_stop(client, "the command was given up");
     channel_close(client->channel);
     client->channel = NULL;
     intake_gone(&client->intakes);
@@ -290,6 +291,7 @@ void control_close(struct hub *hub)
     unlink(control->path);
     while (control->clients) {
         struct control_client *client = control->clients;
+        probe_stop(client, "the agent is stopping");
         client->pending = 0; /* nothing is being made any more: verbs are refused once the hub is stopping */
         if (client->channel)
             channel_flush(client->channel, 200);

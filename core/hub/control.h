@@ -16,6 +16,7 @@ struct control_client {
     char user[64];
     struct table intakes;
     size_t intakes_held; /* see intake_host */
+    struct probe *probe; /* that is under way for it (verbs_probe.c); NULL */
     int pending; /* answers that are being made */
 };
 

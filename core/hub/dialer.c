@@ -22,6 +22,7 @@ struct dial {
     const struct conf_endpoint *endpoint;
     dial_done done; /* NULL: cancelled or answered */
     void *arg;
+    const struct dial_watch *watch; /* NULL: the first connection is what is wanted */
     uv_getaddrinfo_t resolve;
     struct dial *behind; /* in `lookups` */
     bool queued;         /* for its look-up: another one asks for the same host */
@@ -106,11 +107,18 @@ static void conclude(struct dial *dial, int fd)
 
 /* ---- one address after the other ---- */
 
-static void note_failure(struct dial *dial, int number)
+static bool watched(struct dial *dial, int fd, int number)
+{
+    return !dial->watch || dial->watch->tried(dial->arg, dial->address, fd, number);
+}
+
+/* Whether to go on with the next address. */
+static bool note_failure(struct dial *dial, int number)
 {
     size_t used = strlen(dial->reason);
     snprintf(dial->reason + used, sizeof dial->reason - used, "%scannot connect to %s: %s", used ? "; " : "",
              dial->address, strerror(number));
+    return watched(dial, -1, number);
 }
 
 static void address_text(struct dial *dial, const struct sockaddr *to)
@@ -123,14 +131,30 @@ static void address_text(struct dial *dial, const struct sockaddr *to)
 
 static void try_next(struct dial *dial);
 
+static void go_on(struct dial *dial, bool more)
+{
+    dial->next = dial->next->ai_next;
+    if (more)
+        try_next(dial);
+    else
+        conclude(dial, -1);
+}
+
 static void address_failed(struct dial *dial, int number)
 {
     int fd = end_attempt(dial);
     if (fd >= 0)
         close(fd);
-    note_failure(dial, number);
-    dial->next = dial->next->ai_next;
-    try_next(dial);
+    go_on(dial, note_failure(dial, number));
+}
+
+/* Nobody wants the connection: it was made to be seen. */
+static void show(struct dial *dial)
+{
+    int fd = end_attempt(dial);
+    bool more = watched(dial, fd, 0);
+    close(fd);
+    go_on(dial, more);
 }
 
 /* The second connect() is what makes the state final. */
@@ -158,6 +182,8 @@ static void writable(uv_poll_t *poll, int status, int events)
     int number = settle(attempt->fd, dial->next);
     if (number)
         address_failed(dial, number);
+    else if (dial->watch)
+        show(dial);
     else
         conclude(dial, end_attempt(dial));
 }
@@ -217,6 +243,8 @@ static void timed_out(uv_timer_t *timer)
         address_failed(dial, ETIMEDOUT);
         return;
     }
+    if (dial->attempt)
+        watched(dial, -1, ETIMEDOUT);
     text_copy(before, sizeof before, dial->reason);
     snprintf(dial->reason, sizeof dial->reason, "no connection to %.128s port %d within connect-timeout%s%s",
              dial->endpoint->host, (int)dial->endpoint->port, before[0] ? "; before that: " : "", before);
@@ -241,7 +269,8 @@ static void try_next(struct dial *dial)
             share_time(dial);
             return;
         }
-        note_failure(dial, number);
+        if (!note_failure(dial, number))
+            break;
     }
     conclude(dial, -1);
 }
@@ -312,6 +341,8 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *add
         dial_free_if_over(dial);
     } else if (status < 0 || !addresses) {
         not_resolved(dial, status);
+    } else if (dial->watch && !dial->watch->found(dial->arg, addresses)) {
+        conclude(dial, -1);
     } else {
         dial->next = addresses;
         try_next(dial);
@@ -336,6 +367,11 @@ struct dial *dial_start(uv_loop_t *loop, const struct conf_endpoint *endpoint, d
     dial->deadline = uv_now(loop) + (uint64_t)endpoint->connect_timeout;
     uv_timer_start(&dial->timer, timed_out, (uint64_t)endpoint->connect_timeout, 0);
     return dial;
+}
+
+void dial_watch(struct dial *dial, const struct dial_watch *watch)
+{
+    dial->watch = watch;
 }
 
 void dial_cancel(struct dial *dial)

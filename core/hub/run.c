@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,23 +239,40 @@ static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = r
 
 /* ---- starting ---- */
 
+__attribute__((format(printf, 2, 3))) static void add_damage(char reason[ACCORD_REASON_MAX],
+                                                             const char *format, ...)
+{
+    size_t at = strlen(reason);
+    va_list arguments;
+    if (at)
+        at += (size_t)snprintf(reason + at, ACCORD_REASON_MAX - at, "; ");
+    if (at >= ACCORD_REASON_MAX)
+        return;
+    va_start(arguments, format);
+    vsnprintf(reason + at, ACCORD_REASON_MAX - at, format, arguments);
+    va_end(arguments);
+}
+
 /* `exported`: audit records that only the trail's files have. */
 static void tell_damage(struct hub *hub, const char *folder, const struct store_recovery *recovery,
                         uint64_t exported)
 {
     uint64_t audit = recovery->lost_audit > exported ? recovery->lost_audit : exported;
-    char reason[ACCORD_REASON_MAX];
-    int n = 0;
+    char reason[ACCORD_REASON_MAX] = "";
     if (recovery->damaged_records)
-        n = snprintf(reason, sizeof reason,
-                     "%" PRIu64 " damaged records (%" PRIu64 " bytes) were set aside in %.200s/damaged",
-                     recovery->damaged_records, recovery->damaged_bytes, folder);
+        add_damage(reason, "%" PRIu64 " damaged records (%" PRIu64 " bytes) were set aside in %.200s/damaged",
+                   recovery->damaged_records, recovery->damaged_bytes, folder);
+    if (recovery->missing_segments)
+        add_damage(reason,
+                   "files of the journal in %.200s are missing, %" PRIu64 " from journal-%010" PRIu32
+                   ".seg on: %" PRIu64 " messages that were known were in them",
+                   folder, recovery->missing_segments, recovery->missing_first, recovery->missing_messages);
     if (recovery->lost_messages || audit)
-        n += snprintf(reason + n, sizeof reason - (size_t)n,
-                      "%sthe end of the journal in %.200s is missing: %" PRIu64 " messages and %" PRIu64
-                      " audit records that were known are not in it",
-                      n ? "; " : "", folder, recovery->lost_messages, audit);
-    if (!n)
+        add_damage(reason,
+                   "the end of the journal in %.200s is missing: %" PRIu64 " messages and %" PRIu64
+                   " audit records that were known are not in it",
+                   folder, recovery->lost_messages, audit);
+    if (!reason[0])
         return;
     struct audit_event event = {.action = AUDIT_STORE_DAMAGED, .outcome = AUDIT_FAILURE, .reason = reason};
     trail_event(hub, &event);

@@ -64,30 +64,35 @@ static void cut(struct session *session, const char *rule, const char *why)
 
 /* ---- dialling ---- */
 
-/* The hub's word on whether this link may dial now; NULL: yes. */
-static const char *objection(const struct unit *unit, const struct conf_link *link, const char **rule)
+const char *sessions_objection(const struct unit *unit, const struct conf_endpoint *endpoint,
+                               const char **rule)
 {
-    size_t index = unit_link_index(unit, link);
     *rule = "hub.not-enabled";
     if (unit->state != UNIT_UP || !unit->wanted)
         return "the agreement is not up";
     *rule = "hub.not-in-force";
     if (!bus_in_force(unit->agreement, clock_wall()))
         return "the agreement is not in force";
-    *rule = "hub.no-endpoint";
-    if (!link->endpoint)
-        return "this link has no endpoint";
-    *rule = "hub.parked";
-    if (unit->parked[index].is)
-        return "the link is parked; see accord status";
     *rule = "hub.trail";
     if (trail_failing(unit->hub))
         return "the audit trail cannot be written";
     *rule = "hub.tunnel-not-provable";
-    if (link->endpoint->tunnel != CONF_TUNNEL_NONE)
+    if (endpoint->tunnel != CONF_TUNNEL_NONE)
         return "the endpoint demands an IPsec tunnel, and this version cannot prove one: it does not connect "
                "(tunnel-not-provable)";
     return NULL;
+}
+
+/* Whether this link may dial now; NULL: yes. */
+static const char *objection(const struct unit *unit, const struct conf_link *link, const char **rule)
+{
+    *rule = "hub.no-endpoint";
+    if (!link->endpoint)
+        return "this link has no endpoint";
+    *rule = "hub.parked";
+    if (unit->parked[unit_link_index(unit, link)].is)
+        return "the link is parked; see accord status";
+    return sessions_objection(unit, link->endpoint, rule);
 }
 
 static void not_connected(struct session *session, int result, const char *rule, const char *reason)

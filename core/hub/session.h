@@ -6,6 +6,8 @@
 
 #include "hub/child.h"
 
+/* The hub's word on whether an endpoint of the agreement may be dialled now; NULL: yes. Otherwise `rule` is set. */
+const char *sessions_objection(const struct unit *, const struct conf_endpoint *, const char **rule);
 void sessions_dial(struct child *, const struct wire_DIAL *);
 void sessions_facts(struct child *, const struct wire_FACTS *);
 void sessions_secret(struct child *, const struct wire_SECRET *);

@@ -89,6 +89,7 @@ static const struct verb {
     {"discard", false, verb_discard}, /* audited with what they decide */
     {"quarantine release", false, verb_quarantine_release},
     {"quarantine discard", false, verb_quarantine_discard},
+    {"probe", false, verb_probe}, /* audited by itself */
     {"version", false, verb_version},
     {"audit-heads", false, verb_audit_heads},
     {"audit export", true, verb_audit_heads}, /* the command copies the files up to them */

@@ -22,6 +22,14 @@ void answer_problems(struct answer *, bool notes);
 void verb_suspend(struct answer *, const struct wire_COMMAND *);
 void verb_resume(struct answer *, const struct wire_COMMAND *);
 
+/* Splits AGREEMENT[/PART], a link of it or an endpoint; false: it cannot be a name. `part` NULL: none was given. */
+bool verb_split(const char *text, char agreement[CONF_NAME_MAX], const char **part);
+
+/* verbs_probe.c */
+void verb_probe(struct answer *, const struct wire_COMMAND *);
+/* The client's probe, if there is one, ends; nothing is dialled any more. */
+void probe_stop(struct control_client *, const char *why);
+
 /* verbs_conf.c */
 void verb_reload(struct answer *, const struct wire_COMMAND *);
 void verb_switch(struct answer *, const struct wire_COMMAND *);

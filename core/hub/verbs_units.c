@@ -24,17 +24,16 @@ static const char *argument(const struct wire_COMMAND *m, const char *name)
     return "";
 }
 
-/* Splits AGREEMENT[/LINK]; false: it cannot be a name. */
-static bool split(const char *text, char agreement[CONF_NAME_MAX], const char **link)
+bool verb_split(const char *text, char agreement[CONF_NAME_MAX], const char **part)
 {
     const char *slash = strchr(text, '/');
     size_t size = slash ? (size_t)(slash - text) : strlen(text);
-    *link = slash ? slash + 1 : NULL;
+    *part = slash ? slash + 1 : NULL;
     if (size >= CONF_NAME_MAX)
         return false;
     memcpy(agreement, text, size);
     agreement[size] = 0;
-    return text_is_name(agreement, CONF_NAME_MAX - 1) && (!slash || text_is_name(*link, CONF_NAME_MAX - 1));
+    return text_is_name(agreement, CONF_NAME_MAX - 1) && (!slash || text_is_name(*part, CONF_NAME_MAX - 1));
 }
 
 /* A file of conf.d with mistakes has no unit when the agent started with it: it counts as well. */
@@ -75,7 +74,7 @@ void verb_suspend(struct answer *answer, const struct wire_COMMAND *m)
 {
     char name[CONF_NAME_MAX];
     const char *link;
-    if (!split(argument(m, "name"), name, &link) || link || !agreement_exists(answer->hub, name)) {
+    if (!verb_split(argument(m, "name"), name, &link) || link || !agreement_exists(answer->hub, name)) {
         answer_end(answer, ANSWER_NO, "there is no agreement of that name; see: accord agreements");
         return;
     }
@@ -127,7 +126,7 @@ void verb_resume(struct answer *answer, const struct wire_COMMAND *m)
 {
     char name[CONF_NAME_MAX];
     const char *link, *why = argument(m, "reason");
-    if (!split(argument(m, "name"), name, &link) || !agreement_exists(answer->hub, name)) {
+    if (!verb_split(argument(m, "name"), name, &link) || !agreement_exists(answer->hub, name)) {
         answer_end(answer, ANSWER_NO, "there is no agreement of that name; see: accord agreements");
         return;
     }

@@ -227,6 +227,11 @@ int index_span(struct index *, uint32_t segment, char id[ACCORD_ID_MAX]);
 int index_find_echo(struct index *, uint64_t key, const int64_t *hash, int64_t since, char id[ACCORD_ID_MAX],
                     bool *found);
 
+/* The smallest position of the oldest messages in the file; 0: there are none. Not of all: it must not take long. */
+int index_oldest_position(struct index *, uint64_t *position);
+/* Messages in the file of which something was in these segments. */
+int index_count_lost(struct index *, uint32_t first, uint32_t last, uint64_t *count);
+
 /* A message as the scan sees it. */
 struct index_message {
     char id[ACCORD_ID_MAX];

@@ -63,6 +63,10 @@ S(ADOPT_WAITING, "UPDATE deliveries SET place=?2 WHERE place=?1 AND state=1")
 S(ADOPT_HELD, "UPDATE deliveries INDEXED BY held SET place=?2 WHERE place=?1 AND state=2")
 S(ADOPT_DEAD, "UPDATE deliveries INDEXED BY dead SET place=?2 WHERE place=?1 AND state=5")
 S(ADOPT_MESSAGES, "UPDATE messages INDEXED BY quarantine SET origin=?2 WHERE flags & 1 AND origin=?1")
+/* ---- files of the journal that are gone ---- */
+S(OLDEST_POSITION, "SELECT min(position) FROM (SELECT position FROM messages ORDER BY id LIMIT 1024)")
+S(COUNT_LOST, "SELECT count(*) FROM messages WHERE position>=?1 AND position<?2 "
+              "OR position>=?2 AND id IN (SELECT id FROM spans WHERE segment<=?3)")
 /* ---- retention (index_retain.c) ---- */
 S(WALK_UP, "SELECT id, position, origin, type, flags, first, count FROM messages WHERE id>? AND id<=? ORDER BY id")
 S(DELIVERIES, "SELECT " INDEX_ROW "FROM deliveries WHERE number>=?1 AND number<?1+?2")

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/index.h"
+#include "store/segment.h"
 #include "util/text.h"
 
 static uint64_t column(sqlite3_stmt *row, int at)
@@ -179,4 +180,26 @@ int index_walk(struct index *index, const char *before, int (*visit)(void *, con
         }
     }
     return result;
+}
+
+/* The number that a statement of one row gives; NULL reads as 0. */
+static int read_number(struct index *index, sqlite3_stmt *row, uint64_t *number)
+{
+    int result = index_step(index, row);
+    *number = result > 0 ? column(row, 0) : 0;
+    sqlite3_reset(row);
+    return result < 0 ? result : 0;
+}
+
+int index_oldest_position(struct index *index, uint64_t *position)
+{
+    return read_number(index, index_bind(index, INDEX_OLDEST_POSITION, ""), position);
+}
+
+int index_count_lost(struct index *index, uint32_t first, uint32_t last, uint64_t *count)
+{
+    return read_number(index,
+                       index_bind(index, INDEX_COUNT_LOST, "iii", (int64_t)POSITION(first, 0),
+                                  (int64_t)POSITION(last + 1, 0), (int64_t)last),
+                       count);
 }

@@ -83,6 +83,8 @@ int journal_put_settlement(void *state, const struct record_settlement *);
 /* Fills the index with what it lacks of the journal up to `at`. */
 int journal_catch_up(struct journal *);
 /* Replays into the index; the caller set from, end and durable. */
+/* After recovery, with the index flushed. journal_missing.c */
+void journal_find_missing(struct journal *, struct store_recovery *);
 int journal_replay(struct journal *, struct recover *);
 int journal_flush(struct journal *);
 void journal_finish(struct journal *);

@@ -335,6 +335,7 @@ static int recover_all(struct journal *journal, struct backend_found *found, str
                                 .end = journal->at,
                                 .fresh = fresh,
                                 .restored = restored_from(journal->segments.folder)};
+    journal_find_missing(journal, &found->recovery);
     for (size_t i = 0; i < journal->index.place_count; i++)
         found->recovery.open_deliveries +=
             journal->index.places[i].states[STORE_WAITING] + journal->index.places[i].states[STORE_HELD];

@@ -468,3 +468,17 @@ bool segments_set_aside(struct segments *segments, uint64_t position, uint64_t s
     free(bytes);
     return true;
 }
+
+bool segments_note_missing(struct segments *segments, uint32_t number)
+{
+    static const char note[] = "This file of the journal was missing when the agent started.\n";
+    char folder[PATH_MAX], path[PATH_MAX], name[128];
+    snprintf(name, sizeof name, "segment-%010u-missing", number);
+    if (file_path(folder, sizeof folder, segments->folder, "damaged") || file_make_folder(folder, NULL) ||
+        file_path(path, sizeof path, folder, name))
+        return true;
+    if (access(path, F_OK) == 0)
+        return false;
+    file_replace(path, note, sizeof note - 1, 0600, NULL);
+    return true;
+}

@@ -78,5 +78,7 @@ uint64_t segments_available(const struct segments *);
 
 /* Copies bytes of the journal to FOLDER/damaged/; false when they were set aside before. */
 bool segments_set_aside(struct segments *, uint64_t position, uint64_t size);
+/* Notes there that a file is missing; false when that was noted before. */
+bool segments_note_missing(struct segments *, uint32_t number);
 
 #endif

@@ -106,6 +106,9 @@ struct store_recovery {
     uint64_t messages, open_deliveries;
     /* Known to the index, and no longer in the journal: its end was cut off, or whole files are gone. */
     uint64_t lost_messages, lost_audit;
+    /* Files of the journal that are gone, but for those at its end; what the index knows to have been in them. Told once. */
+    uint64_t missing_segments, missing_messages;
+    uint32_t missing_first;
     uint64_t end; /* of the trail: no position that store_trail() gave is behind it, or the store has gone back since */
     bool fresh;   /* the store was empty */
     int64_t restored; /* it is a backup put back: wall microseconds of when that was made, negative when not known;
