@@ -22,6 +22,7 @@ class Storm:
     def __init__(self, flow, ledger, random):
         self.flow, self.agent, self.ledger, self.random = flow, flow.agent, ledger, random
         self.kills, self.lives, self.latencies = collections.Counter(), [], []
+        self.verifying = 0.0  # seconds
 
     # ---- load ----
 
@@ -92,6 +93,14 @@ class Storm:
         assert self.agent.process.returncode == -signal.SIGKILL, self.agent.log_tail()
         self.kills[point or "hub"] += 1
         gone_within(children, 2)
+        self.verify()
+
+    def verify(self):
+        """The trail as the kill left it."""
+        began = time.monotonic()
+        verified = self.agent.ask("audit", "verify")
+        assert verified.code == 0, (self.lives[-1], verified)
+        self.verifying += time.monotonic() - began
 
     def ended_in_time(self):
         """A point that is not reached any more is no fault of the agent's: it is killed all the same."""
@@ -113,7 +122,7 @@ class Storm:
             self.live(turns.pop())
         self.flow.kills = sum(self.kills.values())
         self.begin(None)
-        print(f"killed: {dict(self.kills)}; {self.latency()}")
+        print(f"killed: {dict(self.kills)}; {self.latency()}; verified in {self.verifying:.1f} s")
 
     def latency(self):
         times = sorted(self.latencies)

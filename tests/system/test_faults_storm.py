@@ -16,7 +16,8 @@ STARTS = 10
 
 def test_storm_of_kills(agent, partner):
     """R1: 50 kills of hub, links, guard and inspect: every plan arrives exactly once, every broken one comes back,
-    at most one window of bodies is sent again for each kill, and the trail tells of each message once, unbroken."""
+    at most one window of bodies is sent again for each kill, and the trail, which verifies after each kill of the hub,
+    tells of each message once."""
     ledger = Ledger()
     flow = Flow(agent, partner(server=ledger.server()))
     storm = Storm(flow, ledger, seeded("storm"))
