@@ -26,6 +26,7 @@ struct keeping {
     bool stopping;
     bool under_way;            /* a round */
     bool full;                 /* the disk, as told last */
+    int64_t least_lead;        /* of the wall clock over the ticks, in this run; microseconds */
     int64_t round_at, step_at; /* ticks */
 
     struct store_retention retention;
@@ -50,12 +51,26 @@ static void end_round(struct keeping *keeping)
     keeping->round_at = clock_ticks() + (keeping->full ? EVERY_SHORT : EVERY);
 }
 
-/* The time that limits are counted from. A clock that was put forward while the agent ran is not believed: nothing is
- * given up early. */
-static int64_t trusted_now(const struct keeping *keeping)
+/* What the wall clock is ahead of the ticks, in microseconds. */
+static int64_t clock_lead(void)
 {
-    int64_t wall = clock_wall(), ran = clock_ticks() - keeping->hub->started_ticks;
-    int64_t most = keeping->hub->started + ran * 1000 + CLOCK_SLACK;
+    return clock_wall() - clock_ticks() * 1000;
+}
+
+/* A clock that is behind makes what comes in look older than it is once it has been put right. */
+static void watch_clock(struct keeping *keeping)
+{
+    int64_t lead = clock_lead();
+    if (lead < keeping->least_lead)
+        keeping->least_lead = lead;
+}
+
+/* The time that limits are counted from: of the clock as far behind as it ever was while the agent ran, and one that was
+ * put forward is not believed. Nothing is given up early. */
+static int64_t trusted_now(struct keeping *keeping)
+{
+    watch_clock(keeping);
+    int64_t wall = clock_wall(), most = clock_ticks() * 1000 + keeping->least_lead + CLOCK_SLACK;
     return wall < most ? wall : most;
 }
 
@@ -302,6 +317,7 @@ void keeping_tick(struct hub *hub, int64_t ticks)
     struct keeping *keeping = hub->keeping;
     if (keeping->stopping)
         return;
+    watch_clock(keeping);
     if (store_roomy(hub->store) == keeping->full) {
         tell_room(keeping, !keeping->full);
         keeping->round_at = ticks;
@@ -316,6 +332,7 @@ int keeping_open(struct hub *hub)
     if (!keeping)
         return ACCORD_ENOMEM;
     keeping->hub = hub;
+    keeping->least_lead = hub->started - hub->started_ticks * 1000;
     keeping->round_at = clock_ticks() + FIRST;
     uv_timer_init(&hub->loop, &keeping->pause);
     keeping->pause.data = keeping;
