@@ -92,6 +92,8 @@ int journal_put_retention(void *state, struct store_retention *retention, uint64
     struct journal *journal = state;
     struct cleaner *cleaner = &journal->cleaner;
     bool last = false;
+    if (journal->patience)
+        return 0; /* no file can go while the index cannot be written, and what is forgotten must be in it */
     cleaner->refused = 0;
     cleaner->need = 0;
     if (cleaner->open)
