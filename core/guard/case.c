@@ -59,8 +59,8 @@ static struct accord_inquiry inquiry_of(const struct wire_JUDGE *from, struct ju
     uint32_t link = message ? guard_role->service_links[from->service] : from->link;
     return (struct accord_inquiry){
         .question = from->question,
-        .link = &guard_role->links[link],
-        .service = message ? &guard_role->services[from->service] : NULL,
+        .link = guard_role->links[link],
+        .service = message ? guard_role->services[from->service] : NULL,
         .envelope = message ? &judgement->envelope : NULL,
         .facts = facts,
         .fact_count = from->facts.count,

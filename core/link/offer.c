@@ -77,11 +77,11 @@ static const char *text_or_empty(const char *text)
 }
 
 /* How many headers fit: a source's header flood must not become a frame that cannot be sent. */
-static size_t headers_that_fit(struct link *link, const struct accord_envelope *envelope)
+static size_t headers_that_fit(struct link *link, const struct accord_incoming *message)
 {
     size_t count = 0;
-    for (size_t size = 0; count < envelope->header_count && count < ACCORD_HEADERS_MAX; count++) {
-        const struct accord_pair *header = &envelope->headers[count];
+    for (size_t size = 0; count < message->header_count && count < ACCORD_HEADERS_MAX; count++) {
+        const struct accord_pair *header = &message->headers[count];
         if (!header->name || !header->value)
             process_blame(&link_role->process, "plugin.offer",
                           "it offered a message with a header that is NULL");
@@ -89,10 +89,10 @@ static size_t headers_that_fit(struct link *link, const struct accord_envelope *
         if (size > HEADERS_SIZE)
             break;
     }
-    if (count < envelope->header_count)
+    if (count < message->header_count)
         instance_say(&link->base, ACCORD_WARNING, "link.headers",
-                     "%s: %zu of %zu headers were left out, they are too many", text_or_empty(envelope->name),
-                     envelope->header_count - count, envelope->header_count);
+                     "%s: %zu of %zu headers were left out, they are too many", text_or_empty(message->name),
+                     message->header_count - count, message->header_count);
     return count;
 }
 
@@ -106,14 +106,14 @@ static uint32_t service_number(const struct link *link, size_t index)
 }
 
 struct accord_offer *offer_begin(struct accord_instance *instance, size_t service,
-                                 const struct accord_envelope *envelope, void *arg)
+                                 const struct accord_incoming *message, void *arg)
 {
     struct link *link = link_of(instance);
     uint32_t number = service_number(link, service);
-    if (link->services[service].direction != ACCORD_RECEIVE)
+    if (link->services[service]->direction != ACCORD_RECEIVE)
         process_blame(&link_role->process, "plugin.offer", "it offered a message to service %s, which sends",
-                      link->services[service].name);
-    unsigned weight = wire_offer_weight(envelope->size);
+                      link->services[service]->name);
+    unsigned weight = wire_offer_weight(message->size);
     struct offer *offer = has_room(link, weight) ? malloc(sizeof *offer) : NULL;
     if (offer) {
         *offer = (struct offer){.id = ++link_role->last_id, .link = link, .arg = arg, .weight = weight};
@@ -124,10 +124,10 @@ struct accord_offer *offer_begin(struct accord_instance *instance, size_t servic
                                .offer = offer->id,
                                .service = number,
                                .route = "",
-                               .name = envelope->name,
-                               .source_id = envelope->source_id,
-                               .size = envelope->size < 0 ? -1 : envelope->size,
-                               .headers = WIRE_PAIRS(envelope->headers, headers_that_fit(link, envelope))});
+                               .name = text_or_empty(message->name),
+                               .source_id = text_or_empty(message->source_id),
+                               .size = message->size < 0 ? -1 : message->size,
+                               .headers = WIRE_PAIRS(message->headers, headers_that_fit(link, message))});
             if (weight == 1 && !role_later(&link_role->asked, offer->id))
                 process_die(&link_role->process, "hub.memory", "out of memory for one more offer");
             return HANDLE(accord_offer, offer->id);

@@ -21,7 +21,7 @@ struct link {
     size_t pair_count;
     struct conf_options *options;
     struct accord_link_setup setup;
-    struct accord_service *services;
+    struct accord_service **services;
     size_t service_count;
     unsigned sessions;
     unsigned offers;      /* the weight of those that are open */
@@ -98,7 +98,7 @@ void delivery_turn(void);
 void delivery_sweep(void);
 
 /* ---- offer.c ---- */
-struct accord_offer *offer_begin(struct accord_instance *, size_t service, const struct accord_envelope *,
+struct accord_offer *offer_begin(struct accord_instance *, size_t service, const struct accord_incoming *,
                                  void *arg);
 int offer_write(struct accord_offer *, const uint8_t *, size_t, bool last);
 void offer_abort(struct accord_offer *);

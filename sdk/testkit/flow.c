@@ -247,12 +247,12 @@ static void post_ask(struct testhost *host, struct accord_offer *offer)
 }
 
 struct accord_offer *testhost_do_offer(struct accord_instance *instance, size_t service,
-                                       const struct accord_envelope *envelope, void *arg)
+                                       const struct accord_incoming *message, void *arg)
 {
     struct testhost *host = instance->host;
     if (!testhost_callable(host, "offer", false))
         return NULL;
-    if (service >= host->setup->service_count || host->setup->services[service].direction != ACCORD_RECEIVE)
+    if (service >= host->setup->service_count || host->setup->services[service]->direction != ACCORD_RECEIVE)
         testhost_complain(host, "offer for service %zu, which does not receive", service);
     if (host->phase == TESTHOST_STOPPED)
         testhost_complain(host, "offer after stop");
@@ -264,9 +264,9 @@ struct accord_offer *testhost_do_offer(struct accord_instance *instance, size_t 
     offer->host = host;
     offer->arg = arg;
     offer->service = service;
-    offer->declared = envelope->size;
-    snprintf(offer->name, sizeof offer->name, "%s", envelope->name);
-    snprintf(offer->source_id, sizeof offer->source_id, "%s", envelope->source_id);
+    offer->declared = message->size;
+    snprintf(offer->name, sizeof offer->name, "%s", message->name);
+    snprintf(offer->source_id, sizeof offer->source_id, "%s", message->source_id);
     struct accord_offer **at = &host->offers;
     while (*at)
         at = &(*at)->next;

@@ -162,7 +162,7 @@ void testhost_check_sessions(struct testhost *); /* after close: all ended, all 
 void testhost_do_pull(struct accord_delivery *, struct accord_session *, int64_t bytes);
 void testhost_do_finish(struct accord_delivery *, const struct accord_result *);
 struct accord_offer *testhost_do_offer(struct accord_instance *, size_t service,
-                                       const struct accord_envelope *, void *arg);
+                                       const struct accord_incoming *, void *arg);
 int testhost_do_offer_write(struct accord_offer *, const uint8_t *, size_t, bool last);
 void testhost_do_offer_abort(struct accord_offer *);
 void testhost_check_flow(struct testhost *);

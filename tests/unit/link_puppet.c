@@ -114,9 +114,9 @@ static void report(struct puppet *p, enum accord_stage stage)
 static void make_offer(struct puppet *p)
 {
     struct accord_pair headers[] = {{"subject", "hello"}};
-    struct accord_envelope envelope = {
+    const struct accord_incoming message = {
         .name = "in.txt", .source_id = "42", .size = -1, .headers = headers, .header_count = 1};
-    p->offer = p->host->offer(p->self, 1, &envelope, p);
+    p->offer = p->host->offer(p->self, 1, &message, p);
     if (!p->offer)
         say(p, "offer", "none");
 }
@@ -198,7 +198,7 @@ static bool obey_offer(struct puppet *p, const char *verb)
     if (!strcmp(verb, "offer"))
         make_offer(p);
     else if (!strcmp(verb, "offer-wrong-way"))
-        p->host->offer(p->self, 0, &(struct accord_envelope){.name = "x"}, p);
+        p->host->offer(p->self, 0, &(struct accord_incoming){.name = "x"}, p);
     else if (!strcmp(verb, "write"))
         offer_more(p, "hello ", false);
     else if (!strcmp(verb, "write-last"))
@@ -285,7 +285,7 @@ static int open_puppet(void *state, struct accord_instance *self, const struct a
         return ACCORD_ENOENT;
     }
     say(p, "open", "%s %s:%d %d %zu %s", setup->name, setup->endpoint_host, (int)setup->endpoint_port,
-        (int)options->size, setup->service_count, setup->services[1].name);
+        (int)options->size, setup->service_count, setup->services[1]->name);
     return 0;
 }
 

@@ -168,8 +168,10 @@ static void judge(struct policy_host *h, struct accord_case *c)
 void policy_host_ask(struct policy_host *h, struct accord_case *c, enum accord_question question,
                      const struct accord_policy_service *service, const struct accord_envelope *envelope)
 {
-    *c = (struct accord_case){
-        .inquiry = {.question = question, .service = service, .envelope = envelope, .link = h->setup.links}};
+    *c = (struct accord_case){.inquiry = {.question = question,
+                                          .service = service,
+                                          .envelope = envelope,
+                                          .link = h->setup.links ? h->setup.links[0] : NULL}};
     judge(h, c);
 }
 

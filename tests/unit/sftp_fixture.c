@@ -38,10 +38,11 @@ struct fixture *fixture_new(enum server_kind kind, const char *const *extra)
                                          .direction = ACCORD_SEND,
                                          .options = &f->service_options,
                                          .max_size = 100 << 20};
+    f->told = &f->service;
     f->setup = (struct accord_link_setup){.agreement = "cbp-isa",
                                           .name = "sftp",
                                           .options = &f->options,
-                                          .services = &f->service,
+                                          .services = &f->told,
                                           .service_count = 1,
                                           .endpoint_host = "sftp.cbp.example",
                                           .endpoint_port = f->server.port};

@@ -37,9 +37,7 @@ static const struct accord_envelope plan = {.id = "m1", .type = "stow-plan", .na
 
 static void open_services(struct policy_host *h)
 {
-    static struct accord_policy_service services[2];
-    services[0] = responses;
-    services[1] = stow_plan;
+    static const struct accord_policy_service *const services[] = {&responses, &stow_plan};
     policy_host_init(h, "services");
     h->setup.services = services;
     h->setup.service_count = 2;

@@ -186,7 +186,7 @@ struct intake *intake_new(struct dir *dir, size_t index)
     const struct link_options *link = dir->setup->options;
     intake->dir = dir;
     intake->index = index;
-    intake->service = &dir->setup->services[index];
+    intake->service = dir->setup->services[index];
     intake->options = intake->service->options;
     intake->inotify = -1;
     intake->scan.root = intake->place.root = link->path;

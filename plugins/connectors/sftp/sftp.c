@@ -97,7 +97,7 @@ static const struct accord_option service_table[] = {
 
 const struct service_options *link_service(const struct link *link, size_t service)
 {
-    return link->setup->services[service].options;
+    return link->setup->services[service]->options;
 }
 
 void link_log(struct link *link, enum accord_level level, const char *event, const char *format, ...)
@@ -151,7 +151,7 @@ static int sftp_check(const struct accord_link_setup *setup, char *why, size_t w
             return ACCORD_EINVAL;
         }
     for (size_t i = 0; i < setup->service_count; i++) {
-        int result = check_service(&setup->services[i], why, why_size);
+        int result = check_service(setup->services[i], why, why_size);
         if (result < 0)
             return result;
     }

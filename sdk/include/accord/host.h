@@ -17,6 +17,7 @@ struct accord_instance; /* one open link, or one open policy module: the host's 
 struct accord_session;  /* one connection to the link's endpoint */
 struct accord_delivery; /* one message on its way out */
 struct accord_offer;    /* one message on its way in */
+struct accord_probe;    /* one walk of `accord probe` */
 struct accord_timer;
 struct accord_watch;
 
@@ -59,9 +60,12 @@ struct accord_admitted {
     const char *reason;
 };
 
+#define ACCORD_SECRET_MAX (64 * 1024)
+
 typedef void (*accord_dial_fn)(void *arg, struct accord_session *session, int fd, const char *reason);
 typedef void (*accord_secret_fn)(void *arg, int result, const uint8_t *bytes, size_t size, const char *reason);
 typedef void (*accord_verdict_fn)(void *arg, enum accord_answer answer, const char *rule, const char *reason);
+typedef void (*accord_committed_fn)(void *arg, int result, const char *reason);
 typedef void (*accord_timer_fn)(void *arg);
 typedef void (*accord_watch_fn)(void *arg, uint32_t events);
 typedef void (*accord_work_fn)(void *arg);
@@ -77,8 +81,13 @@ struct accord_host {
 
     /* One line for the operator. `event` is a short name like "sftp.stale-removed". Never pass a secret. */
     void (*log)(struct accord_instance *, enum accord_level, const char *event, const char *text);
-    /* Adds to a counter of this instance, shown by `accord status --json`. */
+    /* Adds to a counter of this instance; `gauge` sets a value that goes up and down. Both are shown by
+     * `accord metrics`. Names: lower case and underscores, at most 64, at most 64 of an instance. */
     void (*metric)(struct accord_instance *, const char *name, int64_t add);
+    void (*gauge)(struct accord_instance *, const char *name, int64_t value);
+    /* Something that a person must look at though traffic goes on (a certificate that will expire, a feed that has been
+     * silent): an incident, in the audit trail and for the operator. The same rule again within a day counts as the same. */
+    void (*incident)(struct accord_instance *, const char *rule, const char *reason);
     int64_t (*wall)(struct accord_instance *);  /* microseconds since 1970; may jump */
     int64_t (*ticks)(struct accord_instance *); /* milliseconds, monotonic; for deadlines */
     /* One shot. The handle is dead once the function runs or timer_stop returns. NULL: out of memory. */
@@ -107,13 +116,18 @@ struct accord_host {
      * After DENY the plugin closes the session. */
     int (*report)(struct accord_session *, enum accord_stage, const struct accord_pair *facts, size_t count,
                   accord_verdict_fn, void *arg);
-    /* Reads the secret that the link's option `option` names. Only between an allowed HANDSHAKE and the end
-     * of the session. The bytes are wiped when the callback returns; their text is not NUL-terminated. */
+    /* Reads the secret that the link's option `option` names, at most ACCORD_SECRET_MAX bytes of it. Only between an
+     * allowed HANDSHAKE (with ACCORD_FOR_HANDSHAKE: the dialling) and the end of the session. The bytes are wiped when the callback returns; their text is not NUL-terminated. */
     int (*secret)(struct accord_session *, const char *option, accord_secret_fn, void *arg);
     /* The session is over; forget the handle. Pending callbacks of the session are dropped. */
     void (*end)(struct accord_session *, const char *reason);
 
     /* ---- messages out: connectors that send ---- */
+
+    /* How many deliveries of each service this instance wants to have at once, from 1; the host gives no more, and may
+     * give fewer. What waits in the host can still be cancelled, held or judged again; what the plugin has runs against
+     * its deadline. Without it: the host's own measure, by number and bytes. */
+    void (*window)(struct accord_instance *, int64_t deliveries);
 
     /* Asks for up to `bytes` more of the payload; they arrive in accord_connector.payload. `session` is the
      * authenticated session that will carry them, NULL for a connector without endpoint. Credit adds up. */
@@ -125,12 +139,18 @@ struct accord_host {
 
     /* Offers a message of the service with this index. NULL: not now (draining or at capacity: `offer_ready`
      * will be called). The host asks for the payload through accord_connector.offer_pull. */
-    struct accord_offer *(*offer)(struct accord_instance *, size_t service, const struct accord_envelope *,
+    struct accord_offer *(*offer)(struct accord_instance *, size_t service, const struct accord_incoming *,
                                   void *arg);
     /* Hands over the next bytes, at most what was asked for; `last` with the final ones (may be empty). */
     int (*offer_write)(struct accord_offer *, const uint8_t *, size_t, bool last);
     /* The source went away in mid-message. The handle is dead; offer_done is not called. */
     void (*offer_abort)(struct accord_offer *);
+    /* Sets the cursor of a receiving service without a message; "" removes it. A cursor, from here or with an offer, is
+     * committed in its turn: when every offer made before it on this service is accepted, quarantined or rejected. An
+     * offer that is deferred or aborted voids the cursors of what came after it until then: offer it again before
+     * anything else, or begin again from the cursor that holds. `done` when it is committed, or with why not
+     * (ACCORD_ECANCELED: void). */
+    int (*advance)(struct accord_instance *, size_t service, const char *cursor, accord_committed_fn done, void *arg);
 
     /* ---- links ---- */
 
@@ -138,6 +158,9 @@ struct accord_host {
      * stop trying until someone changes something. Unfinished deliveries are finished as RETRY by the
      * plugin. Raises an incident. */
     void (*park)(struct accord_instance *, const char *rule, const char *reason);
+    /* One step of a probe: `result` 0 or an accord_error, and what was found or what to do, in one line. `last` ends the
+     * probe; the handle is dead then. */
+    void (*probed)(struct accord_probe *, const char *step, int result, const char *text, bool last);
 };
 
 #ifdef __cplusplus

@@ -50,9 +50,9 @@ struct accord_policy_setup {
     const char *module;
     const void *options; /* the struct that the option table fills */
     int64_t in_force_from, in_force_until; /* microseconds since 1970; `until` exclusive */
-    const struct accord_policy_link *links;
+    const struct accord_policy_link *const *links;
     size_t link_count;
-    const struct accord_policy_service *services;
+    const struct accord_policy_service *const *services;
     size_t service_count;
 };
 
@@ -79,6 +79,9 @@ struct accord_verdict {
     const char *reason; /* one line for a person: where in the message, what was expected */
     const char *const *keys; /* allow only: must not have been used before in this agreement (control numbers) */
     size_t key_count;
+    int64_t wait;     /* defer: milliseconds after which to ask again; 0: the host's own back-off */
+    int64_t good_for; /* allow: milliseconds after which it must be asked again before a session goes on or a message
+                       * leaves; 0: as long as the agreement, its modules and its state are the same */
 };
 
 struct accord_policy_host {
