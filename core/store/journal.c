@@ -62,8 +62,9 @@ int journal_roll_over(struct journal *journal, uint64_t need)
 int journal_write_index(struct journal *journal)
 {
     int result = index_flush(&journal->index);
-    journal->patience = result ? PATIENCE : 0;
+    journal->stuck = result != 0;
     journal->cramped = result == ACCORD_ELIMIT;
+    journal->patience = result ? PATIENCE : 0;
     if (!result)
         journal->unflushed = 0;
     return result;

@@ -70,8 +70,8 @@ struct journal {
     struct buf changes; /* struct journal_change */
 
     uint32_t unflushed;                /* groups since the index was flushed */
-    uint32_t patience;                 /* groups to wait before a flush that failed is tried again; 0: it did not */
-    bool cramped;                      /* it failed for lack of room */
+    bool stuck, cramped;               /* the last flush failed; for lack of room */
+    uint32_t patience;                 /* groups to wait before it is tried again */
     struct buf first, second, numbers; /* for reading */
     struct cleaner cleaner;
 };

@@ -101,7 +101,7 @@ static int replay_adoption(struct replay *replay, const struct record_head *head
 /* While the index cannot be written it is filled in memory alone: a flush that fails would lose what it is ahead by. */
 static int write_out(struct journal *journal)
 {
-    if (journal->patience)
+    if (journal->stuck)
         return 0;
     int result = journal_write_index(journal);
     return journal->index.ahead ? result : 0;
@@ -219,9 +219,9 @@ static int catch_up(struct journal *journal)
 
 int journal_catch_up(struct journal *journal)
 {
-    bool written = !journal->patience;
+    bool written = !journal->stuck;
     int result = catch_up(journal);
-    return result && written && journal->patience ? catch_up(journal) : result; /* then in memory alone */
+    return result && written && journal->stuck ? catch_up(journal) : result; /* then in memory alone */
 }
 
 /* ---- opening ---- */

@@ -1,9 +1,14 @@
 /* The store while its index cannot be written: it answers from memory and from what is there, whatever has been done. */
+#include <errno.h>
+#include <limits.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "journal_files.h"
+#include "store/segment.h"
 #include "store_calls.h"
 #include "util/clock.h"
 
@@ -228,6 +233,79 @@ static void a_retention_round_that_meets_a_full_disk_hides_nothing(void **state)
     bench_close(&world.bench);
 }
 
+/* ---- a disk without room for another file of the journal ---- */
+
+static int refuse_room(int fd, int mode, off_t offset, off_t size)
+{
+    (void)fd, (void)mode, (void)offset, (void)size;
+    errno = ENOSPC;
+    return -1;
+}
+
+#define SMALL (64 << 10)
+
+static void fill_up_to(struct bench *bench, uint64_t offset)
+{
+    char chain[32];
+    uint32_t file = POSITION_SEGMENT(journal_end(bench->folder));
+    bool beyond = POSITION_OFFSET(journal_end(bench->folder)) > offset; /* in the next file, then */
+    for (int i = 0; POSITION_OFFSET(journal_end(bench->folder)) < offset ||
+                    (beyond && POSITION_SEGMENT(journal_end(bench->folder)) == file);
+         i++) {
+        snprintf(chain, sizeof chain, "agreement-%02d", i % 40); /* forty agreements have a trail */
+        assert_int_equal(audit(bench, chain, "something-that-takes-its-time-to-say"), 0);
+    }
+}
+
+static size_t count_segments(const char *folder)
+{
+    char path[PATH_MAX];
+    size_t count = 0;
+    for (uint32_t number = last_segment(folder, path, sizeof path); number; number--) {
+        segment_path(folder, number, path, sizeof path);
+        count += access(path, F_OK) == 0;
+    }
+    return count;
+}
+
+static void retention_makes_room_where_little_is_left(void **state)
+{
+    static const uint8_t payload[20000];
+    struct bench bench;
+    struct segment_io real = segment_io;
+    (void)state;
+    bench_open(&bench, "journal");
+    bench_shut(&bench);
+    bench.config.segment_size = SMALL;
+    assert_int_equal(bench_reopen(&bench, NULL), 0);
+    fill_up_to(&bench, SMALL / 2);
+    for (int i = 0; i < 80; i++) { /* the first file has a megabyte */
+        struct letter letter;
+        letter_init(&letter, &bench, "", payload, sizeof payload);
+        assert_int_equal(admit(&bench, &letter), 0);
+        assert_int_equal(settle(&bench, letter.deliveries[0].number, STORE_DELIVERED), 0);
+        letter_fini(&letter);
+    }
+    fill_up_to(&bench, SMALL - (15 << 10));
+    assert_true(POSITION_OFFSET(journal_end(bench.folder)) < SMALL - (12 << 10));
+    size_t before = count_segments(bench.folder);
+    assert_true(before > 5);
+    segment_io.fallocate = refuse_room;
+    struct store_retention everything = {.now = clock_wall(),
+                                         .settled_before = INT64_MAX / 128,
+                                         .seen_before = clock_wall(),
+                                         .keys_before = clock_wall(),
+                                         .trail_position = UINT64_MAX};
+    for (int i = 0; i < 100; i++)
+        retain(&bench, &everything);
+    assert_true(count_segments(bench.folder) < before);
+    segment_io = real;
+    bench_shut(&bench);
+    assert_int_equal(bench_reopen(&bench, NULL), 0);
+    assert_int_equal(bench.recovery.damaged_records, 0);
+    bench_close(&bench);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, use_refusing)
@@ -236,6 +314,7 @@ int main(void)
         T(so_they_are_when_rows_of_the_file_have_changed),
         T(so_they_are_when_the_disk_refuses),
         T(a_retention_round_that_meets_a_full_disk_hides_nothing),
+        T(retention_makes_room_where_little_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
