@@ -372,7 +372,8 @@ static enum keys_store keys_needed(const struct segments *segments)
 static int leave_old_file(struct journal *journal, struct reason *why)
 {
     const struct segment *last = &journal->segments.items[journal->segments.count - 1];
-    int result = last->version == 1 ? journal_roll_over(journal, 4096) : 0;
+    bool old = last->version && last->version < SEGMENT_VERSION;
+    int result = old ? journal_roll_over(journal, 4096) : 0;
     return result ? fail(why, result, "cannot begin a new file of the journal in %s: %s",
                          journal->segments.folder,
                          result == ACCORD_ELIMIT ? "the disk is full; make room"

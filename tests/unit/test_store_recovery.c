@@ -308,7 +308,7 @@ static void a_journal_of_another_format_is_not_touched(void **state)
     assert_int_equal(pwrite(fd, head, sizeof head, 0), sizeof head);
     close(fd);
     assert_int_equal(bench_reopen(&bench, &why), ACCORD_ENOTSUP);
-    assert_non_null(strstr(why.text, "format 3"));
+    assert_non_null(strstr(why.text, "format 4"));
     folder_remove(bench.folder);
 }
 
