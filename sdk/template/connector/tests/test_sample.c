@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include <accord/plugin.h>
-#include <testkit/host.h>
+#include <accord/testkit/host.h>
 
 #include "../sample.h"
 #include "peer.h"
