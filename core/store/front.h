@@ -37,6 +37,9 @@ enum call_kind {
     CALL_NOTHING, /* only to be finished later */
 };
 
+/* Calls that can be made when no memory is left: their callers get the answer later, and never at once. */
+#define CALLS_KEPT 256
+
 struct call {
     struct call *next;
     enum call_kind kind;
@@ -89,7 +92,9 @@ struct store {
     /* loop thread */
     struct store_signal *signal;
     char *folder;
-    struct call *spare;
+    struct call *spare; /* calls that are not in use ... */
+    size_t spare_count; /* ... CALLS_KEPT at least, unless memory is short */
+    struct call kept[CALLS_KEPT];
     struct call_list finishing;
     uint64_t outstanding;
 
