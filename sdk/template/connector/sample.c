@@ -6,7 +6,7 @@
  *     next BOX                                  ->  none | message ID SIZE NAME, then SIZE bytes
  *     done BOX ID                               ->  ok        (the partner may forget it)
  *     reject BOX ID                             ->  ok        (the partner should look at it)
- * */
+ */
 #include "sample.h"
 
 #include <stdio.h>
