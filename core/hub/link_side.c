@@ -151,6 +151,52 @@ static void offered(struct child *child, const struct wire_OFFER *m)
         child_spend(child); /* each such answer is an audit record */
 }
 
+struct advance {
+    struct cursor_wait wait; /* first */
+    struct child *child;
+    uint64_t request;
+};
+
+static void put_advanced(struct child *child, uint64_t request, int result)
+{
+    const char *why = result == ACCORD_ECANCELED ? "an offer before it was deferred or aborted"
+                      : result                   ? "the store did not take it"
+                                                 : "";
+    if (child->channel)
+        wire_put_ADVANCED(channel_out(child->channel),
+                          &(struct wire_ADVANCED){.request = request, .result = result, .reason = why});
+}
+
+static void advance_done(struct cursor_wait *wait, int result)
+{
+    struct advance *advance = (struct advance *)wait;
+    put_advanced(advance->child, advance->request, result);
+    free(advance);
+}
+
+static void advanced(struct child *child, const struct wire_ADVANCE *m)
+{
+    struct bus_party *party = child->unit->party;
+    const struct conf_service *service =
+        m->service < child->service_count ? child->services[m->service] : NULL;
+    if (!service || service->direction != ACCORD_RECEIVE || strlen(m->cursor) >= ACCORD_CURSOR_MAX ||
+        bus_advances(party, service) >= WIRE_ADVANCES_MAX) {
+        child_fail(child, "hub.protocol", "it set a cursor that its services do not allow");
+        return;
+    }
+    if (m->voids != *bus_voids(party, service)) {
+        put_advanced(child, m->request, ACCORD_ECANCELED);
+        return;
+    }
+    struct advance *advance = malloc(sizeof *advance);
+    if (advance)
+        *advance = (struct advance){.wait = {.done = advance_done}, .child = child, .request = m->request};
+    if (!advance || bus_advance(party, service, m->cursor, &advance->wait) < 0) {
+        free(advance);
+        put_advanced(child, m->request, ACCORD_ENOMEM);
+    }
+}
+
 static void parked(struct child *child, const struct wire_PARK *m)
 {
     if (m->link >= child->link_count)
@@ -193,6 +239,9 @@ void link_side_message(struct child *child, const struct wire_message *m)
     case WIRE_OFFER_DATA:
         if (!intake_data(&child->intakes, &m->OFFER_DATA))
             child_fail(child, "hub.protocol", "it sent more of an offer than it was asked for");
+        break;
+    case WIRE_ADVANCE:
+        advanced(child, &m->ADVANCE);
         break;
     case WIRE_OFFER_ABORT:
         intake_abort(&child->intakes, m->OFFER_ABORT.offer);
@@ -237,6 +286,8 @@ void link_side_gone(struct child *child)
     }
     table_fini(&child->flights);
     intake_gone(&child->intakes);
+    for (size_t i = 0; i < child->service_count; i++)
+        bus_source_gone(child->unit->party, child->services[i]);
 }
 
 void link_side_tick(struct child *child, int64_t ticks)

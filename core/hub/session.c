@@ -300,7 +300,8 @@ static int read_secret(const struct session *session, const char *option, struct
 {
     const struct unit *unit = session->child->unit;
     char path[1024];
-    if (session->stage != HANDSHAKEN && session->stage != AUTHENTICATED)
+    bool early = session->stage == CONNECTED && unit_secret_is_early(session->link, option);
+    if (!early && session->stage != HANDSHAKEN && session->stage != AUTHENTICATED)
         return fail(why, ACCORD_ESTATE, "a secret was asked for before the handshake was allowed");
     if (trail_failing(unit->hub))
         return fail(why, ACCORD_ESTATE,

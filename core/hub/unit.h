@@ -86,6 +86,8 @@ size_t unit_resume(struct unit *, const char *link, const char *user, const char
 void unit_link_works(struct unit *, const struct conf_link *);
 /* Slow retries, changed secrets. */
 void unit_links_tick(struct unit *, int64_t ticks);
+/* The secret is needed to make the handshake, and may be read as soon as the session is dialled. */
+bool unit_secret_is_early(const struct conf_link *, const char *option);
 /* The file of a secret option of a link; ACCORD_EDENIED: it has no such option, ACCORD_ELIMIT. */
 int unit_secret_path(const struct unit *, const struct conf_link *, const char *option, char *to, size_t room);
 

@@ -13,13 +13,25 @@
 
 /* ---- secret files ---- */
 
-/* What an option that names a secret says; NULL: there is no such option. */
-static const char *secret_name(const struct conf_link *link, const char *option)
+static const struct accord_option *secret_option(const struct conf_link *link, const char *option)
 {
     const struct accord_option *table = link->connector->options;
     while (table && table->name && (strcmp(table->name, option) != 0 || table->kind != ACCORD_SECRET))
         table++;
-    for (size_t i = 0; table && table->name && i < link->option_count; i++)
+    return table && table->name ? table : NULL;
+}
+
+bool unit_secret_is_early(const struct conf_link *link, const char *option)
+{
+    const struct accord_option *secret = secret_option(link, option);
+    return secret && (secret->flags & ACCORD_FOR_HANDSHAKE);
+}
+
+/* What an option that names a secret says; NULL: there is no such option. */
+static const char *secret_name(const struct conf_link *link, const char *option)
+{
+    bool known = secret_option(link, option);
+    for (size_t i = 0; known && i < link->option_count; i++)
         if (strcmp(link->options[i].name, option) == 0)
             return link->options[i].value;
     return NULL;

@@ -21,5 +21,6 @@ void link_host_services(struct accord_host *host)
     host->offer = offer_begin;
     host->offer_write = offer_write;
     host->offer_abort = offer_abort;
+    host->advance = offer_advance;
     host->park = park;
 }

@@ -13,7 +13,8 @@
 #define STRUCT_MAX      65536
 #define STATE_MAX       ((size_t)1 << 20)
 
-#define OPTION_FLAGS    ((uint32_t)(ACCORD_REQUIRED | ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE))
+#define OPTION_FLAGS                                                                                         \
+    ((uint32_t)(ACCORD_REQUIRED | ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE | ACCORD_FOR_HANDSHAKE))
 #define CONNECTOR_FLAGS ((uint32_t)(ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE | ACCORD_DIALS))
 #define POLICY_FLAGS    ((uint32_t)ACCORD_READS_PAYLOAD)
 #define POLICY_ASKS                                                                                          \
@@ -89,6 +90,8 @@ static int check_words(const struct accord_option *option, struct reason *why)
         return fail(why, ACCORD_EFORMAT, "option %s has unknown flags %#x", option->name, option->flags);
     if ((option->flags & (ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE)) && option->kind != ACCORD_PATH)
         return fail(why, ACCORD_EFORMAT, "option %s opens a folder, but is not a path", option->name);
+    if ((option->flags & ACCORD_FOR_HANDSHAKE) && option->kind != ACCORD_SECRET)
+        return fail(why, ACCORD_EFORMAT, "option %s is for the handshake, but is not a secret", option->name);
     if (option->fallback && (option->flags & ACCORD_REQUIRED))
         return fail(why, ACCORD_EFORMAT, "option %s is required and has a default", option->name);
     if (option->min > option->max)

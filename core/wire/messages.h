@@ -66,11 +66,18 @@
     M(FINISH, WIRE_L, F(u64, delivery) F(u8, outcome) F(text, reason) F(text, receipt) F(i64, wait))                 \
     /* ---- in: the first OFFER_PULL, of ACCORD_PIECE_MAX, goes without saying for a link's offer of weight 1 ---- */\
     M(OFFER, WIRE_L | WIRE_C, F(u64, offer) F(u32, service) F(text, route) F(text, name) F(text, source_id)          \
-          F(i64, size) F(pairs, headers))                                                                            \
+          F(i64, size) F(u32, voids) F(u8, has_cursor) F(text, cursor) F(pairs, headers))                            \
     M(OFFER_PULL, WIRE_H, F(u64, offer) F(i64, bytes))                                                               \
     M(OFFER_DATA, WIRE_L | WIRE_C, F(u64, offer) F(u8, last) F(bytes, data))                                         \
     M(OFFER_ABORT, WIRE_L, F(u64, offer))                                                                            \
-    M(OFFER_DONE, WIRE_H, F(u64, offer) F(u8, admission) F(text, id) F(text, rule) F(text, reason))                  \
+    M(OFFER_DONE, WIRE_H, F(u64, offer) F(u8, admission) F(text, id) F(text, rule) F(text, reason)          \
+          F(u32, service))                                                                                           \
+    /* A cursor without an offer. `voids`: how many DEFERRED of this service the link has heard of: what it said     \
+     * before it heard of the last of them is void. */                                                               \
+    M(ADVANCE, WIRE_L, F(u64, request) F(u32, service) F(u32, voids) F(text, cursor))                                \
+    M(ADVANCED, WIRE_H, F(u64, request) F(i64, result) F(text, reason))                                              \
+    /* Before START: where a receiving service goes on, unless at the beginning. */                                  \
+    M(CURSOR, WIRE_H, F(u32, service) F(text, value))                                                                \
     /* ---- policies ---- */                                                                                        \
     M(COMPILE, WIRE_H, F(u32, link))                                                                                 \
     M(PROFILE, WIRE_P, F(u32, link) F(i64, result) F(text, reason) F(pairs, profile))                                \
@@ -102,6 +109,7 @@
 #define WIRE_OFFER_HEAVY  16    /* weight of one that announces more than WIRE_SMALL, or no size; of others 1 */
 #define WIRE_SMALL        16384 /* bytes of a payload that may be sent without being asked for */
 #define WIRE_SESSIONS_MAX 64
+#define WIRE_ADVANCES_MAX 64    /* of one service, unanswered */
 #define WIRE_PAIRS_MAX   256
 #define WIRE_TEXT_MAX    4096
 #define WIRE_FRAME_MAX   (ACCORD_PIECE_MAX + 4096)

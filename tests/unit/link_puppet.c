@@ -25,6 +25,7 @@ struct puppet {
 
 struct puppet_options {
     int64_t size;
+    const char *early;
     bool messy; /* cleans nothing up in close */
 };
 
@@ -114,11 +115,27 @@ static void report(struct puppet *p, enum accord_stage stage)
 static void make_offer(struct puppet *p)
 {
     struct accord_pair headers[] = {{"subject", "hello"}};
-    const struct accord_incoming message = {
-        .name = "in.txt", .source_id = "42", .size = -1, .headers = headers, .header_count = 1};
+    const struct accord_incoming message = {.name = "in.txt",
+                                            .source_id = "42",
+                                            .size = -1,
+                                            .headers = headers,
+                                            .header_count = 1,
+                                            .cursor = "c1"};
     p->offer = p->host->offer(p->self, 1, &message, p);
     if (!p->offer)
         say(p, "offer", "none");
+}
+
+static void on_committed(void *arg, int result, const char *reason)
+{
+    say(arg, "advanced", "%d %s", result, reason);
+}
+
+static void advance(struct puppet *p)
+{
+    int result = p->host->advance(p->self, 1, "c2", on_committed, p);
+    if (result)
+        say(p, "advance", "%d", result);
 }
 
 static void offer_more(struct puppet *p, const char *text, bool last)
@@ -150,6 +167,8 @@ static bool obey_session(struct puppet *p, const char *verb)
         say_profile(p);
     else if (!strcmp(verb, "secret"))
         result = p->host->secret(p->session, "key", on_secret, p);
+    else if (!strcmp(verb, "early-secret"))
+        result = p->host->secret(p->session, "early", on_secret, p);
     else if (!strcmp(verb, "end")) {
         p->host->end(p->session, "enough");
         p->ended = p->session;
@@ -203,6 +222,8 @@ static bool obey_offer(struct puppet *p, const char *verb)
         offer_more(p, "hello ", false);
     else if (!strcmp(verb, "write-last"))
         offer_more(p, "world", true);
+    else if (!strcmp(verb, "advance"))
+        advance(p);
     else if (!strcmp(verb, "abort"))
         p->host->offer_abort(p->offer);
     else
@@ -284,8 +305,8 @@ static int open_puppet(void *state, struct accord_instance *self, const struct a
         snprintf(why, why_size, "no such folder");
         return ACCORD_ENOENT;
     }
-    say(p, "open", "%s %s:%d %d %zu %s", setup->name, setup->endpoint_host, (int)setup->endpoint_port,
-        (int)options->size, setup->service_count, setup->services[1]->name);
+    say(p, "open", "%s %s:%d %d %zu %s%s", setup->name, setup->endpoint_host, (int)setup->endpoint_port,
+        (int)options->size, setup->service_count, setup->services[1]->name, setup->services[1]->cursor);
     return 0;
 }
 
@@ -318,6 +339,10 @@ static void close_puppet(void *state)
 
 static const struct accord_option option_table[] = {
     {.name = "size", .kind = ACCORD_SIZE, .offset = offsetof(struct puppet_options, size), .fallback = "7"},
+    {.name = "early",
+     .kind = ACCORD_SECRET,
+     .flags = ACCORD_FOR_HANDSHAKE,
+     .offset = offsetof(struct puppet_options, early)},
     {.name = "messy",
      .kind = ACCORD_BOOL,
      .offset = offsetof(struct puppet_options, messy),
