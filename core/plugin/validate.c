@@ -21,6 +21,11 @@
     (ACCORD_ASKS(ACCORD_ASK_HANDSHAKE) | ACCORD_ASKS(ACCORD_ASK_AUTHENTICATED) |                             \
      ACCORD_ASKS(ACCORD_ASK_IN) | ACCORD_ASKS(ACCORD_ASK_OUT))
 
+/* Tables grow at their end (accord/base.h): one of an older minor is as large as that minor's was, and no
+ * smaller than the first. Here stand the last fields of ABI 1.0, for ever. */
+#define CONNECTOR_LEAST (offsetof(struct accord_connector, probe) + sizeof(void (*)(void)))
+#define POLICY_LEAST    (offsetof(struct accord_policy, profile) + sizeof(void (*)(void)))
+
 struct field {
     size_t size, alignment;
 };
@@ -144,6 +149,14 @@ static int check_options(const struct accord_options *options, struct reason *wh
     return 0;
 }
 
+static int check_size(const char *table, uint32_t says, size_t least, size_t most, struct reason *why)
+{
+    if (says >= least && says <= most && says % sizeof(void *) == 0)
+        return 0;
+    return fail(why, ACCORD_EFORMAT, "its %s table says %u bytes; one of ABI %d.0 to %d.%d has %zu to %zu",
+                table, says, ACCORD_ABI_MAJOR, ACCORD_ABI_MAJOR, ACCORD_ABI_MINOR, least, most);
+}
+
 #define NEEDS(table, condition, slot)                                                                        \
     do {                                                                                                     \
         if ((condition) && !(table)->slot)                                                                   \
@@ -154,9 +167,9 @@ static int check_connector(const struct accord_connector *c, struct reason *why)
 {
     if (!c)
         return fail(why, ACCORD_EFORMAT, "it says connector, and has no connector table");
-    if (c->size != sizeof *c)
-        return fail(why, ACCORD_EFORMAT, "its connector table says %u bytes, expected are %zu", c->size,
-                    sizeof *c);
+    int result = check_size("connector", c->size, CONNECTOR_LEAST, sizeof *c, why);
+    if (result)
+        return result;
     bool sends = c->flags & ACCORD_CAN_SEND, receives = c->flags & ACCORD_CAN_RECEIVE;
     if ((c->flags & ~CONNECTOR_FLAGS) || (!sends && !receives))
         return fail(why, ACCORD_EFORMAT,
@@ -172,7 +185,7 @@ static int check_connector(const struct accord_connector *c, struct reason *why)
     NEEDS(c, sends, cancel);
     NEEDS(c, receives, offer_pull);
     NEEDS(c, receives, offer_done);
-    int result = check_options(&c->link_options, why);
+    result = check_options(&c->link_options, why);
     return result ? result : check_options(&c->service_options, why);
 }
 
@@ -180,9 +193,9 @@ static int check_policy(const struct accord_policy *p, struct reason *why)
 {
     if (!p)
         return fail(why, ACCORD_EFORMAT, "it says policy, and has no policy table");
-    if (p->size != sizeof *p)
-        return fail(why, ACCORD_EFORMAT, "its policy table says %u bytes, expected are %zu", p->size,
-                    sizeof *p);
+    int result = check_size("policy", p->size, POLICY_LEAST, sizeof *p, why);
+    if (result)
+        return result;
     if ((p->flags & ~POLICY_FLAGS) || (p->asks & ~POLICY_ASKS))
         return fail(why, ACCORD_EFORMAT, "policy flags %#x or questions %#x are unknown", p->flags, p->asks);
     if (!p->asks && !p->profile)

@@ -25,8 +25,9 @@
 #define RECORD_SEAL_SPACE     64     /* what seal.h keeps with a sealed piece */
 #define RECORD_PIECE_HEAD     (8 + RECORD_SEAL_SPACE) /* of a piece's body, before the payload */
 #define SEAL_NONE             0      /* how a piece is sealed: not, as in the first format */
-#define SEAL_AES_256_GCM      1
-#define SEAL_NEWEST           SEAL_AES_256_GCM
+#define SEAL_PIECE            1      /* AES-256-GCM, each piece with a key of its own: the second format */
+#define SEAL_BATCH            2      /* AES-256-GCM, with the key of a batch of pieces */
+#define SEAL_NEWEST           SEAL_BATCH
 #define RECORD_MOVE_MAX       8192   /* deliveries in one move record */
 
 enum record_type {
@@ -66,7 +67,7 @@ bool record_read_head(const uint8_t *, uint64_t position, struct record_head *);
 bool record_body_good(const struct record_head *, const uint8_t *body);
 
 struct record_piece {
-    uint8_t seal;             /* SEAL_NONE (the first format), SEAL_AES_256_GCM */
+    uint8_t seal;             /* SEAL_NONE, SEAL_PIECE or SEAL_BATCH */
     uint32_t index;           /* of the piece within its payload */
     const uint8_t *seal_data; /* RECORD_SEAL_SPACE bytes; NULL: zeros */
     const void *data;

@@ -1,4 +1,4 @@
-/* Numbers and texts in the bodies of journal records. Only record*.c include this. */
+/* Numbers and texts in the bodies of journal records. Only record*.c and seal*.c include this. */
 #ifndef STORE_RECORD_BYTES_H
 #define STORE_RECORD_BYTES_H
 

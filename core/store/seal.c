@@ -1,39 +1,43 @@
 #include "store/seal.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/keyring.h"
+#include "store/record_bytes.h"
+#include "store/seal_key.h"
 
-#define SALT     32
-#define OWN      (SALT - SEAL_PAYLOAD_ID) /* of the salt: this sealing's alone */
-#define KEY_AT   SALT
-#define TAG_AT   (SALT + 4)
+/* RECORD_SEAL_SPACE of a piece */
+#define BATCH_AT SEAL_PAYLOAD_ID
+#define KEY_AT   (BATCH_AT + SEAL_BATCH_NAME)
+#define TAG_AT   (KEY_AT + 4)
 #define TAG      16
-#define ZEROS_AT (TAG_AT + TAG)
-#define NONCE    12
-#define BOUND    (4 + 1 + ACCORD_ID_MAX)
+#define NONCE_AT (TAG_AT + TAG)
+#define BOUND    (4 + 1 + ACCORD_ID_MAX) /* what the tag covers besides: of a SEAL_PIECE all there is */
 #define RANDOM   4096
 
-static const char *const purpose = "accord payload piece 1";
+_Static_assert(NONCE_AT + SEAL_NONCE == RECORD_SEAL_SPACE, "the space is full");
+_Static_assert(BATCH_AT + SEAL_BATCH_NAME == SEAL_SALT, "a salt stands where payload and batch stand now");
+
+/* What a piece is bound to. */
+struct bound {
+    uint8_t bytes[BOUND + SEAL_PAYLOAD_ID];
+    size_t size;
+};
 
 /* The piece that was opened last: a reader takes it in small parts. */
 struct opened {
-    uint8_t seal_data[RECORD_SEAL_SPACE], bound[BOUND];
+    uint8_t seal_data[RECORD_SEAL_SPACE];
+    struct bound bound;
     size_t size;
     uint8_t *plain; /* ACCORD_PIECE_MAX bytes */
     bool holds;
 };
 
 struct sealer {
-    struct keyring *keyring;
-    struct hkdf *hkdf;
-    EVP_CIPHER *cipher;
-    EVP_CIPHER_CTX *sealing, *opening;
-    uint8_t random[RANDOM]; /* one call to the generator for many pieces */
+    struct seal_keys *keys;
+    uint8_t random[RANDOM]; /* one call to the generator for many payloads */
     size_t random_left;
     struct opened opened;
 };
@@ -43,15 +47,9 @@ struct sealer *sealer_new(struct keyring *keyring)
     struct sealer *sealer = calloc(1, sizeof *sealer);
     if (!sealer)
         return NULL;
-    sealer->keyring = keyring;
-    sealer->hkdf = hkdf_new();
-    sealer->cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    sealer->sealing = EVP_CIPHER_CTX_new();
-    sealer->opening = EVP_CIPHER_CTX_new();
+    sealer->keys = seal_keys_new(keyring);
     sealer->opened.plain = malloc(ACCORD_PIECE_MAX);
-    if (sealer->hkdf && sealer->cipher && sealer->sealing && sealer->opening && sealer->opened.plain &&
-        EVP_EncryptInit_ex2(sealer->sealing, sealer->cipher, NULL, NULL, NULL) == 1 &&
-        EVP_DecryptInit_ex2(sealer->opening, sealer->cipher, NULL, NULL, NULL) == 1)
+    if (sealer->keys && sealer->opened.plain)
         return sealer;
     sealer_free(sealer);
     return NULL;
@@ -61,10 +59,7 @@ void sealer_free(struct sealer *sealer)
 {
     if (!sealer)
         return;
-    hkdf_free(sealer->hkdf);
-    EVP_CIPHER_CTX_free(sealer->sealing);
-    EVP_CIPHER_CTX_free(sealer->opening);
-    EVP_CIPHER_free(sealer->cipher);
+    seal_keys_free(sealer->keys);
     if (sealer->opened.plain)
         OPENSSL_cleanse(sealer->opened.plain, ACCORD_PIECE_MAX);
     free(sealer->opened.plain);
@@ -87,74 +82,61 @@ static int take_random(struct sealer *sealer, uint8_t *to, size_t size)
 
 /* ---- what a piece is bound to ---- */
 
-static void put32(uint8_t *to, uint32_t value)
+/* The index, whether it is the last and then of which message, and, unless the key is of one payload alone, which
+ * payload. */
+static int describe(const struct record_piece *piece, unsigned seal, const uint8_t *payload,
+                    const struct seal_bond *bond, struct bound *bound)
 {
-    for (int i = 0; i < 4; i++)
-        to[i] = (uint8_t)(value >> 8 * i);
-}
-
-static uint32_t get32(const uint8_t *from)
-{
-    return (uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
-}
-
-static int describe(const struct record_piece *piece, const struct seal_bond *bond, uint8_t bound[BOUND])
-{
-    memset(bound, 0, BOUND);
-    put32(bound, piece->index);
+    *bound = (struct bound){.size = seal == SEAL_PIECE ? BOUND : sizeof bound->bytes};
+    bytes_put32(bound->bytes, piece->index);
+    memcpy(bound->bytes + BOUND, payload, SEAL_PAYLOAD_ID);
     if (!bond->message)
         return 0;
     if (strlen(bond->message) != ACCORD_ID_MAX - 1)
         return ACCORD_EINVAL;
-    bound[4] = 1;
-    memcpy(bound + 5, bond->message, ACCORD_ID_MAX);
+    bound->bytes[4] = 1;
+    memcpy(bound->bytes + 5, bond->message, ACCORD_ID_MAX);
     return 0;
-}
-
-static void make_nonce(const struct record_piece *piece, uint8_t nonce[NONCE])
-{
-    memset(nonce, 0, NONCE);
-    put32(nonce, piece->index);
 }
 
 /* ---- sealing ---- */
 
-/* The piece's salt; the first sealing makes the payload's part of it. */
-static int make_salt(struct sealer *sealer, const struct seal_bond *bond, uint8_t salt[SALT])
+/* The first sealing makes the payload's own id. */
+static int name_payload(struct sealer *sealer, const struct seal_bond *bond)
 {
     static const uint8_t none[SEAL_PAYLOAD_ID];
-    int result = 0;
-    if (!memcmp(bond->payload, none, SEAL_PAYLOAD_ID))
-        result = take_random(sealer, bond->payload, SEAL_PAYLOAD_ID);
-    memcpy(salt, bond->payload, SEAL_PAYLOAD_ID);
-    return result ? result : take_random(sealer, salt + SEAL_PAYLOAD_ID, OWN);
+    if (memcmp(bond->payload, none, SEAL_PAYLOAD_ID) != 0)
+        return 0;
+    return take_random(sealer, bond->payload, SEAL_PAYLOAD_ID);
 }
 
-static bool encrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *nonce, const uint8_t *bound,
-                    const struct record_piece *piece, uint8_t *to, uint8_t *tag)
+static bool encrypt(const struct seal_turn *turn, const struct bound *bound, const struct record_piece *piece,
+                    uint8_t *to, uint8_t *tag)
 {
     int n = 0, rest = 0;
-    return EVP_EncryptInit_ex2(ctx, NULL, key, nonce, NULL) == 1 &&
-           EVP_EncryptUpdate(ctx, NULL, &n, bound, BOUND) == 1 &&
-           EVP_EncryptUpdate(ctx, to, &n, piece->data, (int)piece->size) == 1 &&
-           EVP_EncryptFinal_ex(ctx, to + n, &rest) == 1 && (size_t)(n + rest) == piece->size &&
-           EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG, tag) == 1;
+    return EVP_EncryptInit_ex2(turn->ctx, NULL, NULL, turn->nonce, NULL) == 1 &&
+           EVP_EncryptUpdate(turn->ctx, NULL, &n, bound->bytes, (int)bound->size) == 1 &&
+           EVP_EncryptUpdate(turn->ctx, to, &n, piece->data, (int)piece->size) == 1 &&
+           EVP_EncryptFinal_ex(turn->ctx, to + n, &rest) == 1 && (size_t)(n + rest) == piece->size &&
+           EVP_CIPHER_CTX_ctrl(turn->ctx, EVP_CTRL_AEAD_GET_TAG, TAG, tag) == 1;
 }
 
 /* The record is put with room for the sealed bytes, which are then written in their place. */
-static int put_sealed(struct sealer *sealer, struct buf *to, const struct record_piece *piece,
-                      const uint8_t *key, const uint8_t *bound, uint8_t *seal_data)
+static int put_sealed(struct buf *to, const struct record_piece *piece, const struct seal_turn *turn,
+                      const struct bound *bound)
 {
-    uint8_t nonce[NONCE];
+    uint8_t seal_data[RECORD_SEAL_SPACE];
     size_t start = to->size;
-    make_nonce(piece, nonce);
+    memcpy(seal_data, piece->bond->payload, SEAL_PAYLOAD_ID);
+    memcpy(seal_data + BATCH_AT, turn->batch, SEAL_BATCH_NAME);
+    bytes_put32(seal_data + KEY_AT, turn->number);
+    memcpy(seal_data + NONCE_AT, turn->nonce, SEAL_NONCE);
     if (!buf_reserve(to, RECORD_PIECE_HEAD + piece->size))
         return ACCORD_ENOMEM;
-    if (!encrypt(sealer->sealing, key, nonce, bound, piece, to->data + start + RECORD_PIECE_HEAD,
-                 seal_data + TAG_AT))
+    if (!encrypt(turn, bound, piece, to->data + start + RECORD_PIECE_HEAD, seal_data + TAG_AT))
         return ACCORD_EIO;
     record_put_piece(
-        to, &(struct record_piece){.seal = SEAL_AES_256_GCM, .index = piece->index, .seal_data = seal_data});
+        to, &(struct record_piece){.seal = SEAL_BATCH, .index = piece->index, .seal_data = seal_data});
     to->size += piece->size;
     return 0;
 }
@@ -162,66 +144,64 @@ static int put_sealed(struct sealer *sealer, struct buf *to, const struct record
 int sealer_put(struct sealer *sealer, struct buf *to, const struct record_piece *piece)
 {
     const struct seal_bond *bond = piece->bond;
-    uint8_t seal_data[RECORD_SEAL_SPACE] = {0}, bound[BOUND], key[SEAL_KEY];
-    const uint8_t *agreement_key = NULL;
-    uint32_t number = 0;
+    struct seal_turn turn;
+    struct bound bound;
     if (!piece->size || piece->size > ACCORD_PIECE_MAX)
         return ACCORD_EINVAL;
-    int result = keyring_current(sealer->keyring, bond->agreement, &number, &agreement_key);
+    int result = name_payload(sealer, bond);
     if (!result)
-        result = describe(piece, bond, bound);
+        result = describe(piece, SEAL_BATCH, bond->payload, bond, &bound);
     if (!result)
-        result = make_salt(sealer, bond, seal_data);
-    put32(seal_data + KEY_AT, number);
-    if (!result)
-        result = hkdf_derive(sealer->hkdf, agreement_key, SEAL_KEY, seal_data, SALT, purpose, key);
-    if (!result)
-        result = put_sealed(sealer, to, piece, key, bound, seal_data);
-    OPENSSL_cleanse(key, sizeof key);
-    return result;
+        result = seal_keys_turn(sealer->keys, bond->agreement, &turn);
+    return result ? result : put_sealed(to, piece, &turn, &bound);
 }
 
 /* ---- opening ---- */
 
-static bool decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *nonce, const uint8_t *bound,
+static bool decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *nonce, const struct bound *bound,
                     const struct record_piece *piece, uint8_t *to)
 {
     uint8_t tag[TAG];
     int n = 0, rest = 0;
     memcpy(tag, piece->seal_data + TAG_AT, TAG);
-    return EVP_DecryptInit_ex2(ctx, NULL, key, nonce, NULL) == 1 &&
-           EVP_DecryptUpdate(ctx, NULL, &n, bound, BOUND) == 1 &&
+    return EVP_DecryptInit_ex2(ctx, NULL, NULL, nonce, NULL) == 1 &&
+           EVP_DecryptUpdate(ctx, NULL, &n, bound->bytes, (int)bound->size) == 1 &&
            EVP_DecryptUpdate(ctx, to, &n, piece->data, (int)piece->size) == 1 &&
            EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG, tag) == 1 &&
            EVP_DecryptFinal_ex(ctx, to + n, &rest) == 1 && (size_t)(n + rest) == piece->size;
 }
 
-static int open_piece(struct sealer *sealer, const struct record_piece *piece, const uint8_t *bound)
+/* Of the second format: a key of its own, and its index as the nonce. */
+static bool open_single(struct sealer *sealer, const struct record_piece *piece, const struct bound *bound)
 {
-    static const uint8_t zeros[RECORD_SEAL_SPACE - ZEROS_AT];
-    uint8_t key[SEAL_KEY], nonce[NONCE];
-    const uint8_t *agreement_key = keyring_key(sealer->keyring, get32(piece->seal_data + KEY_AT));
-    if (!agreement_key || memcmp(piece->seal_data + ZEROS_AT, zeros, sizeof zeros))
-        return ACCORD_EFORMAT;
-    make_nonce(piece, nonce);
-    int result = hkdf_derive(sealer->hkdf, agreement_key, SEAL_KEY, piece->seal_data, SALT, purpose, key);
-    if (!result && !decrypt(sealer->opening, key, nonce, bound, piece, sealer->opened.plain))
-        result = ACCORD_EFORMAT;
-    OPENSSL_cleanse(key, sizeof key);
-    return result;
+    static const uint8_t zeros[SEAL_NONCE];
+    const uint8_t *data = piece->seal_data;
+    uint8_t nonce[SEAL_NONCE] = {0};
+    if (memcmp(data + NONCE_AT, zeros, SEAL_NONCE) != 0)
+        return false;
+    bytes_put32(nonce, piece->index);
+    EVP_CIPHER_CTX *ctx = seal_keys_single(sealer->keys, bytes_get32(data + KEY_AT), data);
+    return ctx && decrypt(ctx, nonce, bound, piece, sealer->opened.plain);
 }
 
-static bool is_open(const struct opened *opened, const struct record_piece *piece, const uint8_t *bound)
+static bool open_of_batch(struct sealer *sealer, const struct record_piece *piece, const struct bound *bound)
 {
-    return opened->holds && opened->size == piece->size &&
+    const uint8_t *data = piece->seal_data;
+    EVP_CIPHER_CTX *ctx = seal_keys_batch(sealer->keys, bytes_get32(data + KEY_AT), data + BATCH_AT);
+    return ctx && decrypt(ctx, data + NONCE_AT, bound, piece, sealer->opened.plain);
+}
+
+static bool is_open(const struct opened *opened, const struct record_piece *piece, const struct bound *bound)
+{
+    return opened->holds && opened->size == piece->size && opened->bound.size == bound->size &&
            !memcmp(opened->seal_data, piece->seal_data, RECORD_SEAL_SPACE) &&
-           !memcmp(opened->bound, bound, BOUND);
+           !memcmp(opened->bound.bytes, bound->bytes, bound->size);
 }
 
-static void note_open(struct opened *opened, const struct record_piece *piece, const uint8_t *bound)
+static void note_open(struct opened *opened, const struct record_piece *piece, const struct bound *bound)
 {
     memcpy(opened->seal_data, piece->seal_data, RECORD_SEAL_SPACE);
-    memcpy(opened->bound, bound, BOUND);
+    opened->bound = *bound;
     opened->size = piece->size;
     opened->holds = true;
 }
@@ -229,21 +209,24 @@ static void note_open(struct opened *opened, const struct record_piece *piece, c
 int sealer_take(struct sealer *sealer, const struct record_piece *piece, const struct seal_bond *bond,
                 const uint8_t **plain)
 {
-    uint8_t bound[BOUND];
+    struct bound bound;
     *plain = piece->data;
     if (piece->index != bond->index)
         return ACCORD_EFORMAT;
     if (piece->seal == SEAL_NONE)
         return 0;
-    if (piece->seal != SEAL_AES_256_GCM || !piece->size || piece->size > ACCORD_PIECE_MAX ||
+    if (piece->seal > SEAL_NEWEST || !piece->size || piece->size > ACCORD_PIECE_MAX ||
         (bond->payload && memcmp(piece->seal_data, bond->payload, SEAL_PAYLOAD_ID)))
         return ACCORD_EFORMAT;
-    int result = describe(piece, bond, bound);
-    if (!result && !is_open(&sealer->opened, piece, bound)) {
+    int result = describe(piece, piece->seal, piece->seal_data, bond, &bound);
+    if (!result && !is_open(&sealer->opened, piece, &bound)) {
         sealer->opened.holds = false;
-        result = open_piece(sealer, piece, bound);
-        if (!result)
-            note_open(&sealer->opened, piece, bound);
+        bool good = piece->seal == SEAL_PIECE ? open_single(sealer, piece, &bound)
+                                              : open_of_batch(sealer, piece, &bound);
+        if (good)
+            note_open(&sealer->opened, piece, &bound);
+        else
+            result = ACCORD_EFORMAT;
     }
     *plain = sealer->opened.plain;
     return result;

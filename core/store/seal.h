@@ -1,13 +1,17 @@
-/* Sealing of payload pieces: AES-256-GCM, each under a key of its own.
+/* Sealing of payload pieces with AES-256-GCM.
  *
- * The key is HKDF-SHA256 (RFC 5869) of the agreement's key (keyring.h) with 32 random bytes as salt, of which the
- * first half is the payload's and the second half this sealing's alone: what is sealed again, after a write that
- * failed, never meets the same key and nonce. The nonce is the piece's index. The associated data is the index,
- * whether it is the last piece, and for the last one the id of the message: so that pieces cannot change places
- * within a payload, nor stand in for those of another, nor be cut off at the end. The message's id is not known
- * before the payload is whole; the earlier pieces are bound to the last one by the payload's half of the salt.
+ * The key is HKDF-SHA256 (RFC 5869) of the agreement's key (keyring.h) with a batch's random name as salt (seal_key.h).
+ * The nonce counts within the batch, also what is sealed again after a write that failed: no key and nonce meet twice.
+ * The associated data is the index, whether it is the last piece, for the last one the id of the message, and the
+ * payload's random id: so that pieces cannot change places within a payload, nor stand in for those of another, nor be
+ * cut off at the end. The message's id is not known before the payload is whole; the earlier pieces are bound to the
+ * last one by the payload's id.
  *
- * RECORD_SEAL_SPACE of a sealed piece: salt[32], number of the agreement's key (u32), tag[16], zeros.
+ * RECORD_SEAL_SPACE of a sealed piece: payload[16], batch[16], number of the agreement's key (u32), tag[16], nonce[12].
+ *
+ * In the second format each piece had a key of its own: HKDF with 32 bytes of salt, the payload's id and 16 random bytes,
+ * where payload and batch stand now; the nonce was its index, 12 zeros stood in its place, and the payload's id was not
+ * among the associated data. Such pieces are read.
  */
 #ifndef STORE_SEAL_H
 #define STORE_SEAL_H

@@ -12,7 +12,9 @@
 #include "util/buf.h"
 #include "util/error.h"
 
-#define SEGMENT_VERSION 2 /* 1: payload was not sealed. Both are read, and only the newest is written */
+/* 1: payload was not sealed. 2: each piece has a key of its own. 3: a batch of pieces has one (seal.h). All are read, and
+ * only the newest is written. */
+#define SEGMENT_VERSION 3
 #define SEGMENT_NAME    "journal-%010u.seg"
 #define SEGMENT_DATA    4096 /* offset of the first record */
 

@@ -1,5 +1,5 @@
 /* The fake host's loop: events of a later turn, clock and timers, watches, work on threads. */
-#include "testkit/host_private.h"
+#include "host_private.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* The fake host's messages: deliveries from memory, offers into memory. */
-#include "testkit/host_private.h"
+#include "host_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>

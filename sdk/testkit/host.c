@@ -1,5 +1,5 @@
 /* The fake host's life and records. */
-#include "testkit/host_private.h"
+#include "host_private.h"
 
 #include <stdarg.h>
 #include <stdio.h>

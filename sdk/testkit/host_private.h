@@ -2,7 +2,7 @@
 #ifndef TESTKIT_HOST_PRIVATE_H
 #define TESTKIT_HOST_PRIVATE_H
 
-#include "testkit/host.h"
+#include <accord/testkit/host.h>
 
 struct accord_instance {
     struct testhost *host;

@@ -1,5 +1,5 @@
 /* The fake host's sessions: dialling loopback, profile, facts and verdicts, secrets, parking. */
-#include "testkit/host_private.h"
+#include "host_private.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

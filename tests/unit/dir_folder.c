@@ -191,12 +191,12 @@ bool all_taken(void *arg)
 
 static bool passes_made(void *arg)
 {
-    return testhost_metric(host, "dir.passes") >= *(int64_t *)arg;
+    return testhost_metric(host, "passes") >= *(int64_t *)arg;
 }
 
 void wait_passes(int64_t more)
 {
-    int64_t wanted = testhost_metric(host, "dir.passes") + more;
+    int64_t wanted = testhost_metric(host, "passes") + more;
     assert_true(within(200000, passes_made, &wanted));
 }
 

@@ -28,6 +28,7 @@ struct fixture *fixture_new(enum server_kind kind, const char *const *extra)
     f->options = (struct link_options){.user = f->server.user,
                                        .key = "id_ecdsa",
                                        .host_keys = {f->pins, 1},
+                                       .connections = 1,
                                        .files = 4,
                                        .timeout = 10000,
                                        .idle_close = 100};

@@ -6,7 +6,7 @@
 
 #include "connectors/sftp/sftp.h"
 #include "sftp_servers.h"
-#include "testkit/host.h"
+#include <accord/testkit/host.h>
 
 struct fixture {
     struct fixture *next;

@@ -284,6 +284,40 @@ static void the_profile_is_the_lists_in_order_of_preference(void **state)
     policy_host_close(&h);
 }
 
+static void only_listed_links_go_unencrypted(void **state)
+{
+    (void)state;
+    struct policy_host h;
+    struct accord_case c;
+    struct accord_policy_link line = {.name = "line", .connector = "courier", .endpoint_host = "p.example"};
+    const struct accord_policy_link *const links[] = {&line};
+    const struct accord_pair facts[] = {{"session.encryption", "none"}, {0}};
+    const struct accord_pair listed[] = {{"unencrypted", "line"}, {0}};
+    const struct accord_pair unknown[] = {{"unencrypted", "lime"}, {0}};
+    policy_host_init(&h, "encryption");
+    h.setup.links = links, h.setup.link_count = 1;
+    assert_int_equal(policy_host_check(&h, unknown), ACCORD_EINVAL);
+    assert_string_equal(h.why, "unencrypted = lime, but this agreement has no link of that name");
+    assert_int_equal(policy_host_open(&h, NULL), 0);
+    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &line, facts);
+    expect(&c, ACCORD_DENY, "encryption.unencrypted", "unencrypted = line");
+    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &sftp, facts);
+    expect(&c, ACCORD_DENY, "encryption.unencrypted", "link sftp");
+    assert_int_equal(policy_host_profile(&h, &line), 0);
+    assert_string_equal(h.profile, "");
+    policy_host_close(&h);
+    assert_int_equal(policy_host_open(&h, listed), 0);
+    assert_int_equal(policy_host_profile(&h, &line), 0);
+    assert_string_equal(h.profile, "session.encryption=none\n");
+    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &line, facts);
+    expect(&c, ACCORD_ALLOW, "", "");
+    policy_host_ask_session(&h, &c, ACCORD_ASK_AUTHENTICATED, &line, facts);
+    expect(&c, ACCORD_ALLOW, "", "");
+    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &line, good_handshake);
+    expect(&c, ACCORD_DENY, "encryption.unknown-protocol", "courier");
+    policy_host_close(&h);
+}
+
 static void fips_that_cannot_be_proven_is_refused(void **state)
 {
     (void)state;
@@ -434,6 +468,7 @@ int main(void)
         cmocka_unit_test(each_fact_is_judged_and_none_may_be_missing),
         cmocka_unit_test(a_link_without_pin_or_of_unknown_protocol_has_no_sessions),
         cmocka_unit_test(the_profile_is_the_lists_in_order_of_preference),
+        cmocka_unit_test(only_listed_links_go_unencrypted),
         cmocka_unit_test(fips_that_cannot_be_proven_is_refused),
         cmocka_unit_test(less_retention_than_the_clause_is_refused),
         cmocka_unit_test(payload_is_read_to_the_end_and_then_answered),

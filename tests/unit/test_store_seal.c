@@ -19,10 +19,11 @@
 
 #include "util/clock.h"
 
-#define ID      "0123456789abcdefghjkmnpq"
-#define OTHER   "1123456789abcdefghjkmnpq"
-#define SALT_AT 8 /* in a piece's body */
-#define TEXT    "ten containers, two of them with lithium batteries"
+#define ID       "0123456789abcdefghjkmnpq"
+#define OTHER    "1123456789abcdefghjkmnpq"
+#define SALT_AT  8 /* in a piece's body: payload and batch */
+#define NONCE_AT (SALT_AT + 52)
+#define TEXT     "ten containers, two of them with lithium batteries"
 
 struct seals {
     char folder[64];
@@ -116,7 +117,7 @@ static void the_same_payload_never_looks_the_same(void **state)
     buf_fini(&again.body);
 }
 
-/* Index, salt, key number, tag, the zeros behind them, and what was sealed. */
+/* Index, payload, batch, key number, tag, nonce, and what was sealed. */
 static void every_bit_counts(void **state)
 {
     struct seals *seals = *state;
@@ -218,6 +219,111 @@ static void pieces_of_the_first_format_are_given_as_they_are(void **state)
     buf_fini(&body);
 }
 
+/* As the agents before wrote it: a key of its own from 32 bytes of salt, the index as nonce. */
+static void seal_as_second_format(struct seals *seals, struct buf *body, uint32_t index, const char *message)
+{
+    uint8_t data[RECORD_SEAL_SPACE] = "one payload's 16and its own bits", key[SEAL_KEY],
+            nonce[12] = {(uint8_t)index};
+    uint8_t bound[4 + 1 + ACCORD_ID_MAX] = {(uint8_t)index, 0, 0, 0, message != NULL}, sealed[sizeof TEXT];
+    const uint8_t *agreement_key;
+    uint32_t number;
+    int n;
+    struct hkdf *hkdf = hkdf_new();
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    if (message)
+        memcpy(bound + 5, message, ACCORD_ID_MAX);
+    assert_int_equal(keyring_current(seals->ring, "isa", &number, &agreement_key), 0);
+    assert_int_equal(hkdf_derive(hkdf, agreement_key, SEAL_KEY, data, 32, "accord payload piece 1", key), 0);
+    data[32] = (uint8_t)number;
+    assert_int_equal(EVP_EncryptInit_ex2(ctx, EVP_aes_256_gcm(), key, nonce, NULL), 1);
+    assert_int_equal(EVP_EncryptUpdate(ctx, NULL, &n, bound, sizeof bound), 1);
+    assert_int_equal(EVP_EncryptUpdate(ctx, sealed, &n, (const uint8_t *)TEXT, sizeof TEXT), 1);
+    assert_int_equal(EVP_EncryptFinal_ex(ctx, sealed + n, &n), 1);
+    assert_int_equal(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, data + 36), 1);
+    record_put_piece(
+        body,
+        &(struct record_piece){
+            .seal = SEAL_PIECE, .index = index, .seal_data = data, .data = sealed, .size = sizeof sealed});
+    EVP_CIPHER_CTX_free(ctx);
+    hkdf_free(hkdf);
+}
+
+static void pieces_of_the_second_format_open(void **state)
+{
+    struct seals *seals = *state;
+    struct buf first = {0}, last = {0};
+    uint8_t payload[SEAL_PAYLOAD_ID + 1] = "one payload's 16", other[SEAL_PAYLOAD_ID] = {1};
+    const uint8_t *plain;
+    seal_as_second_format(seals, &first, 0, NULL);
+    seal_as_second_format(seals, &last, 1, ID);
+    assert_int_equal(open_as(seals, &first, 0, NULL, payload, &plain), 0);
+    assert_string_equal((const char *)plain, TEXT);
+    assert_int_equal(open_as(seals, &last, 1, ID, payload, &plain), 0);
+    assert_string_equal((const char *)plain, TEXT);
+    assert_int_equal(open_as(seals, &last, 1, OTHER, payload, &plain), ACCORD_EFORMAT);
+    assert_int_equal(open_as(seals, &first, 0, NULL, other, &plain), ACCORD_EFORMAT);
+    for (size_t at = SALT_AT; at < first.size; at++) {
+        first.data[at] ^= 1;
+        assert_int_equal(open_as(seals, &first, 0, NULL, NULL, &plain), ACCORD_EFORMAT);
+        first.data[at] ^= 1;
+    }
+    first.data[0] = SEAL_BATCH; /* it does not pass for one of the newest */
+    assert_int_equal(open_as(seals, &first, 0, NULL, NULL, &plain), ACCORD_EFORMAT);
+    buf_fini(&first);
+    buf_fini(&last);
+}
+
+/* Key and nonce: those of a batch count up, and a batch ends with the agreement's key, with the sealer, and when it has
+ * enough. */
+static void no_key_and_nonce_meet_twice(void **state)
+{
+    struct seals *seals = *state;
+    struct sealed one = {0};
+    uint8_t batch[16] = {0};
+    uint32_t count = 0, batches = 0;
+    for (int i = 0; i < 65536 + 10; i++) {
+        buf_clear(&one.body);
+        seal_as(seals, &one, "isa", 0, ID, "x", 1);
+        if (memcmp(batch, one.body.data + SALT_AT + 16, sizeof batch) != 0) {
+            memcpy(batch, one.body.data + SALT_AT + 16, sizeof batch);
+            batches++;
+            count = 0;
+        }
+        assert_memory_equal(one.body.data + NONCE_AT, &count, sizeof count);
+        count++;
+    }
+    assert_int_equal(batches, 2);
+    assert_int_equal(keyring_add(seals->ring, "isa", NULL), 0);
+    buf_clear(&one.body);
+    seal_as(seals, &one, "isa", 0, ID, "x", 1);
+    assert_memory_not_equal(batch, one.body.data + SALT_AT + 16, sizeof batch);
+    memcpy(batch, one.body.data + SALT_AT + 16, sizeof batch);
+    struct sealer *first = seals->sealer;
+    assert_non_null(seals->sealer = sealer_new(seals->ring));
+    buf_clear(&one.body);
+    seal_as(seals, &one, "isa", 0, ID, "x", 1);
+    assert_memory_not_equal(batch, one.body.data + SALT_AT + 16, sizeof batch);
+    sealer_free(first);
+    buf_fini(&one.body);
+}
+
+/* More than a sealer keeps the keys of. */
+static void batches_open_in_any_order(void **state)
+{
+    struct seals *seals = *state;
+    enum { MANY = 40 };
+    struct sealed pieces[MANY] = {0};
+    char name[16];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "agreement-%d", i);
+        seal_as(seals, &pieces[i], name, 0, ID, TEXT, sizeof TEXT);
+    }
+    for (int i = 0; i < 3 * MANY; i++)
+        assert_int_equal(open_only(seals, &pieces[i * 7 % MANY].body), 0);
+    for (int i = 0; i < MANY; i++)
+        buf_fini(&pieces[i].body);
+}
+
 static void keys_are_derived_as_rfc_5869_says(void **state)
 {
     struct hkdf *hkdf = hkdf_new();
@@ -277,6 +383,9 @@ int main(void)
         TEST(pieces_do_not_stand_in_for_those_of_another_message),
         TEST(agreements_have_keys_of_their_own),
         TEST(pieces_of_the_first_format_are_given_as_they_are),
+        TEST(pieces_of_the_second_format_open),
+        TEST(no_key_and_nonce_meet_twice),
+        TEST(batches_open_in_any_order),
         TEST(keys_are_derived_as_rfc_5869_says),
         TEST(the_cost_is_told),
     };

@@ -28,6 +28,7 @@ enum upload_state {
 };
 
 struct upload {
+    struct use use;
     struct link *link;
     struct upload *next;
     const struct accord_outgoing *out;
@@ -47,22 +48,19 @@ struct upload {
     char final[SFTP_PATH_MAX];
 };
 
+/* Payload that makes an upload wait for a session of its own while there are not yet enough. */
+#define HEAVY (1 << 20)
+
+static void begin_upload(struct use *);
+static void on_broken(struct use *, const char *reason);
+static void fill_all(struct link *);
+
 static struct client *client_of(const struct upload *upload)
 {
-    return session_client(upload->link->session);
+    return use_client(&upload->use);
 }
 
 /* ---- the list ---- */
-
-struct upload *upload_next(struct upload *upload)
-{
-    return upload->next;
-}
-
-bool upload_waiting(const struct upload *upload)
-{
-    return upload->state == UPLOAD_WAITING;
-}
 
 struct upload *upload_find(struct link *link, struct accord_delivery *handle)
 {
@@ -108,6 +106,9 @@ struct upload *upload_new(struct link *link, const struct accord_outgoing *out)
     while (*at)
         at = &(*at)->next;
     *at = upload;
+    upload->use = (struct use){
+        .kind = USE_SEND, .heavy = out->envelope.size > HEAVY, .begin = begin_upload, .broken = on_broken};
+    pool_join(link, &upload->use);
     return upload;
 }
 
@@ -123,14 +124,15 @@ static void free_upload(struct upload *upload)
     free(upload);
 }
 
-/* Finishes the delivery and frees the upload; leaves the list to the caller's link_advance. */
+/* Finishes the delivery and frees the upload. */
 static void end(struct upload *upload, enum accord_outcome outcome, const char *reason, const char *receipt)
 {
     const struct accord_host *host = upload->link->host;
     struct accord_delivery *handle = upload->out->handle;
-    if (upload->link->session)
+    if (upload->use.session)
         client_forget(client_of(upload), upload);
     compare_free(upload->compare);
+    pool_leave(&upload->use);
     free_upload(upload);
     struct accord_result result = {.outcome = outcome, .reason = reason, .receipt = receipt};
     host->finish(handle, &result);
@@ -141,7 +143,6 @@ static void give_up(struct upload *upload, enum accord_outcome outcome, const ch
     __attribute__((format(printf, 3, 4)));
 static void give_up(struct upload *upload, enum accord_outcome outcome, const char *format, ...)
 {
-    struct link *link = upload->link;
     struct client *client = client_of(upload);
     char reason[ACCORD_REASON_MAX];
     va_list args;
@@ -153,12 +154,10 @@ static void give_up(struct upload *upload, enum accord_outcome outcome, const ch
     if (upload->made)
         sftp_put_remove(&client->outbox, client_ask(client, NULL, NULL, 0), upload->temporary);
     end(upload, outcome, reason, "");
-    link_advance(link);
 }
 
 static void delivered(struct upload *upload, bool already)
 {
-    struct link *link = upload->link;
     const struct accord_envelope *envelope = &upload->out->envelope;
     char receipt[SFTP_PATH_MAX + 128];
     snprintf(receipt, sizeof receipt, "path=%s size=%" PRId64 " sha256=%s%s", upload->final, envelope->size,
@@ -168,11 +167,11 @@ static void delivered(struct upload *upload, bool already)
         sftp_put_remove(&client->outbox, client_ask(client, NULL, NULL, 0), upload->temporary);
     }
     end(upload, ACCORD_DELIVERED, "", receipt);
-    link_advance(link);
 }
 
-void upload_abandon(struct upload *upload, const char *reason)
+static void on_broken(struct use *use, const char *reason)
 {
+    struct upload *upload = (struct upload *)use; /* its first member */
     char text[ACCORD_REASON_MAX];
     bool renaming = upload->state == UPLOAD_RENAMING;
     snprintf(text, sizeof text, "%s%.440s", renaming ? "cut before the answer to the rename: " : "", reason);
@@ -181,12 +180,10 @@ void upload_abandon(struct upload *upload, const char *reason)
 
 void upload_cancel(struct upload *upload)
 {
-    struct link *link = upload->link;
     if (upload->state == UPLOAD_RENAMING)
         return; /* the answer is on its way, and decides */
     if (upload->state == UPLOAD_WAITING) {
         end(upload, ACCORD_RETRY, "cancelled before it was begun", "");
-        link_advance(link);
         return;
     }
     give_up(upload, ACCORD_RETRY, "cancelled; the partner has seen no file of this name");
@@ -198,8 +195,7 @@ static void refused_step(struct upload *upload, const char *what, const char *pa
 {
     char words[24];
     if (reply->type != SFTP_STATUS) {
-        session_break(upload->link->session, NULL, "%s: %s was answered with something else (type %d)",
-                      upload->link->setup->endpoint_host, what, (int)reply->type);
+        use_break(&upload->use, "%s was answered with something else (type %d)", what, (int)reply->type);
         return;
     }
     /* Only a bad message is the message's own fault; a full disk, a quota, a missing folder or right can be
@@ -329,7 +325,7 @@ static void on_synced(void *arg, uint32_t note, struct sftp_reply *reply)
 static void all_written(struct upload *upload)
 {
     struct client *client = client_of(upload);
-    if (!client->has_fsync || upload->service->fsync == FSYNC_NEVER) {
+    if (!(client->extensions & SFTP_EXT_FSYNC) || upload->service->fsync == FSYNC_NEVER) {
         check_size(upload);
         return;
     }
@@ -348,7 +344,7 @@ static void on_written(void *arg, uint32_t size, struct sftp_reply *reply)
     upload->acknowledged += size;
     if (upload->complete && upload->acknowledged == upload->offset && upload->chunk_size == 0)
         all_written(upload);
-    upload_fill_all(link);
+    fill_all(link);
 }
 
 static void write_chunk(struct upload *upload)
@@ -363,7 +359,7 @@ static void write_chunk(struct upload *upload)
 
 void upload_payload(struct upload *upload, const uint8_t *bytes, size_t size, bool last)
 {
-    if (upload->state != UPLOAD_WRITING || upload->complete || !session_ready(upload->link->session))
+    if (upload->state != UPLOAD_WRITING || upload->complete)
         return;
     upload->given += (int64_t)size;
     upload->complete = last;
@@ -405,14 +401,12 @@ static void fill(struct upload *upload, int64_t share, int64_t *room)
         return;
     upload->pulled += bytes;
     *room -= bytes;
-    upload->link->host->pull(upload->out->handle, session_handle(upload->link->session), bytes);
+    upload->link->host->pull(upload->out->handle, use_session(&upload->use), bytes);
 }
 
-void upload_fill_all(struct link *link)
+static void fill_all(struct link *link)
 {
     int64_t room = SFTP_WINDOW, count = 0;
-    if (!session_ready(link->session))
-        return;
     for (const struct upload *upload = link->uploads; upload; upload = upload->next) {
         room -= upload->pulled - upload->acknowledged;
         count += pulling(upload);
@@ -445,9 +439,9 @@ static void on_opened(void *arg, uint32_t note, struct sftp_reply *reply)
     if (!upload->chunk)
         give_up(upload, ACCORD_RETRY, "out of memory");
     else if (upload->out->envelope.size == 0) /* credit of nothing: one byte brings the last, empty piece */
-        link->host->pull(upload->out->handle, session_handle(link->session), 1);
+        link->host->pull(upload->out->handle, use_session(&upload->use), 1);
     else
-        upload_fill_all(link);
+        fill_all(link);
 }
 
 static void on_looked(void *arg, uint32_t note, struct sftp_reply *reply)
@@ -469,11 +463,12 @@ static void on_looked(void *arg, uint32_t note, struct sftp_reply *reply)
                   SFTP_OPEN_WRITE | SFTP_OPEN_CREATE | SFTP_OPEN_TRUNCATE, -1);
 }
 
-void upload_begin(struct upload *upload)
+static void begin_upload(struct use *use)
 {
+    struct upload *upload = (struct upload *)use;
     struct client *client = client_of(upload);
     upload->state = UPLOAD_LOOKING;
-    if (upload->service->fsync == FSYNC_REQUIRE && !client->has_fsync) {
+    if (upload->service->fsync == FSYNC_REQUIRE && !(client->extensions & SFTP_EXT_FSYNC)) {
         give_up(upload, ACCORD_RETRY,
                 "%s does not offer fsync@openssh.com, and the service says fsync = require; nothing was sent",
                 upload->link->setup->endpoint_host);

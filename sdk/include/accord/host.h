@@ -1,8 +1,10 @@
 /* accord/host.h: what the host does for a plugin. The table is handed over at `open` and stays valid until
- * `close` returns. A slot that the table's `size` does not reach is missing: not supported by this host.
+ * `close` returns. A slot that the table's `size` does not reach, or that is NULL, is missing: not supported by this
+ * host, or not for this kind of plugin.
  *
  * Asynchronous services call back exactly once, always later (never inside the call that started them), and
- * not at all after the plugin's `close` was called.
+ * not at all after the plugin's `close` was called (but for `done` of work on a thread). Calls that end or stop
+ * something take NULL for nothing: timer_stop, watch_end, end.
  */
 #ifndef ACCORD_HOST_H
 #define ACCORD_HOST_H
@@ -86,19 +88,22 @@ struct accord_host {
     void (*metric)(struct accord_instance *, const char *name, int64_t add);
     void (*gauge)(struct accord_instance *, const char *name, int64_t value);
     /* Something that a person must look at though traffic goes on (a certificate that will expire, a feed that has been
-     * silent): an incident, in the audit trail and for the operator. The same rule again within a day counts as the same. */
+     * silent): an incident, in the audit trail and for the operator. The same rule again within a day counts as the
+     * same. */
     void (*incident)(struct accord_instance *, const char *rule, const char *reason);
     int64_t (*wall)(struct accord_instance *);  /* microseconds since 1970; may jump */
     int64_t (*ticks)(struct accord_instance *); /* milliseconds, monotonic; for deadlines */
     /* One shot. The handle is dead once the function runs or timer_stop returns. NULL: out of memory. */
     struct accord_timer *(*timer)(struct accord_instance *, int64_t ms, accord_timer_fn, void *arg);
     void (*timer_stop)(struct accord_timer *);
-    /* Calls back while `fd` is readable or writable, as set by watch_set (initially neither). End the watch
-     * before closing the descriptor. NULL: out of memory or not a descriptor that can be watched. */
+    /* Calls back while `fd` is readable or writable, as set by watch_set (initially neither); when it has failed, with
+     * all that was asked for. One watch for a descriptor; end it before closing the descriptor. NULL: out of memory, or
+     * not a descriptor that can be watched. */
     struct accord_watch *(*watch)(struct accord_instance *, int fd, accord_watch_fn, void *arg);
     void (*watch_set)(struct accord_watch *, uint32_t events);
     void (*watch_end)(struct accord_watch *);
-    /* Runs `work` on a thread, then `done` on the loop. `close` must wait for it: `done` is always called. */
+    /* Runs `work` on a thread, then `done` on the loop, also after `close` has returned: the host frees the plugin's
+     * state only then. `done` may call nothing of the host after `close`. Negative: neither will run. */
     int (*work)(struct accord_instance *, accord_work_fn work, accord_work_fn done, void *arg);
 
     /* ---- sessions: connectors with an endpoint ---- */
@@ -113,13 +118,15 @@ struct accord_host {
      * plugin must not go on. */
     const char *(*profile)(struct accord_session *, const char *name);
     /* Reports the facts of a stage; the verdict must be awaited before anything of the next stage is sent.
-     * After DENY the plugin closes the session. */
+     * After DENY and DEFER the plugin ends the session; after DEFER a later one may do better. */
     int (*report)(struct accord_session *, enum accord_stage, const struct accord_pair *facts, size_t count,
                   accord_verdict_fn, void *arg);
     /* Reads the secret that the link's option `option` names, at most ACCORD_SECRET_MAX bytes of it. Only between an
-     * allowed HANDSHAKE (with ACCORD_FOR_HANDSHAKE: the dialling) and the end of the session. The bytes are wiped when the callback returns; their text is not NUL-terminated. */
+     * allowed HANDSHAKE (with ACCORD_FOR_HANDSHAKE: the dialling) and the end of the session. The bytes are wiped when
+     * the callback returns; they are not NUL-terminated. */
     int (*secret)(struct accord_session *, const char *option, accord_secret_fn, void *arg);
-    /* The session is over; forget the handle. Pending callbacks of the session are dropped. */
+    /* The session is over; forget the handle. Pending callbacks of the session are dropped. A dial that has not called
+     * back yet cannot be ended: only `close` drops it. */
     void (*end)(struct accord_session *, const char *reason);
 
     /* ---- messages out: connectors that send ---- */
@@ -130,7 +137,8 @@ struct accord_host {
     void (*window)(struct accord_instance *, int64_t deliveries);
 
     /* Asks for up to `bytes` more of the payload; they arrive in accord_connector.payload. `session` is the
-     * authenticated session that will carry them, NULL for a connector without endpoint. Credit adds up. */
+     * authenticated session that will carry them, NULL for a link without endpoint. Credit adds up; the last piece may
+     * come with some of it unused, and a message of 0 bytes is pulled too. */
     void (*pull)(struct accord_delivery *, struct accord_session *session, int64_t bytes);
     /* Ends a delivery, exactly once, also after `cancel`. The handle is dead when this returns. */
     void (*finish)(struct accord_delivery *, const struct accord_result *);
@@ -156,10 +164,11 @@ struct accord_host {
 
     /* The other side refuses the session itself (bad credentials, unknown host key, expired certificate):
      * stop trying until someone changes something. Unfinished deliveries are finished as RETRY by the
-     * plugin. Raises an incident. */
+     * plugin. Raises an incident. Until then dials fail in the host; a connector that polls goes on at its
+     * pace, and one that only sends is given deliveries again. */
     void (*park)(struct accord_instance *, const char *rule, const char *reason);
-    /* One step of a probe: `result` 0 or an accord_error, and what was found or what to do, in one line. `last` ends the
-     * probe; the handle is dead then. */
+    /* One step of a probe: `result` 0 or an accord_error, and what was found or what to do, in one line. `last` ends
+     * the probe; the handle is dead then. */
     void (*probed)(struct accord_probe *, const char *step, int result, const char *text, bool last);
 };
 

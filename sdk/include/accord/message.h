@@ -14,7 +14,7 @@ extern "C" {
 #define ACCORD_CURSOR_MAX 512    /* with NUL */
 
 /* Headers that mean the same with every connector; others are a connector's own, in lower case. */
-#define ACCORD_HEADER_CORRELATION  "correlation-id" /* of the message that this one answers, as the protocol gave it back */
+#define ACCORD_HEADER_CORRELATION  "correlation-id" /* of the message that this one answers */
 #define ACCORD_HEADER_REPLY_TO     "reply-to"
 #define ACCORD_HEADER_CONTENT_TYPE "content-type"
 #define ACCORD_HEADER_SUBJECT      "subject"
@@ -43,6 +43,7 @@ struct accord_incoming {
     /* Where to go on reading the source when everything up to and including this message is held: committed with the
      * last of them (see accord_host.advance). NULL: the cursor stays. */
     const char *cursor;
+    struct accord_session *session; /* the authenticated session that it comes over; NULL for a link without endpoint */
 };
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* testkit/host.h: a host that stands in for the link process, so that one connector runs in a unit test on a
+/* accord/testkit/host.h: a host that stands in for the link process, so that one connector runs in a unit test on a
  * libuv loop of its own. It scripts what a host decides (dial, profile, verdicts, secrets, admissions), records
  * what the connector did, and complains about every breach of the contract in accord/host.h: finishing a
  * delivery twice or never, payload before the verdict, secrets before the handshake, a descriptor made blocking,
@@ -17,8 +17,8 @@
  *
  * Everything runs on the caller's thread, inside testhost_run_until() and the functions that call it.
  */
-#ifndef TESTKIT_HOST_H
-#define TESTKIT_HOST_H
+#ifndef ACCORD_TESTKIT_HOST_H
+#define ACCORD_TESTKIT_HOST_H
 
 #include <accord/connector.h>
 #include <uv.h>

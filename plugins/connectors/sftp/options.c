@@ -1,0 +1,148 @@
+/* The SFTP connector's options, and the rules that no single one can state. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sftp.h"
+
+#define FIELD(type, name) offsetof(struct type, name)
+
+const struct accord_option sftp_link_table[] = {
+    {.name = "user",
+     .kind = ACCORD_TEXT,
+     .flags = ACCORD_REQUIRED,
+     .offset = FIELD(link_options, user),
+     .help = "The name that the partner knows us by."},
+    {.name = "key",
+     .kind = ACCORD_SECRET,
+     .flags = ACCORD_REQUIRED,
+     .offset = FIELD(link_options, key),
+     .help = "The private key, an OpenSSH or PEM file. There is no other way of authentication."},
+    {.name = "key-passphrase",
+     .kind = ACCORD_SECRET,
+     .offset = FIELD(link_options, key_passphrase),
+     .help = "The private key's passphrase, when it has one."},
+    {.name = "host-key",
+     .kind = ACCORD_LIST,
+     .flags = ACCORD_REQUIRED,
+     .offset = FIELD(link_options, host_keys),
+     .help =
+         "The partner's host keys, as ssh-keygen -l prints them (SHA256:...). Any other key ends the session "
+         "before anything is sent, and parks the link."},
+    {.name = "connections",
+     .kind = ACCORD_INTEGER,
+     .offset = FIELD(link_options, connections),
+     .fallback = "1",
+     .min = 1,
+     .max = 16,
+     .help = "How many sessions may be open at the same time. Further ones are opened while there is more to "
+             "do."},
+    {.name = "files",
+     .kind = ACCORD_INTEGER,
+     .offset = FIELD(link_options, files),
+     .fallback = "64",
+     .min = 1,
+     .max = 256,
+     .help = "How many files may be on their way at the same time in each direction, in one session."},
+    {.name = "timeout",
+     .kind = ACCORD_DURATION,
+     .offset = FIELD(link_options, timeout),
+     .fallback = "30 s",
+     .min = 1000,
+     .max = 600000,
+     .help = "Longest silence of the partner while an answer is due."},
+    {.name = "idle-close",
+     .kind = ACCORD_DURATION,
+     .offset = FIELD(link_options, idle_close),
+     .fallback = "10 s",
+     .min = 0,
+     .max = 600000,
+     .help =
+         "How long a session stays open when there is nothing to send. Agreements want no idle connections."},
+    {0},
+};
+
+static const char *const exists_choices[] = {"fail", "same-content-is-delivered", NULL};
+static const char *const fsync_choices[] = {"when-offered", "require", "never", NULL};
+
+const struct accord_option sftp_service_table[] = {
+    {.name = "directory",
+     .kind = ACCORD_TEXT,
+     .flags = ACCORD_REQUIRED,
+     .offset = FIELD(service_options, directory),
+     .help = "The partner's folder. Relative: below the folder where the partner lets us begin."},
+    {.name = "temporary",
+     .kind = ACCORD_TEXT,
+     .offset = FIELD(service_options, temporary),
+     .fallback = ".accord-",
+     .help = "What the name of an unfinished file begins with; the message id and .tmp follow."},
+    {.name = "if-exists",
+     .kind = ACCORD_CHOICE,
+     .offset = FIELD(service_options, if_exists),
+     .fallback = "fail",
+     .choices = exists_choices,
+     .help = "What to do when the partner has a file of this name: refuse the message, or read that file and "
+             "count "
+             "the message as delivered when it is the same."},
+    {.name = "fsync",
+     .kind = ACCORD_CHOICE,
+     .offset = FIELD(service_options, fsync),
+     .fallback = "when-offered",
+     .choices = fsync_choices,
+     .help = "Whether the partner must write the file to its disk (fsync@openssh.com) before it counts."},
+    {.name = "stale-after",
+     .kind = ACCORD_DURATION,
+     .offset = FIELD(service_options, stale_after),
+     .fallback = "1 day",
+     .min = 60000,
+     .max = INT64_C(365) * 86400000,
+     .help = "Unfinished files of ours that are older are removed."},
+    {0},
+};
+
+/* ---- rules ---- */
+
+static bool is_pin(const char *text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    return strncmp(text, "SHA256:", 7) == 0 && strlen(text + 7) == 43 && strspn(text + 7, digits) == 43;
+}
+
+static int check_service(const struct accord_service *service, char *why, size_t why_size)
+{
+    const struct service_options *options = service->options;
+    if (!options->directory[0] || strlen(options->directory) > 1024)
+        snprintf(why, why_size, "service %s: directory must be a path of at most 1024 characters",
+                 service->name);
+    else if (!options->temporary[0] || strchr(options->temporary, '/') || strlen(options->temporary) > 64)
+        snprintf(
+            why, why_size,
+            "service %s: temporary must be the beginning of a file name, at most 64 characters and without /",
+            service->name);
+    else
+        return ACCORD_OK;
+    return ACCORD_EINVAL;
+}
+
+int sftp_check(const struct accord_link_setup *setup, char *why, size_t why_size)
+{
+    const struct link_options *options = setup->options;
+    if (options->host_keys.count == 0) {
+        snprintf(why, why_size, "host-key must name at least one key");
+        return ACCORD_EINVAL;
+    }
+    for (size_t i = 0; i < options->host_keys.count; i++)
+        if (!is_pin(options->host_keys.items[i])) {
+            snprintf(
+                why, why_size,
+                "host-key \"%.80s\" is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l -f "
+                "KEY.pub prints it",
+                options->host_keys.items[i]);
+            return ACCORD_EINVAL;
+        }
+    for (size_t i = 0; i < setup->service_count; i++) {
+        int result = check_service(setup->services[i], why, why_size);
+        if (result < 0)
+            return result;
+    }
+    return ACCORD_OK;
+}
