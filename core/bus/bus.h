@@ -87,6 +87,8 @@ void bus_party_ready(struct bus_party *, bool ready);
 void bus_party_drain(struct bus_party *);
 /* A link takes no deliveries (parked, or its process is gone) or takes them again. */
 void bus_party_block(struct bus_party *, const char *link, bool blocked);
+/* The link wants no more than so many deliveries of each of its services at once; 0: it does not say. */
+void bus_party_window(struct bus_party *, const char *link, int64_t most);
 /* Deliveries have become its own, or were held too late: they follow its switch. */
 void bus_party_moved_in(struct bus_party *);
 /* Its file is gone: no new message is routed to it, and what it has is held. */

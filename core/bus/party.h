@@ -29,6 +29,7 @@ struct bus_lane {
     const struct conf_service *service;
     struct gate *gate; /* of the link's process, with the other lanes that it serves */
     size_t in_flight, window;
+    size_t most; /* what its link wants to have at once; 0: it has not said */
     int64_t bytes;      /* of those in flight */
     int64_t bytes_each; /* of those that were claimed last */
     bool blocked;       /* its link takes nothing */

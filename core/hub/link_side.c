@@ -205,6 +205,14 @@ static void parked(struct child *child, const struct wire_PARK *m)
         unit_park(child->unit, child->links[m->link], m->rule, m->reason);
 }
 
+static void windowed(struct child *child, const struct wire_WINDOW *m)
+{
+    if (m->link >= child->link_count || m->deliveries < 1)
+        child_fail(child, "hub.protocol", "it set a window that cannot be");
+    else
+        bus_party_window(child->unit->party, child->links[m->link]->name, m->deliveries);
+}
+
 /* ---- all of it ---- */
 
 void link_side_message(struct child *child, const struct wire_message *m)
@@ -226,6 +234,9 @@ void link_side_message(struct child *child, const struct wire_message *m)
         break;
     case WIRE_PARK:
         parked(child, &m->PARK);
+        break;
+    case WIRE_WINDOW:
+        windowed(child, &m->WINDOW);
         break;
     case WIRE_PULL:
         pulled(child, &m->PULL);
@@ -288,6 +299,8 @@ void link_side_gone(struct child *child)
     intake_gone(&child->intakes);
     for (size_t i = 0; i < child->service_count; i++)
         bus_source_gone(child->unit->party, child->services[i]);
+    for (size_t i = 0; i < child->link_count; i++)
+        bus_party_window(child->unit->party, child->links[i]->name, 0);
 }
 
 void link_side_tick(struct child *child, int64_t ticks)

@@ -4,6 +4,7 @@
 
 #include "bus/bus.h"
 #include "hub/child.h"
+#include "hub/incidents.h"
 #include "hub/parking.h"
 #include "hub/plugin_metrics.h"
 #include "hub/reload.h"
@@ -37,6 +38,7 @@ struct unit {
     struct profile *profiles; /* for each link of the agreement */
     struct parked *parked;    /* likewise */
     struct plugin_metrics counts;
+    struct incidents incidents; /* that its plugins have raised lately */
     int64_t look_at;          /* ticks: at the secret files of parked links */
 };
 
@@ -68,6 +70,8 @@ void profile_clear(struct profile *);
 uint64_t unit_generation(const struct conf_agreement *);
 /* Which links may take deliveries, after one was parked or resumed. */
 void unit_open_lanes(struct unit *);
+/* A plugin of one of its processes says that a person must look at something. */
+void unit_incident(struct unit *, struct child *, const char *instance, const char *rule, const char *reason);
 /* What a person has suspended: it, or the agreement whose messages it takes over. NULL: nothing, as far as is known. */
 const struct suspension *unit_suspended(const struct unit *);
 /* A process that failed and is not ready again; NULL: none. */

@@ -36,7 +36,9 @@
     M(PING, WIRE_H, F(u64, token))                                                                                   \
     M(PONG, WIRE_L | WIRE_P, F(u64, token))                                                                          \
     M(LOG, WIRE_L | WIRE_P, F(u8, level) F(text, instance) F(text, event) F(text, line))                             \
-    M(METRIC, WIRE_L | WIRE_P, F(text, instance) F(text, name) F(i64, add))                                          \
+    /* `set` 0: adds the value; 1: sets it */                                                                        \
+    M(METRIC, WIRE_L | WIRE_P, F(text, instance) F(text, name) F(u8, set) F(i64, value))                             \
+    M(INCIDENT, WIRE_L | WIRE_P, F(text, instance) F(text, rule) F(text, reason))                                    \
     /* ---- what is configured: instances are numbered by the hub, from 0, within one child ---- */                 \
     M(LINK, WIRE_H, F(u32, link) F(text, name) F(text, connector) F(text, host) F(u32, port) F(text, tunnel)         \
           F(pairs, options))                                                                                         \
@@ -53,6 +55,8 @@
     M(SECRET_GIVEN, WIRE_H, F(u64, session) F(u64, request) F(i64, result) F(bytes, value) F(text, reason))          \
     M(SESSION_END, WIRE_L, F(u64, session) F(text, reason))                                                          \
     M(PARK, WIRE_L, F(u32, link) F(text, rule) F(text, reason))                                                      \
+    /* How many deliveries of each of its services a link wants to have at once. */                                  \
+    M(WINDOW, WIRE_L, F(u32, link) F(i64, deliveries))                                                               \
     /* ---- out ---- */                                                                                             \
     /* `patience`: milliseconds until the hub will cancel it */                                                     \
     M(DELIVER, WIRE_H, F(u64, delivery) F(u32, service) F(i64, attempt) F(i64, patience) F(text, id) F(text, type)   \

@@ -204,6 +204,12 @@ static bool obey_loop(struct puppet *p, const char *verb)
         p->host->work(p->self, on_thread, on_work_done, p);
     else if (!strcmp(verb, "park"))
         p->host->park(p->self, "sftp.host-key", "unknown host key");
+    else if (!strcmp(verb, "gauge"))
+        p->host->gauge(p->self, "waiting", -4);
+    else if (!strcmp(verb, "incident"))
+        p->host->incident(p->self, "sftp.silent", "nothing came for a day");
+    else if (!strcmp(verb, "window"))
+        p->host->window(p->self, 3);
     else if (!strcmp(verb, "metric"))
         p->host->metric(p->self, "files", 3);
     else

@@ -83,7 +83,15 @@ static void loop_services_call_back_once_and_later(void **state)
     puppet_does(&hub, "work");
     hub_expect_log(&hub, "work", "done");
     puppet_does(&hub, "metric");
-    assert_int_equal(hub_expect(&hub, WIRE_METRIC)->METRIC.add, 3);
+    assert_int_equal(hub_expect(&hub, WIRE_METRIC)->METRIC.value, 3);
+    puppet_does(&hub, "gauge");
+    const struct wire_METRIC *gauge = &hub_expect(&hub, WIRE_METRIC)->METRIC;
+    assert_int_equal(gauge->set, 1);
+    assert_int_equal(gauge->value, -4);
+    puppet_does(&hub, "incident");
+    assert_string_equal(hub_expect(&hub, WIRE_INCIDENT)->INCIDENT.rule, "sftp.silent");
+    puppet_does(&hub, "window");
+    assert_int_equal(hub_expect(&hub, WIRE_WINDOW)->WINDOW.deliveries, 3);
     puppet_does(&hub, "park");
     assert_string_equal(hub_expect(&hub, WIRE_PARK)->PARK.rule, "sftp.host-key");
     hub_end(&hub);
