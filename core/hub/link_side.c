@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hub/intake.h"
+#include "hub/probing.h"
 #include "hub/session.h"
 #include "hub/stream.h"
 #include "hub/unit.h"
@@ -235,6 +236,9 @@ void link_side_message(struct child *child, const struct wire_message *m)
     case WIRE_PARK:
         parked(child, &m->PARK);
         break;
+    case WIRE_PROBED:
+        probing_said(child, &m->PROBED);
+        break;
     case WIRE_WINDOW:
         windowed(child, &m->WINDOW);
         break;
@@ -296,6 +300,7 @@ void link_side_gone(struct child *child)
         stream_close(&flight->stream, flight_freed);
     }
     table_fini(&child->flights);
+    probing_gone(child);
     intake_gone(&child->intakes);
     for (size_t i = 0; i < child->service_count; i++)
         bus_source_gone(child->unit->party, child->services[i]);

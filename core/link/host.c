@@ -30,4 +30,5 @@ void link_host_services(struct accord_host *host)
     host->offer_abort = offer_abort;
     host->advance = offer_advance;
     host->park = park;
+    host->probed = probe_told;
 }

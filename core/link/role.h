@@ -49,7 +49,7 @@ struct link_role {
     struct link_service *services;
     size_t service_count;
     struct table deliveries; /* by the hub's stream id */
-    struct table sessions, offers, advances;
+    struct table sessions, offers, advances, probes;
     uint64_t last_id; /* of sessions, offers and secret requests */
     uv_idle_t ready;  /* runs once: what may not be said inside a plugin's own call */
     struct buf asked; /* u64 ids of offers and */
@@ -113,6 +113,11 @@ void offer_done(const struct wire_message *);   /* OFFER_DONE */
 /* There may be room: calls offer_ready of those who wait, later. */
 void offer_room(void);
 void offer_turn(void);
+
+/* ---- probe.c ---- */
+void probe_begin(const struct wire_message *); /* PROBE */
+void probe_told(struct accord_probe *, const char *step, int result, const char *text, bool last);
+void probe_sweep(void);
 
 /* ---- later.c ---- */
 /* offer_turn() and delivery_turn() run in the next turn of the loop, outside of any plugin's call. */

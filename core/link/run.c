@@ -48,6 +48,9 @@ static void on_message(struct process *p, const struct wire_message *m, int fd)
     case WIRE_OFFER_DONE:
         offer_done(m);
         break;
+    case WIRE_PROBE:
+        probe_begin(m);
+        break;
     case WIRE_ADVANCED:
         offer_advanced(m);
         break;
@@ -107,6 +110,7 @@ static void on_close(struct process *p)
     link_close_all();
     delivery_sweep();
     offer_sweep();
+    probe_sweep();
     session_sweep();
     if (link_role->ready.loop)
         uv_close((uv_handle_t *)&link_role->ready, NULL);

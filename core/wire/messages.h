@@ -57,6 +57,9 @@
     M(PARK, WIRE_L, F(u32, link) F(text, rule) F(text, reason))                                                      \
     /* How many deliveries of each of its services a link wants to have at once. */                                  \
     M(WINDOW, WIRE_L, F(u32, link) F(i64, deliveries))                                                               \
+    /* The link's own steps of `accord probe`; PROBED without a step and `last`: there are none. */                   \
+    M(PROBE, WIRE_H, F(u64, probe) F(u32, link))                                                                     \
+    M(PROBED, WIRE_L, F(u64, probe) F(text, step) F(i64, result) F(text, text) F(u8, last))                          \
     /* ---- out ---- */                                                                                             \
     /* `patience`: milliseconds until the hub will cancel it */                                                     \
     M(DELIVER, WIRE_H, F(u64, delivery) F(u32, service) F(i64, attempt) F(i64, patience) F(text, id) F(text, type)   \

@@ -296,6 +296,15 @@ static void offer_done(void *state, struct accord_offer *offer, void *arg,
         admitted->id, admitted->rule, admitted->reason);
 }
 
+static void probe(void *state, struct accord_probe *probe)
+{
+    struct puppet *p = state;
+    p->host->probed(probe, "handshake", 0, "as it should be", false);
+    p->host->probed(probe, "folder", ACCORD_ENOENT, "make it", true);
+    if (p->messy)
+        p->host->probed(probe, "more", 0, "", true);
+}
+
 static void offer_ready(void *state)
 {
     say(state, "offer_ready", "now");
@@ -371,6 +380,7 @@ static const struct accord_connector connector = {
     .offer_pull = offer_pull,
     .offer_done = offer_done,
     .offer_ready = offer_ready,
+    .probe = probe,
 };
 
 static const struct accord_plugin plugin = {
