@@ -11,8 +11,6 @@
 #include <accord/plugin.h>
 #include <accord/testkit/policy.h>
 
-extern const struct accord_plugin accord_plugin;
-
 static const struct accord_policy_service service = {.name = "orders",
                                                      .type = "opaque",
                                                      .link = "line",
