@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/advance.h"
 #include "bus/answers.h"
 #include "bus/lane.h"
 #include "bus/limits.h"
@@ -242,7 +243,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         .payload = offer->content->payload,
         .deliveries = offer->deliveries,
         .delivery_count = quarantined ? 0 : offer->route_count,
-        .cursor = offer->has_cursor ? offer->cursor : NULL,
+        .cursor = advance_with(offer),
         .answers = !quarantined && offer->answers[0] ? offer->answers : NULL,
         .keys = offer->keys,
         .key_count = offer->key_count,

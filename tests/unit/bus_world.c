@@ -294,7 +294,8 @@ struct bus_offer *offer_begin(struct world *w, const char *source_id, int64_t si
 {
     struct accord_envelope envelope = {.name = "../plan.edi", .source_id = source_id, .size = size};
     struct bus_offer *o;
-    assert_int_equal(bus_offer_new(w->site, &w->services[0], &envelope, NULL, &offer_events, w, &o), 0);
+    assert_int_equal(
+        bus_offer_new(w->site, &w->agreements[0].services[0], &envelope, NULL, &offer_events, w, &o), 0);
     return o;
 }
 
