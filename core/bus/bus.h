@@ -159,6 +159,7 @@ struct bus_lane_view {
     const char *blocked_by; /* the message that those behind it wait for; "" */
     int64_t blocked_since;  /* wall microseconds */
     uint64_t overdue;       /* answers that have not come in time, since the agent started */
+    const char *deferred;   /* why the policies let nothing out for now; "" */
 };
 /* False: there are not so many. */
 bool bus_party_lane(const struct bus_party *, size_t index, struct bus_lane_view *);

@@ -142,6 +142,8 @@ static void deliver_to(struct store_delivery *delivery, struct offer_route *rout
         route->behind = lane;
         lane->coming++;
     }
+    if (lane)
+        text_copy(lane->deferred, sizeof lane->deferred, verdict->answer == ACCORD_DEFER ? verdict->reason : "");
     text_copy(delivery->agreement, sizeof delivery->agreement, party->conf->name);
     text_copy(delivery->service, sizeof delivery->service, route->service->name);
     if (verdict->answer == ACCORD_ALLOW)

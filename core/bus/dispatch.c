@@ -105,6 +105,7 @@ int64_t bus_deferred_for(const struct bus_verdict *verdict, const struct conf_se
 
 static void deferred(struct bus_dispatch *dispatch, const struct bus_verdict *verdict)
 {
+    text_copy(dispatch->lane->deferred, sizeof dispatch->lane->deferred, verdict->reason);
     struct pace *pace = &bus_of(dispatch)->pace;
     int64_t pause = pace_age(pace, dispatch->view.envelope->time) / 8;
     pause = pause < DEFER_LEAST ? DEFER_LEAST : pause > DEFER_MOST ? DEFER_MOST : pause;
@@ -125,6 +126,7 @@ static void judged(void *arg, struct bus_verdict *verdict)
     struct bus_dispatch *dispatch = arg;
     free(verdict->keys); /* recorded at admission */
     if (verdict->answer == ACCORD_ALLOW) {
+        dispatch->lane->deferred[0] = 0;
         dispatch->good_until = verdict->good_until;
         dispatch->delivery.generation = bus_allowed_under(dispatch->lane->party, verdict);
         hand_over(dispatch);

@@ -41,6 +41,7 @@ struct bus_lane {
     char blocked_by[ACCORD_ID_MAX]; /* ordered: the message that the others wait for; "" */
     int64_t blocked_since;          /* wall microseconds */
     uint64_t overdue;               /* answers that have not come in time */
+    char deferred[ACCORD_REASON_MAX]; /* what the policies said when they deferred last; "": they have allowed since */
     struct store_claim claim;
 };
 
