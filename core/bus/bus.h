@@ -42,6 +42,8 @@ struct bus_verdict {
     char reason[ACCORD_REASON_MAX];
     struct bus_key *keys; /* the receiver of the verdict frees */
     size_t key_count;
+    int64_t wait;       /* defer: milliseconds until it is asked again; 0: the bus knows best */
+    int64_t good_until; /* allow: ticks; then it must be asked again. 0: while the generation is the same */
 };
 
 struct bus_ports {

@@ -145,7 +145,9 @@ static void deliver_to(struct store_delivery *delivery, struct offer_route *rout
     text_copy(delivery->agreement, sizeof delivery->agreement, party->conf->name);
     text_copy(delivery->service, sizeof delivery->service, route->service->name);
     if (verdict->answer == ACCORD_ALLOW)
-        delivery->generation = party->generation;
+        delivery->generation = bus_allowed_under(party, verdict);
+    else if (verdict->answer == ACCORD_DEFER && verdict->wait > 0)
+        delivery->not_before = pace_now(&party->bus->pace) + bus_deferred_for(verdict, route->service);
     text_copy(delivery->rule, sizeof delivery->rule, denied ? verdict->rule : off ? "hub.not-enabled" : "");
     text_copy(delivery->reason, sizeof delivery->reason, denied ? verdict->reason : off ? off : "");
 }
@@ -292,7 +294,7 @@ void offer_feed(struct bus_offer *offer)
         route->direct = NULL;
         offer_route_arrived(route);
         if (direct)
-            bus_dispatch_direct(direct, &offer->deliveries[i], offer->content);
+            bus_dispatch_direct(direct, &offer->deliveries[i], offer->content, route->verdict.good_until);
         else if (lane && (before_others || offer->deliveries[i].state == STORE_WAITING))
             bus_lane_feed(lane);
     }

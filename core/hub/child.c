@@ -102,10 +102,12 @@ static void serve(struct child *child)
     streams_go_on(child);
     if (!child_ready(child))
         return;
-    if (child->role == CHILD_LINK)
+    if (child->role == CHILD_LINK) {
+        sessions_tick(child, clock_ticks());
         link_side_tick(child, clock_ticks());
-    else
+    } else {
         policy_side_tick(child, clock_ticks());
+    }
 }
 
 static void handle_closed(uv_handle_t *handle)

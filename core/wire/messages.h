@@ -93,7 +93,9 @@
           F(text, name) F(text, origin) F(text, source_id) F(i64, time) F(i64, size) F(text, sha256)                 \
           F(pairs, headers) F(pairs, facts))                                                                         \
     /* `keys`: name is the key, value the module that gave it */                                                    \
-    M(VERDICT, WIRE_P, F(u64, stream) F(u8, answer) F(text, module) F(text, rule) F(text, reason) F(pairs, keys))    \
+    /* milliseconds, 0: not said. `wait`: of a defer; `good_for`: of an allow, the least that a module gave. */     \
+    M(VERDICT, WIRE_P, F(u64, stream) F(u8, answer) F(text, module) F(text, rule) F(text, reason) F(i64, wait)       \
+          F(i64, good_for) F(pairs, keys))                                                                           \
     /* ---- describe ---- */                                                                                        \
     M(PLUGIN, WIRE_D, F(u8, kind) F(text, name) F(text, version) F(text, summary) F(u32, flags) F(u32, asks)         \
           F(u8, has_check) F(u8, has_profile))                                                                       \
