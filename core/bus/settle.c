@@ -149,6 +149,7 @@ void bus_settle(struct bus_dispatch *dispatch, const struct bus_ending *ending)
         .rule = dispatch->rule,
         .reason = dispatch->reason,
         .receipt = dispatch->receipt,
+        .prompt = dispatch->lane->service->ordered,
         .audit = &dispatch->audit,
         .audit_count = dispatch->recorded,
     };

@@ -5,54 +5,11 @@
 #ifndef STORE_FRONT_H
 #define STORE_FRONT_H
 
-#include <stdatomic.h>
-
 #include "store/backend.h"
-
-enum call_kind {
-    CALL_ADMIT,
-    CALL_SETTLE,
-    CALL_MOVE,
-    CALL_AUDIT,
-    CALL_DECIDE,
-    CALL_UNQUARANTINE,
-    CALL_ADOPT,
-    CALL_NOTE,
-    CALL_MISSED,
-    CALL_RETAIN,
-    CALL_ROTATE,
-    CALL_SPILL, /* the last kind that writes */
-    CALL_CLAIM,
-    CALL_READ,
-    CALL_GET,
-    CALL_SCAN,
-    CALL_STALE,
-    CALL_OVERDUE,
-    CALL_COUNTS,
-    CALL_CURSOR,
-    CALL_TRAIL,
-    CALL_HEADS,
-    CALL_PEEK,
-    CALL_BACKUP,
-    CALL_NOTHING, /* only to be finished later */
-};
+#include "store/inbox.h"
 
 /* Calls that can be made when no memory is left: their callers get the answer later, and never at once. */
 #define CALLS_KEPT 256
-
-struct call {
-    struct call *next;
-    enum call_kind kind;
-    int result;
-    void *request;
-    store_done done;
-    void *arg;
-};
-
-struct call_list {
-    struct call *first, *last;
-};
-void call_push(struct call_list *, struct call *);
 
 /* Head of an audit chain, with what to go back to when the group fails. */
 struct chain {
@@ -87,6 +44,7 @@ struct store {
     struct accounts counting;
     bool asks_room; /* in this group it matters whether there is room for admissions */
     bool no_room;   /* not even for the group */
+    uint64_t usual; /* nanoseconds that a commit takes these days */
     atomic_bool failed;
 
     /* loop thread */
@@ -97,15 +55,16 @@ struct store {
     struct call kept[CALLS_KEPT];
     struct call_list finishing;
     uint64_t outstanding;
+    struct store_payload *payloads;
+
+    struct inbox inbox;
 
     /* under `lock` */
     uv_mutex_t lock;
-    uv_cond_t wake;
-    struct call_list queued, ready;
+    struct call_list ready;
     struct accounts accounts;
-    struct store_payload *staged; /* payloads that have pieces in the journal, or may have */
+    struct store_payload *staged; /* payloads that have pieces in the journal */
     bool roomy;
-    bool closing;
     struct store_stats stats;
     uv_thread_t thread;
 };
@@ -130,9 +89,10 @@ struct store_payload {
     int failed;
     unsigned pending; /* calls under way */
     bool orphan;      /* freed by its owner while calls were under way */
+    struct store_payload *next, *previous; /* in `payloads` */
     /* under the store's lock */
-    struct store_payload *next, *previous; /* in `staged` */
-    uint64_t first;                        /* position of the first piece in the journal; UINT64_MAX: none */
+    struct store_payload *next_staged, *previous_staged; /* in `staged` */
+    uint64_t first; /* position of the first piece in the journal; UINT64_MAX: none */
 };
 struct peek {
     struct store_payload *payload;

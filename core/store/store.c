@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -5,11 +6,16 @@
 #include "store/restored.h"
 #include "util/text.h"
 
-#define IDLE_NS 20000000 /* quiet for this long: the back end finishes what it put off */
+#define IDLE_NS      20000000 /* quiet for this long: the back end finishes what it put off */
+#define PATIENCE_MAX 1000000  /* nanoseconds that settlements wait for an admission, and */
+#define PATIENT_MAX  16       /* how many do */
 
-/* Outlives the store until libuv has let go of the handle. */
+/* Outlives the store until libuv has let go of the handles. */
 struct store_signal {
     uv_async_t async;
+    uv_prepare_t prepare; /* before the loop waits, and after it: what was called meanwhile is handed over */
+    uv_check_t check;
+    unsigned handles;
     struct store *store; /* NULL once closed */
 };
 
@@ -29,35 +35,6 @@ void store_message_free(struct store_message *message)
     free(message->headers); /* one block with its texts */
     free(message->deliveries);
     free(message);
-}
-
-void call_push(struct call_list *list, struct call *call)
-{
-    call->next = NULL;
-    if (list->last)
-        list->last->next = call;
-    else
-        list->first = call;
-    list->last = call;
-}
-
-static struct call *call_pop(struct call_list *list)
-{
-    struct call *call = list->first;
-    if (call && !(list->first = call->next))
-        list->last = NULL;
-    return call;
-}
-
-static void call_append(struct call_list *list, struct call_list more)
-{
-    if (!more.first)
-        return;
-    if (list->last)
-        list->last->next = more.first;
-    else
-        list->first = more.first;
-    list->last = more.last;
 }
 
 /* ---- store thread ---- */
@@ -104,6 +81,7 @@ static int commit(struct store *store)
     uint64_t began = uv_hrtime();
     int result = store->backend->commit(store->state);
     uint64_t took = uv_hrtime() - began;
+    store->usual = store->usual - store->usual / 8 + took / 8;
     uv_mutex_lock(&store->lock);
     struct store_stats *stats = &store->stats;
     stats->commits++;
@@ -177,37 +155,56 @@ static void post(struct store *store, struct call_list group)
     uv_async_send(&store->signal->async);
 }
 
-/* Waits for calls; false: closing and nothing is left. Called and returns with the lock held. */
-static bool wait_for_calls(struct store *store, bool *unsettled)
+/* Waits for calls; false: closing and nothing is left. */
+static bool wait_for_calls(struct store *store, struct call_list *list, bool *unsettled)
 {
-    while (!store->queued.first && !store->closing) {
-        if (!*unsettled) {
-            uv_cond_wait(&store->wake, &store->lock);
-        } else if (uv_cond_timedwait(&store->wake, &store->lock, IDLE_NS) == UV_ETIMEDOUT) {
-            uv_mutex_unlock(&store->lock);
+    while (!(*list = inbox_take(&store->inbox)).first) {
+        if (store->inbox.closing && !atomic_load(&store->inbox.newest))
+            return false;
+        if (!inbox_wait(&store->inbox, *unsettled ? IDLE_NS : 0)) {
             store->backend->idle(store->state);
             *unsettled = false;
-            uv_mutex_lock(&store->lock);
         }
     }
-    return store->queued.first != NULL;
+    return true;
+}
+
+/* Nobody waits for these alone. */
+static bool is_patient(const struct call_list *list)
+{
+    size_t count = 0;
+    for (const struct call *call = list->first; call; call = call->next)
+        if (call->kind != CALL_SETTLE || ((struct store_settlement *)call->request)->prompt ||
+            ++count > PATIENT_MAX)
+            return false;
+    return true;
+}
+
+/* A few settlements wait, no longer than a commit takes, for an admission that goes into the same commit: with one
+ * message at a time, each would need two otherwise, and the second would keep the next message waiting. */
+static void wait_for_company(struct store *store, struct call_list *list)
+{
+    uint64_t patience = store->usual < PATIENCE_MAX ? store->usual : PATIENCE_MAX;
+    uint64_t began = uv_hrtime(), waited = 0;
+    while (is_patient(list) && !store->inbox.closing && waited < patience) {
+        inbox_wait(&store->inbox, patience - waited);
+        call_append(list, inbox_take(&store->inbox));
+        waited = uv_hrtime() - began;
+    }
 }
 
 static void store_thread(void *arg)
 {
     struct store *store = arg;
+    struct call_list list;
     bool unsettled = false;
-    uv_mutex_lock(&store->lock);
-    while (wait_for_calls(store, &unsettled)) {
-        struct call_list list = store->queued;
-        store->queued = (struct call_list){0};
-        uv_mutex_unlock(&store->lock);
+    pthread_setname_np(pthread_self(), "store");
+    while (wait_for_calls(store, &list, &unsettled)) {
+        wait_for_company(store, &list);
         while (list.first)
             post(store, run_group(store, &list));
         unsettled = true;
-        uv_mutex_lock(&store->lock);
     }
-    uv_mutex_unlock(&store->lock);
 }
 
 /* ---- loop thread ---- */
@@ -249,16 +246,12 @@ void store_finish_later(struct store *store, int result, store_done done, void *
 void store_call(struct store *store, enum call_kind kind, void *request, store_done done, void *arg)
 {
     struct call *call = call_new(store, kind, request, done, arg);
-    uv_mutex_lock(&store->lock);
-    bool refused = store->closing;
-    if (!refused)
-        call_push(&store->queued, call);
-    uv_cond_signal(&store->wake);
-    uv_mutex_unlock(&store->lock);
-    if (refused) {
-        call->result = ACCORD_ECANCELED;
-        call_push(&store->finishing, call);
+    if (!store->inbox.closing) {
+        inbox_put(&store->inbox, call);
+        return;
     }
+    call->result = ACCORD_ECANCELED;
+    call_push(&store->finishing, call);
 }
 
 static void take_ready(struct store *store)
@@ -296,12 +289,32 @@ static void on_signal(uv_async_t *async)
         uv_async_send(async);
 }
 
+static void on_prepare(uv_prepare_t *prepare)
+{
+    inbox_hand_over(&((struct store_signal *)prepare->data)->store->inbox);
+}
+
+static void on_check(uv_check_t *check)
+{
+    inbox_hand_over(&((struct store_signal *)check->data)->store->inbox);
+}
+
 static void on_signal_closed(uv_handle_t *handle)
 {
-    free(handle);
+    struct store_signal *signal = handle->data;
+    if (!--signal->handles)
+        free(signal);
 }
 
 /* ---- life ---- */
+
+static void end_signal(struct store_signal *signal)
+{
+    signal->store = NULL;
+    uv_close((uv_handle_t *)&signal->async, on_signal_closed);
+    uv_close((uv_handle_t *)&signal->prepare, on_signal_closed);
+    uv_close((uv_handle_t *)&signal->check, on_signal_closed);
+}
 
 static int start_signal(struct store *store, uv_loop_t *loop)
 {
@@ -312,9 +325,17 @@ static int start_signal(struct store *store, uv_loop_t *loop)
         free(signal);
         return ACCORD_EIO;
     }
+    uv_prepare_init(loop, &signal->prepare);
+    uv_check_init(loop, &signal->check);
+    uv_prepare_start(&signal->prepare, on_prepare);
+    uv_check_start(&signal->check, on_check);
+    signal->async.data = signal->prepare.data = signal->check.data = signal;
+    signal->handles = 3;
     signal->store = store;
     store->signal = signal;
     uv_unref((uv_handle_t *)&signal->async); /* referenced while calls are outstanding */
+    uv_unref((uv_handle_t *)&signal->prepare);
+    uv_unref((uv_handle_t *)&signal->check);
     return 0;
 }
 
@@ -355,7 +376,7 @@ static void store_release(struct store *store)
     if (store->state)
         store->backend->close(store->state);
     payloads_abandon(store);
-    uv_cond_destroy(&store->wake);
+    inbox_fini(&store->inbox);
     uv_mutex_destroy(&store->lock);
     free(store->chains);
     free(store->folder);
@@ -390,8 +411,7 @@ static int store_start(struct store *store, uv_loop_t *loop, const struct store_
         return fail(why, result, "cannot start the store: out of memory or descriptors");
     if (uv_thread_create(&store->thread, store_thread, store) == 0)
         return 0;
-    store->signal->store = NULL;
-    uv_close((uv_handle_t *)&store->signal->async, on_signal_closed);
+    end_signal(store->signal);
     return fail(why, ACCORD_ENOMEM, "cannot start the store's thread");
 }
 
@@ -414,7 +434,7 @@ int store_open(struct store **out, uv_loop_t *loop, const struct store_config *c
     store->fault = config->fault;
     store->folder = strdup(config->folder ? config->folder : "");
     uv_mutex_init(&store->lock);
-    uv_cond_init(&store->wake);
+    inbox_init(&store->inbox);
     int result = store_start(store, loop, config, recovery, why);
     if (result)
         store_release(store);
@@ -427,17 +447,13 @@ void store_close(struct store *store)
 {
     if (!store)
         return;
-    uv_mutex_lock(&store->lock);
-    store->closing = true;
-    uv_cond_signal(&store->wake);
-    uv_mutex_unlock(&store->lock);
+    inbox_close(&store->inbox);
     uv_thread_join(&store->thread);
     struct call *call;
     take_ready(store);
     while ((call = call_pop(&store->finishing)))
         finish(store, call);
-    store->signal->store = NULL;
-    uv_close((uv_handle_t *)&store->signal->async, on_signal_closed);
+    end_signal(store->signal);
     store_release(store);
 }
 

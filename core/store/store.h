@@ -216,6 +216,7 @@ struct store_settlement {
     uint64_t generation;
     int64_t answer_by; /* delivered: a message that answers it is expected until then, wall microseconds; 0: none */
     const char *rule, *reason, *receipt; /* NULL: "" */
+    bool prompt;       /* something waits for it: it does not wait for company, a millisecond at most, in its commit */
     struct store_audit *audit;
     size_t audit_count;
 };

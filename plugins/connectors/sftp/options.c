@@ -1,5 +1,6 @@
 /* The SFTP connector's options, and the rules that no single one can state. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sftp.h"
@@ -50,6 +51,14 @@ const struct accord_option sftp_link_table[] = {
      .min = 1000,
      .max = 600000,
      .help = "Longest silence of the partner while an answer is due."},
+    {.name = "keep-alive",
+     .kind = ACCORD_DURATION,
+     .offset = FIELD(link_options, keep_alive),
+     .fallback = "30 s",
+     .min = 0,
+     .max = 3600000,
+     .help = "How long a session in use may be silent before the partner is asked whether it is still there; "
+             "0: for ever."},
     {.name = "idle-close",
      .kind = ACCORD_DURATION,
      .offset = FIELD(link_options, idle_close),
@@ -61,7 +70,10 @@ const struct accord_option sftp_link_table[] = {
     {0},
 };
 
-static const char *const exists_choices[] = {"fail", "same-content-is-delivered", NULL};
+static const char *const exists_choices[] = {"fail", "same-content-is-delivered", "replace",
+                                             "replace-by-removing", NULL};
+static const char *const resume_choices[] = {"yes", "verified", "no", NULL};
+static const char *const taken_choices[] = {"uncertain", "delivered", NULL};
 static const char *const fsync_choices[] = {"when-offered", "require", "never", NULL};
 
 const struct accord_option sftp_service_table[] = {
@@ -80,9 +92,33 @@ const struct accord_option sftp_service_table[] = {
      .offset = FIELD(service_options, if_exists),
      .fallback = "fail",
      .choices = exists_choices,
-     .help = "What to do when the partner has a file of this name: refuse the message, or read that file and "
-             "count "
-             "the message as delivered when it is the same."},
+     .help =
+         "What to do when the partner has a file of this name: refuse the message; read that file, and count "
+         "the "
+         "message as delivered when it is the same; replace it in one step (posix-rename@openssh.com, which "
+         "the "
+         "partner must offer); or remove it and rename after that, which leaves a moment without any file."},
+    {.name = "permissions",
+     .kind = ACCORD_TEXT,
+     .offset = FIELD(service_options, permissions),
+     .max = 4,
+     .help = "The permissions of new files, octal as in 0640. Not set: the partner's own."},
+    {.name = "resume",
+     .kind = ACCORD_CHOICE,
+     .offset = FIELD(service_options, resume),
+     .fallback = "yes",
+     .choices = resume_choices,
+     .help =
+         "Whether a large file whose sending was interrupted goes on 16 MiB before the place where it "
+         "stopped. The "
+         "last 1 MiB before that is read back and compared (yes), or all of it (verified: for partners whose "
+         "machine may have lost what it had taken)."},
+    {.name = "taken-early",
+     .kind = ACCORD_CHOICE,
+     .offset = FIELD(service_options, taken_early),
+     .fallback = "uncertain",
+     .choices = taken_choices,
+     .help = "What it means when the complete temporary file is gone before it could be renamed."},
     {.name = "fsync",
      .kind = ACCORD_CHOICE,
      .offset = FIELD(service_options, fsync),
@@ -107,6 +143,18 @@ static bool is_pin(const char *text)
     return strncmp(text, "SHA256:", 7) == 0 && strlen(text + 7) == 43 && strspn(text + 7, digits) == 43;
 }
 
+int32_t service_mode(const struct service_options *service)
+{
+    return service->permissions ? (int32_t)strtol(service->permissions, NULL, 8) : -1;
+}
+
+/* No set-user-id and the like. */
+static bool is_mode(const char *text)
+{
+    size_t size = strlen(text);
+    return strspn(text, "01234567") == size && (size == 3 || (size == 4 && text[0] == '0'));
+}
+
 static int check_service(const struct accord_service *service, char *why, size_t why_size)
 {
     const struct service_options *options = service->options;
@@ -118,6 +166,9 @@ static int check_service(const struct accord_service *service, char *why, size_t
             why, why_size,
             "service %s: temporary must be the beginning of a file name, at most 64 characters and without /",
             service->name);
+    else if (options->permissions && !is_mode(options->permissions))
+        snprintf(why, why_size, "service %s: permissions \"%s\" must be octal, 0000 to 0777", service->name,
+                 options->permissions);
     else
         return ACCORD_OK;
     return ACCORD_EINVAL;

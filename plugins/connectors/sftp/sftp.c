@@ -25,6 +25,14 @@ void link_log(struct link *link, enum accord_level level, const char *event, con
 
 /* ---- life ---- */
 
+static void free_link(struct link *link)
+{
+    free(link->swept);
+    EVP_MD_free(link->sha256);
+    link->swept = NULL;
+    link->sha256 = NULL;
+}
+
 static int sftp_open(void *state, struct accord_instance *instance, const struct accord_host *host,
                      const struct accord_link_setup *setup, char *why, size_t why_size)
 {
@@ -35,18 +43,22 @@ static int sftp_open(void *state, struct accord_instance *instance, const struct
     link->options = setup->options;
     pool_init(link);
     link->swept = calloc(setup->service_count + 1, sizeof *link->swept);
-    if (!link->swept || ssh_init() != SSH_OK) {
-        snprintf(why, why_size, "%s", link->swept ? "libssh cannot be initialised" : "out of memory");
-        free(link->swept);
-        return ACCORD_ENOMEM;
-    }
-    return ACCORD_OK;
+    link->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+    if (link->swept && link->sha256 && ssh_init() == SSH_OK)
+        return ACCORD_OK;
+    snprintf(why, why_size, "%s", link->swept ? "libssh or OpenSSL cannot be initialised" : "out of memory");
+    free_link(link);
+    return ACCORD_ENOMEM;
 }
 
 static void sftp_start(void *state)
 {
     struct link *link = state;
+    const struct accord_host *host = link->host;
     link->started = true;
+    /* A few more than are on their way, so that the next is there when one ends. */
+    if (host->size > offsetof(struct accord_host, window) && host->window)
+        host->window(link->instance, link->options->connections * link->options->files * 3 / 2 + 1);
 }
 
 static void sftp_stop(void *state)
@@ -61,8 +73,7 @@ static void sftp_close(void *state)
     struct link *link = state;
     link->started = false;
     pool_close(link, "the link was closed");
-    free(link->swept);
-    link->swept = NULL;
+    free_link(link);
 }
 
 /* ---- deliveries ---- */
@@ -103,7 +114,7 @@ static void sftp_payload(void *state, struct accord_delivery *handle, const uint
     struct link *link = state;
     struct upload *upload = upload_find(link, handle);
     if (upload)
-        upload_payload(upload, bytes, size, last);
+        flow_take(upload, bytes, size, last);
     pool_soon(link);
 }
 
