@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/advance.h"
 #include "bus/answers.h"
 #include "bus/lane.h"
 #include "bus/limits.h"
@@ -144,7 +145,9 @@ static void deliver_to(struct store_delivery *delivery, struct offer_route *rout
     text_copy(delivery->agreement, sizeof delivery->agreement, party->conf->name);
     text_copy(delivery->service, sizeof delivery->service, route->service->name);
     if (verdict->answer == ACCORD_ALLOW)
-        delivery->generation = party->generation;
+        delivery->generation = bus_allowed_under(party, verdict);
+    else if (verdict->answer == ACCORD_DEFER && verdict->wait > 0)
+        delivery->not_before = pace_now(&party->bus->pace) + bus_deferred_for(verdict, route->service);
     text_copy(delivery->rule, sizeof delivery->rule, denied ? verdict->rule : off ? "hub.not-enabled" : "");
     text_copy(delivery->reason, sizeof delivery->reason, denied ? verdict->reason : off ? off : "");
 }
@@ -238,7 +241,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         .payload = offer->content->payload,
         .deliveries = offer->deliveries,
         .delivery_count = quarantined ? 0 : offer->route_count,
-        .cursor = offer->has_cursor ? offer->cursor : NULL,
+        .cursor = advance_with(offer),
         .answers = !quarantined && offer->answers[0] ? offer->answers : NULL,
         .keys = offer->keys,
         .key_count = offer->key_count,
@@ -291,7 +294,7 @@ void offer_feed(struct bus_offer *offer)
         route->direct = NULL;
         offer_route_arrived(route);
         if (direct)
-            bus_dispatch_direct(direct, &offer->deliveries[i], offer->content);
+            bus_dispatch_direct(direct, &offer->deliveries[i], offer->content, route->verdict.good_until);
         else if (lane && (before_others || offer->deliveries[i].state == STORE_WAITING))
             bus_lane_feed(lane);
     }

@@ -44,14 +44,15 @@ void module_configure_link(const struct wire_message *m)
     if (from->link != guard_role->link_count || from->link >= LINKS_MAX || from->port > 65535)
         process_refuse(&guard_role->process, m, "link %u has a number or port that cannot be", from->link);
     guard_role->links = grown(guard_role->links, guard_role->link_count, sizeof *guard_role->links);
-    guard_role->links[guard_role->link_count++] =
-        (struct accord_policy_link){.name = keep_text(from->name),
-                                    .connector = keep_text(from->connector),
-                                    .endpoint_host = keep_text(from->host),
-                                    .endpoint_port = from->port,
-                                    .tunnel = keep_text(from->tunnel),
-                                    .options = keep(pairs_keep(&from->options)),
-                                    .option_count = from->options.count};
+    struct accord_policy_link *link = keep(malloc(sizeof *link));
+    *link = (struct accord_policy_link){.name = keep_text(from->name),
+                                        .connector = keep_text(from->connector),
+                                        .endpoint_host = keep_text(from->host),
+                                        .endpoint_port = from->port,
+                                        .tunnel = keep_text(from->tunnel),
+                                        .options = keep(pairs_keep(&from->options)),
+                                        .option_count = from->options.count};
+    guard_role->links[guard_role->link_count++] = link;
 }
 
 void module_configure_service(const struct wire_message *m)
@@ -65,14 +66,15 @@ void module_configure_service(const struct wire_message *m)
     guard_role->services = grown(guard_role->services, count, sizeof *guard_role->services);
     guard_role->service_links = grown(guard_role->service_links, count, sizeof *guard_role->service_links);
     guard_role->service_links[count] = from->link;
-    guard_role->services[guard_role->service_count++] =
-        (struct accord_policy_service){.name = keep_text(from->name),
-                                       .type = keep_text(from->type),
-                                       .link = guard_role->links[from->link].name,
-                                       .direction = from->direction,
-                                       .max_size = from->max_size,
-                                       .names = keep_text(from->names),
-                                       .rate = from->rate};
+    struct accord_policy_service *service = keep(malloc(sizeof *service));
+    *service = (struct accord_policy_service){.name = keep_text(from->name),
+                                              .type = keep_text(from->type),
+                                              .link = guard_role->links[from->link]->name,
+                                              .direction = from->direction,
+                                              .max_size = from->max_size,
+                                              .names = keep_text(from->names),
+                                              .rate = from->rate};
+    guard_role->services[guard_role->service_count++] = service;
 }
 
 void module_configure(const struct wire_message *m)
@@ -120,14 +122,15 @@ static void open_one(struct module *module)
     struct process *p = &guard_role->process;
     struct reason why = {""};
     find_policy(module);
-    module->setup = (struct accord_policy_setup){.agreement = p->setup->agreement,
-                                                 .module = module->name,
-                                                 .in_force_from = module->from,
-                                                 .in_force_until = module->until,
-                                                 .links = guard_role->links,
-                                                 .link_count = guard_role->link_count,
-                                                 .services = guard_role->services,
-                                                 .service_count = guard_role->service_count};
+    module->setup = (struct accord_policy_setup){
+        .agreement = p->setup->agreement,
+        .module = module->name,
+        .in_force_from = module->from,
+        .in_force_until = module->until,
+        .links = (const struct accord_policy_link *const *)guard_role->links,
+        .link_count = guard_role->link_count,
+        .services = (const struct accord_policy_service *const *)guard_role->services,
+        .service_count = guard_role->service_count};
     fill(module);
     instance_enter(&module->base);
     if (module->policy.check && module->policy.check(&module->setup, why.text, sizeof why.text) < 0)

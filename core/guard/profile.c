@@ -69,7 +69,7 @@ void profile_compile(const struct wire_message *m)
     int result = 0;
     for (size_t i = 0; i < guard_role->module_count && !result; i++)
         if (guard_role->modules[i]->policy.profile)
-            result = ask(&profile, guard_role->modules[i], &guard_role->links[m->COMPILE.link], &why);
+            result = ask(&profile, guard_role->modules[i], guard_role->links[m->COMPILE.link], &why);
     wire_put_PROFILE(guard_out(),
                      &(struct wire_PROFILE){m->COMPILE.link, result, why.text,
                                             WIRE_PAIRS(profile.pairs, result ? 0 : profile.count)});

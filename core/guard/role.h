@@ -29,9 +29,9 @@ struct guard_role {
     struct accord_policy_host host;
     struct module **modules;
     size_t module_count;
-    struct accord_policy_link *links;
+    struct accord_policy_link **links;
     size_t link_count;
-    struct accord_policy_service *services;
+    struct accord_policy_service **services;
     size_t service_count;
     uint32_t *service_links; /* the hub's link number of each service */
     void **kept;             /* allocations behind links and services */

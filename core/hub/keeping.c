@@ -14,6 +14,7 @@
 #include "util/text.h"
 
 #define EVERY       10000               /* ms between rounds */
+#define FIRST       2000                /* of the first after a start: what waits goes before it */
 #define EVERY_SHORT 1000                /* while the disk is full: room may come at any time */
 #define GRAIN       INT64_C(60000000)   /* us: limits move in steps, so that an idle store writes little */
 #define CLOCK_SLACK INT64_C(3600000000) /* us */
@@ -332,7 +333,7 @@ int keeping_open(struct hub *hub)
         return ACCORD_ENOMEM;
     keeping->hub = hub;
     keeping->least_lead = hub->started - hub->started_ticks * 1000;
-    keeping->round_at = clock_ticks() + EVERY;
+    keeping->round_at = clock_ticks() + FIRST;
     uv_timer_init(&hub->loop, &keeping->pause);
     keeping->pause.data = keeping;
     uv_unref((uv_handle_t *)&keeping->pause);

@@ -65,8 +65,8 @@ void delivery_begin(const struct wire_message *m)
                        from->service);
     const struct link_service *service = &link_role->services[from->service];
     struct link *link = service->link;
-    if (!link->connector.deliver || link->services[service->index].direction != ACCORD_SEND)
-        process_refuse(p, m, "service %s does not send", link->services[service->index].name);
+    if (!link->connector.deliver || link->services[service->index]->direction != ACCORD_SEND)
+        process_refuse(p, m, "service %s does not send", link->services[service->index]->name);
     if (p->phase == PROCESS_DRAINING) {
         put_retry(from->delivery, "the link is draining");
         return;

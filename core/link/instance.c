@@ -76,11 +76,31 @@ void link_configure_service(const struct wire_message *m)
         .link = link, .index = link->service_count, .pair_count = from->options.count};
     if (!(service.texts = keep_texts(texts, 2, kept)) || !(service.pairs = pairs_keep(&from->options)))
         no_memory();
+    struct accord_service *told = malloc(sizeof *told);
+    if (!told)
+        no_memory();
+    *told = (struct accord_service){.cursor = "",
+                                    .name = kept[0],
+                                    .type = kept[1],
+                                    .direction = from->direction,
+                                    .max_size = from->max_size};
     link->services = grown(link->services, link->service_count, sizeof *link->services);
-    link->services[link->service_count++] = (struct accord_service){
-        .name = kept[0], .type = kept[1], .direction = from->direction, .max_size = from->max_size};
+    link->services[link->service_count++] = told;
     link_role->services = grown(link_role->services, link_role->service_count, sizeof *link_role->services);
     link_role->services[link_role->service_count++] = service;
+}
+
+void link_configure_cursor(const struct wire_message *m)
+{
+    const struct wire_CURSOR *from = &m->CURSOR;
+    struct link_service *service =
+        from->service < link_role->service_count ? &link_role->services[from->service] : NULL;
+    if (!service || service->cursor)
+        process_refuse(&link_role->process, m, "service %u is not there, or has a cursor", from->service);
+    service->cursor = strdup(from->value);
+    if (!service->cursor)
+        no_memory();
+    service->link->services[service->index]->cursor = service->cursor;
 }
 
 /* ---- opening ---- */
@@ -105,11 +125,11 @@ static void fill_all(struct link *link)
         struct link_service *service = &link_role->services[i];
         if (service->link != link)
             continue;
-        struct accord_service *to = &link->services[service->index];
+        struct accord_service *to = link->services[service->index];
         to->options = fill(link, to->name, &link->connector.service_options, service->pairs,
                            service->pair_count, &service->options);
     }
-    link->setup.services = link->services;
+    link->setup.services = (const struct accord_service *const *)link->services;
     link->setup.service_count = link->service_count;
 }
 
@@ -166,10 +186,13 @@ void link_free_all(void)
         conf_options_free(service->options);
         free(service->pairs);
         free(service->texts);
+        free(service->cursor);
     }
     for (size_t i = 0; i < link_role->link_count; i++) {
         struct link *link = link_role->links[i];
         conf_options_free(link->options);
+        for (size_t j = 0; j < link->service_count; j++)
+            free(link->services[j]);
         free(link->services);
         free(link->pairs);
         free(link->texts);

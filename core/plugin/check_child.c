@@ -29,7 +29,7 @@ struct checks {
     struct arena arena;
     const struct accord_plugin *plugins[64];
     size_t plugin_count;
-    struct accord_policy_link *links;
+    struct accord_policy_link **links;
     struct service *services;
     struct module *modules;
     size_t link_count, service_count, module_count;
@@ -82,14 +82,15 @@ static int take_load(struct checks *c, const struct wire_LOAD *m, char rule[ACCO
 
 static int take_link(struct checks *c, const struct wire_LINK *m, struct reason *why)
 {
-    struct accord_policy_link *link = slot(c, &c->links, &c->link_count, sizeof *link);
-    if (!link)
+    struct accord_policy_link **place = slot(c, &c->links, &c->link_count, sizeof *place);
+    struct accord_policy_link *link = arena_array(&c->arena, 1, sizeof *link);
+    if (!place || !link)
         return no_memory(why);
-    *link = (struct accord_policy_link){.name = arena_text(&c->arena, m->name),
-                                        .connector = arena_text(&c->arena, m->connector),
-                                        .endpoint_host = arena_text(&c->arena, m->host),
-                                        .endpoint_port = m->port,
-                                        .tunnel = arena_text(&c->arena, m->tunnel)};
+    *(*place = link) = (struct accord_policy_link){.name = arena_text(&c->arena, m->name),
+                                                   .connector = arena_text(&c->arena, m->connector),
+                                                   .endpoint_host = arena_text(&c->arena, m->host),
+                                                   .endpoint_port = m->port,
+                                                   .tunnel = arena_text(&c->arena, m->tunnel)};
     link->options = keep_pairs(c, &m->options, &link->option_count);
     return c->arena.failed ? no_memory(why) : 0;
 }
@@ -104,7 +105,7 @@ static int take_service(struct checks *c, const struct wire_SERVICE *m, struct r
     service->link = m->link;
     service->told = (struct accord_policy_service){.name = arena_text(&c->arena, m->name),
                                                    .type = arena_text(&c->arena, m->type),
-                                                   .link = c->links[m->link].name,
+                                                   .link = c->links[m->link]->name,
                                                    .direction = m->direction,
                                                    .max_size = m->max_size,
                                                    .names = arena_text(&c->arena, m->names),
@@ -157,16 +158,17 @@ static const void *fill(const struct accord_options *table, const struct accord_
 static int check_link(struct checks *c, uint32_t number, struct reason *why)
 {
     struct accord_connector connector;
-    const struct accord_policy_link *link = &c->links[number];
+    const struct accord_policy_link *link = c->links[number];
     const struct accord_plugin *plugin = find_plugin(c, ACCORD_CONNECTOR, link->connector);
     struct accord_service *services = arena_array(&c->arena, c->service_count + 1, sizeof *services);
-    if (!plugin || !services)
+    const struct accord_service **told = arena_array(&c->arena, c->service_count + 1, sizeof *told);
+    if (!plugin || !services || !told)
         return plugin ? no_memory(why)
                       : fail(why, ACCORD_ENOENT, "connector %s was not loaded", link->connector);
     copy_table(&connector, sizeof connector, plugin->connector);
     struct accord_link_setup setup = {.agreement = c->child->agreement,
                                       .name = link->name,
-                                      .services = services,
+                                      .services = told,
                                       .endpoint_host = link->endpoint_host[0] ? link->endpoint_host : NULL,
                                       .endpoint_port = link->endpoint_port};
     int result = 0;
@@ -175,13 +177,14 @@ static int check_link(struct checks *c, uint32_t number, struct reason *why)
         const struct service *service = &c->services[i];
         if (service->link != number)
             continue;
-        services[setup.service_count++] =
-            (struct accord_service){.name = service->told.name,
-                                    .type = service->told.type,
-                                    .direction = service->told.direction,
-                                    .options = fill(&connector.service_options, service->options,
-                                                    service->option_count, &result, why),
-                                    .max_size = service->told.max_size};
+        services[i] = (struct accord_service){.cursor = "",
+                                              .name = service->told.name,
+                                              .type = service->told.type,
+                                              .direction = service->told.direction,
+                                              .options = fill(&connector.service_options, service->options,
+                                                              service->option_count, &result, why),
+                                              .max_size = service->told.max_size};
+        told[setup.service_count++] = &services[i];
     }
     return result || !connector.check ? result : connector.check(&setup, why->text, sizeof why->text);
 }
@@ -191,11 +194,12 @@ static int check_module(struct checks *c, uint32_t number, struct reason *why)
     struct accord_policy policy;
     const struct module *module = &c->modules[number];
     const struct accord_plugin *plugin = find_plugin(c, ACCORD_POLICY, module->name);
-    struct accord_policy_service *services = arena_array(&c->arena, c->service_count + 1, sizeof *services);
+    const struct accord_policy_service **services =
+        arena_array(&c->arena, c->service_count + 1, sizeof *services);
     if (!plugin || !services)
         return plugin ? no_memory(why) : fail(why, ACCORD_ENOENT, "policy %s was not loaded", module->name);
     for (size_t i = 0; i < c->service_count; i++)
-        services[i] = c->services[i].told;
+        services[i] = &c->services[i].told;
     copy_table(&policy, sizeof policy, plugin->policy);
     int result = 0;
     const struct accord_policy_setup setup = {
@@ -204,7 +208,7 @@ static int check_module(struct checks *c, uint32_t number, struct reason *why)
         .options = fill(&policy.options, module->options, module->option_count, &result, why),
         .in_force_from = module->from,
         .in_force_until = module->until,
-        .links = c->links,
+        .links = (const struct accord_policy_link *const *)c->links,
         .link_count = c->link_count,
         .services = services,
         .service_count = c->service_count};

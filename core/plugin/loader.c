@@ -56,6 +56,9 @@ static size_t symbol_size(const void *address)
     return found && symbol && info.dli_saddr == address ? symbol->st_size : 0;
 }
 
+/* The descriptor of ABI 1.0, for ever; it grows at its end. */
+#define DESCRIPTOR_LEAST (offsetof(struct accord_plugin, policy) + sizeof(void *))
+
 /* Only size and ABI numbers may be read before they are known to be good. */
 static int check_abi(const struct accord_plugin *plugin, const char *path, struct reason *why)
 {
@@ -72,10 +75,10 @@ static int check_abi(const struct accord_plugin *plugin, const char *path, struc
         return fail(why, ACCORD_ENOTSUP,
                     "%s needs plugin ABI %u.%u, this program has %d.%d; install a newer Accord", path,
                     plugin->abi_major, plugin->abi_minor, ACCORD_ABI_MAJOR, ACCORD_ABI_MINOR);
-    if (plugin->size < sizeof *plugin || plugin->size > symbol_size(plugin))
+    if (plugin->size < DESCRIPTOR_LEAST || plugin->size > symbol_size(plugin))
         return fail(why, ACCORD_EFORMAT,
                     "%s: its descriptor says %u bytes, of which %zu are there and %zu are needed", path,
-                    plugin->size, symbol_size(plugin), sizeof *plugin);
+                    plugin->size, symbol_size(plugin), DESCRIPTOR_LEAST);
     return 0;
 }
 

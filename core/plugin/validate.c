@@ -13,12 +13,18 @@
 #define STRUCT_MAX      65536
 #define STATE_MAX       ((size_t)1 << 20)
 
-#define OPTION_FLAGS    ((uint32_t)(ACCORD_REQUIRED | ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE))
+#define OPTION_FLAGS                                                                                         \
+    ((uint32_t)(ACCORD_REQUIRED | ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE | ACCORD_FOR_HANDSHAKE))
 #define CONNECTOR_FLAGS ((uint32_t)(ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE | ACCORD_DIALS))
 #define POLICY_FLAGS    ((uint32_t)ACCORD_READS_PAYLOAD)
 #define POLICY_ASKS                                                                                          \
     (ACCORD_ASKS(ACCORD_ASK_HANDSHAKE) | ACCORD_ASKS(ACCORD_ASK_AUTHENTICATED) |                             \
      ACCORD_ASKS(ACCORD_ASK_IN) | ACCORD_ASKS(ACCORD_ASK_OUT))
+
+/* Tables grow at their end (accord/base.h): one of an older minor is as large as that minor's was, and no
+ * smaller than the first. Here stand the last fields of ABI 1.0, for ever. */
+#define CONNECTOR_LEAST (offsetof(struct accord_connector, probe) + sizeof(void (*)(void)))
+#define POLICY_LEAST    (offsetof(struct accord_policy, profile) + sizeof(void (*)(void)))
 
 struct field {
     size_t size, alignment;
@@ -89,6 +95,8 @@ static int check_words(const struct accord_option *option, struct reason *why)
         return fail(why, ACCORD_EFORMAT, "option %s has unknown flags %#x", option->name, option->flags);
     if ((option->flags & (ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE)) && option->kind != ACCORD_PATH)
         return fail(why, ACCORD_EFORMAT, "option %s opens a folder, but is not a path", option->name);
+    if ((option->flags & ACCORD_FOR_HANDSHAKE) && option->kind != ACCORD_SECRET)
+        return fail(why, ACCORD_EFORMAT, "option %s is for the handshake, but is not a secret", option->name);
     if (option->fallback && (option->flags & ACCORD_REQUIRED))
         return fail(why, ACCORD_EFORMAT, "option %s is required and has a default", option->name);
     if (option->min > option->max)
@@ -141,6 +149,14 @@ static int check_options(const struct accord_options *options, struct reason *wh
     return 0;
 }
 
+static int check_size(const char *table, uint32_t says, size_t least, size_t most, struct reason *why)
+{
+    if (says >= least && says <= most && says % sizeof(void *) == 0)
+        return 0;
+    return fail(why, ACCORD_EFORMAT, "its %s table says %u bytes; one of ABI %d.0 to %d.%d has %zu to %zu",
+                table, says, ACCORD_ABI_MAJOR, ACCORD_ABI_MAJOR, ACCORD_ABI_MINOR, least, most);
+}
+
 #define NEEDS(table, condition, slot)                                                                        \
     do {                                                                                                     \
         if ((condition) && !(table)->slot)                                                                   \
@@ -151,9 +167,9 @@ static int check_connector(const struct accord_connector *c, struct reason *why)
 {
     if (!c)
         return fail(why, ACCORD_EFORMAT, "it says connector, and has no connector table");
-    if (c->size != sizeof *c)
-        return fail(why, ACCORD_EFORMAT, "its connector table says %u bytes, expected are %zu", c->size,
-                    sizeof *c);
+    int result = check_size("connector", c->size, CONNECTOR_LEAST, sizeof *c, why);
+    if (result)
+        return result;
     bool sends = c->flags & ACCORD_CAN_SEND, receives = c->flags & ACCORD_CAN_RECEIVE;
     if ((c->flags & ~CONNECTOR_FLAGS) || (!sends && !receives))
         return fail(why, ACCORD_EFORMAT,
@@ -169,7 +185,7 @@ static int check_connector(const struct accord_connector *c, struct reason *why)
     NEEDS(c, sends, cancel);
     NEEDS(c, receives, offer_pull);
     NEEDS(c, receives, offer_done);
-    int result = check_options(&c->link_options, why);
+    result = check_options(&c->link_options, why);
     return result ? result : check_options(&c->service_options, why);
 }
 
@@ -177,9 +193,9 @@ static int check_policy(const struct accord_policy *p, struct reason *why)
 {
     if (!p)
         return fail(why, ACCORD_EFORMAT, "it says policy, and has no policy table");
-    if (p->size != sizeof *p)
-        return fail(why, ACCORD_EFORMAT, "its policy table says %u bytes, expected are %zu", p->size,
-                    sizeof *p);
+    int result = check_size("policy", p->size, POLICY_LEAST, sizeof *p, why);
+    if (result)
+        return result;
     if ((p->flags & ~POLICY_FLAGS) || (p->asks & ~POLICY_ASKS))
         return fail(why, ACCORD_EFORMAT, "policy flags %#x or questions %#x are unknown", p->flags, p->asks);
     if (!p->asks && !p->profile)

@@ -8,6 +8,9 @@
 #include "store/backend.h"
 #include "store/inbox.h"
 
+/* Calls that can be made when no memory is left: their callers get the answer later, and never at once. */
+#define CALLS_KEPT 256
+
 /* Head of an audit chain, with what to go back to when the group fails. */
 struct chain {
     char name[STORE_NAME_MAX];
@@ -48,7 +51,9 @@ struct store {
     /* loop thread */
     struct store_signal *signal;
     char *folder;
-    struct call *spare;
+    struct call *spare; /* calls that are not in use ... */
+    size_t spare_count; /* ... CALLS_KEPT at least, unless memory is short */
+    struct call kept[CALLS_KEPT];
     struct call_list finishing;
     uint64_t outstanding;
     struct store_payload *payloads;

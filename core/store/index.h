@@ -4,8 +4,8 @@
  *
  * Changes go to memory first (fresh.h) and to the file with index_flush(), when the groups that made them are in
  * the journal: a row gets there once, in its last form. Which deliveries are `sending` is in memory alone: after a
- * crash they wait. What is asked for by number, id or key is looked for in memory, then in the file. What walks
- * many rows (index_walk, index_oldest, new statements) sees the file: flush first.
+ * crash they wait. What is asked for is looked for in memory and in the file: neither may be left out. Only what forgets
+ * (index_retain.c) sees no more than the file.
  */
 #ifndef STORE_INDEX_H
 #define STORE_INDEX_H
@@ -217,6 +217,7 @@ struct index_entry {
     int64_t released_at, size; /* 0: it did not leave quarantine */
 };
 int index_find_entry(struct index *, const char *id, struct index_entry *);
+/* Messages in quarantine, about in the order of their ids, until `visit` returns non-zero. */
 int index_stale(struct index *, int (*visit)(void *, const char *id, const char *origin, uint64_t position),
                 void *arg);
 /* Deliveries whose answer is overdue, each once. */

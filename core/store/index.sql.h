@@ -31,12 +31,10 @@ S(NEXT_DUE, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY ready WHERE place=? 
 S(NEXT_LATER, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY later WHERE place=? AND state=1 AND due>0 ORDER BY due")
 S(NEXT_HELD, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY held WHERE place=? AND state=2 ORDER BY number")
 S(NEXT_DEAD, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY dead WHERE place=? AND state=5 ORDER BY number")
-S(FIRST_READY, "SELECT number, message FROM deliveries INDEXED BY ready WHERE place=? AND state=1 AND due=0 "
-               "ORDER BY number LIMIT 1")
+S(FIRST_READY, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY ready WHERE place=? AND state=1 AND due=0 "
+               "ORDER BY number")
 S(FIRST_LATER, "SELECT min(number), message FROM deliveries INDEXED BY later "
                "WHERE place=? AND state=1 AND due>0")
-S(FIRST_HELD, "SELECT number, message FROM deliveries INDEXED BY held WHERE place=? AND state=2 "
-              "ORDER BY number LIMIT 1")
 S(LIST_READY, "SELECT number FROM deliveries INDEXED BY ready "
               "WHERE place=? AND state=1 AND due=0 ORDER BY number")
 S(LIST_LATER, "SELECT number FROM deliveries INDEXED BY later "

@@ -132,26 +132,6 @@ int index_list(struct index *index, size_t place, enum store_state state, struct
     return result;
 }
 
-int index_oldest(struct index *index, size_t place, uint64_t *message)
-{
-    static const enum index_statement statements[] = {INDEX_FIRST_READY, INDEX_FIRST_LATER, INDEX_FIRST_HELD};
-    uint64_t oldest = 0;
-    *message = 0;
-    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
-        sqlite3_stmt *row = index_bind(index, statements[i], "i", (int64_t)place + 1);
-        int result = index_step(index, row);
-        if (result < 0)
-            return result;
-        uint64_t number = result ? column(row, 0) : 0; /* NULL reads as 0 */
-        if (number && (!oldest || number < oldest)) {
-            oldest = number;
-            *message = column(row, 1);
-        }
-        sqlite3_reset(row);
-    }
-    return 0;
-}
-
 /* ---- all messages ---- */
 
 const char *index_name_of(const struct index *index, int64_t id)
@@ -159,27 +139,78 @@ const char *index_name_of(const struct index *index, int64_t id)
     return id > 0 && (size_t)id <= index->name_count ? index->names[id - 1].text : "";
 }
 
+static int newer_first(const void *a, const void *b)
+{
+    const struct fresh_message *const *x = a, *const *y = b;
+    return strcmp((*y)->id, (*x)->id);
+}
+
+/* Messages in memory alone that are older than `before`, newest first; the caller frees. */
+static int list_messages(const struct index *index, const char *before, const struct fresh_message ***list,
+                         size_t *count)
+{
+    const struct fresh *fresh = &index->fresh;
+    *count = 0;
+    *list = malloc((fresh->by_id.count + 1) * sizeof **list);
+    if (!*list)
+        return ACCORD_ENOMEM;
+    for (uint32_t i = 0; i < fresh->by_id.count; i++)
+        if (strcmp(fresh->messages[i].id, before) < 0)
+            (*list)[(*count)++] = &fresh->messages[i];
+    qsort(*list, *count, sizeof **list, newer_first);
+    return 0;
+}
+
+static struct index_message message_of(const struct index *index, const struct fresh_message *fresh)
+{
+    struct index_message message = {.position = fresh->position,
+                                    .origin = index_name_of(index, fresh->origin),
+                                    .type = index_name_of(index, fresh->type),
+                                    .flags = fresh->flags,
+                                    .first = fresh->first,
+                                    .count = fresh->count};
+    memcpy(message.id, fresh->id, sizeof message.id);
+    return message;
+}
+
+static int next_message(struct index *index, sqlite3_stmt *row, struct index_message *message)
+{
+    int result = index_step(index, row);
+    if (result <= 0)
+        return result;
+    *message = (struct index_message){.position = column(row, 1),
+                                      .origin = index_name_of(index, sqlite3_column_int64(row, 2)),
+                                      .type = index_name_of(index, sqlite3_column_int64(row, 3)),
+                                      .flags = (uint32_t)column(row, 4),
+                                      .first = column(row, 5),
+                                      .count = column(row, 6)};
+    text_copy(message->id, sizeof message->id, (const char *)sqlite3_column_text(row, 0));
+    return 1;
+}
+
+/* A message is in memory or in the file, and not in both. */
 int index_walk(struct index *index, const char *before, int (*visit)(void *, const struct index_message *),
                void *arg)
 {
+    const struct fresh_message **fresh;
+    struct index_message stored = {0}, newer;
+    size_t count, at = 0;
     sqlite3_stmt *row = index_bind(index, INDEX_WALK, "t", before ? before : "~");
-    int result;
-    while ((result = index_step(index, row)) > 0) {
-        struct index_message message = {
-            .position = column(row, 1),
-            .origin = index_name_of(index, sqlite3_column_int64(row, 2)),
-            .type = index_name_of(index, sqlite3_column_int64(row, 3)),
-            .flags = (uint32_t)column(row, 4),
-            .first = column(row, 5),
-            .count = column(row, 6),
-        };
-        text_copy(message.id, sizeof message.id, (const char *)sqlite3_column_text(row, 0));
-        if (visit(arg, &message)) {
-            sqlite3_reset(row);
-            return 0;
-        }
+    int result = list_messages(index, before ? before : "~", &fresh, &count);
+    if (result)
+        return result;
+    result = next_message(index, row, &stored);
+    while (result > 0 || (!result && at < count)) {
+        bool from_file = result && (at == count || strcmp(stored.id, fresh[at]->id) > 0);
+        newer = from_file ? stored : message_of(index, fresh[at++]);
+        if (visit(arg, &newer))
+            break;
+        if (from_file)
+            result = next_message(index, row, &stored);
     }
-    return result;
+    sqlite3_reset(row);
+    free(fresh);
+    return result < 0 ? result : 0;
 }
 
 /* The number that a statement of one row gives; NULL reads as 0. */

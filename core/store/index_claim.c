@@ -179,6 +179,48 @@ int index_blocker(struct index *index, size_t place, int64_t now, bool dead, str
     return result;
 }
 
+/* ---- the oldest that is open ---- */
+
+static void open_fresh(const struct index *index, size_t place, struct index_delivery *oldest)
+{
+    for (size_t list = 0; list < FRESH_LISTS; list++) {
+        const struct fresh_row *row = fresh_at(&index->fresh, index->places[place].fresh.first[list]);
+        for (; row; row = fresh_at(&index->fresh, row->next))
+            if (row->delivery.state != STORE_DEAD)
+                take_older(oldest, &row->delivery);
+    }
+}
+
+/* All of them are looked at when memory knows the oldest. */
+static int open_later(struct index *index, size_t place, struct index_delivery *oldest)
+{
+    sqlite3_stmt *row = index_bind(index, INDEX_FIRST_LATER, "i", (int64_t)place + 1);
+    int result = index_step(index, row);
+    if (result <= 0)
+        return result;
+    struct index_delivery found = {.number = (uint64_t)sqlite3_column_int64(row, 0), /* NULL reads as 0 */
+                                   .message = (uint64_t)sqlite3_column_int64(row, 1)};
+    sqlite3_reset(row);
+    if (found.number && fresh_row(&index->fresh, found.number))
+        return block_stored(index, INDEX_NEXT_LATER, place, 0, true, oldest);
+    if (found.number)
+        take_older(oldest, &found);
+    return 0;
+}
+
+int index_oldest(struct index *index, size_t place, uint64_t *message)
+{
+    struct index_delivery oldest = {0};
+    open_fresh(index, place, &oldest);
+    int result = block_stored(index, INDEX_FIRST_READY, place, 0, false, &oldest);
+    if (!result)
+        result = block_stored(index, INDEX_NEXT_HELD, place, 0, false, &oldest);
+    if (!result)
+        result = open_later(index, place, &oldest);
+    *message = oldest.message;
+    return result;
+}
+
 /* ---- sending ---- */
 
 static void set_sending(struct index *index, struct fresh_row *row, bool sending)

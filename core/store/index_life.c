@@ -121,6 +121,12 @@ int index_stale(struct index *index,
             sqlite3_reset(row);
             return 0;
         }
+    for (uint32_t i = 0; !result && i < index->fresh.by_id.count; i++) {
+        const struct fresh_message *fresh = &index->fresh.messages[i];
+        if (fresh->flags & STORE_QUARANTINED &&
+            visit(arg, fresh->id, index_name_of(index, fresh->origin), fresh->position))
+            break;
+    }
     return result;
 }
 

@@ -14,8 +14,9 @@
 #define COMMIT_SPAN 128         /* room for the commit record */
 #define CACHED_MAX  (32u << 20) /* bytes of the journal's end that stay in the page cache */
 #define CACHED_STEP (1u << 20)
-#define PATIENCE    64 /* groups */
-#define LEARN_IDLE  32 /* pieces that the index's filter learns in a pause */
+#define PATIENCE    64           /* groups */
+#define LEARN_IDLE  32           /* pieces that the index's filter learns in a pause */
+#define FLUSH_ROOM  (256u << 10) /* bytes on the disk that a flush is tried with after one that lacked room */
 
 static void fault(const struct journal *journal, const char *point)
 {
@@ -59,18 +60,40 @@ int journal_roll_over(struct journal *journal, uint64_t need)
     return 0;
 }
 
+int journal_write_index(struct journal *journal)
+{
+    int result = index_flush(&journal->index);
+    journal->stuck = result != 0;
+    journal->cramped = result == ACCORD_ELIMIT;
+    journal->patience = result ? PATIENCE : 0;
+    if (!result)
+        journal->unflushed = 0;
+    return result;
+}
+
+static void undo_index(struct journal *journal)
+{
+    journal->behind = true;
+    index_undo(&journal->index);
+    journal_cleaner_reset(&journal->cleaner); /* what is forgotten may be there again */
+}
+
 int journal_flush(struct journal *journal)
 {
     fault(journal, "index");
-    int result = index_flush(&journal->index);
-    journal->patience = result ? PATIENCE : 0;
-    if (!result) {
-        journal->unflushed = 0;
-    } else if (journal->index.ahead) {
-        journal->behind = true;
-        index_undo(&journal->index);
-    }
+    int result = journal_write_index(journal);
+    if (result && journal->index.ahead)
+        undo_index(journal);
     return result; /* otherwise all is in memory still, and is tried again later */
+}
+
+/* One that failed is tried again after a while, or as soon as there is room. */
+static bool may_flush(struct journal *journal)
+{
+    if (!journal->patience || (journal->cramped && segments_available(&journal->segments) >= FLUSH_ROOM))
+        return true;
+    journal->patience--;
+    return false;
 }
 
 /* Between groups: what the index puts off, a bounded piece of it. */
@@ -78,9 +101,7 @@ static int keep_index(struct journal *journal)
 {
     if (journal->behind)
         return journal_catch_up(journal);
-    if (journal->patience)
-        journal->patience--;
-    else if (index_due(&journal->index, journal->at))
+    if (may_flush(journal) && index_due(&journal->index, journal->at))
         journal_flush(journal);
     index_learn(&journal->index);
     if (journal->behind)
@@ -138,12 +159,6 @@ static bool journal_roomy(void *state)
         journal->room = roomy ? 1 : -1;
     }
     return journal->room > 0;
-}
-
-static void undo_index(struct journal *journal)
-{
-    journal->behind = true;
-    index_undo(&journal->index);
 }
 
 static void journal_rollback(void *state)
@@ -423,7 +438,7 @@ void journal_finish(struct journal *journal)
 static void journal_idle(void *state)
 {
     struct journal *journal = state;
-    if (journal->unflushed && !journal->behind)
+    if (journal->unflushed && !journal->behind && may_flush(journal))
         journal_flush(journal);
     for (int i = 0; i < LEARN_IDLE && index_learn(&journal->index); i++)
         ;
@@ -431,7 +446,9 @@ static void journal_idle(void *state)
 
 static void journal_settle_down(void *state)
 {
-    journal_ready_to_walk(state); /* when it fails, the verb does with what the file has */
+    struct journal *journal = state;
+    if (!journal_ready(journal) && journal->index.changed && may_flush(journal))
+        journal_flush(journal); /* when it fails, nothing is forgotten for now */
 }
 
 /* ---- questions ---- */

@@ -80,7 +80,8 @@ struct journal {
     struct buf changes; /* struct journal_change */
 
     uint32_t unflushed;                /* groups since the index was flushed */
-    uint32_t patience;                 /* groups to wait before a flush that failed is tried again */
+    bool stuck, cramped;               /* the last flush failed; for lack of room */
+    uint32_t patience;                 /* groups to wait before it is tried again */
     struct buf first, second, numbers; /* for reading */
     struct cleaner cleaner;
 };
@@ -97,6 +98,8 @@ int journal_catch_up(struct journal *);
 void journal_find_missing(struct journal *, struct store_recovery *);
 int journal_replay(struct journal *, struct recover *);
 int journal_flush(struct journal *);
+/* The same, for the caller to undo what is lost when it fails and the index was ahead. */
+int journal_write_index(struct journal *);
 void journal_finish(struct journal *);
 /* The next group goes into a new file. */
 int journal_roll_over(struct journal *, uint64_t need);
@@ -104,9 +107,8 @@ int journal_roll_over(struct journal *, uint64_t need);
 /* A record of the group at hand: start, append its body to `bytes`, finish. */
 size_t journal_start_record(struct journal *);
 int journal_finish_record(struct journal *, size_t start, enum record_type);
-/* The index must hold all of the journal before it is asked; for what walks its file, the file must. */
+/* The index must hold all of the journal before it is asked. It need not be on the disk: that may be full. */
 int journal_ready(struct journal *);
-int journal_ready_to_walk(struct journal *);
 
 /* Reads a record, also one of the group at hand; the body stays until `to` is used again. ACCORD_EFORMAT: it
  * is damaged or of another type. */

@@ -76,7 +76,7 @@ int journal_stale(void *state, struct store_stale *stale)
 {
     struct staleness staleness = {state, stale, 0};
     stale->count = 0;
-    int result = journal_ready_to_walk(state);
+    int result = journal_ready(state);
     if (!result)
         result = index_stale(&staleness.journal->index, on_quarantined, &staleness);
     return result ? journal_damaged(result) : staleness.result;

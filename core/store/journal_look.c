@@ -75,16 +75,6 @@ int journal_ready(struct journal *journal)
     return journal->behind ? journal_damaged(journal_catch_up(journal)) : 0;
 }
 
-/* For what walks the index's file: all that is in memory goes there first. A disk that is full must not keep a person
- * from looking: then the answer may lack the newest. */
-int journal_ready_to_walk(struct journal *journal)
-{
-    int result = journal_ready(journal);
-    if (!result && journal->index.changed && journal_flush(journal))
-        result = journal_ready(journal);
-    return result;
-}
-
 /* ---- claiming ---- */
 
 struct candidate {
@@ -413,7 +403,7 @@ int journal_scan(void *state, struct store_scan *scan)
 {
     struct page page = {state, scan, 0};
     scan->count = 0;
-    int result = journal_ready_to_walk(state);
+    int result = journal_ready(state);
     if (!result)
         result = index_walk(&page.journal->index, scan->before, on_message, &page);
     return result ? journal_damaged(result) : page.result;
@@ -440,7 +430,7 @@ int journal_counts(void *state, struct store_counts *counts)
 {
     struct journal *journal = state;
     *counts = (struct store_counts){0};
-    int result = journal_ready_to_walk(journal);
+    int result = journal_ready(journal);
     if (result)
         return result;
     counts->messages = journal->index.progress.messages;

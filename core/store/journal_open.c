@@ -98,14 +98,23 @@ static int replay_adoption(struct replay *replay, const struct record_head *head
                : index_adopt(&replay->journal->index, &adoption, &moved);
 }
 
-/* It is the first of its group, and walks the index's file: all before it goes there. */
+/* While the index cannot be written it is filled in memory alone: a flush that fails would lose what it is ahead by. */
+static int write_out(struct journal *journal)
+{
+    if (journal->stuck)
+        return 0;
+    int result = journal_write_index(journal);
+    return journal->index.ahead ? result : 0;
+}
+
+/* It is the first of its group, and walks the index's file: all before it goes there. What cannot is not forgotten yet. */
 static int replay_forget(struct replay *replay, const struct record_head *head, const uint8_t *body)
 {
     struct record_forget forget;
     uint64_t messages = 0;
     if (record_get_forget(body, head->size, &forget))
         return set_aside(replay, head);
-    int result = index_flush(&replay->journal->index);
+    int result = write_out(replay->journal);
     return result ? result : index_forget(&replay->journal->index, &forget, &messages);
 }
 
@@ -178,7 +187,7 @@ static int on_taken(void *arg, const struct recover_group *taken)
     progress->group = taken->group;
     if (progress->next_number < taken->next_number)
         progress->next_number = taken->next_number;
-    return index_due(&replay->journal->index, progress->position) ? index_flush(&replay->journal->index) : 0;
+    return index_due(&replay->journal->index, progress->position) ? write_out(replay->journal) : 0;
 }
 
 int journal_replay(struct journal *journal, struct recover *run)
@@ -191,7 +200,7 @@ int journal_replay(struct journal *journal, struct recover *run)
     return recover_run(run);
 }
 
-int journal_catch_up(struct journal *journal)
+static int catch_up(struct journal *journal)
 {
     int result = index_reload(&journal->index);
     if (result)
@@ -206,6 +215,13 @@ int journal_catch_up(struct journal *journal)
     else
         index_undo(&journal->index);
     return result;
+}
+
+int journal_catch_up(struct journal *journal)
+{
+    bool written = !journal->stuck;
+    int result = catch_up(journal);
+    return result && written && journal->stuck ? catch_up(journal) : result; /* then in memory alone */
 }
 
 /* ---- opening ---- */

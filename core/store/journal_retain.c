@@ -31,15 +31,19 @@ void journal_cleaner_fini(struct cleaner *cleaner)
     free(cleaner->kept);
 }
 
-/* Where there is no room for a usual step, a small one may still free some. */
+/* Where there is no room for a usual step, one that is just large enough for the next item, or a small one, may still
+ * free some. */
 uint64_t journal_retention_need(void *state)
 {
     struct journal *journal = state;
     struct cleaner *cleaner = &journal->cleaner;
     uint64_t usual = journal->segment_size / 4 < NEED_USUAL ? journal->segment_size / 4 : NEED_USUAL;
     cleaner->allowed = usual > cleaner->need ? usual : cleaner->need;
-    if (cleaner->refused++)
+    if (cleaner->refused == 1 && cleaner->need > NEED_LEAST)
+        cleaner->allowed = cleaner->need;
+    else if (cleaner->refused)
         cleaner->allowed = NEED_LEAST;
+    cleaner->refused++;
     return cleaner->allowed;
 }
 
@@ -92,7 +96,11 @@ int journal_put_retention(void *state, struct store_retention *retention, uint64
     struct journal *journal = state;
     struct cleaner *cleaner = &journal->cleaner;
     bool last = false;
-    cleaner->refused = 0;
+    if (journal->stuck)
+        return 0; /* no file can go while the index cannot be written, and what is forgotten must be in it */
+    /* What did not fit once is not asked for again as long as the disk has no more room. */
+    bool tight = cleaner->refused > 1 && segments_available(&journal->segments) < journal->segment_size;
+    cleaner->refused = tight;
     cleaner->need = 0;
     if (cleaner->open)
         journal_cleaner_reset(cleaner); /* its group failed */

@@ -220,14 +220,26 @@ static void store_thread(void *arg)
 
 /* ---- loop thread ---- */
 
+static void call_keep(struct store *store, struct call *call)
+{
+    call->next = store->spare;
+    store->spare = call;
+    store->spare_count++;
+}
+
+/* Callers do not expect `done` before this returns, and free what they hand over in it: without memory for a call there
+ * is nothing that can be promised to them, and what is durable is found by the next start. */
 static struct call *call_new(struct store *store, enum call_kind kind, void *request, store_done done,
                              void *arg)
 {
-    struct call *call = store->spare;
-    if (call)
+    struct call *call = store->spare_count > CALLS_KEPT ? NULL : malloc(sizeof *call);
+    if (!call) {
+        call = store->spare;
+        if (!call)
+            abort();
         store->spare = call->next;
-    else if (!(call = malloc(sizeof *call)))
-        return NULL;
+        store->spare_count--;
+    }
     *call = (struct call){.kind = kind, .request = request, .done = done, .arg = arg};
     if (!store->outstanding++)
         uv_ref((uv_handle_t *)&store->signal->async);
@@ -237,10 +249,6 @@ static struct call *call_new(struct store *store, enum call_kind kind, void *req
 void store_finish_later(struct store *store, int result, store_done done, void *arg)
 {
     struct call *call = call_new(store, CALL_NOTHING, NULL, done, arg);
-    if (!call) { /* no memory even for that: late is not possible, never is worse */
-        done(arg, ACCORD_ENOMEM);
-        return;
-    }
     call->result = result;
     call_push(&store->finishing, call);
     uv_async_send(&store->signal->async);
@@ -249,10 +257,6 @@ void store_finish_later(struct store *store, int result, store_done done, void *
 void store_call(struct store *store, enum call_kind kind, void *request, store_done done, void *arg)
 {
     struct call *call = call_new(store, kind, request, done, arg);
-    if (!call) {
-        done(arg, ACCORD_ENOMEM);
-        return;
-    }
     if (!store->inbox.closing) {
         inbox_put(&store->inbox, call);
         return;
@@ -277,8 +281,7 @@ static bool take_ready(struct store *store)
 static void finish(struct store *store, struct call *call)
 {
     struct call finished = *call;
-    call->next = store->spare;
-    store->spare = call;
+    call_keep(store, call);
     if (!--store->outstanding)
         uv_unref((uv_handle_t *)&store->signal->async);
     finished.done(finished.arg, finished.result);
@@ -396,9 +399,10 @@ static void store_release(struct store *store)
     accounts_fini(&store->accounts);
     buf_fini(&store->scratch);
     while (store->spare) {
-        struct call *next = store->spare->next;
-        free(store->spare);
-        store->spare = next;
+        struct call *call = store->spare;
+        store->spare = call->next;
+        if (call < store->kept || call >= store->kept + CALLS_KEPT)
+            free(call);
     }
     free(store);
 }
@@ -439,6 +443,8 @@ int store_open(struct store **out, uv_loop_t *loop, const struct store_config *c
     struct store *store = calloc(1, sizeof *store);
     if (!store)
         return fail(why, ACCORD_ENOMEM, "out of memory opening the store");
+    for (size_t i = 0; i < CALLS_KEPT; i++)
+        call_keep(store, &store->kept[i]);
     store->backend = backend;
     store->fault = config->fault;
     store->folder = strdup(config->folder ? config->folder : "");

@@ -6,6 +6,7 @@ build_packages="gcc libc6-dev make cmake ninja-build pkg-config libuv1-dev liblt
 demo_packages="python3 python3-asyncssh"
 test_packages="g++ git libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-asyncssh universal-ctags groff-base
     libfaketime e2fsprogs xfsprogs"
+bench_packages="librabbitmq-dev"
 
 logs=build/logs
 export DEBIAN_FRONTEND=noninteractive

@@ -25,6 +25,8 @@ struct world {
     /* script */
     enum accord_answer guard, inspect;
     const char *key;         /* that inspectors give with their allow */
+    int64_t wait;            /* that guards give with a defer, and */
+    int64_t good_for[2];     /* that guards and inspectors give with an allow: milliseconds */
     const char *only_key_of; /* NULL: every agreement's */
     bool read_first;         /* inspectors read the payload before they answer */
     bool keep_case;          /* questions are kept, to be answered by the test */

@@ -119,6 +119,7 @@ void connector_end(void)
 
 int folder_make(void **state)
 {
+    static const struct accord_service *const told[] = {&services[TAKE], &services[DROP]};
     (void)state;
     strcpy(root, "/tmp/accord-dir-XXXXXX");
     if (!mkdtemp(root) || mkdir(at("in"), 0750) || mkdir(at("out"), 0750))
@@ -126,13 +127,12 @@ int folder_make(void **state)
     link_options.path = root;
     options[TAKE] = (struct service_options){.folder = "in", .pattern = "*", .settle = 2000, .rescan = 1000};
     options[DROP] = (struct service_options){.folder = "out", .pattern = "*", .settle = 2000, .rescan = 1000};
-    services[TAKE] = (struct accord_service){"plans", "stow-plan", ACCORD_RECEIVE, &options[TAKE], 1 << 30};
-    services[DROP] = (struct accord_service){"answers", "cbp-response", ACCORD_SEND, &options[DROP], 1 << 30};
-    setup = (struct accord_link_setup){.agreement = "site",
-                                       .name = "files",
-                                       .options = &link_options,
-                                       .services = services,
-                                       .service_count = 2};
+    services[TAKE] =
+        (struct accord_service){"plans", "stow-plan", ACCORD_RECEIVE, &options[TAKE], 1 << 30, ""};
+    services[DROP] =
+        (struct accord_service){"answers", "cbp-response", ACCORD_SEND, &options[DROP], 1 << 30, ""};
+    setup = (struct accord_link_setup){
+        .agreement = "site", .name = "files", .options = &link_options, .services = told, .service_count = 2};
     host = NULL;
     return 0;
 }
@@ -191,12 +191,12 @@ bool all_taken(void *arg)
 
 static bool passes_made(void *arg)
 {
-    return testhost_metric(host, "dir.passes") >= *(int64_t *)arg;
+    return testhost_metric(host, "passes") >= *(int64_t *)arg;
 }
 
 void wait_passes(int64_t more)
 {
-    int64_t wanted = testhost_metric(host, "dir.passes") + more;
+    int64_t wanted = testhost_metric(host, "passes") + more;
     assert_true(within(200000, passes_made, &wanted));
 }
 

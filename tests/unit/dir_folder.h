@@ -2,7 +2,7 @@
 #ifndef TEST_DIR_FOLDER_H
 #define TEST_DIR_FOLDER_H
 
-#include <testkit/host.h>
+#include <accord/testkit/host.h>
 
 #include "connectors/dir/dir.h"
 

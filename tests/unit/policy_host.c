@@ -28,6 +28,8 @@ static void answer(struct accord_case *c, const struct accord_verdict *verdict)
 {
     c->answers++;
     c->answer = verdict->answer;
+    c->wait = verdict->wait;
+    c->good_for = verdict->good_for;
     snprintf(c->rule, sizeof c->rule, "%s", verdict->rule ? verdict->rule : "");
     snprintf(c->reason, sizeof c->reason, "%s", verdict->reason ? verdict->reason : "");
     snprintf(c->key, sizeof c->key, "%s", verdict->key_count ? verdict->keys[0] : "");
@@ -83,6 +85,10 @@ static void fill(struct policy_host *h, size_t i, const struct accord_option *op
 {
     char *to = (char *)h->options + option->offset;
     int64_t number = 0;
+    if (option->kind == ACCORD_TEXT) {
+        *(const char **)(void *)to = h->texts[i] = strdup(text);
+        return;
+    }
     if (option->kind == ACCORD_LIST)
         fill_list(h, i, text, (struct accord_list *)(void *)to);
     else if (option->kind == ACCORD_BOOL)
@@ -168,8 +174,10 @@ static void judge(struct policy_host *h, struct accord_case *c)
 void policy_host_ask(struct policy_host *h, struct accord_case *c, enum accord_question question,
                      const struct accord_policy_service *service, const struct accord_envelope *envelope)
 {
-    *c = (struct accord_case){
-        .inquiry = {.question = question, .service = service, .envelope = envelope, .link = h->setup.links}};
+    *c = (struct accord_case){.inquiry = {.question = question,
+                                          .service = service,
+                                          .envelope = envelope,
+                                          .link = h->setup.links ? h->setup.links[0] : NULL}};
     judge(h, c);
 }
 

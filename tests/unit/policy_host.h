@@ -15,6 +15,7 @@ struct accord_case {
     int answers;
     int64_t credit;
     enum accord_answer answer;
+    int64_t wait, good_for;
     char rule[ACCORD_RULE_MAX], reason[ACCORD_REASON_MAX], key[ACCORD_KEY_MAX];
 };
 

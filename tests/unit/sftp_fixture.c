@@ -28,6 +28,7 @@ struct fixture *fixture_new(enum server_kind kind, const char *const *extra)
     f->options = (struct link_options){.user = f->server.user,
                                        .key = "id_ecdsa",
                                        .host_keys = {f->pins, 1},
+                                       .connections = 1,
                                        .files = 4,
                                        .timeout = 10000,
                                        .idle_close = 100};
@@ -38,10 +39,11 @@ struct fixture *fixture_new(enum server_kind kind, const char *const *extra)
                                          .direction = ACCORD_SEND,
                                          .options = &f->service_options,
                                          .max_size = 100 << 20};
+    f->told = &f->service;
     f->setup = (struct accord_link_setup){.agreement = "cbp-isa",
                                           .name = "sftp",
                                           .options = &f->options,
-                                          .services = &f->service,
+                                          .services = &f->told,
                                           .service_count = 1,
                                           .endpoint_host = "sftp.cbp.example",
                                           .endpoint_port = f->server.port};

@@ -6,7 +6,7 @@
 
 #include "connectors/sftp/sftp.h"
 #include "sftp_servers.h"
-#include "testkit/host.h"
+#include <accord/testkit/host.h>
 
 struct fixture {
     struct fixture *next;
@@ -15,6 +15,7 @@ struct fixture {
     struct link_options options;
     struct service_options service_options;
     struct accord_service service;
+    const struct accord_service *told;
     struct accord_link_setup setup;
     const char *pins[2];
     char *key;

@@ -80,11 +80,19 @@ static void requests_have_the_length_they_claim(void **state)
     sftp_put_readdir(&outbox, 9, &handle);
     sftp_put_remove(&outbox, 10, "/x");
     sftp_put_rename(&outbox, 11, "/x", "/yy");
+    sftp_put_stat(&outbox, 12, "/x");
+    sftp_put_setstat(&outbox, 13, "/x", 0640);
+    sftp_put_fsetstat(&outbox, 14, &handle, 0640);
+    sftp_put_realpath(&outbox, 15, ".");
+    sftp_put_mkdir(&outbox, 16, "/folder");
+    sftp_put_posix_rename(&outbox, 17, "/x", "/yy");
+    sftp_put_hardlink(&outbox, 18, "/x", "/yy");
+    sftp_put_limits(&outbox, 19);
     int count = 0;
     size_t size;
     for (; sftp_frame(outbox.bytes + outbox.start, outbox_size(&outbox), &size) == 1; count++)
         outbox_sent(&outbox, 4 + size);
-    assert_int_equal(count, 13);
+    assert_int_equal(count, 21);
     assert_int_equal(outbox_size(&outbox), 0);
     outbox_fini(&outbox);
 }
@@ -256,7 +264,33 @@ static void an_old_version_is_refused(void **state)
                                  &stop, why, sizeof why),
                      0);
     assert_true(client->greeted);
-    assert_true(client->has_fsync);
+    assert_true(client->extensions & SFTP_EXT_FSYNC);
+    client_fini(client);
+    free(client);
+}
+
+#define VERSION_WITH_LIMITS "\0\0\0\40\2\0\0\0\3\0\0\0\22limits@openssh.com\0\0\0\0011"
+
+static void limits_are_asked_for_and_kept_to(void **state)
+{
+    struct client *client = calloc(1, sizeof *client);
+    char why[256];
+    bool stop = false;
+    uint8_t answer[4 + 5 + 32] = {0, 0, 0, 37, SFTP_EXTENDED_REPLY};
+    (void)state;
+    assert_int_equal(client_write_size(client), SFTP_CHUNK);
+    assert_int_equal(client_feed(client, BYTES(VERSION_WITH_LIMITS), &stop, why, sizeof why), 0);
+    assert_int_equal(client->extensions, SFTP_EXT_LIMITS);
+    assert_int_equal(outbox_size(&client->outbox), 4 + 5 + 4 + 18);
+    memcpy(answer + 5, client->outbox.bytes + 5, 4); /* its id */
+    answer[9 + 5] = 4;                               /* packet: 256 KiB */
+    answer[17 + 5] = 3, answer[17 + 6] = 0xfc;       /* read: 255 KiB */
+    answer[25 + 6] = 0x20;                           /* write: 8 KiB */
+    answer[33 + 7] = 20;                             /* handles */
+    assert_int_equal(client_feed(client, answer, sizeof answer, &stop, why, sizeof why), 0);
+    assert_int_equal(client_read_size(client), 255 * 1024);
+    assert_int_equal(client_write_size(client), 8192);
+    assert_int_equal(client->limits.handles, 20);
     client_fini(client);
     free(client);
 }
@@ -276,6 +310,7 @@ int main(void)
         cmocka_unit_test(a_forgotten_request_is_answered_to_nobody),
         cmocka_unit_test(more_requests_than_slots_are_noticed),
         cmocka_unit_test(an_old_version_is_refused),
+        cmocka_unit_test(limits_are_asked_for_and_kept_to),
     };
     return cmocka_run_group_tests_name("sftp packets", cases, NULL, NULL);
 }

@@ -198,7 +198,7 @@ static void killed_before_the_index_is_written(const char *point)
         raise(SIGKILL);
 }
 
-/* The index is written in a pause, or by a question that walks it: until then nothing of this is in its file. */
+/* The index is written in a pause, or before something is forgotten: until then nothing of this is in its file. */
 static void be_killed(struct bench *bench, struct told *told)
 {
     uint64_t number;
@@ -212,10 +212,8 @@ static void be_killed(struct bench *bench, struct told *told)
     if (settle(bench, number, STORE_DELIVERED))
         _exit(1);
     told->told = true;
-    struct waited waited = {0};
-    struct store_counts counts;
-    store_counts(bench->store, &counts, on_waited, &waited);
-    wait_for(bench, &waited);
+    struct store_retention nothing = {0};
+    retain(bench, &nothing);
     _exit(1);
 }
 

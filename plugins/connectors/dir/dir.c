@@ -96,15 +96,15 @@ static bool compete(const struct accord_service *a, const struct accord_service 
 static int check(const struct accord_link_setup *setup, char *why, size_t room)
 {
     for (size_t i = 0; i < setup->service_count; i++) {
-        int result = check_service(&setup->services[i], why, room);
+        int result = check_service(setup->services[i], why, room);
         if (result)
             return result;
         for (size_t j = 0; j < i; j++) {
-            if (!compete(&setup->services[i], &setup->services[j]))
+            if (!compete(setup->services[i], setup->services[j]))
                 continue;
             snprintf(why, room,
                      "services %s and %s take the same files: give them different folders or patterns",
-                     setup->services[j].name, setup->services[i].name);
+                     setup->services[j]->name, setup->services[i]->name);
             return ACCORD_EINVAL;
         }
     }
@@ -138,7 +138,7 @@ static int dir_open(void *state, struct accord_instance *instance, const struct 
     dir->drops = calloc(count + 1, sizeof *dir->drops);
     bool good = dir->intakes && dir->drops;
     for (size_t i = 0; good && i < count; i++) {
-        if (setup->services[i].direction == ACCORD_RECEIVE)
+        if (setup->services[i]->direction == ACCORD_RECEIVE)
             good = (dir->intakes[i] = intake_new(dir, i)) != NULL;
         else
             good = (dir->drops[i] = drop_new(dir, i)) != NULL;

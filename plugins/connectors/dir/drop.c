@@ -258,7 +258,7 @@ struct drop *drop_new(struct dir *dir, size_t index)
     if (!drop)
         return NULL;
     const struct link_options *link = dir->setup->options;
-    const struct accord_service *service = &dir->setup->services[index];
+    const struct accord_service *service = dir->setup->services[index];
     const struct service_options *options = service->options;
     drop->dir = dir;
     drop->place.root = link->path;

@@ -162,16 +162,10 @@ void held_offer(struct held *held)
         return;
     name_safe(name, held->file.name);
     source_id(held, id);
-    struct accord_envelope envelope = {.id = "",
-                                       .type = intake->service->type,
-                                       .name = name,
-                                       .origin = "",
-                                       .source_id = id,
-                                       .size = held->file.facts.size,
-                                       .sha256 = ""};
+    const struct accord_incoming message = {.name = name, .source_id = id, .size = held->file.facts.size};
     held->offset = held->credit = 0;
     held->complete = false;
-    held->offer = intake->dir->host->offer(intake->dir->instance, intake->index, &envelope, held);
+    held->offer = intake->dir->host->offer(intake->dir->instance, intake->index, &message, held);
     held->waiting = !held->offer;
 }
 

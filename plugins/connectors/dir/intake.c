@@ -77,13 +77,13 @@ static void tell_results(struct intake *intake)
         dir_log(intake->dir, ACCORD_NOTICE, "dir.folder-back", "%s can be read again", intake->path);
     intake->failed = scan->failed;
     if (scan->pass_over && !scan->failed)
-        intake->dir->host->metric(intake->dir->instance, "dir.passes", 1);
+        intake->dir->host->metric(intake->dir->instance, "passes", 1);
     for (size_t i = 0; i < scan->refused_count; i++) {
         char name[NAME_ROOM];
         name_safe(name, scan->refused[i].name);
         dir_log(intake->dir, ACCORD_WARNING, "dir.refused", "%s/%s was left alone: %s", intake->path, name,
                 scan->refused_why[i]);
-        intake->dir->host->metric(intake->dir->instance, "dir.refused", 1);
+        intake->dir->host->metric(intake->dir->instance, "refused", 1);
     }
 }
 
@@ -186,7 +186,7 @@ struct intake *intake_new(struct dir *dir, size_t index)
     const struct link_options *link = dir->setup->options;
     intake->dir = dir;
     intake->index = index;
-    intake->service = &dir->setup->services[index];
+    intake->service = dir->setup->services[index];
     intake->options = intake->service->options;
     intake->inotify = -1;
     intake->scan.root = intake->place.root = link->path;

@@ -49,6 +49,38 @@ static int keep(struct client *client, const uint8_t *bytes, size_t size)
     return ACCORD_OK;
 }
 
+/* A server that gives none keeps to what every one takes. */
+static void take_limits(void *arg, uint32_t note, struct sftp_reply *reply)
+{
+    struct client *client = arg;
+    struct sftp_limits limits;
+    (void)note;
+    if (sftp_get_limits(reply, &limits))
+        client->limits = limits;
+}
+
+/* OpenSSH's packets hold 1024 bytes more than the payload that its limits name. */
+static uint32_t payload_size(const struct client *client, uint64_t limit)
+{
+    const uint64_t most = SFTP_REPLY_MAX - 1024, least = 1024;
+    uint64_t packet = client->limits.packet > 1024 ? client->limits.packet - 1024 : 0;
+    if (limit == 0)
+        limit = SFTP_CHUNK;
+    if (packet > 0 && limit > packet)
+        limit = packet;
+    return (uint32_t)(limit > most ? most : limit < least ? least : limit);
+}
+
+uint32_t client_write_size(const struct client *client)
+{
+    return payload_size(client, client->limits.write);
+}
+
+uint32_t client_read_size(const struct client *client)
+{
+    return payload_size(client, client->limits.read);
+}
+
 static int greet(struct client *client, const struct sftp_reply *reply, char *why, size_t why_size)
 {
     if (client->greeted || reply->version < 3) {
@@ -56,7 +88,9 @@ static int greet(struct client *client, const struct sftp_reply *reply, char *wh
         return ACCORD_EPROTO;
     }
     client->greeted = true;
-    client->has_fsync = reply->has_fsync;
+    client->extensions = reply->extensions;
+    if (client->extensions & SFTP_EXT_LIMITS)
+        sftp_put_limits(&client->outbox, client_ask(client, take_limits, client, 0));
     return ACCORD_OK;
 }
 

@@ -13,14 +13,32 @@ enum request {
     PUT_WRITE = 6,
     PUT_LSTAT = 7,
     PUT_FSTAT = 8,
+    PUT_SETSTAT = 9,
+    PUT_FSETSTAT = 10,
     PUT_OPENDIR = 11,
     PUT_READDIR = 12,
     PUT_REMOVE = 13,
+    PUT_MKDIR = 14,
+    PUT_REALPATH = 16,
+    PUT_STAT = 17,
     PUT_RENAME = 18,
     PUT_EXTENDED = 200,
 };
 
-#define FSYNC "fsync@openssh.com"
+#define FSYNC        "fsync@openssh.com"
+#define POSIX_RENAME "posix-rename@openssh.com"
+#define HARDLINK     "hardlink@openssh.com"
+#define LIMITS       "limits@openssh.com"
+
+static const struct {
+    const char *name, *version;
+    uint32_t flag;
+} extensions[] = {
+    {POSIX_RENAME, "1", SFTP_EXT_POSIX_RENAME},
+    {FSYNC, "1", SFTP_EXT_FSYNC},
+    {HARDLINK, "1", SFTP_EXT_HARDLINK},
+    {LIMITS, "1", SFTP_EXT_LIMITS},
+};
 
 /* ---- encoding ---- */
 
@@ -168,11 +186,30 @@ void sftp_put_fstat(struct outbox *outbox, uint32_t id, const struct sftp_handle
     put_with_handle(outbox, PUT_FSTAT, id, handle);
 }
 
-void sftp_put_fsync(struct outbox *outbox, uint32_t id, const struct sftp_handle *handle)
+void sftp_put_stat(struct outbox *outbox, uint32_t id, const char *path)
 {
-    put_head(outbox, PUT_EXTENDED, id, 4 + strlen(FSYNC) + 4 + handle->size);
-    put_text(outbox, FSYNC);
+    put_with_path(outbox, PUT_STAT, id, path);
+}
+
+void sftp_put_setstat(struct outbox *outbox, uint32_t id, const char *path, uint32_t mode)
+{
+    put_head(outbox, PUT_SETSTAT, id, 4 + strlen(path) + 4 + 4);
+    put_text(outbox, path);
+    put_u32(outbox, SFTP_ATTR_PERMISSIONS);
+    put_u32(outbox, mode);
+}
+
+void sftp_put_fsetstat(struct outbox *outbox, uint32_t id, const struct sftp_handle *handle, uint32_t mode)
+{
+    put_head(outbox, PUT_FSETSTAT, id, 4 + handle->size + 4 + 4);
     put_handle(outbox, handle);
+    put_u32(outbox, SFTP_ATTR_PERMISSIONS);
+    put_u32(outbox, mode);
+}
+
+void sftp_put_realpath(struct outbox *outbox, uint32_t id, const char *path)
+{
+    put_with_path(outbox, PUT_REALPATH, id, path);
 }
 
 void sftp_put_opendir(struct outbox *outbox, uint32_t id, const char *path)
@@ -190,11 +227,53 @@ void sftp_put_remove(struct outbox *outbox, uint32_t id, const char *path)
     put_with_path(outbox, PUT_REMOVE, id, path);
 }
 
+static void put_two_paths(struct outbox *outbox, const char *from, const char *to)
+{
+    put_text(outbox, from);
+    put_text(outbox, to);
+}
+
 void sftp_put_rename(struct outbox *outbox, uint32_t id, const char *from, const char *to)
 {
     put_head(outbox, PUT_RENAME, id, 4 + strlen(from) + 4 + strlen(to));
-    put_text(outbox, from);
-    put_text(outbox, to);
+    put_two_paths(outbox, from, to);
+}
+
+void sftp_put_mkdir(struct outbox *outbox, uint32_t id, const char *path)
+{
+    put_head(outbox, PUT_MKDIR, id, 4 + strlen(path) + 4);
+    put_text(outbox, path);
+    put_u32(outbox, 0); /* no attributes: the server's own */
+}
+
+/* `size` is that of what follows the name. */
+static void put_extended(struct outbox *outbox, uint32_t id, const char *name, size_t size)
+{
+    put_head(outbox, PUT_EXTENDED, id, 4 + strlen(name) + size);
+    put_text(outbox, name);
+}
+
+void sftp_put_fsync(struct outbox *outbox, uint32_t id, const struct sftp_handle *handle)
+{
+    put_extended(outbox, id, FSYNC, 4 + handle->size);
+    put_handle(outbox, handle);
+}
+
+void sftp_put_posix_rename(struct outbox *outbox, uint32_t id, const char *from, const char *to)
+{
+    put_extended(outbox, id, POSIX_RENAME, 4 + strlen(from) + 4 + strlen(to));
+    put_two_paths(outbox, from, to);
+}
+
+void sftp_put_hardlink(struct outbox *outbox, uint32_t id, const char *from, const char *to)
+{
+    put_extended(outbox, id, HARDLINK, 4 + strlen(from) + 4 + strlen(to));
+    put_two_paths(outbox, from, to);
+}
+
+void sftp_put_limits(struct outbox *outbox, uint32_t id)
+{
+    put_extended(outbox, id, LIMITS, 0);
 }
 
 /* ---- decoding ---- */
@@ -311,8 +390,9 @@ static void get_version(struct reader *reader, struct sftp_reply *reply)
             reader->bad = true;
         struct sftp_span name = get_span(reader, SFTP_PATH_MAX);
         struct sftp_span value = get_span(reader, SFTP_PATH_MAX);
-        if (!reader->bad && span_is(name, FSYNC) && span_is(value, "1"))
-            reply->has_fsync = true;
+        for (size_t i = 0; i < sizeof extensions / sizeof extensions[0] && !reader->bad; i++)
+            if (span_is(name, extensions[i].name) && span_is(value, extensions[i].version))
+                reply->extensions |= extensions[i].flag;
     }
 }
 
@@ -364,6 +444,10 @@ int sftp_decode(const uint8_t *bytes, size_t size, struct sftp_reply *reply)
     case SFTP_ATTRS:
         get_attrs(&reader, &reply->attrs);
         break;
+    case SFTP_EXTENDED_REPLY:
+        reply->data = (struct sftp_span){.bytes = reader.at, .size = reader.left};
+        take(&reader, reader.left);
+        break;
     default:
         return ACCORD_EPROTO;
     }
@@ -378,6 +462,18 @@ bool sftp_next_name(struct sftp_reply *reply, struct sftp_entry *entry)
     get_entry(&reader, entry);
     reply->count--;
     reply->names = (struct sftp_span){.bytes = reader.at, .size = reader.left};
+    return !reader.bad;
+}
+
+bool sftp_get_limits(const struct sftp_reply *reply, struct sftp_limits *limits)
+{
+    struct reader reader = {.at = reply->data.bytes, .left = reply->data.size};
+    if (reply->type != SFTP_EXTENDED_REPLY)
+        return false;
+    limits->packet = get_u64(&reader);
+    limits->read = get_u64(&reader);
+    limits->write = get_u64(&reader);
+    limits->handles = get_u64(&reader);
     return !reader.bad;
 }
 

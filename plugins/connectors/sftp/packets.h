@@ -20,6 +20,15 @@ enum sftp_type {
     SFTP_DATA = 103,
     SFTP_NAME = 104,
     SFTP_ATTRS = 105,
+    SFTP_EXTENDED_REPLY = 201,
+};
+
+/* What a server may offer beyond version 3, in its VERSION (OpenSSH's PROTOCOL, section 4). */
+enum sftp_extension {
+    SFTP_EXT_POSIX_RENAME = 1u << 0, /* posix-rename@openssh.com: a rename that replaces */
+    SFTP_EXT_FSYNC = 1u << 1,        /* fsync@openssh.com */
+    SFTP_EXT_HARDLINK = 1u << 2,     /* hardlink@openssh.com */
+    SFTP_EXT_LIMITS = 1u << 3,       /* limits@openssh.com */
 };
 
 enum sftp_status {
@@ -38,6 +47,8 @@ enum sftp_status {
 #define SFTP_OPEN_WRITE    0x02u
 #define SFTP_OPEN_CREATE   0x08u
 #define SFTP_OPEN_TRUNCATE 0x10u
+
+#define SFTP_OPEN_EXCLUDE  0x20u
 
 #define SFTP_ATTR_SIZE        0x01u
 #define SFTP_ATTR_OWNER       0x02u
@@ -75,18 +86,23 @@ struct sftp_entry {
     struct sftp_attrs attrs;
 };
 
+/* The answer to limits@openssh.com; 0: not said. */
+struct sftp_limits {
+    uint64_t packet, read, write, handles;
+};
+
 struct sftp_reply {
     enum sftp_type type;
     uint32_t id;             /* not for VERSION */
     uint32_t status;         /* STATUS */
     char message[256];       /* STATUS: the partner's words, printable, possibly cut short */
     struct sftp_handle handle; /* HANDLE */
-    struct sftp_span data;   /* DATA */
+    struct sftp_span data;   /* DATA; EXTENDED_REPLY: all of it */
     struct sftp_attrs attrs; /* ATTRS */
     uint32_t count;          /* NAME: entries left */
     struct sftp_span names;  /* NAME: their bytes, checked; read with sftp_next_name */
     uint32_t version;        /* VERSION */
-    bool has_fsync;          /* VERSION: fsync@openssh.com */
+    uint32_t extensions;     /* VERSION: enum sftp_extension */
 };
 
 void outbox_fini(struct outbox *);
@@ -105,12 +121,24 @@ void sftp_put_read(struct outbox *, uint32_t id, const struct sftp_handle *, uin
 void sftp_put_write(struct outbox *, uint32_t id, const struct sftp_handle *, uint64_t offset, const uint8_t *,
                     size_t size);
 void sftp_put_lstat(struct outbox *, uint32_t id, const char *path);
+void sftp_put_stat(struct outbox *, uint32_t id, const char *path); /* follows symbolic links */
 void sftp_put_fstat(struct outbox *, uint32_t id, const struct sftp_handle *);
-void sftp_put_fsync(struct outbox *, uint32_t id, const struct sftp_handle *); /* fsync@openssh.com */
+/* Sets permissions; of a file made with OPEN's, these are not subject to the server's umask. */
+void sftp_put_setstat(struct outbox *, uint32_t id, const char *path, uint32_t mode);
+void sftp_put_fsetstat(struct outbox *, uint32_t id, const struct sftp_handle *, uint32_t mode);
+void sftp_put_realpath(struct outbox *, uint32_t id, const char *path);
 void sftp_put_opendir(struct outbox *, uint32_t id, const char *path);
 void sftp_put_readdir(struct outbox *, uint32_t id, const struct sftp_handle *);
 void sftp_put_remove(struct outbox *, uint32_t id, const char *path);
+/* Version 3 says that it fails when `to` exists; some servers replace it all the same. */
 void sftp_put_rename(struct outbox *, uint32_t id, const char *from, const char *to);
+void sftp_put_mkdir(struct outbox *, uint32_t id, const char *path);
+
+/* To be asked for only where the server offers them. */
+void sftp_put_fsync(struct outbox *, uint32_t id, const struct sftp_handle *);
+void sftp_put_posix_rename(struct outbox *, uint32_t id, const char *from, const char *to);
+void sftp_put_hardlink(struct outbox *, uint32_t id, const char *from, const char *to);
+void sftp_put_limits(struct outbox *, uint32_t id);
 
 /* Is a whole reply at the front? Its length without the length field is in *size when 1; 0: not yet;
  * ACCORD_EPROTO: its length is impossible. */
@@ -119,6 +147,9 @@ int sftp_frame(const uint8_t *bytes, size_t available, size_t *size);
 int sftp_decode(const uint8_t *bytes, size_t size, struct sftp_reply *);
 /* Takes the next entry of a NAME reply; false when there is none. */
 bool sftp_next_name(struct sftp_reply *, struct sftp_entry *);
+
+/* Of an EXTENDED_REPLY to limits@openssh.com; false when it is something else. */
+bool sftp_get_limits(const struct sftp_reply *, struct sftp_limits *);
 
 /* "permission denied"; for numbers that no standard names: "status 77". Static or in `room`. */
 const char *sftp_status_text(uint32_t status, char room[24]);

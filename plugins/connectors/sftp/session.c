@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* Rounds of writing and reading in one callback, so that one link cannot keep the loop to itself. */
-#define PUMP_ROUNDS 16
+#define PUMP_ROUNDS 8
 #define PUMP_PIECE  (128 * 1024)
 
 static const struct accord_host *host_of(const struct session *session)
@@ -43,14 +43,21 @@ static void close_socket(const struct session *session)
         close(session->fd);
 }
 
+static void unlink_session(struct session *session)
+{
+    struct session **at = &session->link->pool.sessions;
+    while (*at != session)
+        at = &(*at)->next;
+    *at = session->next;
+}
+
 static void free_session(struct session *session)
 {
-    struct link *link = session->link;
     stop_timer(session, &session->deadline);
     stop_timer(session, &session->idle);
+    stop_timer(session, &session->alive);
     stop_timer(session, &session->soon);
     end_watch(session);
-    stale_free(session->sweeps);
     login_wipe(session);
     if (session->channel)
         ssh_channel_free(session->channel);
@@ -60,8 +67,7 @@ static void free_session(struct session *session)
     }
     close_socket(session);
     client_fini(&session->client);
-    if (link->session == session)
-        link->session = NULL;
+    unlink_session(session);
     free(session);
 }
 
@@ -76,17 +82,11 @@ void session_close(struct session *session, const char *reason)
 static void take_down(void *arg)
 {
     struct session *session = arg;
-    struct link *link = session->link;
     char reason[ACCORD_REASON_MAX], rule[ACCORD_RULE_MAX];
     session->soon = NULL;
     snprintf(reason, sizeof reason, "%s", session->reason);
     snprintf(rule, sizeof rule, "%s", session->rule);
-    if (rule[0])
-        link->host->park(link->instance, rule, reason);
-    link_finish_all(link, reason);
-    session_close(session, reason);
-    /* finish() may have brought new deliveries */
-    link_advance(link);
+    pool_lost(session, session->was_ready, rule, reason);
 }
 
 void session_break(struct session *session, const char *rule, const char *format, ...)
@@ -102,10 +102,12 @@ void session_break(struct session *session, const char *rule, const char *format
     session->stop = true;
     stop_timer(session, &session->deadline);
     stop_timer(session, &session->idle);
+    stop_timer(session, &session->alive);
     stop_timer(session, &session->soon);
     /* Now and not later: libssh may have closed the descriptor, and its number may be given out again. */
     end_watch(session);
-    session->soon = host_of(session)->timer(session->link->instance, 0, take_down, session);
+    if (!session->link->pool.closed)
+        session->soon = host_of(session)->timer(session->link->instance, 0, take_down, session);
 }
 
 /* ---- deadlines ---- */
@@ -148,6 +150,33 @@ void session_enter(struct session *session, enum session_stage stage)
 {
     session->stage = stage;
     heard(session);
+}
+
+/* ---- keeping alive ---- */
+
+/* An SFTP request and not one of SSH's own: its answer is due like any other, so that a partner who is not there any
+ * more is noticed too. */
+static void on_alive(void *arg)
+{
+    struct session *session = arg;
+    const struct link *link = session->link;
+    struct client *client = &session->client;
+    int64_t left = session->heard + link->options->keep_alive - link->host->ticks(link->instance);
+    session->alive = NULL;
+    if (left <= 0 && client->waiting == 0) {
+        sftp_put_realpath(&client->outbox, client_ask(client, NULL, NULL, 0), ".");
+        link->host->metric(link->instance, "keep_alives", 1);
+        pool_soon(session->link);
+    }
+    session->alive =
+        link->host->timer(link->instance, left > 0 ? left : link->options->keep_alive, on_alive, session);
+}
+
+static void begin_keeping_alive(struct session *session)
+{
+    const struct link *link = session->link;
+    if (link->options->keep_alive > 0)
+        session->alive = link->host->timer(link->instance, link->options->keep_alive, on_alive, session);
 }
 
 /* ---- pumping ---- */
@@ -213,10 +242,24 @@ static bool read_some(struct session *session)
         return false;
     }
     if (session->stage == SESSION_GREETING && session->client.greeted) {
+        session->was_ready = true;
         session_enter(session, SESSION_READY);
-        link_advance(session->link);
+        begin_keeping_alive(session);
     }
     return true;
+}
+
+/* Reads all that is there first: what the answers lead to goes out in as few SSH packets as possible. */
+static bool pump_once(struct session *session)
+{
+    bool moved = false;
+    for (int i = 0; i < PUMP_ROUNDS && session->stage != SESSION_BROKEN && read_some(session); i++)
+        moved = true;
+    if (session->stage == SESSION_READY)
+        pool_advance(session->link);
+    for (int i = 0; i < PUMP_ROUNDS && session->stage != SESSION_BROKEN && write_some(session); i++)
+        moved = true;
+    return moved;
 }
 
 void session_pump(struct session *session)
@@ -227,14 +270,8 @@ void session_pump(struct session *session)
         heard(session); /* the first answer in a while is due from now on */
     drop_stderr(session);
     int round = 0;
-    for (; round < PUMP_ROUNDS && session->stage != SESSION_BROKEN; round++) {
-        bool wrote = write_some(session);
-        if (session->stage == SESSION_BROKEN)
-            return;
-        bool read = read_some(session);
-        if (!wrote && !read)
-            break;
-    }
+    while (round < PUMP_ROUNDS && session->stage != SESSION_BROKEN && pump_once(session))
+        round++;
     if (session->stage == SESSION_BROKEN)
         return;
     session->waited = session->client.waiting > 0;
@@ -269,8 +306,8 @@ static void on_dialled(void *arg, struct accord_session *handle, int fd, const c
     struct stat status;
     if (fstat(fd, &status) == 0)
         session->inode = status.st_ino;
-    if (!link->uploads) {
-        session_break(session, NULL, "nothing is left to be sent");
+    if (link->pool.uses == 0) {
+        session_break(session, NULL, "nothing is left to be done");
         return;
     }
     session->watch = link->host->watch(link->instance, fd, on_ready, session);
@@ -290,7 +327,8 @@ struct session *session_open(struct link *link)
         return NULL;
     session->link = link;
     session->fd = -1;
-    link->session = session;
+    session->next = link->pool.sessions;
+    link->pool.sessions = session;
     session->stage = SESSION_DIALLING; /* the deadline is the host's, which calls back in any case */
     if (link->host->dial(link->instance, on_dialled, session) < 0) {
         free_session(session);
@@ -326,17 +364,11 @@ void session_busy(struct session *session)
     stop_timer(session, &session->idle);
 }
 
-struct client *session_client(struct session *session)
+/* The limit that the server tells counts all its descriptors; some are its own. */
+size_t session_files(const struct session *session)
 {
-    return &session->client;
-}
-
-struct accord_session *session_handle(struct session *session)
-{
-    return session->handle;
-}
-
-struct sweep **session_sweeps(struct session *session)
-{
-    return &session->sweeps;
+    uint64_t most = session->client.limits.handles, files = (uint64_t)session->link->options->files;
+    if (most > 0 && files > most / 2)
+        files = most > 1 ? most / 2 : 1;
+    return (size_t)files;
 }

@@ -11,8 +11,8 @@
 #define SWEEP_ENTRIES 20000            /* of a folder; what lies behind waits for another day */
 
 struct sweep {
+    struct use use;
     struct link *link;
-    struct sweep *next;
     size_t service;
     unsigned seen;
     unsigned removed;
@@ -23,26 +23,20 @@ struct sweep {
 static void end(struct sweep *sweep)
 {
     struct link *link = sweep->link;
-    struct client *client = session_client(link->session);
+    struct client *client = use_client(&sweep->use);
     if (sweep->open)
         sftp_put_close(&client->outbox, client_ask(client, NULL, NULL, 0), &sweep->handle);
     if (sweep->removed)
         link_log(link, ACCORD_NOTICE, "sftp.stale-removed", "removed %u stale temporary file(s) in %s",
                  sweep->removed, link_service(link, sweep->service)->directory);
-    struct sweep **at = session_sweeps(link->session);
-    while (*at != sweep)
-        at = &(*at)->next;
-    *at = sweep->next;
+    pool_leave(&sweep->use);
     free(sweep);
 }
 
-void stale_free(struct sweep *sweep)
+static void on_broken(struct use *use, const char *reason)
 {
-    while (sweep) {
-        struct sweep *next = sweep->next;
-        free(sweep);
-        sweep = next;
-    }
+    (void)reason;
+    free((struct sweep *)use); /* its first member */
 }
 
 /* PREFIX, an id of lower-case base32, ".tmp" */
@@ -71,7 +65,7 @@ static bool is_stale(const struct sweep *sweep, const struct sftp_entry *entry)
 
 static void remove_entry(struct sweep *sweep, const struct sftp_entry *entry)
 {
-    struct client *client = session_client(sweep->link->session);
+    struct client *client = use_client(&sweep->use);
     const char *folder = link_service(sweep->link, sweep->service)->directory;
     char path[SFTP_PATH_MAX];
     const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
@@ -87,7 +81,7 @@ static void on_names(void *arg, uint32_t note, struct sftp_reply *reply);
 
 static void ask_names(struct sweep *sweep)
 {
-    struct client *client = session_client(sweep->link->session);
+    struct client *client = use_client(&sweep->use);
     sftp_put_readdir(&client->outbox, client_ask(client, on_names, sweep, 0), &sweep->handle);
 }
 
@@ -128,6 +122,14 @@ static void on_opened(void *arg, uint32_t note, struct sftp_reply *reply)
     ask_names(sweep);
 }
 
+static void begin(struct use *use)
+{
+    struct sweep *sweep = (struct sweep *)use;
+    struct client *client = use_client(use);
+    sftp_put_opendir(&client->outbox, client_ask(client, on_opened, sweep, 0),
+                     link_service(sweep->link, sweep->service)->directory);
+}
+
 void stale_sweep(struct link *link, size_t service)
 {
     int64_t now = link->host->ticks(link->instance);
@@ -139,10 +141,6 @@ void stale_sweep(struct link *link, size_t service)
     link->swept[service] = now > 0 ? now : 1;
     sweep->link = link;
     sweep->service = service;
-    struct sweep **head = session_sweeps(link->session);
-    sweep->next = *head;
-    *head = sweep;
-    struct client *client = session_client(link->session);
-    sftp_put_opendir(&client->outbox, client_ask(client, on_opened, sweep, 0),
-                     link_service(link, service)->directory);
+    sweep->use = (struct use){.kind = USE_LIST, .begin = begin, .broken = on_broken};
+    pool_join(link, &sweep->use);
 }

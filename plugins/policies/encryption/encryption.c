@@ -9,6 +9,7 @@
 #include <accord/plugin.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #include "session.h"
 
@@ -68,6 +69,13 @@ static const struct accord_option options[] = {
      .help = "preferred: FIPS-approved algorithms first; required: these alone, on a FIPS provider (CBP-2a), "
              "which "
              "cannot be proven yet and is therefore refused."},
+    {.name = "unencrypted",
+     .kind = ACCORD_LIST,
+     .offset = OPTION(unencrypted),
+     .help = "Links whose sessions may go without encryption of their own, because the agreement provides "
+             "for that "
+             "(a tunnel or a line of their own); their connector says so in every session's facts. By "
+             "default none."},
     {0},
 };
 
@@ -101,6 +109,14 @@ static int compile(const struct encryption_options *o, size_t list, char text[AL
     return ACCORD_EINVAL;
 }
 
+static bool is_link(const struct accord_policy_setup *setup, const char *name)
+{
+    for (size_t i = 0; i < setup->link_count; i++)
+        if (!strcmp(setup->links[i]->name, name))
+            return true;
+    return false;
+}
+
 static int check(const struct accord_policy_setup *setup, char *why, size_t why_size)
 {
     const struct encryption_options *o = setup->options;
@@ -108,6 +124,12 @@ static int check(const struct accord_policy_setup *setup, char *why, size_t why_
     for (size_t i = 0; i < PROFILE_LISTS; i++)
         if (compile(o, i, text, why, why_size))
             return ACCORD_EINVAL;
+    for (size_t i = 0; i < o->unencrypted.count; i++)
+        if (!is_link(setup, o->unencrypted.items[i])) {
+            snprintf(why, why_size, "unencrypted = %.64s, but this agreement has no link of that name",
+                     o->unencrypted.items[i]);
+            return ACCORD_EINVAL;
+        }
     if (o->fips != FIPS_REQUIRED)
         return 0;
     snprintf(why, why_size,
@@ -160,6 +182,11 @@ static int profile(void *state, const struct accord_policy_link *link, const str
         result = sink->put(sink->arg, profile_lists[i].name, text);
         if (result)
             snprintf(why, why_size, "the profile could not take %s", profile_lists[i].name);
+    }
+    if (!result && session_may_be_plain(e->options, link)) {
+        result = sink->put(sink->arg, "session.encryption", "none");
+        if (result)
+            snprintf(why, why_size, "the profile could not take session.encryption");
     }
     return result;
 }

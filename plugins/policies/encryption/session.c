@@ -167,12 +167,34 @@ bool session_known(const struct accord_policy_link *link)
     return !strcmp(link->connector, "sftp");
 }
 
+bool session_may_be_plain(const struct encryption_options *options, const struct accord_policy_link *link)
+{
+    for (size_t i = 0; i < options->unencrypted.count; i++)
+        if (!strcmp(options->unencrypted.items[i], link->name))
+            return true;
+    return false;
+}
+
+/* A session that says itself that it is not encrypted. */
+static bool is_plain(const struct accord_inquiry *inquiry)
+{
+    const char *encryption = find(inquiry->facts, inquiry->fact_count, "session.encryption");
+    return encryption && !strcmp(encryption, "none");
+}
+
 void session_judge(const struct encryption_options *options, const struct accord_inquiry *inquiry,
                    struct session_ruling *ruling)
 {
     struct judging j = {options, inquiry, ruling};
     *ruling = (struct session_ruling){.answer = ACCORD_ALLOW, .rule = ""};
-    if (!session_known(inquiry->link))
+    if (is_plain(inquiry) && session_may_be_plain(options, inquiry->link))
+        return;
+    if (is_plain(inquiry))
+        deny(&j, "encryption.unencrypted",
+             "link %s: the session is not encrypted; only where the agreement provides for that, write "
+             "unencrypted = %s into [policy encryption]",
+             inquiry->link->name, inquiry->link->name);
+    else if (!session_known(inquiry->link))
         deny(&j, "encryption.unknown-protocol",
              "link %s: sessions of connector %s cannot be judged, and so not allowed", inquiry->link->name,
              inquiry->link->connector);

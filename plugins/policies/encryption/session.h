@@ -10,7 +10,8 @@
 struct encryption_options {
     struct accord_list kex, ciphers, macs, host_keys, user_keys;
     int64_t rsa_bits;
-    int64_t fips; /* enum fips */
+    int64_t fips;                   /* enum fips */
+    struct accord_list unencrypted; /* names of links */
 };
 
 struct session_ruling {
@@ -21,6 +22,8 @@ struct session_ruling {
 
 /* Does this module know how sessions of the connector must look? */
 bool session_known(const struct accord_policy_link *);
+/* Does the agreement say that this link's sessions may go without encryption? */
+bool session_may_be_plain(const struct encryption_options *, const struct accord_policy_link *);
 void session_judge(const struct encryption_options *, const struct accord_inquiry *, struct session_ruling *);
 
 #endif

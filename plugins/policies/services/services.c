@@ -102,7 +102,7 @@ static bool within_rate(struct services *s, const struct accord_policy_service *
                         struct ruling *ruling)
 {
     size_t i = 0;
-    while (i < s->setup->service_count && strcmp(s->setup->services[i].name, service->name))
+    while (i < s->setup->service_count && strcmp(s->setup->services[i]->name, service->name))
         i++;
     if (i == s->setup->service_count || !s->windows[i].rate)
         return true;
@@ -182,7 +182,7 @@ static int open_module(void *state, struct accord_instance *instance, const stru
     if (result)
         snprintf(why, why_size, "out of memory");
     for (size_t i = 0; !result && i < setup->service_count; i++)
-        result = open_window(&s->windows[i], &setup->services[i], why, why_size);
+        result = open_window(&s->windows[i], setup->services[i], why, why_size);
     if (result)
         close_module(s);
     return result;

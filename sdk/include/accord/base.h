@@ -8,6 +8,13 @@
  *
  * Threads: every call in either direction runs on the one loop thread of the child process, and none may
  * block, except the function given to accord_host.work, which runs on a thread of its own.
+ *
+ * How the ABI grows, within one major: tables of functions gain slots at their end, and a slot that the table's `size`
+ * does not reach, or that is NULL, is missing; structs that the host makes gain fields at their end; structs that the
+ * plugin makes do too, and the host reads of them what the plugin's minor knew. A struct that stands inside another or in
+ * an array by value never changes: accord_pair, accord_option, accord_options, accord_envelope. Enums gain values, and
+ * the host gives a plugin only those that the plugin's minor knew. Nothing is ever removed or given another meaning.
+ * docs/reference/abi.md lists since which minor each symbol is there.
  */
 #ifndef ACCORD_BASE_H
 #define ACCORD_BASE_H
@@ -21,8 +28,8 @@ extern "C" {
 #endif
 
 /* A plugin is loaded only if its major is equal to the host's and its minor is not newer. */
-#define ACCORD_ABI_MAJOR 0
-#define ACCORD_ABI_MINOR 1
+#define ACCORD_ABI_MAJOR 1
+#define ACCORD_ABI_MINOR 0
 
 /* Results: 0 or one of these. The host owns the table from code to name. */
 enum accord_error {

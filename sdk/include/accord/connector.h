@@ -27,13 +27,14 @@ struct accord_service {
     enum accord_direction direction;
     const void *options; /* the struct that service_options fills */
     int64_t max_size;    /* largest payload in bytes */
+    const char *cursor;  /* RECEIVE: as last committed when this process started; "" when there is none */
 };
 
 struct accord_link_setup {
     const char *agreement;
     const char *name;
     const void *options; /* the struct that link_options fills */
-    const struct accord_service *services;
+    const struct accord_service *const *services;
     size_t service_count;
     const char *endpoint_host; /* what the peer is called (SNI, host key look-up); NULL without endpoint */
     int64_t endpoint_port;
@@ -88,6 +89,11 @@ struct accord_connector {
     void (*offer_done)(void *state, struct accord_offer *, void *arg, const struct accord_admitted *);
     /* After offer() returned NULL: there is room again. */
     void (*offer_ready)(void *state);
+
+    /* `accord probe`: walk what a session needs, step by step (handshake, authentication, the folders, queues or feeds
+     * of the services), telling each with accord_host.probed; no message moves and nothing is changed at the other
+     * side. A probe that fails parks nothing. NULL: the host's own steps (name, connection) are all there is. */
+    void (*probe)(void *state, struct accord_probe *);
 };
 
 #ifdef __cplusplus

@@ -35,9 +35,13 @@ enum accord_option_flag {
     ACCORD_REQUIRED = 1u << 0,     /* no default: the file must say it */
     ACCORD_FOLDER_READ = 1u << 1,  /* ACCORD_PATH: the plugin's sandbox may read below this folder */
     ACCORD_FOLDER_WRITE = 1u << 2, /* ACCORD_PATH: and write, rename and remove there */
+    /* ACCORD_SECRET: needed to make the handshake and never itself sent (a private key, its passphrase, a certificate,
+     * a trust bundle): may be read as soon as the session is dialled. Others only after an allowed handshake. */
+    ACCORD_FOR_HANDSHAKE = 1u << 3,
 };
 
-/* Values that the file does not set and that have no default: NULL, 0, false, an empty list. */
+/* A row of a table. Its shape never changes: new properties are new flags.
+ * Values that the file does not set and that have no default: NULL, 0, false, an empty list. */
 struct accord_option {
     const char *name;           /* as written in the file: lower case, hyphens; NULL ends a table */
     enum accord_kind kind;

@@ -32,7 +32,8 @@ struct accord_plugin {
 };
 
 #define ACCORD_PLUGIN_SYMBOL "accord_plugin"
-#define ACCORD_PLUGIN __attribute__((visibility("default"))) const struct accord_plugin accord_plugin
+extern __attribute__((visibility("default"))) const struct accord_plugin accord_plugin;
+#define ACCORD_PLUGIN const struct accord_plugin accord_plugin
 
 #ifdef __cplusplus
 }

@@ -50,9 +50,9 @@ struct accord_policy_setup {
     const char *module;
     const void *options; /* the struct that the option table fills */
     int64_t in_force_from, in_force_until; /* microseconds since 1970; `until` exclusive */
-    const struct accord_policy_link *links;
+    const struct accord_policy_link *const *links;
     size_t link_count;
-    const struct accord_policy_service *services;
+    const struct accord_policy_service *const *services;
     size_t service_count;
 };
 
@@ -79,6 +79,15 @@ struct accord_verdict {
     const char *reason; /* one line for a person: where in the message, what was expected */
     const char *const *keys; /* allow only: must not have been used before in this agreement (control numbers) */
     size_t key_count;
+    /* defer: milliseconds after which to ask again about a message that is to go out, though not later than its service's
+     * retry-longest; 0: the host's own back-off. Messages to come in, and sessions, come again when their connector tries
+     * again. */
+    int64_t wait;
+    /* allow: milliseconds for which the answer holds, of several modules the least; 0: as long as the agreement, its
+     * modules and its state are the same. A message that is not with its link by then is judged again before it goes
+     * there; one that is may finish. A session is judged again by the same facts within about a second, and ended
+     * unless that is allowed too: what was under way in it is tried again. */
+    int64_t good_for;
 };
 
 struct accord_policy_host {

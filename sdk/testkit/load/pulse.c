@@ -131,14 +131,8 @@ static bool offer(struct feed *feed, int64_t number)
     const struct service_options *o = feed->options;
     char id[128];
     snprintf(id, sizeof id, "%s-%" PRId64 "-%09" PRId64, o->prefix, o->seed, number);
-    struct accord_envelope envelope = {.id = "",
-                                       .type = feed->pulse->setup->services[feed->index].type,
-                                       .name = id,
-                                       .origin = "",
-                                       .source_id = id,
-                                       .size = o->size,
-                                       .sha256 = ""};
-    if (!feed->pulse->host->offer(feed->pulse->instance, feed->index, &envelope, shot))
+    const struct accord_incoming message = {.name = id, .source_id = id, .size = o->size};
+    if (!feed->pulse->host->offer(feed->pulse->instance, feed->index, &message, shot))
         return false;
     feed->spare = shot->next;
     *shot = (struct shot){.feed = feed, .number = number, .key = content_key(id, o->size)};
@@ -300,7 +294,7 @@ static int pulse_open(void *state, struct accord_instance *instance, const struc
     pulse->feeds = calloc(setup->service_count + 1, sizeof *pulse->feeds);
     int result = pulse->feeds ? 0 : ACCORD_ENOMEM;
     for (size_t i = 0; pulse->feeds && i < setup->service_count; i++) {
-        const struct accord_service *service = &setup->services[i];
+        const struct accord_service *service = setup->services[i];
         pulse->feeds[i] = (struct feed){
             .pulse = pulse, .index = i, .name = service->name, .options = service->options, .tally.fd = -1};
         if (!result)

@@ -295,9 +295,9 @@ static int sink_open(void *state, struct accord_instance *instance, const struct
     int result = sink->outlets ? 0 : ACCORD_ENOMEM;
     for (size_t i = 0; sink->outlets && i < setup->service_count; i++) {
         struct outlet *outlet = &sink->outlets[i];
-        *outlet = (struct outlet){.sink = sink, .options = setup->services[i].options, .tally.fd = -1};
+        *outlet = (struct outlet){.sink = sink, .options = setup->services[i]->options, .tally.fd = -1};
         if (!result)
-            result = tally_open(&outlet->tally, options->folder, setup->services[i].name, "sink", why, room);
+            result = tally_open(&outlet->tally, options->folder, setup->services[i]->name, "sink", why, room);
         if (!result)
             result = tally_each(&outlet->tally, NULL, NULL);
         outlet->tally.sync = options->sync;

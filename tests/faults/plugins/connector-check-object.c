@@ -12,8 +12,8 @@ static int object(const struct accord_link_setup *setup, char *why, size_t why_s
 {
     const struct good_options *options = setup->options;
     if (setup->service_count) {
-        snprintf(why, why_size, "service %s: directory = %s is not one", setup->services[0].name,
-                 *(const char *const *)setup->services[0].options);
+        snprintf(why, why_size, "service %s: directory = %s is not one", setup->services[0]->name,
+                 *(const char *const *)setup->services[0]->options);
         return ACCORD_EINVAL;
     }
     snprintf(why, why_size, "wait of %lld ms is too short for mode plain", (long long)options->wait);

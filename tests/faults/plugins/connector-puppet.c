@@ -39,7 +39,7 @@ static int puppet_open(void *state, struct accord_instance *instance, const stru
 /* WORD, or WORD@SERVICE for one service alone. */
 static bool says(const struct puppet *puppet, const struct accord_outgoing *out, const char *word)
 {
-    const char *service = puppet->setup->services[out->service].name;
+    const char *service = puppet->setup->services[out->service]->name;
     const char *at = strstr(out->envelope.name, word);
     if (!at || at[strlen(word)] != '@')
         return at != NULL;
@@ -51,19 +51,15 @@ static bool says(const struct puppet *puppet, const struct accord_outgoing *out,
 static void answer(const struct puppet *puppet, const struct accord_outgoing *out)
 {
     struct accord_pair header = {ACCORD_HEADER_CORRELATION, out->envelope.id};
-    struct accord_envelope envelope = {.id = "",
-                                       .type = "opaque",
-                                       .name = "answer",
-                                       .origin = "",
-                                       .source_id = "answer",
-                                       .size = (int64_t)strlen(out->envelope.name),
-                                       .sha256 = "",
-                                       .headers = &header,
-                                       .header_count = 1};
+    const struct accord_incoming answer = {.name = "answer",
+                                           .source_id = "answer",
+                                           .size = (int64_t)strlen(out->envelope.name),
+                                           .headers = &header,
+                                           .header_count = 1};
     char *text = strdup(out->envelope.name);
     for (size_t i = 0; i < puppet->setup->service_count && text; i++)
-        if (puppet->setup->services[i].direction == ACCORD_RECEIVE &&
-            puppet->host->offer(puppet->instance, i, &envelope, text))
+        if (puppet->setup->services[i]->direction == ACCORD_RECEIVE &&
+            puppet->host->offer(puppet->instance, i, &answer, text))
             return;
     free(text);
 }

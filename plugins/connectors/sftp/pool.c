@@ -1,0 +1,321 @@
+/* Which work goes into which session, when another one is dialled, and what a lost one means. */
+#include "pool.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "session.h"
+
+#define ALONE (30 * 1000) /* ms without further connections after one failed */
+
+/* ---- lists ---- */
+
+static void put_first(struct use **head, struct use *use)
+{
+    use->next = *head;
+    use->at = head;
+    if (*head)
+        (*head)->at = &use->next;
+    *head = use;
+}
+
+static void put_last(struct pool *pool, struct use *use)
+{
+    use->next = NULL;
+    use->at = pool->end[use->kind];
+    *use->at = use;
+    pool->end[use->kind] = &use->next;
+}
+
+static void take(struct use *use)
+{
+    struct pool *pool = &use->link->pool;
+    *use->at = use->next;
+    if (use->next)
+        use->next->at = use->at;
+    else if (pool->end[use->kind] == &use->next)
+        pool->end[use->kind] = use->at;
+    use->at = NULL;
+    use->next = NULL;
+}
+
+static void detach(struct use *use)
+{
+    struct session *session = use->session;
+    take(use);
+    if (!session)
+        return;
+    session->uses[use->kind]--;
+    session->heavy -= use->heavy;
+    use->session = NULL;
+}
+
+void pool_init(struct link *link)
+{
+    for (int kind = 0; kind < USE_KINDS; kind++)
+        link->pool.end[kind] = &link->pool.waiting[kind];
+}
+
+static bool anything_waits(const struct pool *pool)
+{
+    for (int kind = 0; kind < USE_KINDS; kind++)
+        if (pool->waiting[kind])
+            return true;
+    return false;
+}
+
+/* ---- joining and leaving ---- */
+
+void pool_join(struct link *link, struct use *use)
+{
+    use->link = link;
+    use->session = NULL;
+    put_last(&link->pool, use);
+    link->pool.uses++;
+    link->pool.heavy += use->heavy;
+    pool_soon(link);
+}
+
+void pool_leave(struct use *use)
+{
+    if (!use_joined(use))
+        return;
+    struct pool *pool = &use->link->pool;
+    detach(use);
+    pool->uses--;
+    pool->heavy -= use->heavy;
+    pool_soon(use->link);
+}
+
+static void on_soon(void *arg)
+{
+    struct link *link = arg;
+    struct session *next;
+    link->pool.soon = NULL;
+    pool_advance(link);
+    for (struct session *session = link->pool.sessions; session; session = next) {
+        next = session->next;
+        session_pump(session); /* breaks it later, never now */
+    }
+}
+
+void pool_soon(struct link *link)
+{
+    if (!link->pool.soon && !link->pool.advancing && !link->pool.closed)
+        link->pool.soon = link->host->timer(link->instance, 0, on_soon, link);
+}
+
+struct client *use_client(const struct use *use)
+{
+    return &use->session->client;
+}
+
+struct accord_session *use_session(const struct use *use)
+{
+    return use->session->handle;
+}
+
+void use_break(const struct use *use, const char *format, ...)
+{
+    char reason[ACCORD_REASON_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    session_break(use->session, NULL, "%s: %s", use->link->setup->endpoint_host, reason);
+}
+
+/* ---- where to ---- */
+
+static size_t session_count(const struct pool *pool)
+{
+    size_t count = 0;
+    for (const struct session *session = pool->sessions; session; session = session->next)
+        count += session->stage != SESSION_BROKEN;
+    return count;
+}
+
+static size_t use_count(const struct session *session)
+{
+    return session->uses[USE_SEND] + session->uses[USE_FETCH] + session->uses[USE_LIST];
+}
+
+static bool has_room(const struct session *session, const struct use *use, size_t heavy_share)
+{
+    return session_ready(session) && (!use->heavy || session->heavy < heavy_share) &&
+           (use->kind == USE_LIST ||
+            (session->uses[use->kind] < session_files(session) && client_has_room(&session->client)));
+}
+
+/* The one with the least to do; heavy work also waits for sessions that are on their way. */
+static struct session *choose(const struct link *link, const struct use *use)
+{
+    size_t sessions = session_count(&link->pool);
+    size_t share = sessions ? (link->pool.heavy + sessions - 1) / sessions : 0;
+    struct session *best = NULL;
+    for (struct session *session = link->pool.sessions; session; session = session->next)
+        if (has_room(session, use, share) && (!best || use_count(session) < use_count(best)))
+            best = session;
+    return best;
+}
+
+static void begin(struct session *session, struct use *use)
+{
+    take(use);
+    session_busy(session);
+    session->uses[use->kind]++;
+    session->heavy += use->heavy;
+    use->session = session;
+    put_first(&session->users, use);
+    use->begin(use);
+}
+
+/* ---- ending uses ---- */
+
+/* Moves a list to `lost`, and keeps its order. */
+static void gather(struct use **list, struct use **lost)
+{
+    while (*lost)
+        lost = &(*lost)->next;
+    for (struct use *use; (use = *list);) {
+        detach(use);
+        use->next = NULL;
+        use->at = lost;
+        *lost = use;
+        lost = &use->next;
+    }
+}
+
+static void gather_waiting(struct pool *pool, struct use **lost)
+{
+    for (int kind = 0; kind < USE_KINDS; kind++)
+        gather(&pool->waiting[kind], lost);
+}
+
+/* Only those that are there now: what ends may bring the next. */
+static void tell(struct pool *pool, struct use **lost, const char *reason)
+{
+    for (struct use *use; (use = *lost);) {
+        take(use);
+        pool->uses--;
+        pool->heavy -= use->heavy;
+        use->broken(use, reason);
+    }
+}
+
+/* Broken first: nobody is given work there while others are told. */
+static void doom_sessions(struct pool *pool, struct use **lost, const char *reason)
+{
+    for (struct session *session = pool->sessions; session; session = session->next) {
+        session_break(session, NULL, "%s", reason);
+        gather(&session->users, lost);
+    }
+}
+
+static void close_sessions(struct pool *pool, const char *reason)
+{
+    while (pool->sessions)
+        session_close(pool->sessions, reason);
+}
+
+void pool_close(struct link *link, const char *reason)
+{
+    struct pool *pool = &link->pool;
+    struct use *lost = NULL;
+    pool->closed = true; /* no timer from now on */
+    doom_sessions(pool, &lost, reason);
+    do {
+        gather_waiting(pool, &lost);
+        tell(pool, &lost, reason);
+    } while (anything_waits(pool)); /* what stood behind others */
+    close_sessions(pool, reason);
+    if (pool->soon)
+        link->host->timer_stop(pool->soon);
+    pool->soon = NULL;
+}
+
+static void end_waiting(struct link *link, const char *reason)
+{
+    struct use *lost = NULL;
+    gather_waiting(&link->pool, &lost);
+    tell(&link->pool, &lost, reason);
+}
+
+void pool_stop(struct link *link, const char *reason)
+{
+    end_waiting(link, reason);
+    pool_soon(link);
+}
+
+/* ---- sessions ---- */
+
+static void open_another(struct link *link)
+{
+    struct pool *pool = &link->pool;
+    if (!session_open(link) && !pool->sessions)
+        end_waiting(link, "the host does not dial now");
+}
+
+static void dial_more(struct link *link)
+{
+    struct pool *pool = &link->pool;
+    size_t count = session_count(pool), wanted = (size_t)link->options->connections;
+    wanted = wanted < pool->uses ? wanted : pool->uses;
+    if (count > 0 && link->host->ticks(link->instance) < pool->alone_until)
+        return;
+    for (; count < wanted && anything_waits(pool); count++)
+        open_another(link);
+}
+
+void pool_advance(struct link *link)
+{
+    struct pool *pool = &link->pool;
+    if (pool->advancing)
+        return;
+    pool->advancing = true; /* whatever `begin` does is seen here */
+    for (int kind = 0; kind < USE_KINDS; kind++)
+        for (struct session *session; pool->waiting[kind] && (session = choose(link, pool->waiting[kind]));)
+            begin(session, pool->waiting[kind]);
+    if (anything_waits(pool) && link->started)
+        dial_more(link);
+    else if (anything_waits(pool))
+        end_waiting(link, "the link is stopping");
+    for (struct session *session = pool->sessions; session; session = session->next)
+        if (use_count(session) == 0)
+            session_rest(session);
+        else if (session_ready(session))
+            flow_fill(session);
+    pool->advancing = false;
+}
+
+void pool_ready(struct session *session)
+{
+    pool_advance(session->link);
+}
+
+void pool_lost(struct session *session, bool was_ready, const char *rule, const char *reason)
+{
+    struct link *link = session->link;
+    struct pool *pool = &link->pool;
+    struct use *lost = NULL;
+    if (rule[0])
+        link->host->park(link->instance, rule, reason);
+    if (rule[0])
+        doom_sessions(pool, &lost, reason);
+    else
+        gather(&session->users, &lost);
+    bool last = session_count(pool) == 0;
+    if (last) /* also what waits: trying again at once would not be kind to the partner */
+        gather_waiting(pool, &lost);
+    else
+        pool->alone_until = link->host->ticks(link->instance) + ALONE;
+    if (!last && !was_ready)
+        link_log(link, ACCORD_WARNING, "sftp.fewer-connections", "goes on with fewer connections: %s",
+                 reason);
+    tell(pool, &lost, reason);
+    if (rule[0])
+        close_sessions(pool, reason);
+    else
+        session_close(session, reason);
+    pool_soon(link);
+}

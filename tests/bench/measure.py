@@ -1,0 +1,40 @@
+"""What the benches measure beside rates: the machine, and what processes cost."""
+import os
+import pathlib
+import platform
+import subprocess
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def machine(folder):
+    """The machine, and the file system that holds the folder."""
+    model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.machine())
+    kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
+    return {"processor": model, "cores": os.cpu_count(), "kernel": platform.release(), "file-system": kind,
+            "load-before": round(os.getloadavg()[0], 2)}
+
+
+def name_of(pid):
+    """The name that the hub gave to a child."""
+    words = pathlib.Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return next((word.removeprefix("--name=") for word in words if word.startswith("--name=")), str(pid))
+
+
+def processes(agent):
+    return {"hub": agent.process.pid, **{name_of(pid): pid for pid in agent.children()}}
+
+
+def cpu(pid):
+    """Seconds in user and system mode, of all threads, also of those that have ended."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def peak(pid):
+    """MiB of memory that the process had at most."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return round(int(line.split()[1]) / 1024, 1)
+    return None
