@@ -453,29 +453,6 @@ int journal_cursor(void *state, struct store_cursor *cursor)
 
 /* ---- audit ---- */
 
-int journal_trail(void *state, struct store_trail *trail)
-{
-    struct journal *journal = state;
-    struct scan scan;
-    struct scanned found;
-    struct record_audit audit;
-    int result = 0;
-    trail->count = 0;
-    scan_init(&scan, &journal->segments, trail->position, journal->at);
-    scan.skip_pieces = true;
-    while (trail->count < trail->limit && (result = scan_next(&scan, &found)) > 0) {
-        trail->position = scan.at;
-        if (found.head.type != RECORD_AUDIT || !found.good ||
-            record_get_audit(found.body, found.head.size, &audit))
-            continue;
-        buf_put(trail->lines, audit.line, audit.size);
-        buf_byte(trail->lines, '\n');
-        trail->count++;
-    }
-    scan_fini(&scan);
-    return result < 0 ? result : trail->lines->failed ? ACCORD_ENOMEM : 0;
-}
-
 int journal_heads(void *state, struct store_heads *heads)
 {
     struct journal *journal = state;

@@ -431,6 +431,10 @@ struct store_trail {
     size_t count;       /* out */
 };
 void store_trail(struct store *, struct store_trail *, store_done, void *arg);
+/* Calls back when a good many new lines lie in memory, where store_trail() from the position that it returned last finds
+ * them without reading the disk, and again after the next store_trail(). Lines that wait too long are read from the disk.
+ * Loop thread; one watcher. */
+void store_trail_watch(struct store *, void (*ready)(void *arg), void *arg);
 
 struct store_head {
     char chain[STORE_NAME_MAX];

@@ -460,6 +460,7 @@ int verb_look(struct store *store, struct call *call)
     case CALL_CURSOR:
         return backend->cursor(store->state, call->request);
     case CALL_TRAIL:
+        store->told = false;
         return backend->trail(store->state, call->request);
     case CALL_HEADS:
         return backend->heads(store->state, call->request);
