@@ -37,6 +37,7 @@ static void clear_group(struct journal *journal)
 {
     buf_clear(&journal->bytes);
     buf_clear(&journal->changes);
+    journal_newest_undo(journal);
     journal->count = journal->heads_crc = 0;
     journal->durable = false;
     journal->room = 0;
@@ -312,6 +313,8 @@ static int journal_put_audit(void *state, const struct record_audit *audit)
     size_t start = journal_start_record(journal);
     record_put_audit(&journal->bytes, audit);
     int result = journal_finish_record(journal, start, RECORD_AUDIT);
+    if (!result)
+        journal_newest_add(journal, audit);
     return result ? result : index_audit(&journal->index, audit);
 }
 
@@ -414,6 +417,7 @@ int journal_commit(void *state)
     progress->position = journal->at;
     progress->group = journal->group;
     progress->next_number = journal->next_number;
+    journal_newest_keep(journal);
     release_cached(journal, journal->bytes.size);
     buf_clear(&journal->bytes);
     apply_changes(journal);
@@ -555,6 +559,7 @@ const struct backend store_journal = {
     .counts = journal_counts,
     .cursor = journal_cursor,
     .trail = journal_trail,
+    .trail_waiting = journal_trail_waiting,
     .heads = journal_heads,
     .backup = journal_backup,
     .idle = journal_idle,

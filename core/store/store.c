@@ -7,6 +7,7 @@
 #include "util/text.h"
 
 #define IDLE_NS      20000000 /* quiet for this long: the back end finishes what it put off */
+#define TRAIL_READY  262144   /* bytes of sealed lines in memory that the trail's reader is told of */
 #define PATIENCE_MAX 1000000  /* nanoseconds that settlements wait for an admission, and */
 #define PATIENT_MAX  16       /* how many do */
 
@@ -147,10 +148,20 @@ static struct call_list run_group(struct store *store, struct call_list *list)
     return group;
 }
 
+static bool trail_ready(struct store *store)
+{
+    const struct backend *backend = store->backend;
+    if (store->told || !backend->trail_waiting || backend->trail_waiting(store->state) < TRAIL_READY)
+        return false;
+    return store->told = true;
+}
+
 static void post(struct store *store, struct call_list group)
 {
+    bool ready = trail_ready(store);
     uv_mutex_lock(&store->lock);
     call_append(&store->ready, group);
+    store->trail_ready |= ready;
     uv_mutex_unlock(&store->lock);
     uv_async_send(&store->signal->async);
 }
@@ -254,13 +265,17 @@ void store_call(struct store *store, enum call_kind kind, void *request, store_d
     call_push(&store->finishing, call);
 }
 
-static void take_ready(struct store *store)
+/* Whether the trail has lines in memory. */
+static bool take_ready(struct store *store)
 {
     uv_mutex_lock(&store->lock);
     struct call_list ready = store->ready;
+    bool trail = store->trail_ready;
     store->ready = (struct call_list){0};
+    store->trail_ready = false;
     uv_mutex_unlock(&store->lock);
     call_append(&store->finishing, ready);
+    return trail;
 }
 
 static void finish(struct store *store, struct call *call)
@@ -276,8 +291,8 @@ static void on_signal(uv_async_t *async)
 {
     struct store_signal *signal = (struct store_signal *)async;
     struct call *call;
-    if (signal->store)
-        take_ready(signal->store);
+    if (signal->store && take_ready(signal->store) && signal->store->watch)
+        signal->store->watch(signal->store->watch_arg);
     /* A `done` may close the store, and makes new calls that are finished in the next turn. */
     struct call *last = signal->store ? signal->store->finishing.last : NULL;
     while (signal->store && last && (call = call_pop(&signal->store->finishing))) {
@@ -528,6 +543,12 @@ void store_counts(struct store *store, struct store_counts *request, store_done 
 void store_cursor(struct store *store, struct store_cursor *request, store_done done, void *arg)
 {
     store_call(store, CALL_CURSOR, request, done, arg);
+}
+
+void store_trail_watch(struct store *store, void (*ready)(void *arg), void *arg)
+{
+    store->watch = ready;
+    store->watch_arg = arg;
 }
 
 void store_trail(struct store *store, struct store_trail *request, store_done done, void *arg)
