@@ -159,7 +159,9 @@ static const struct accord_pair good_handshake[] = {{"ssh.kex", "ecdh-sha2-nistp
                                                     {"ssh.cipher.in", "aes256-gcm@openssh.com"},
                                                     {"ssh.mac.out", "hmac-sha2-256-etm@openssh.com"},
                                                     {"ssh.mac.in", "aead-gcm"},
+                                                    {"ssh.strict-kex", "yes"},
                                                     {"ssh.host-key.type", "ssh-rsa"},
+                                                    {"ssh.host-key.bits", "3072"},
                                                     {"ssh.host-key.sha256", PIN},
                                                     {0}};
 static const struct accord_pair good_user[] = {{"ssh.user", "acme"},
@@ -173,7 +175,7 @@ static struct accord_case session(struct testpolicy *h, enum accord_question que
                                   const char *value)
 {
     const struct accord_pair *good = question == ACCORD_ASK_HANDSHAKE ? good_handshake : good_user;
-    struct accord_pair facts[9] = {{0}};
+    struct accord_pair facts[12] = {{0}};
     size_t count = 0;
     for (; good->name; good++) {
         bool changed = !strcmp(good->name, name);
@@ -219,8 +221,12 @@ static void each_fact_is_judged_and_none_may_be_missing(void **state)
          "shows host key SHA256:ccc"},
         {ACCORD_ASK_HANDSHAKE, "ssh.host-key.sha256", "SHA256:", "encryption.host-key", "pinned is"},
         {ACCORD_ASK_HANDSHAKE, "ssh.host-key.sha256", OTHER ", " PIN, "encryption.host-key", "pinned is"},
+        {ACCORD_ASK_HANDSHAKE, "ssh.host-key.bits", "2048", "encryption.ssh-host-key-bits",
+         "the partner's ssh-rsa key has 2048 bits, at least 3072"},
+        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "publickey,password", "encryption.ssh-auth", "by password"},
+        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", ",", "encryption.ssh-auth", "says nothing"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user", "root", "encryption.ssh-user", "authenticated as root"},
-        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "password", "encryption.ssh-auth", "only publickey"},
+        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "password", "encryption.ssh-auth", "by password, which ssh-auth"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.type", "ssh-dss", "encryption.ssh-user-key-type", "ssh-dss"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.bits", "3071", "encryption.ssh-user-key-bits",
          "at least 3072"},
