@@ -231,9 +231,13 @@ static void record(void *arg, const struct audit_event *event)
     trail_event(arg, event);
 }
 
-static void incident(void *arg, const char *agreement, const char *link, const char *rule, const char *reason)
+static void incident(void *arg, const char *agreement, const char *link, const char *rule, const char *reason,
+                     bool recorded)
 {
-    trail_incident(arg, agreement, link, rule, reason);
+    if (recorded)
+        trail_incident_told(arg, agreement, link, rule, reason);
+    else
+        trail_incident(arg, agreement, link, rule, reason);
 }
 
 static const struct bus_ports ports = {.ask = ask, .send = send_out, .record = record, .incident = incident};

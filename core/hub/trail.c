@@ -88,6 +88,12 @@ void trail_incident(struct hub *hub, const char *agreement, const char *link, co
                                 .rule = rule,
                                 .reason = reason};
     trail_event(hub, &event);
+    trail_incident_told(hub, agreement, link, rule, reason);
+}
+
+void trail_incident_told(struct hub *hub, const char *agreement, const char *link, const char *rule,
+                         const char *reason)
+{
     struct log_about about = {agreement, link, NULL};
     log_event(ACCORD_ERROR, "hub.incident", &about, "INCIDENT %s: %s", rule, reason);
     hub->trail->incidents++;

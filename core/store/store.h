@@ -166,6 +166,8 @@ struct store_admission {
     size_t key_count;
     struct store_audit *audit;
     size_t audit_count;
+    const char *note_possible, *note_changed; /* put behind the first audit record when that repeat is found; short;
+                                               * NULL: nothing is */
     int64_t duplicate_horizon;           /* microseconds; 0: do not look for repeats */
     /* out */
     bool repeat;                         /* same origin, source id and hash: nothing was written, `repeated` is its id */
@@ -186,7 +188,8 @@ enum store_order { STORE_ANY_ORDER, STORE_ORDERED, STORE_ORDERED_SKIP_DEAD };
 
 struct store_claimed {
     struct store_delivery delivery;
-    struct store_message *message;
+    struct store_message *message; /* NULL: its record is damaged; of the delivery there is the number and where it goes */
+    int64_t size;                  /* of the payload */
 };
 struct store_claim {
     const char *agreement;
@@ -242,11 +245,12 @@ struct store_overdue {
 };
 void store_overdue(struct store *, struct store_overdue *, store_done, void *arg);
 
-/* Their answers are not expected any more; the audit record of each is sealed in the same commit. What was answered
- * since it was found is left out, with its record. */
+/* Their answers are not expected any more; the audit records of each are sealed in the same commit. What was answered
+ * since it was found is left out, with its records. */
 struct store_missed {
     const struct store_delivery *deliveries; /* as store_overdue() found them */
-    struct store_audit *audit;               /* one for each */
+    struct store_audit *audit;               /* `audit_each` for each, one after the other */
+    size_t audit_each;
     bool *told;                              /* out: room for `count`; false: it was left out */
     size_t count;                            /* at most STORE_PAGE_MAX */
 };
