@@ -11,7 +11,8 @@
 #include "util/text.h"
 
 #define DEFER_LEAST 2000000  /* microseconds until a deferred judgement is asked again: */
-#define DEFER_MOST  60000000 /* an eighth of the message's age, between these */
+#define DEFER_MOST  60000000 /* an eighth of the message's age, between these, unless the policy says when; */
+#define WAIT_LEAST  100      /* ms: and then not sooner than this */
 
 const struct bus_dispatch_view *bus_dispatch_view(const struct bus_dispatch *dispatch)
 {
@@ -23,6 +24,12 @@ const struct bus_dispatch_view *bus_dispatch_view(const struct bus_dispatch *dis
 static struct bus *bus_of(const struct bus_dispatch *dispatch)
 {
     return dispatch->lane->party->bus;
+}
+
+/* Its allow was good for a time, and that is over. */
+static bool run_out(const struct bus_dispatch *dispatch)
+{
+    return dispatch->good_until && clock_ticks() >= dispatch->good_until;
 }
 
 static void hand_over(struct bus_dispatch *dispatch)
@@ -59,6 +66,12 @@ void bus_dispatch_send(struct gate_item *item)
         bus_dispatch_left(dispatch);
         return;
     }
+    if (run_out(dispatch)) {
+        bus_settle_returned(dispatch,
+                            "its policies must be asked again: their allow ran out while it waited");
+        bus_dispatch_left(dispatch);
+        return;
+    }
     dispatch->sent_at = clock_ticks();
     bus->ports.send(bus->arg, dispatch);
 }
@@ -83,11 +96,21 @@ void bus_dispatch_over(struct bus_dispatch *dispatch)
 
 /* ---- judging at dispatch ---- */
 
+/* Not longer than retry-longest: the policies may be others by then. */
+int64_t bus_deferred_for(const struct bus_verdict *verdict, const struct conf_service *service)
+{
+    int64_t wait = verdict->wait < service->retry_longest ? verdict->wait : service->retry_longest;
+    return verdict->wait <= 0 ? 0 : (wait < WAIT_LEAST ? WAIT_LEAST : wait) * 1000;
+}
+
 static void deferred(struct bus_dispatch *dispatch, const struct bus_verdict *verdict)
 {
+    text_copy(dispatch->lane->deferred, sizeof dispatch->lane->deferred, verdict->reason);
     struct pace *pace = &bus_of(dispatch)->pace;
     int64_t pause = pace_age(pace, dispatch->view.envelope->time) / 8;
     pause = pause < DEFER_LEAST ? DEFER_LEAST : pause > DEFER_MOST ? DEFER_MOST : pause;
+    if (verdict->wait > 0)
+        pause = bus_deferred_for(verdict, dispatch->view.service);
     bus_settle(dispatch,
                &(struct bus_ending){.state = STORE_WAITING,
                                     .action = AUDIT_RETRIED,
@@ -103,7 +126,9 @@ static void judged(void *arg, struct bus_verdict *verdict)
     struct bus_dispatch *dispatch = arg;
     free(verdict->keys); /* recorded at admission */
     if (verdict->answer == ACCORD_ALLOW) {
-        dispatch->delivery.generation = dispatch->lane->party->generation;
+        dispatch->lane->deferred[0] = 0;
+        dispatch->good_until = verdict->good_until;
+        dispatch->delivery.generation = bus_allowed_under(dispatch->lane->party, verdict);
         hand_over(dispatch);
     } else if (dispatch->source.unreadable) {
         bus_settle_damaged(dispatch);
@@ -131,13 +156,25 @@ static const char *hub_objection(const struct bus_dispatch *dispatch, const char
     return NULL;
 }
 
+/* The store does not know until when an allow is good: with an end it is asked for again at each dispatch. */
+uint64_t bus_allowed_under(const struct bus_party *party, const struct bus_verdict *verdict)
+{
+    return verdict->good_until ? 0 : party->generation;
+}
+
+static bool still_allowed(const struct bus_dispatch *dispatch)
+{
+    return dispatch->good_until ? !run_out(dispatch)
+                                : dispatch->delivery.generation == dispatch->lane->party->generation;
+}
+
 static void begin(struct bus_dispatch *dispatch)
 {
     struct bus_party *party = dispatch->lane->party;
     const char *rule, *objection = hub_objection(dispatch, &rule);
     if (objection) {
         bus_settle_dead(dispatch, rule, objection);
-    } else if (bus_party_off(party) || dispatch->delivery.generation == party->generation) {
+    } else if (bus_party_off(party) || still_allowed(dispatch)) {
         hand_over(dispatch);
     } else {
         struct bus_case_view view = {.party = party,
@@ -169,12 +206,26 @@ static void set_view(struct bus_dispatch *dispatch, const struct accord_envelope
                                                 .source = &dispatch->source};
 }
 
+/* The store has lost the message: there is nothing to judge or to send. */
+static void claimed_lost(struct bus_dispatch *dispatch)
+{
+    dispatch->envelope =
+        (struct accord_envelope){.id = "", .type = "", .name = "", .origin = "", .source_id = ""};
+    set_view(dispatch, &dispatch->envelope);
+    bus_lane_take(dispatch->lane, dispatch->size);
+    bus_settle_damaged(dispatch);
+}
+
 void bus_dispatch_claimed(struct bus_lane *lane, const struct store_claimed *claimed)
 {
     struct bus_dispatch *dispatch = bus_spare_take(lane->party->bus);
     struct store_message *message = claimed->message;
     *dispatch = (struct bus_dispatch){
-        .lane = lane, .delivery = claimed->delivery, .message = message, .size = message->size};
+        .lane = lane, .delivery = claimed->delivery, .message = message, .size = claimed->size};
+    if (!message) {
+        claimed_lost(dispatch);
+        return;
+    }
     hex_encode(dispatch->sha256, message->sha256, DIGEST_SIZE);
     dispatch->envelope = (struct accord_envelope){
         .id = message->id,
@@ -211,10 +262,11 @@ void bus_dispatch_unreserve(struct bus_dispatch *dispatch)
 }
 
 void bus_dispatch_direct(struct bus_dispatch *dispatch, const struct store_delivery *delivery,
-                         struct bus_content *content)
+                         struct bus_content *content, int64_t good_until)
 {
     size_t size;
     dispatch->delivery = *delivery;
+    dispatch->good_until = good_until;
     dispatch->content = bus_content_ref(content);
     dispatch->source = (struct bus_source){
         .store = bus_of(dispatch)->store, .message = content->id.text, .size = content->envelope.size};

@@ -14,6 +14,7 @@ struct bus_dispatch {
     struct store_delivery delivery;
     int64_t size;
     int64_t sent_at;               /* ticks; 0: not at its link */
+    int64_t good_until;            /* ticks: the allow that it has is worth nothing from then on; 0: see generation */
     struct store_message *message; /* claimed: from the store; or */
     struct bus_content *content;   /* just admitted */
     struct accord_envelope envelope;
@@ -32,13 +33,18 @@ struct bus_dispatch *bus_dispatch_reserve(struct bus_lane *, int64_t size);
 /* It was not admitted. */
 void bus_dispatch_unreserve(struct bus_dispatch *);
 /* It was, as `sending`. */
-void bus_dispatch_direct(struct bus_dispatch *, const struct store_delivery *, struct bus_content *);
+void bus_dispatch_direct(struct bus_dispatch *, const struct store_delivery *, struct bus_content *,
+                         int64_t good_until);
 /* It was claimed. Takes over the message. */
 void bus_dispatch_claimed(struct bus_lane *, const struct store_claimed *);
 /* Its link has it no more. */
 void bus_dispatch_left(struct bus_dispatch *);
 /* Its settlement is committed, or given up: it is gone when this returns, and its lane goes on. */
 void bus_dispatch_over(struct bus_dispatch *);
+/* The policy generation to be stored with what the verdict allows; 0: it must be judged again. */
+uint64_t bus_allowed_under(const struct bus_party *, const struct bus_verdict *);
+/* Microseconds until a deferred question is put again, when the policy has said; 0: it has not. */
+int64_t bus_deferred_for(const struct bus_verdict *, const struct conf_service *);
 /* What a gate gave back: to its link, if that still takes it. */
 void bus_dispatch_enter(struct gate_item *);
 /* As gate->enter. */

@@ -94,6 +94,12 @@ static void defer(struct bus_verdict *verdict, const char *reason)
     text_copy(verdict->reason, sizeof verdict->reason, reason);
 }
 
+static void keep_until(struct bus_verdict *sum, int64_t good_until)
+{
+    if (good_until && (!sum->good_until || good_until < sum->good_until))
+        sum->good_until = good_until;
+}
+
 /* The verdict of one process. */
 static void answered(struct bus_case *c, struct bus_verdict *verdict)
 {
@@ -106,6 +112,7 @@ static void answered(struct bus_case *c, struct bus_verdict *verdict)
         conclude(c, verdict);
         return;
     }
+    keep_until(&c->sum, verdict->good_until);
     if (c->at == BUS_GUARD && !c->view.without_payload && has_payload_policy(c->view.party->conf)) {
         c->at = BUS_INSPECT;
         ask(c);

@@ -22,7 +22,8 @@ struct asked {
     char *words;              /* rule and reason, each with its NUL, when it does not allow; may be NULL */
     struct accord_pair *keys; /* with their texts behind them; may be NULL */
     size_t key_count;
-    int64_t wanted; /* payload bytes that it has pulled */
+    int64_t wait, good_for; /* of its verdict */
+    int64_t wanted;         /* payload bytes that it has pulled */
     struct grace grace;
 };
 
@@ -103,6 +104,18 @@ static void judgement_free(struct judgement *judgement)
 
 /* ---- settling ---- */
 
+/* All have allowed: the one that is sure for the shortest time counts. */
+static int64_t least_good_for(const struct judgement *judgement)
+{
+    int64_t least = 0;
+    for (size_t i = 0; i < judgement->count; i++) {
+        int64_t good_for = judgement->asked[i].good_for;
+        if (good_for && (!least || good_for < least))
+            least = good_for;
+    }
+    return least;
+}
+
 static void put_verdict(struct judgement *judgement, const struct asked *decider)
 {
     struct accord_pair keys[WIRE_PAIRS_MAX];
@@ -119,6 +132,8 @@ static void put_verdict(struct judgement *judgement, const struct asked *decider
                                             .module = decider ? decider->module->name : "",
                                             .rule = rule,
                                             .reason = rule[0] ? rule + strlen(rule) + 1 : "",
+                                            .wait = decider ? decider->wait : 0,
+                                            .good_for = decider ? 0 : least_good_for(judgement),
                                             .keys = WIRE_PAIRS(keys, count)});
 }
 
@@ -380,8 +395,12 @@ static void record(struct asked *asked, const struct accord_verdict *verdict)
          !keep_keys(asked, verdict)))
         verdict = &defer;
     asked->answer = verdict->answer;
-    if (verdict->answer != ACCORD_ALLOW)
+    if (verdict->answer == ACCORD_ALLOW)
+        asked->good_for = verdict->good_for > 0 ? verdict->good_for : 0;
+    else
         keep_words(asked, verdict);
+    if (verdict->answer == ACCORD_DEFER)
+        asked->wait = verdict->wait > 0 ? verdict->wait : 0;
 }
 
 void case_answer(struct accord_case *handle, const struct accord_verdict *verdict)

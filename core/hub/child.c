@@ -102,10 +102,12 @@ static void serve(struct child *child)
     streams_go_on(child);
     if (!child_ready(child))
         return;
-    if (child->role == CHILD_LINK)
+    if (child->role == CHILD_LINK) {
+        sessions_tick(child, clock_ticks());
         link_side_tick(child, clock_ticks());
-    else
+    } else {
         policy_side_tick(child, clock_ticks());
+    }
 }
 
 static void handle_closed(uv_handle_t *handle)
@@ -301,7 +303,11 @@ static bool common_message(struct child *child, const struct wire_message *m)
         said(child, &m->LOG);
         return true;
     case WIRE_METRIC:
-        plugin_metric_add(&child->unit->counts, m->METRIC.instance, m->METRIC.name, m->METRIC.add);
+        plugin_metric_put(&child->unit->counts, m->METRIC.instance, m->METRIC.name, m->METRIC.set,
+                          m->METRIC.value);
+        return true;
+    case WIRE_INCIDENT:
+        unit_incident(child->unit, child, m->INCIDENT.instance, m->INCIDENT.rule, m->INCIDENT.reason);
         return true;
     case WIRE_PONG:
         pong(child, &m->PONG);

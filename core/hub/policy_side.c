@@ -167,10 +167,17 @@ static bool copy_keys(struct bus_verdict *verdict, const struct wire_pairs *keys
     return verdict->keys != NULL;
 }
 
+/* Ticks in so many milliseconds; 0 stays 0. What lies beyond a year is as good as for ever. */
+static int64_t later(int64_t ms)
+{
+    return ms > 0 && ms < 365 * 86400000LL ? clock_ticks() + ms : 0;
+}
+
 static void verdict_came(struct child *child, const struct wire_VERDICT *m)
 {
     struct inquiry *inquiry = table_get(&child->cases, m->stream);
-    struct bus_verdict verdict = {.answer = (enum accord_answer)m->answer};
+    struct bus_verdict verdict = {
+        .answer = (enum accord_answer)m->answer, .wait = m->wait, .good_until = later(m->good_for)};
     if (!inquiry && m->stream && m->stream <= child->next_case)
         return; /* it was cancelled while this was on its way */
     if (!inquiry || m->answer > ACCORD_DEFER || !copy_keys(&verdict, &m->keys) ||

@@ -9,6 +9,7 @@
 
 #include "hub/dialer.h"
 #include "hub/policy_side.h"
+#include "hub/probing.h"
 #include "hub/trail.h"
 #include "hub/unit.h"
 #include "util/clock.h"
@@ -18,6 +19,12 @@
 
 #define SECRET_MAX 65536
 #define FACTS_SIZE 65536 /* bytes of the facts of one stage on the wire */
+
+/* Copies of what a link reported. */
+struct facts {
+    struct accord_pair *items;
+    size_t count;
+};
 
 enum stage { CONNECTING, CONNECTED, HANDSHAKEN, AUTHENTICATED, DENIED };
 
@@ -30,6 +37,10 @@ struct session {
     int fd; /* duplicate, for revocation */
     enum stage stage;
     bool judging;
+    struct facts allowed[ACCORD_AUTHENTICATED + 1]; /* by stage; none: not yet */
+    int64_t good_until;                             /* ticks: then it is judged again; 0: it need not be */
+    bool judging_again;
+    bool revoked; /* it was not allowed again: nothing goes in it any more */
     char address[80];
 };
 
@@ -42,9 +53,21 @@ static struct audit_event event_of(const struct session *session, enum audit_act
                                 .destination_address = session->address};
 }
 
+static void facts_free(struct facts *facts)
+{
+    for (size_t i = 0; i < facts->count; i++) {
+        free((char *)facts->items[i].name);
+        free((char *)facts->items[i].value);
+    }
+    free(facts->items);
+    *facts = (struct facts){0};
+}
+
 static void session_free(struct session *session)
 {
     table_take(&session->child->sessions, session->id);
+    for (size_t i = 0; i <= ACCORD_AUTHENTICATED; i++)
+        facts_free(&session->allowed[i]);
     if (session->dial)
         dial_cancel(session->dial);
     if (session->fd >= 0)
@@ -84,13 +107,14 @@ const char *sessions_objection(const struct unit *unit, const struct conf_endpoi
 }
 
 /* Whether this link may dial now; NULL: yes. */
-static const char *objection(const struct unit *unit, const struct conf_link *link, const char **rule)
+static const char *objection(const struct child *child, const struct conf_link *link, const char **rule)
 {
+    const struct unit *unit = child->unit;
     *rule = "hub.no-endpoint";
     if (!link->endpoint)
         return "this link has no endpoint";
     *rule = "hub.parked";
-    if (unit->parked[unit_link_index(unit, link)].is)
+    if (unit->parked[unit_link_index(unit, link)].is && !probing_allows(child, link))
         return "the link is parked; see accord status";
     return sessions_objection(unit, link->endpoint, rule);
 }
@@ -137,7 +161,7 @@ static void connected(struct session *session, int fd, const char *reason)
 static void dialled(void *arg, int fd, const char *address, const char *reason)
 {
     struct session *session = arg;
-    const char *rule, *why = objection(session->child->unit, session->link, &rule);
+    const char *rule, *why = objection(session->child, session->link, &rule);
     session->dial = NULL;
     if (address[0])
         text_copy(session->address, sizeof session->address, address);
@@ -174,7 +198,7 @@ void sessions_dial(struct child *child, const struct wire_DIAL *m)
     if (session->link->endpoint)
         snprintf(session->address, sizeof session->address, "%.64s:%d", session->link->endpoint->host,
                  (int)session->link->endpoint->port);
-    const char *rule, *why = objection(child->unit, session->link, &rule);
+    const char *rule, *why = objection(child, session->link, &rule);
     if (!why) {
         session->dial = dial_start(&child->unit->hub->loop, session->link->endpoint, dialled, session);
         rule = "hub.no-memory";
@@ -191,18 +215,28 @@ struct question {
     struct child *child;
     uint64_t incarnation, session, serial;
     enum accord_stage stage;
-    struct accord_pair *facts; /* copies, for the record */
-    size_t fact_count;
+    struct facts facts; /* none: it is the session that has them, and it is asked again */
 };
 
 static void question_free(struct question *question)
 {
-    for (size_t i = 0; i < question->fact_count; i++) {
-        free((char *)question->facts[i].name);
-        free((char *)question->facts[i].value);
-    }
-    free(question->facts);
+    facts_free(&question->facts);
     free(question);
+}
+
+/* NULL: it has ended. */
+static struct session *session_of(const struct question *question)
+{
+    struct child *child = question->child;
+    struct session *session =
+        question->incarnation == child->incarnation ? table_get(&child->sessions, question->session) : NULL;
+    return session && session->serial == question->serial && child->channel ? session : NULL;
+}
+
+static void note_allowed(struct session *session, const struct bus_verdict *verdict)
+{
+    if (verdict->good_until && (!session->good_until || verdict->good_until < session->good_until))
+        session->good_until = verdict->good_until;
 }
 
 static void record_verdict(const struct session *session, const struct question *question,
@@ -214,23 +248,25 @@ static void record_verdict(const struct session *session, const struct question 
     event.module = verdict->module;
     event.rule = verdict->rule;
     event.reason = verdict->reason;
-    event.details = question->facts;
-    event.detail_count = question->fact_count;
+    event.details = question->facts.items;
+    event.detail_count = question->facts.count;
     trail_event(session->child->unit->hub, &event);
 }
 
 static void facts_judged(void *arg, const struct bus_verdict *verdict)
 {
     struct question *question = arg;
-    struct child *child = question->child;
-    struct session *session =
-        question->incarnation == child->incarnation ? table_get(&child->sessions, question->session) : NULL;
-    if (session && session->serial == question->serial && child->channel) {
+    struct session *session = session_of(question);
+    if (session) {
         record_verdict(session, question, verdict);
         session->judging = false;
-        if (verdict->answer == ACCORD_ALLOW)
+        if (verdict->answer == ACCORD_ALLOW) {
             session->stage = question->stage == ACCORD_HANDSHAKE ? HANDSHAKEN : AUTHENTICATED;
-        wire_put_FACTS_VERDICT(channel_out(child->channel),
+            session->allowed[question->stage] = question->facts;
+            question->facts = (struct facts){0};
+            note_allowed(session, verdict);
+        }
+        wire_put_FACTS_VERDICT(channel_out(session->child->channel),
                                &(struct wire_FACTS_VERDICT){.session = session->id,
                                                             .stage = (uint8_t)question->stage,
                                                             .answer = (uint8_t)verdict->answer,
@@ -244,20 +280,29 @@ static void facts_judged(void *arg, const struct bus_verdict *verdict)
     question_free(question);
 }
 
-static struct question *question_new(struct session *session, const struct wire_FACTS *m)
+static struct question *question_new(const struct session *session, enum accord_stage stage)
 {
     struct question *question = calloc(1, sizeof *question);
+    if (question)
+        *question = (struct question){.child = session->child,
+                                      .incarnation = session->child->incarnation,
+                                      .session = session->id,
+                                      .serial = session->serial,
+                                      .stage = stage};
+    return question;
+}
+
+/* NULL: no memory. */
+static struct question *question_of(const struct session *session, const struct wire_FACTS *m)
+{
+    struct question *question = question_new(session, (enum accord_stage)m->stage);
     if (!question)
         return NULL;
-    *question = (struct question){.child = session->child,
-                                  .incarnation = session->child->incarnation,
-                                  .session = session->id,
-                                  .serial = session->serial,
-                                  .stage = (enum accord_stage)m->stage};
-    question->facts = calloc(m->facts.count + 1, sizeof *question->facts);
+    struct facts *facts = &question->facts;
+    facts->items = calloc(m->facts.count + 1, sizeof *facts->items);
     struct accord_pair fact;
-    for (size_t at = 0; question->facts && wire_pairs_next(&m->facts, &at, &fact);) {
-        struct accord_pair *copy = &question->facts[question->fact_count++];
+    for (size_t at = 0; facts->items && wire_pairs_next(&m->facts, &at, &fact);) {
+        struct accord_pair *copy = &facts->items[facts->count++];
         *copy = (struct accord_pair){strdup(fact.name), strdup(fact.value)};
         if (!copy->name || !copy->value) {
             question_free(question);
@@ -267,10 +312,19 @@ static struct question *question_new(struct session *session, const struct wire_
     return question;
 }
 
+static void ask(struct question *question, const struct conf_link *link, const struct wire_pairs *facts,
+                policy_answered answered)
+{
+    policy_side_ask_session(unit_child(question->child->unit, CHILD_GUARD, NULL),
+                            question->stage == ACCORD_HANDSHAKE ? ACCORD_ASK_HANDSHAKE
+                                                                : ACCORD_ASK_AUTHENTICATED,
+                            link, facts, answered, question);
+}
+
 void sessions_facts(struct child *child, const struct wire_FACTS *m)
 {
     struct session *session = table_get(&child->sessions, m->session);
-    if (!session)
+    if (!session || session->revoked)
         return; /* it ended while these were on their way */
     enum stage due = m->stage == ACCORD_HANDSHAKE ? CONNECTED : HANDSHAKEN;
     if (m->stage > ACCORD_AUTHENTICATED || session->stage != due || session->judging ||
@@ -278,7 +332,7 @@ void sessions_facts(struct child *child, const struct wire_FACTS *m)
         child_fail(child, "hub.protocol", "it reported session facts out of order, or too many");
         return;
     }
-    struct question *question = question_new(session, m);
+    struct question *question = question_of(session, m);
     if (!question) {
         child_fail(child, "hub.no-memory", "out of memory for session facts");
         return;
@@ -289,9 +343,54 @@ void sessions_facts(struct child *child, const struct wire_FACTS *m)
         facts_judged(question, &allow);
         return;
     }
-    policy_side_ask_session(unit_child(child->unit, CHILD_GUARD, NULL),
-                            m->stage == ACCORD_HANDSHAKE ? ACCORD_ASK_HANDSHAKE : ACCORD_ASK_AUTHENTICATED,
-                            session->link, &m->facts, facts_judged, question);
+    ask(question, session->link, &m->facts, facts_judged);
+}
+
+/* ---- judged again, when an allow was good for a time ---- */
+
+static void ask_again(struct session *, enum accord_stage);
+
+static void judged_again(void *arg, const struct bus_verdict *verdict)
+{
+    struct question *question = arg;
+    struct session *session = session_of(question);
+    enum accord_stage stage = question->stage;
+    question_free(question);
+    if (!session)
+        return;
+    session->judging_again = false;
+    if (verdict->answer != ACCORD_ALLOW) {
+        session->revoked = true;
+        cut(session, verdict->rule, verdict->reason);
+        return;
+    }
+    note_allowed(session, verdict);
+    if (stage == ACCORD_HANDSHAKE && session->stage == AUTHENTICATED)
+        ask_again(session, ACCORD_AUTHENTICATED);
+}
+
+/* Without memory for it the time that has run out stays noted, and the next tick asks. */
+static void ask_again(struct session *session, enum accord_stage stage)
+{
+    const struct facts *facts = &session->allowed[stage];
+    struct question *question = question_new(session, stage);
+    if (!question) {
+        session->good_until = clock_ticks();
+        return;
+    }
+    session->judging_again = true;
+    ask(question, session->link, &WIRE_PAIRS(facts->items, facts->count), judged_again);
+}
+
+void sessions_tick(struct child *child, int64_t ticks)
+{
+    struct session *session;
+    for (size_t at = 0; (session = table_next(&child->sessions, &at));) {
+        if (!session->good_until || ticks < session->good_until || session->judging_again || session->revoked)
+            continue;
+        session->good_until = 0;
+        ask_again(session, ACCORD_HANDSHAKE);
+    }
 }
 
 /* ---- secrets ---- */
@@ -300,7 +399,8 @@ static int read_secret(const struct session *session, const char *option, struct
 {
     const struct unit *unit = session->child->unit;
     char path[1024];
-    if (session->stage != HANDSHAKEN && session->stage != AUTHENTICATED)
+    bool early = session->stage == CONNECTED && unit_secret_is_early(session->link, option);
+    if ((!early && session->stage != HANDSHAKEN && session->stage != AUTHENTICATED) || session->revoked)
         return fail(why, ACCORD_ESTATE, "a secret was asked for before the handshake was allowed");
     if (trail_failing(unit->hub))
         return fail(why, ACCORD_ESTATE,

@@ -1,6 +1,6 @@
 /* Sessions of links: dialled here, judged by the guard, revocable at any time through a kept duplicate of
- * the descriptor. Secrets go only to a session whose handshake was allowed; payload only after
- * authentication was. */
+ * the descriptor. Secrets go only to a session whose handshake was allowed, but for those that make
+ * it (ACCORD_FOR_HANDSHAKE); payload only after authentication was. */
 #ifndef HUB_SESSION_H
 #define HUB_SESSION_H
 
@@ -14,6 +14,8 @@ void sessions_secret(struct child *, const struct wire_SECRET *);
 void sessions_end(struct child *, const struct wire_SESSION_END *);
 /* The session may carry payload of this link. */
 bool sessions_carry(struct child *, uint64_t session, const struct conf_link *);
+/* Judges again those whose allow was good for a time that is over; cuts them unless they are allowed again. */
+void sessions_tick(struct child *, int64_t ticks);
 /* Open ones of this link, and those being opened. */
 size_t sessions_count(const struct child *, const struct conf_link *);
 /* Cuts every session of the child. */

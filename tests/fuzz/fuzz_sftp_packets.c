@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct client *client = calloc(1, sizeof *client);
     size_t step = (size_t)data[0] + 1;
     for (int i = 0; i < 16; i++)
-        client_ask(client, read_all, &sink, 0); /* ids 1024, 2049, 3074, ... */
+        client_ask(client, read_all, &sink, 0); /* ids 4096, 8193, 12290, ... */
     for (size_t at = 1; at < size; at += step)
         if (client_feed(client, data + at, size - at < step ? size - at : step, &stop, why, sizeof why) < 0)
             break;

@@ -25,6 +25,8 @@ struct world {
     /* script */
     enum accord_answer guard, inspect;
     const char *key;         /* that inspectors give with their allow */
+    int64_t wait;            /* that guards give with a defer, and */
+    int64_t good_for[2];     /* that guards and inspectors give with an allow: milliseconds */
     const char *only_key_of; /* NULL: every agreement's */
     bool read_first;         /* inspectors read the payload before they answer */
     bool keep_case;          /* questions are kept, to be answered by the test */
@@ -45,6 +47,7 @@ struct world {
     int records[AUDIT_ACTION_END];
     char detail[128]; /* the first of the last record */
     int incidents;
+    bool incident_recorded; /* its audit record was in a commit */
     char incident[ACCORD_RULE_MAX]; /* the rule of the last one */
 };
 
@@ -76,5 +79,7 @@ size_t records_of(struct world *, const char *chain, const char *action);
 
 /* Makes every write of the store fail with this result; 0: no more. */
 void store_break(struct world *, int result);
+/* What is claimed from here on is damaged. */
+void store_lose(struct world *);
 
 #endif

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/log.h"
@@ -11,6 +12,7 @@
 
 /* What a module does with a question: option `does`.
  *   allow, deny, defer   at once
+ *   good-N, wait-N       allows for N milliseconds; defers for as long
  *   later                allows, on a timer
  *   keys                 allows with two unique keys; bad-keys: with one that is too long
  *   read                 pulls `pull` bytes at a time, allows after the last
@@ -43,6 +45,17 @@ static void answer(struct puppet *p, struct accord_case *handle, enum accord_ans
     p->held = p->held == handle ? NULL : p->held;
     p->host->answer(handle,
                     &(struct accord_verdict){.answer = given, .rule = "puppet.rule", .reason = "said so"});
+}
+
+static void answer_for(struct puppet *p, struct accord_case *handle, bool allow, const char *number)
+{
+    struct accord_verdict verdict = {.answer = allow ? ACCORD_ALLOW : ACCORD_DEFER,
+                                     .rule = "puppet.rule",
+                                     .reason = "said so",
+                                     .wait = allow ? 0 : strtoll(number, NULL, 10),
+                                     .good_for = allow ? strtoll(number, NULL, 10) : 0};
+    p->held = NULL;
+    p->host->answer(handle, &verdict);
 }
 
 static void on_timer(void *arg)
@@ -78,6 +91,8 @@ static void judge(void *state, const struct accord_inquiry *asked)
         answer(p, asked->handle, ACCORD_DENY);
     else if (!strcmp(does, "defer"))
         answer(p, asked->handle, ACCORD_DEFER);
+    else if (!strncmp(does, "good-", 5) || !strncmp(does, "wait-", 5))
+        answer_for(p, asked->handle, *does == 'g', does + 5);
     else if (!strcmp(does, "later"))
         p->host->base->timer(p->self, 0, on_timer, p);
     else if (!strcmp(does, "keys") || !strcmp(does, "bad-keys"))

@@ -57,6 +57,44 @@ static void a_module_is_not_asked_what_it_does_not_answer(void **state)
     hub_end(&hub);
 }
 
+static void the_shortest_allow_counts(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin(&hub, false, (struct module){.does = "good-5000"}, (struct module){.does = "good-3000"});
+    put_judge(&hub, 7, ACCORD_ASK_OUT, 25);
+    expect_judge(&hub, "first_policy", ACCORD_ASK_OUT);
+    expect_judge(&hub, "second_policy", ACCORD_ASK_OUT);
+    assert_int_equal(expect_verdict(&hub, 7, ACCORD_ALLOW, "")->good_for, 3000);
+    hub_end(&hub);
+}
+
+static void an_allow_without_end_shortens_nothing(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin(&hub, false, (struct module){.does = "good-5000"}, (struct module){.does = "allow"});
+    put_judge(&hub, 7, ACCORD_ASK_OUT, 25);
+    expect_judge(&hub, "first_policy", ACCORD_ASK_OUT);
+    expect_judge(&hub, "second_policy", ACCORD_ASK_OUT);
+    assert_int_equal(expect_verdict(&hub, 7, ACCORD_ALLOW, "")->good_for, 5000);
+    hub_end(&hub);
+}
+
+static void a_defer_says_when_to_ask_again(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin(&hub, false, (struct module){.does = "good-5000"}, (struct module){.does = "wait-700"});
+    put_judge(&hub, 7, ACCORD_ASK_OUT, 25);
+    expect_judge(&hub, "first_policy", ACCORD_ASK_OUT);
+    expect_judge(&hub, "second_policy", ACCORD_ASK_OUT);
+    const struct wire_VERDICT *verdict = expect_verdict(&hub, 7, ACCORD_DEFER, "second_policy");
+    assert_int_equal(verdict->wait, 700);
+    assert_int_equal(verdict->good_for, 0);
+    hub_end(&hub);
+}
+
 static void keys_of_all_modules_come_with_the_allow(void **state)
 {
     (void)state;
@@ -195,6 +233,9 @@ int main(void)
         cmocka_unit_test(the_first_that_does_not_allow_decides),
         cmocka_unit_test(the_last_may_deny),
         cmocka_unit_test(a_module_is_not_asked_what_it_does_not_answer),
+        cmocka_unit_test(the_shortest_allow_counts),
+        cmocka_unit_test(an_allow_without_end_shortens_nothing),
+        cmocka_unit_test(a_defer_says_when_to_ask_again),
         cmocka_unit_test(keys_of_all_modules_come_with_the_allow),
         cmocka_unit_test(keys_that_cannot_be_kept_defer),
         cmocka_unit_test(a_cancelled_question_has_no_verdict),

@@ -5,7 +5,7 @@
 
 #include "packets.h"
 
-#define CLIENT_SLOTS 1024 /* requests under way at once; a power of two */
+#define CLIENT_SLOTS 4096 /* requests under way at once; a power of two */
 
 /* `note` is what client_ask was given. The reply's bytes are valid during the call only. */
 typedef void (*client_reply_fn)(void *arg, uint32_t note, struct sftp_reply *);

@@ -1,7 +1,9 @@
 /* The SFTP connector's options, and the rules that no single one can state. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "poll.h"
 #include "sftp.h"
 
 #define FIELD(type, name) offsetof(struct type, name)
@@ -50,6 +52,14 @@ const struct accord_option sftp_link_table[] = {
      .min = 1000,
      .max = 600000,
      .help = "Longest silence of the partner while an answer is due."},
+    {.name = "keep-alive",
+     .kind = ACCORD_DURATION,
+     .offset = FIELD(link_options, keep_alive),
+     .fallback = "30 s",
+     .min = 0,
+     .max = 3600000,
+     .help = "How long a session in use may be silent before the partner is asked whether it is still there; "
+             "0: for ever."},
     {.name = "idle-close",
      .kind = ACCORD_DURATION,
      .offset = FIELD(link_options, idle_close),
@@ -61,7 +71,11 @@ const struct accord_option sftp_link_table[] = {
     {0},
 };
 
-static const char *const exists_choices[] = {"fail", "same-content-is-delivered", NULL};
+static const char *const after_choices[] = {"delete", "move", "keep", NULL};
+static const char *const exists_choices[] = {"fail", "same-content-is-delivered", "replace",
+                                             "replace-by-removing", NULL};
+static const char *const resume_choices[] = {"yes", "verified", "no", NULL};
+static const char *const taken_choices[] = {"uncertain", "delivered", NULL};
 static const char *const fsync_choices[] = {"when-offered", "require", "never", NULL};
 
 const struct accord_option sftp_service_table[] = {
@@ -80,9 +94,33 @@ const struct accord_option sftp_service_table[] = {
      .offset = FIELD(service_options, if_exists),
      .fallback = "fail",
      .choices = exists_choices,
-     .help = "What to do when the partner has a file of this name: refuse the message, or read that file and "
-             "count "
-             "the message as delivered when it is the same."},
+     .help =
+         "What to do when the partner has a file of this name: refuse the message; read that file, and count "
+         "the "
+         "message as delivered when it is the same; replace it in one step (posix-rename@openssh.com, which "
+         "the "
+         "partner must offer); or remove it and rename after that, which leaves a moment without any file."},
+    {.name = "permissions",
+     .kind = ACCORD_TEXT,
+     .offset = FIELD(service_options, permissions),
+     .max = 4,
+     .help = "The permissions of new files, octal as in 0640. Not set: the partner's own."},
+    {.name = "resume",
+     .kind = ACCORD_CHOICE,
+     .offset = FIELD(service_options, resume),
+     .fallback = "yes",
+     .choices = resume_choices,
+     .help =
+         "Whether a large file whose sending was interrupted goes on 16 MiB before the place where it "
+         "stopped. The "
+         "last 1 MiB before that is read back and compared (yes), or all of it (verified: for partners whose "
+         "machine may have lost what it had taken)."},
+    {.name = "taken-early",
+     .kind = ACCORD_CHOICE,
+     .offset = FIELD(service_options, taken_early),
+     .fallback = "uncertain",
+     .choices = taken_choices,
+     .help = "What it means when the complete temporary file is gone before it could be renamed."},
     {.name = "fsync",
      .kind = ACCORD_CHOICE,
      .offset = FIELD(service_options, fsync),
@@ -96,6 +134,69 @@ const struct accord_option sftp_service_table[] = {
      .min = 60000,
      .max = INT64_C(365) * 86400000,
      .help = "Unfinished files of ours that are older are removed."},
+    {.name = "poll",
+     .kind = ACCORD_DURATION,
+     .offset = FIELD(service_options, poll),
+     .fallback = "1 min",
+     .min = 100,
+     .max = 86400000,
+     .help = "Receiving: how long after a listing of the folder it is listed again."},
+    {.name = "settle",
+     .kind = ACCORD_DURATION,
+     .offset = FIELD(service_options, settle),
+     .fallback = "10 s",
+     .min = 0,
+     .max = 86400000,
+     .help = "Receiving: a file is taken when its size and its time have stayed the same for so long."},
+    {.name = "pattern",
+     .kind = ACCORD_LIST,
+     .offset = FIELD(service_options, pattern),
+     .help = "Receiving: names of files that are taken, as in a shell (*.xml). Not set: all but those that "
+             "begin with "
+             "a dot."},
+    {.name = "recursive",
+     .kind = ACCORD_BOOL,
+     .offset = FIELD(service_options, recursive),
+     .fallback = "no",
+     .help =
+         "Receiving: also from the folders below, but for hidden ones. Symbolic links are never followed."},
+    {.name = "depth",
+     .kind = ACCORD_INTEGER,
+     .offset = FIELD(service_options, depth),
+     .fallback = "8",
+     .min = 1,
+     .max = 32,
+     .help = "Receiving, with recursive = yes: how many folders deep."},
+    {.name = "after",
+     .kind = ACCORD_CHOICE,
+     .offset = FIELD(service_options, after),
+     .fallback = "delete",
+     .choices = after_choices,
+     .help = "Receiving: what becomes of a file at the partner when we have it. With keep each file is taken "
+             "once as "
+             "long as its time is not more than look-back older than the newest one that was taken."},
+    {.name = "move-to",
+     .kind = ACCORD_TEXT,
+     .offset = FIELD(service_options, move_to),
+     .max = 1024,
+     .help =
+         "Receiving, with after = move: the partner's folder for what was taken; relative: below directory."},
+    {.name = "rejected",
+     .kind = ACCORD_TEXT,
+     .offset = FIELD(service_options, rejected),
+     .max = 1024,
+     .help =
+         "Receiving: the partner's folder for files that are not taken and never will be; relative: below "
+         "directory. Not set: they are left where they are."},
+    {.name = "look-back",
+     .kind = ACCORD_DURATION,
+     .offset = FIELD(service_options, look_back),
+     .fallback = "1 day",
+     .min = 0,
+     .max = INT64_C(365) * 86400000,
+     .help = "Receiving, with after = keep: how much older than the newest one that was taken a new file may "
+             "be. Must "
+             "be shorter than the agent's duplicate-horizon."},
     {0},
 };
 
@@ -105,6 +206,38 @@ static bool is_pin(const char *text)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     return strncmp(text, "SHA256:", 7) == 0 && strlen(text + 7) == 43 && strspn(text + 7, digits) == 43;
+}
+
+int32_t service_mode(const struct service_options *service)
+{
+    return service->permissions ? (int32_t)strtol(service->permissions, NULL, 8) : -1;
+}
+
+/* No set-user-id and the like. */
+static bool is_mode(const char *text)
+{
+    size_t size = strlen(text);
+    return strspn(text, "01234567") == size && (size == 3 || (size == 4 && text[0] == '0'));
+}
+
+static bool is_folder(const char *path)
+{
+    const char *dots = strstr(path, "..");
+    return *path && !(dots && (dots == path || dots[-1] == '/') && (dots[2] == '/' || !dots[2]));
+}
+
+static int check_receive(const struct accord_service *service, char *why, size_t why_size)
+{
+    const struct service_options *options = service->options;
+    if (options->after == AFTER_MOVE && !options->move_to)
+        snprintf(why, why_size, "service %s: after = move needs move-to = FOLDER", service->name);
+    else if (options->move_to && !is_folder(options->move_to))
+        snprintf(why, why_size, "service %s: move-to must be a folder, without ..", service->name);
+    else if (options->rejected && !is_folder(options->rejected))
+        snprintf(why, why_size, "service %s: rejected must be a folder, without ..", service->name);
+    else
+        return ACCORD_OK;
+    return ACCORD_EINVAL;
 }
 
 static int check_service(const struct accord_service *service, char *why, size_t why_size)
@@ -118,8 +251,11 @@ static int check_service(const struct accord_service *service, char *why, size_t
             why, why_size,
             "service %s: temporary must be the beginning of a file name, at most 64 characters and without /",
             service->name);
+    else if (options->permissions && !is_mode(options->permissions))
+        snprintf(why, why_size, "service %s: permissions \"%s\" must be octal, 0000 to 0777", service->name,
+                 options->permissions);
     else
-        return ACCORD_OK;
+        return service->direction == ACCORD_RECEIVE ? check_receive(service, why, why_size) : ACCORD_OK;
     return ACCORD_EINVAL;
 }
 

@@ -224,19 +224,26 @@ void pool_close(struct link *link, const char *reason)
     struct use *lost = NULL;
     pool->closed = true; /* no timer from now on */
     doom_sessions(pool, &lost, reason);
-    gather_waiting(pool, &lost);
-    tell(pool, &lost, reason);
+    do {
+        gather_waiting(pool, &lost);
+        tell(pool, &lost, reason);
+    } while (anything_waits(pool)); /* what stood behind others */
     close_sessions(pool, reason);
     if (pool->soon)
         link->host->timer_stop(pool->soon);
     pool->soon = NULL;
 }
 
-void pool_stop(struct link *link, const char *reason)
+static void end_waiting(struct link *link, const char *reason)
 {
     struct use *lost = NULL;
     gather_waiting(&link->pool, &lost);
     tell(&link->pool, &lost, reason);
+}
+
+void pool_stop(struct link *link, const char *reason)
+{
+    end_waiting(link, reason);
     pool_soon(link);
 }
 
@@ -245,11 +252,8 @@ void pool_stop(struct link *link, const char *reason)
 static void open_another(struct link *link)
 {
     struct pool *pool = &link->pool;
-    struct use *lost = NULL;
-    if (session_open(link) || pool->sessions)
-        return;
-    gather_waiting(pool, &lost);
-    tell(pool, &lost, "the host does not dial now");
+    if (!session_open(link) && !pool->sessions)
+        end_waiting(link, "the host does not dial now");
 }
 
 static void dial_more(struct link *link)
@@ -272,11 +276,15 @@ void pool_advance(struct link *link)
     for (int kind = 0; kind < USE_KINDS; kind++)
         for (struct session *session; pool->waiting[kind] && (session = choose(link, pool->waiting[kind]));)
             begin(session, pool->waiting[kind]);
-    if (link->started && anything_waits(pool))
+    if (anything_waits(pool) && link->started)
         dial_more(link);
+    else if (anything_waits(pool))
+        end_waiting(link, "the link is stopping");
     for (struct session *session = pool->sessions; session; session = session->next)
         if (use_count(session) == 0)
             session_rest(session);
+        else if (session_ready(session))
+            flow_fill(session);
     pool->advancing = false;
 }
 

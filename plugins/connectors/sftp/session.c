@@ -55,6 +55,7 @@ static void free_session(struct session *session)
 {
     stop_timer(session, &session->deadline);
     stop_timer(session, &session->idle);
+    stop_timer(session, &session->alive);
     stop_timer(session, &session->soon);
     end_watch(session);
     login_wipe(session);
@@ -101,6 +102,7 @@ void session_break(struct session *session, const char *rule, const char *format
     session->stop = true;
     stop_timer(session, &session->deadline);
     stop_timer(session, &session->idle);
+    stop_timer(session, &session->alive);
     stop_timer(session, &session->soon);
     /* Now and not later: libssh may have closed the descriptor, and its number may be given out again. */
     end_watch(session);
@@ -148,6 +150,33 @@ void session_enter(struct session *session, enum session_stage stage)
 {
     session->stage = stage;
     heard(session);
+}
+
+/* ---- keeping alive ---- */
+
+/* An SFTP request and not one of SSH's own: its answer is due like any other, so that a partner who is not there any
+ * more is noticed too. */
+static void on_alive(void *arg)
+{
+    struct session *session = arg;
+    const struct link *link = session->link;
+    struct client *client = &session->client;
+    int64_t left = session->heard + link->options->keep_alive - link->host->ticks(link->instance);
+    session->alive = NULL;
+    if (left <= 0 && client->waiting == 0) {
+        sftp_put_realpath(&client->outbox, client_ask(client, NULL, NULL, 0), ".");
+        link->host->metric(link->instance, "keep_alives", 1);
+        pool_soon(session->link);
+    }
+    session->alive =
+        link->host->timer(link->instance, left > 0 ? left : link->options->keep_alive, on_alive, session);
+}
+
+static void begin_keeping_alive(struct session *session)
+{
+    const struct link *link = session->link;
+    if (link->options->keep_alive > 0)
+        session->alive = link->host->timer(link->instance, link->options->keep_alive, on_alive, session);
 }
 
 /* ---- pumping ---- */
@@ -215,6 +244,7 @@ static bool read_some(struct session *session)
     if (session->stage == SESSION_GREETING && session->client.greeted) {
         session->was_ready = true;
         session_enter(session, SESSION_READY);
+        begin_keeping_alive(session);
     }
     return true;
 }

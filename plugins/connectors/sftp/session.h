@@ -26,6 +26,9 @@ struct session {
     struct link *link;
     struct use *users; /* that have begun here */
     size_t uses[USE_KINDS], heavy;
+    int64_t window;         /* payload of uploads that may be on its way; 0: none has been yet */
+    int64_t unacknowledged; /* that is: asked of the host, and not acknowledged by the partner */
+    int64_t awaited;        /* of it: not come from the host yet */
     enum session_stage stage;
     struct accord_session *handle; /* NULL until dialled */
     int fd;                        /* -1: none */
@@ -38,6 +41,7 @@ struct session {
     struct accord_watch *watch;
     struct accord_timer *deadline; /* of this stage, or of the oldest answer that is due */
     struct accord_timer *idle;
+    struct accord_timer *alive; /* the next keep-alive, perhaps */
     struct accord_timer *soon; /* goes on pumping, or takes a broken session down */
     int64_t heard;             /* ticks when the partner last moved on */
     bool waited;               /* after the last pump answers were due */

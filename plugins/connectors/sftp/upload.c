@@ -1,12 +1,5 @@
-/* One delivery, from the look at its final name to the rename that makes it visible there.
- *
- *   waiting -> looking -> opening -> writing -> (syncing) -> sizing -> closing -> renaming -> delivered
- *                 |                                                       |
- *                 +-> comparing <------------- looking again <------------+   (something has that name)
- *
- * The partner sees nothing under the final name before all of it is there. The temporary name holds the message
- * id, so that another attempt overwrites what an interrupted one left. */
-#include "sftp.h"
+/* A delivery's beginning, its endings, and the requests between the last byte and the rename. */
+#include "upload.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,59 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum upload_state {
-    UPLOAD_WAITING,
-    UPLOAD_LOOKING,
-    UPLOAD_OPENING,
-    UPLOAD_WRITING,
-    UPLOAD_SYNCING,
-    UPLOAD_SIZING,
-    UPLOAD_CLOSING,
-    UPLOAD_RENAMING, /* from here to the answer a cut leaves it uncertain */
-    UPLOAD_LOOKING_AGAIN,
-    UPLOAD_COMPARING,
-};
-
-struct upload {
-    struct use use;
-    struct link *link;
-    struct upload *next;
-    const struct accord_outgoing *out;
-    const struct service_options *service;
-    enum upload_state state;
-    bool open;     /* `handle` is */
-    bool made;     /* the temporary file exists, as far as we know */
-    bool complete; /* the host gave the last byte */
-    struct sftp_handle handle;
-    uint8_t *chunk; /* collects payload until a whole write is there */
-    size_t chunk_size;
-    int64_t pulled, given; /* asked of the host, got from it */
-    int64_t offset;        /* sent in writes */
-    int64_t acknowledged;
-    struct compare *compare;
-    char temporary[SFTP_PATH_MAX];
-    char final[SFTP_PATH_MAX];
-};
-
 /* Payload that makes an upload wait for a session of its own while there are not yet enough. */
 #define HEAVY (1 << 20)
 
-static void begin_upload(struct use *);
+static void begin(struct use *);
 static void on_broken(struct use *, const char *reason);
-static void fill_all(struct link *);
 
-static struct client *client_of(const struct upload *upload)
+/* ---- the table ---- */
+
+static struct upload **bucket(struct link *link, const struct accord_delivery *handle)
 {
-    return use_client(&upload->use);
+    uint64_t mixed = (uint64_t)(uintptr_t)handle * UINT64_C(0x9E3779B97F4A7C15);
+    return &link->table[mixed >> 56];
 }
-
-/* ---- the list ---- */
 
 struct upload *upload_find(struct link *link, struct accord_delivery *handle)
 {
-    struct upload *upload = link->uploads;
+    struct upload *upload = *bucket(link, handle);
     while (upload && upload->out->handle != handle)
-        upload = upload->next;
+        upload = upload->same;
     return upload;
 }
 
@@ -81,48 +40,177 @@ bool upload_owns(const struct link *link, size_t service, struct sftp_span name)
     return false;
 }
 
-static bool join(char to[SFTP_PATH_MAX], const char *folder, const char *name, const char *end)
+static void put_in(struct upload *upload)
 {
-    const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
-    return snprintf(to, SFTP_PATH_MAX, "%s%s%s%s", folder, slash, name, end) < SFTP_PATH_MAX;
+    struct link *link = upload->link;
+    struct upload **head = bucket(link, upload->out->handle);
+    upload->same = *head;
+    *head = upload;
+    upload->next = link->uploads;
+    upload->at = &link->uploads;
+    if (upload->next)
+        upload->next->at = &upload->next;
+    link->uploads = upload;
 }
 
-struct upload *upload_new(struct link *link, const struct accord_outgoing *out)
+static void take_out(struct upload *upload)
 {
-    struct upload *upload = calloc(1, sizeof *upload);
+    struct upload **at = bucket(upload->link, upload->out->handle);
+    while (*at != upload)
+        at = &(*at)->same;
+    *at = upload->same;
+    *upload->at = upload->next;
+    if (upload->next)
+        upload->next->at = upload->at;
+}
+
+/* ---- one after the other ---- */
+
+/* Two messages of one name, where a later one replaces the earlier: in their order. */
+static struct upload *last_of_name(const struct upload *upload)
+{
+    if (upload->service->if_exists < EXISTS_REPLACE)
+        return NULL;
+    for (struct upload *other = upload->link->uploads; other; other = other->next)
+        if (!other->behind && strcmp(other->final, upload->final) == 0)
+            return other;
+    return NULL;
+}
+
+static void join(struct upload *upload)
+{
+    upload->state = UPLOAD_WAITING;
+    upload->use = (struct use){
+        .kind = USE_SEND, .heavy = upload->out->envelope->size > HEAVY, .begin = begin, .broken = on_broken};
+    pool_join(upload->link, &upload->use);
+}
+
+/* The next of its name may begin; or, when it has waited itself, waits for the one before. */
+static void leave_row(struct upload *upload)
+{
+    struct upload *before = upload->state == UPLOAD_BEHIND ? upload->link->uploads : NULL;
+    while (before && before->behind != upload)
+        before = before->next;
+    if (before)
+        before->behind = upload->behind;
+    else if (upload->behind)
+        join(upload->behind);
+}
+
+/* ---- its beginning ---- */
+
+static struct upload *allocate(struct link *link, const struct accord_outgoing *out)
+{
+    const struct service_options *service = link_service(link, out->service);
+    const char *folder = service->directory, *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
+    size_t temporary = strlen(folder) + 1 + strlen(service->temporary) + strlen(out->envelope->id) + 5;
+    size_t final = strlen(folder) + 1 + strlen(out->envelope->name) + 1;
+    struct upload *upload = calloc(1, sizeof *upload + temporary + final);
     if (!upload)
         return NULL;
     upload->link = link;
     upload->out = out;
-    upload->service = link_service(link, out->service);
-    char name[ACCORD_NAME_MAX];
-    snprintf(name, sizeof name, "%s%s", upload->service->temporary, out->envelope.id);
-    if (!join(upload->temporary, upload->service->directory, name, ".tmp") ||
-        !join(upload->final, upload->service->directory, out->envelope.name, "")) {
-        free(upload);
-        return NULL;
-    }
-    struct upload **at = &link->uploads;
-    while (*at)
-        at = &(*at)->next;
-    *at = upload;
-    upload->use = (struct use){
-        .kind = USE_SEND, .heavy = out->envelope.size > HEAVY, .begin = begin_upload, .broken = on_broken};
-    pool_join(link, &upload->use);
+    upload->service = service;
+    upload->final = upload->temporary + temporary;
+    snprintf(upload->temporary, temporary, "%s%s%s%s.tmp", folder, slash, service->temporary,
+             out->envelope->id);
+    snprintf(upload->final, final, "%s%s%s", folder, slash, out->envelope->name);
     return upload;
 }
 
-/* ---- endings ---- */
-
-static void free_upload(struct upload *upload)
+bool upload_new(struct link *link, const struct accord_outgoing *out)
 {
-    struct upload **at = &upload->link->uploads;
-    while (*at != upload)
-        at = &(*at)->next;
-    *at = upload->next;
-    free(upload->chunk);
-    free(upload);
+    struct upload *upload = allocate(link, out);
+    if (!upload)
+        return false;
+    struct upload *before = last_of_name(upload);
+    put_in(upload);
+    if (before)
+        before->behind = upload;
+    else
+        join(upload);
+    return true;
 }
+
+static const char *missing_extension(const struct upload *upload)
+{
+    uint32_t offered = upload_client(upload)->extensions;
+    if (upload->service->fsync == FSYNC_REQUIRE && !(offered & SFTP_EXT_FSYNC))
+        return "does not offer fsync@openssh.com, and the service says fsync = require";
+    if (upload->service->if_exists == EXISTS_REPLACE && !(offered & SFTP_EXT_POSIX_RENAME))
+        return "does not offer posix-rename@openssh.com, without which a file cannot be replaced in one "
+               "step: "
+               "if-exists = replace-by-removing does it in two";
+    return NULL;
+}
+
+static void on_opened(void *arg, uint32_t note, struct sftp_reply *reply);
+
+/* Permissions are given here so that nobody has more meanwhile, and set once more at the end, for the umask. */
+static void ask_open(struct upload *upload, bool resume)
+{
+    struct client *client = upload_client(upload);
+    uint32_t flags = SFTP_OPEN_WRITE | SFTP_OPEN_CREATE | (resume ? SFTP_OPEN_READ : SFTP_OPEN_TRUNCATE);
+    upload->made = true;
+    sftp_put_open(&client->outbox, client_ask(client, on_opened, upload, resume), upload->temporary, flags,
+                  service_mode(upload->service));
+}
+
+static void begin(struct use *use)
+{
+    struct upload *upload = (struct upload *)use;
+    const char *missing = missing_extension(upload);
+    upload->state = UPLOAD_OPENING;
+    if (missing) {
+        session_break(use->session, "sftp.missing-extension", "%s %s; nothing was sent",
+                      use->link->setup->endpoint_host, missing);
+        return;
+    }
+    stale_sweep(upload->link, upload->out->service);
+    upload->looked = upload->service->if_exists >= EXISTS_REPLACE;
+    if (!upload->looked)
+        place_look(upload);
+    /* Both at once; but what an earlier attempt may have brought there needs no temporary file beside it. */
+    if (upload->looked || upload->out->attempt <= 1)
+        ask_open(upload, resume_wanted(upload));
+}
+
+static void on_opened(void *arg, uint32_t resume, struct sftp_reply *reply)
+{
+    struct upload *upload = arg;
+    bool denied = reply->type == SFTP_STATUS && reply->status == SFTP_PERMISSION_DENIED;
+    if (reply->type == SFTP_HANDLE) {
+        upload->handle = reply->handle;
+        upload->open = true;
+        upload->resumable = resume;
+        upload_opened(upload);
+        return;
+    }
+    upload->made = false;
+    if (upload->state != UPLOAD_OPENING)
+        return; /* what has the final name is being compared, and decides */
+    if (resume && denied) {
+        ask_open(upload, false); /* we may write there and not read */
+        return;
+    }
+    bool missing = reply->type == SFTP_STATUS && reply->status == SFTP_NO_SUCH_FILE;
+    upload_refused(upload, missing ? "the directory does not exist at the partner: open" : "open",
+                   upload->temporary, reply);
+}
+
+void upload_opened(struct upload *upload)
+{
+    if (upload->state != UPLOAD_OPENING || !upload->looked || (upload->made && !upload->open))
+        return;
+    if (!upload->made)
+        ask_open(upload, resume_wanted(upload));
+    else if (upload->resumable)
+        resume_begin(upload);
+    else
+        flow_begin(upload);
+}
+
+/* ---- its endings ---- */
 
 /* Finishes the delivery and frees the upload. */
 static void end(struct upload *upload, enum accord_outcome outcome, const char *reason, const char *receipt)
@@ -130,48 +218,69 @@ static void end(struct upload *upload, enum accord_outcome outcome, const char *
     const struct accord_host *host = upload->link->host;
     struct accord_delivery *handle = upload->out->handle;
     if (upload->use.session)
-        client_forget(client_of(upload), upload);
+        client_forget(upload_client(upload), upload);
     compare_free(upload->compare);
+    resume_free(upload->resume);
+    flow_end(upload);
     pool_leave(&upload->use);
-    free_upload(upload);
+    take_out(upload);
+    leave_row(upload);
+    free(upload);
     struct accord_result result = {.outcome = outcome, .reason = reason, .receipt = receipt};
     host->finish(handle, &result);
 }
 
-/* Ends it while the session lives: closes and removes what it made on the partner's side. */
-static void give_up(struct upload *upload, enum accord_outcome outcome, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void give_up(struct upload *upload, enum accord_outcome outcome, const char *format, ...)
+/* A close that was asked for already is not asked for again: `open` is false from then on. */
+static void tidy(struct upload *upload)
 {
-    struct client *client = client_of(upload);
+    struct client *client = upload_client(upload);
+    if (upload->open)
+        sftp_put_close(&client->outbox, client_ask(client, NULL, NULL, 0), &upload->handle);
+    if (upload->made)
+        sftp_put_remove(&client->outbox, client_ask(client, NULL, NULL, 0), upload->temporary);
+    upload->open = upload->made = false;
+}
+
+void upload_give_up(struct upload *upload, enum accord_outcome outcome, const char *format, ...)
+{
     char reason[ACCORD_REASON_MAX];
     va_list args;
     va_start(args, format);
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
-    if (upload->open)
-        sftp_put_close(&client->outbox, client_ask(client, NULL, NULL, 0), &upload->handle);
-    if (upload->made)
-        sftp_put_remove(&client->outbox, client_ask(client, NULL, NULL, 0), upload->temporary);
+    tidy(upload);
     end(upload, outcome, reason, "");
 }
 
-static void delivered(struct upload *upload, bool already)
+void upload_refused(struct upload *upload, const char *what, const char *path, const struct sftp_reply *reply)
 {
-    const struct accord_envelope *envelope = &upload->out->envelope;
-    char receipt[SFTP_PATH_MAX + 128];
-    snprintf(receipt, sizeof receipt, "path=%s size=%" PRId64 " sha256=%s%s", upload->final, envelope->size,
-             envelope->sha256, already ? " found=yes" : "");
-    if (upload->made) {
-        struct client *client = client_of(upload);
-        sftp_put_remove(&client->outbox, client_ask(client, NULL, NULL, 0), upload->temporary);
+    char words[24];
+    if (reply->type != SFTP_STATUS) {
+        use_break(&upload->use, "%s was answered with something else (type %d)", what, (int)reply->type);
+        return;
     }
+    /* Only a bad message is the message's own fault; a full disk, a quota, a missing folder or right can be
+     * mended on the other side. */
+    upload_give_up(upload, reply->status == SFTP_BAD_MESSAGE ? ACCORD_REFUSED : ACCORD_RETRY,
+                   "%s of %.200s: %s%s%s", what, path, sftp_status_text(reply->status, words),
+                   reply->message[0] ? ": " : "", reply->message);
+}
+
+void upload_delivered(struct upload *upload, const char *how)
+{
+    const struct accord_envelope *envelope = upload->out->envelope;
+    char receipt[SFTP_PATH_MAX + 192], resumed[48] = "";
+    if (upload->resumed_at)
+        snprintf(resumed, sizeof resumed, " resumed-at=%" PRId64, upload->resumed_at);
+    snprintf(receipt, sizeof receipt, "path=%s size=%" PRId64 " sha256=%s%s%s", upload->final, envelope->size,
+             envelope->sha256, resumed, how);
+    tidy(upload);
     end(upload, ACCORD_DELIVERED, "", receipt);
 }
 
 static void on_broken(struct use *use, const char *reason)
 {
-    struct upload *upload = (struct upload *)use; /* its first member */
+    struct upload *upload = (struct upload *)use;
     char text[ACCORD_REASON_MAX];
     bool renaming = upload->state == UPLOAD_RENAMING;
     snprintf(text, sizeof text, "%s%.440s", renaming ? "cut before the answer to the rename: " : "", reason);
@@ -182,298 +291,98 @@ void upload_cancel(struct upload *upload)
 {
     if (upload->state == UPLOAD_RENAMING)
         return; /* the answer is on its way, and decides */
-    if (upload->state == UPLOAD_WAITING) {
+    if (upload->state <= UPLOAD_WAITING)
         end(upload, ACCORD_RETRY, "cancelled before it was begun", "");
-        return;
-    }
-    give_up(upload, ACCORD_RETRY, "cancelled; the partner has seen no file of this name");
-}
-
-/* Handles a status that says no; `what` tells a person which step it was. */
-static void refused_step(struct upload *upload, const char *what, const char *path,
-                         const struct sftp_reply *reply)
-{
-    char words[24];
-    if (reply->type != SFTP_STATUS) {
-        use_break(&upload->use, "%s was answered with something else (type %d)", what, (int)reply->type);
-        return;
-    }
-    /* Only a bad message is the message's own fault; a full disk, a quota, a missing folder or right can be
-     * mended on the other side. */
-    give_up(upload, reply->status == SFTP_BAD_MESSAGE ? ACCORD_REFUSED : ACCORD_RETRY, "%s of %.200s: %s%s%s",
-            what, path, sftp_status_text(reply->status, words), reply->message[0] ? ": " : "",
-            reply->message);
-}
-
-static bool is_ok(const struct sftp_reply *reply)
-{
-    return reply->type == SFTP_STATUS && reply->status == SFTP_OK;
-}
-
-/* ---- something has the final name ---- */
-
-static void on_compared(void *arg, int result, const char *reason)
-{
-    struct upload *upload = arg;
-    if (result < 0)
-        give_up(upload, ACCORD_RETRY, "%.200s exists and cannot be compared: %.200s", upload->final, reason);
-    else if (result > 0)
-        delivered(upload, true);
     else
-        give_up(upload, ACCORD_REFUSED, "%.300s exists with other content (%.100s)", upload->final, reason);
+        upload_give_up(upload, ACCORD_RETRY, "cancelled; the partner has seen no file of this name");
 }
 
-/* With if-exists = fail a file of this name refuses the message, but not on a later attempt: an earlier one may
- * have put it there and lost only the answer (the outcome was then UNCERTAIN), so that the same content at the
- * final name is this very delivery. */
-static void settle_existing(struct upload *upload)
+/* ---- from the last byte to the rename ---- */
+
+static void ask_steps(struct upload *upload);
+
+/* Version 3, section 6.1: requests that concern one file take effect in the order in which they were made. A
+ * server whose answers say that it does otherwise is asked one thing at a time from now on. */
+static bool out_of_order(struct upload *upload, enum upload_step step)
 {
-    const struct accord_outgoing *out = upload->out;
-    if (upload->service->if_exists == EXISTS_FAIL && out->attempt <= 1) {
-        give_up(upload, ACCORD_REFUSED, "%.300s exists already (if-exists = fail)", upload->final);
+    struct link *link = upload->link;
+    if ((step != STEP_SYNC && step != STEP_CLOSE) || upload->acknowledged == upload->offset)
+        return false;
+    if (!link->stepwise)
+        link_log(link, ACCORD_WARNING, "sftp.out-of-order",
+                 "%s answered %s before the writes that came first; from now on it is asked for one thing at "
+                 "a time, "
+                 "which is slower",
+                 link->setup->endpoint_host, step == STEP_SYNC ? "fsync" : "close");
+    link->stepwise = true;
+    upload_give_up(upload, ACCORD_RETRY,
+                   "the partner does not keep the order of requests; sent again step by step");
+    return true;
+}
+
+static bool has_wrong_size(struct upload *upload, const struct sftp_reply *reply)
+{
+    if (!(reply->attrs.flags & SFTP_ATTR_SIZE) || reply->attrs.size == (uint64_t)upload->offset)
+        return false;
+    upload_give_up(upload, ACCORD_RETRY, "%.300s has %" PRIu64 " bytes at the partner, %" PRId64 " were sent",
+                   upload->temporary, reply->attrs.size, upload->offset);
+    return true;
+}
+
+static void on_step(void *arg, uint32_t step, struct sftp_reply *reply)
+{
+    static const char *const names[] = {"fsync", "size check", "setting the permissions", "close"};
+    struct upload *upload = arg;
+    bool ok = step == STEP_SIZE ? reply->type == SFTP_ATTRS : upload_is_ok(reply);
+    upload->due--;
+    if (out_of_order(upload, step))
+        return;
+    if (!ok) {
+        upload_refused(upload, names[step], upload->temporary, reply);
         return;
     }
-    upload->state = UPLOAD_COMPARING;
-    upload->compare = compare_new(client_of(upload), upload->final, out->envelope.size, out->envelope.sha256,
-                                  on_compared, upload);
-    if (!upload->compare)
-        give_up(upload, ACCORD_RETRY, "out of memory");
+    if (step == STEP_SIZE && has_wrong_size(upload, reply))
+        return;
+    ask_steps(upload);
 }
 
-static void on_looked_again(void *arg, uint32_t note, struct sftp_reply *reply)
+static void ask_step(struct upload *upload, enum upload_step step)
 {
-    struct upload *upload = arg;
-    if (reply->type == SFTP_ATTRS)
-        settle_existing(upload);
+    struct client *client = upload_client(upload);
+    struct outbox *outbox = &client->outbox;
+    bool sync = (client->extensions & SFTP_EXT_FSYNC) && upload->service->fsync != FSYNC_NEVER;
+    int32_t mode = service_mode(upload->service);
+    bool wanted[] = {[STEP_SYNC] = sync,
+                     [STEP_SIZE] = upload->writes > 1 || upload->resumed_at > 0,
+                     [STEP_MODE] = mode >= 0,
+                     [STEP_CLOSE] = true};
+    if (!wanted[step])
+        return;
+    uint32_t id = client_ask(client, on_step, upload, step);
+    upload->due++;
+    if (step == STEP_SYNC)
+        sftp_put_fsync(outbox, id, &upload->handle);
+    else if (step == STEP_SIZE)
+        sftp_put_fstat(outbox, id, &upload->handle);
+    else if (step == STEP_MODE)
+        sftp_put_fsetstat(outbox, id, &upload->handle, (uint32_t)mode);
     else
-        give_up(upload, ACCORD_RETRY, "rename to %.300s: the partner refuses it (status %u)", upload->final,
-                note);
+        sftp_put_close(outbox, id, &upload->handle);
+    if (step == STEP_CLOSE)
+        upload->open = false;
 }
 
-/* ---- the way there, last step first ---- */
-
-static void on_renamed(void *arg, uint32_t note, struct sftp_reply *reply)
+/* All at once, or each when the one before is answered; the rename never before all of them. */
+static void ask_steps(struct upload *upload)
 {
-    struct upload *upload = arg;
-    (void)note;
-    if (is_ok(reply)) {
-        upload->made = false;
-        delivered(upload, false);
-        return;
-    }
-    if (reply->type != SFTP_STATUS || reply->status != SFTP_FAILURE) {
-        refused_step(upload, "rename", upload->final, reply);
-        return;
-    }
-    /* Version 3 has no status of its own for "exists". */
-    struct client *client = client_of(upload);
-    upload->state = UPLOAD_LOOKING_AGAIN;
-    sftp_put_lstat(&client->outbox, client_ask(client, on_looked_again, upload, reply->status),
-                   upload->final);
+    while (upload->step < STEPS && !(upload->link->stepwise && upload->due > 0))
+        ask_step(upload, upload->step++);
+    if (upload->step == STEPS && upload->due == 0)
+        place_rename(upload);
 }
 
-static void on_closed(void *arg, uint32_t note, struct sftp_reply *reply)
+void upload_written(struct upload *upload)
 {
-    struct upload *upload = arg;
-    (void)note;
-    upload->open = false;
-    if (!is_ok(reply)) {
-        refused_step(upload, "close", upload->temporary, reply);
-        return;
-    }
-    struct client *client = client_of(upload);
-    upload->state = UPLOAD_RENAMING;
-    sftp_put_rename(&client->outbox, client_ask(client, on_renamed, upload, 0), upload->temporary,
-                    upload->final);
-}
-
-static void on_sized(void *arg, uint32_t note, struct sftp_reply *reply)
-{
-    struct upload *upload = arg;
-    (void)note;
-    if (reply->type != SFTP_ATTRS) {
-        refused_step(upload, "size check", upload->temporary, reply);
-        return;
-    }
-    if ((reply->attrs.flags & SFTP_ATTR_SIZE) && reply->attrs.size != (uint64_t)upload->offset) {
-        give_up(upload, ACCORD_RETRY, "%.300s has %" PRIu64 " bytes at the partner, %" PRId64 " were sent",
-                upload->temporary, reply->attrs.size, upload->offset);
-        return;
-    }
-    struct client *client = client_of(upload);
     upload->state = UPLOAD_CLOSING;
-    sftp_put_close(&client->outbox, client_ask(client, on_closed, upload, 0), &upload->handle);
-}
-
-static void check_size(struct upload *upload)
-{
-    struct client *client = client_of(upload);
-    upload->state = UPLOAD_SIZING;
-    sftp_put_fstat(&client->outbox, client_ask(client, on_sized, upload, 0), &upload->handle);
-}
-
-static void on_synced(void *arg, uint32_t note, struct sftp_reply *reply)
-{
-    struct upload *upload = arg;
-    (void)note;
-    if (is_ok(reply))
-        check_size(upload);
-    else
-        refused_step(upload, "fsync", upload->temporary, reply);
-}
-
-static void all_written(struct upload *upload)
-{
-    struct client *client = client_of(upload);
-    if (!(client->extensions & SFTP_EXT_FSYNC) || upload->service->fsync == FSYNC_NEVER) {
-        check_size(upload);
-        return;
-    }
-    upload->state = UPLOAD_SYNCING;
-    sftp_put_fsync(&client->outbox, client_ask(client, on_synced, upload, 0), &upload->handle);
-}
-
-static void on_written(void *arg, uint32_t size, struct sftp_reply *reply)
-{
-    struct upload *upload = arg;
-    struct link *link = upload->link;
-    if (!is_ok(reply)) {
-        refused_step(upload, "write", upload->temporary, reply);
-        return;
-    }
-    upload->acknowledged += size;
-    if (upload->complete && upload->acknowledged == upload->offset && upload->chunk_size == 0)
-        all_written(upload);
-    fill_all(link);
-}
-
-static void write_chunk(struct upload *upload)
-{
-    struct client *client = client_of(upload);
-    uint32_t size = (uint32_t)upload->chunk_size;
-    sftp_put_write(&client->outbox, client_ask(client, on_written, upload, size), &upload->handle,
-                   (uint64_t)upload->offset, upload->chunk, size);
-    upload->offset += size;
-    upload->chunk_size = 0;
-}
-
-void upload_payload(struct upload *upload, const uint8_t *bytes, size_t size, bool last)
-{
-    if (upload->state != UPLOAD_WRITING || upload->complete)
-        return;
-    upload->given += (int64_t)size;
-    upload->complete = last;
-    while (size > 0) {
-        size_t part = SFTP_CHUNK - upload->chunk_size;
-        part = part < size ? part : size;
-        memcpy(upload->chunk + upload->chunk_size, bytes, part);
-        upload->chunk_size += part;
-        bytes += part;
-        size -= part;
-        if (upload->chunk_size == SFTP_CHUNK)
-            write_chunk(upload);
-    }
-    if (last && upload->chunk_size > 0)
-        write_chunk(upload);
-    if (last && upload->given != upload->out->envelope.size)
-        give_up(upload, ACCORD_RETRY, "the host gave %" PRId64 " bytes of %" PRId64, upload->given,
-                upload->out->envelope.size);
-    else if (last && upload->acknowledged == upload->offset)
-        all_written(upload); /* an empty file, or every write is answered */
-}
-
-/* ---- the window ---- */
-
-static bool pulling(const struct upload *upload)
-{
-    return upload->state == UPLOAD_WRITING && upload->pulled < upload->out->envelope.size;
-}
-
-/* The window is shared evenly; what one upload does not use, because another holds it, is asked for when that
- * one's writes are answered. Small steps are not worth a message between the processes. */
-static void fill(struct upload *upload, int64_t share, int64_t *room)
-{
-    int64_t left = upload->out->envelope.size - upload->pulled;
-    int64_t bytes = share - (upload->pulled - upload->acknowledged);
-    bytes = bytes < *room ? bytes : *room;
-    bytes = bytes < left ? bytes : left;
-    if (bytes <= 0 || (bytes < 2 * SFTP_CHUNK && bytes < left))
-        return;
-    upload->pulled += bytes;
-    *room -= bytes;
-    upload->link->host->pull(upload->out->handle, use_session(&upload->use), bytes);
-}
-
-static void fill_all(struct link *link)
-{
-    int64_t room = SFTP_WINDOW, count = 0;
-    for (const struct upload *upload = link->uploads; upload; upload = upload->next) {
-        room -= upload->pulled - upload->acknowledged;
-        count += pulling(upload);
-    }
-    for (struct upload *upload = link->uploads; upload; upload = upload->next)
-        if (pulling(upload))
-            fill(upload, SFTP_WINDOW / count, &room);
-}
-
-/* ---- the beginning ---- */
-
-static void on_opened(void *arg, uint32_t note, struct sftp_reply *reply)
-{
-    struct upload *upload = arg;
-    struct link *link = upload->link;
-    (void)note;
-    if (reply->type != SFTP_HANDLE) {
-        upload->made = false;
-        refused_step(upload,
-                     reply->type == SFTP_STATUS && reply->status == SFTP_NO_SUCH_FILE
-                         ? "the directory does not exist at the partner: open"
-                         : "open",
-                     upload->temporary, reply);
-        return;
-    }
-    upload->handle = reply->handle;
-    upload->open = true;
-    upload->state = UPLOAD_WRITING;
-    upload->chunk = malloc(SFTP_CHUNK);
-    if (!upload->chunk)
-        give_up(upload, ACCORD_RETRY, "out of memory");
-    else if (upload->out->envelope.size == 0) /* credit of nothing: one byte brings the last, empty piece */
-        link->host->pull(upload->out->handle, use_session(&upload->use), 1);
-    else
-        fill_all(link);
-}
-
-static void on_looked(void *arg, uint32_t note, struct sftp_reply *reply)
-{
-    struct upload *upload = arg;
-    (void)note;
-    if (reply->type == SFTP_ATTRS) {
-        settle_existing(upload);
-        return;
-    }
-    if (reply->type != SFTP_STATUS || reply->status != SFTP_NO_SUCH_FILE) {
-        refused_step(upload, "look", upload->final, reply);
-        return;
-    }
-    struct client *client = client_of(upload);
-    upload->state = UPLOAD_OPENING;
-    upload->made = true;
-    sftp_put_open(&client->outbox, client_ask(client, on_opened, upload, 0), upload->temporary,
-                  SFTP_OPEN_WRITE | SFTP_OPEN_CREATE | SFTP_OPEN_TRUNCATE, -1);
-}
-
-static void begin_upload(struct use *use)
-{
-    struct upload *upload = (struct upload *)use;
-    struct client *client = client_of(upload);
-    upload->state = UPLOAD_LOOKING;
-    if (upload->service->fsync == FSYNC_REQUIRE && !(client->extensions & SFTP_EXT_FSYNC)) {
-        give_up(upload, ACCORD_RETRY,
-                "%s does not offer fsync@openssh.com, and the service says fsync = require; nothing was sent",
-                upload->link->setup->endpoint_host);
-        return;
-    }
-    stale_sweep(upload->link, upload->out->service);
-    sftp_put_lstat(&client->outbox, client_ask(client, on_looked, upload, 0), upload->final);
+    ask_steps(upload);
 }

@@ -79,9 +79,15 @@ struct accord_verdict {
     const char *reason; /* one line for a person: where in the message, what was expected */
     const char *const *keys; /* allow only: must not have been used before in this agreement (control numbers) */
     size_t key_count;
-    int64_t wait;     /* defer: milliseconds after which to ask again; 0: the host's own back-off */
-    int64_t good_for; /* allow: milliseconds after which it must be asked again before a session goes on or a message
-                       * leaves; 0: as long as the agreement, its modules and its state are the same */
+    /* defer: milliseconds after which to ask again about a message that is to go out, though not later than its service's
+     * retry-longest; 0: the host's own back-off. Messages to come in, and sessions, come again when their connector tries
+     * again. */
+    int64_t wait;
+    /* allow: milliseconds for which the answer holds, of several modules the least; 0: as long as the agreement, its
+     * modules and its state are the same. A message that is not with its link by then is judged again before it goes
+     * there; one that is may finish. A session is judged again by the same facts within about a second, and ended
+     * unless that is allowed too: what was under way in it is tried again. */
+    int64_t good_for;
 };
 
 struct accord_policy_host {
