@@ -505,7 +505,7 @@ static void dial(struct depot *depot)
 
 static void send_next(struct depot *depot)
 {
-    const struct accord_envelope *envelope = &depot->items->out->envelope;
+    const struct accord_envelope *envelope = depot->items->out->envelope;
     char line[128];
     int64_t size = envelope->size - (WRONG(CUTS_PAYLOAD) && envelope->size > 1);
     int used = snprintf(line, sizeof line, "PUT %s %lld\n", envelope->name, (long long)size);
@@ -582,9 +582,9 @@ static void depot_payload(void *state, struct accord_delivery *handle, const uin
         return;
     if (last)
         depot->stage = STORED;
-    if (last && depot->items->out->envelope.size == 0)
-        say_line(depot, STORED, "PUT", strcat(strcpy(empty, depot->items->out->envelope.name), " 0"));
-    if (last && size && WRONG(CUTS_PAYLOAD) && depot->items->out->envelope.size > 1)
+    if (last && depot->items->out->envelope->size == 0)
+        say_line(depot, STORED, "PUT", strcat(strcpy(empty, depot->items->out->envelope->name), " 0"));
+    if (last && size && WRONG(CUTS_PAYLOAD) && depot->items->out->envelope->size > 1)
         size--;
     if (!say(depot, bytes, size))
         lose(depot, "the connection broke");
