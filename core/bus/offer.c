@@ -131,11 +131,14 @@ static void grant(struct bus_offer *offer)
 
 static void taken(void *arg, int result);
 
-/* The store wants one piece at a time. */
+/* The store wants one piece at a time, and takes at once what it keeps in memory. */
 static void take(struct bus_offer *offer, const uint8_t *bytes, size_t size)
 {
     offer->taking = true;
-    store_payload_add(offer->content->payload, bytes, size, taken, offer);
+    if (store_payload_take(offer->content->payload, bytes, size))
+        taken(offer, 0);
+    else
+        store_payload_add(offer->content->payload, bytes, size, taken, offer);
 }
 
 static void take_waiting(struct bus_offer *offer)

@@ -91,7 +91,10 @@ struct store {
     char *folder;
     struct call *spare;
     struct call_list finishing;
+    struct call_list made; /* and not handed over yet */
+    size_t made_count;
     uint64_t outstanding;
+    bool closed;
 
     /* under `lock` */
     uv_mutex_t lock;
@@ -101,6 +104,7 @@ struct store {
     struct store_payload *staged; /* payloads that have pieces in the journal, or may have */
     bool roomy;
     bool closing;
+    bool asleep; /* the store's thread waits for calls */
     struct store_stats stats;
     uv_thread_t thread;
 };
@@ -114,7 +118,8 @@ void audit_batch_free(struct audit_batch *);
 
 struct store_payload {
     struct store *store;
-    struct digest *digest; /* NULL once sealed */
+    bool sealed;           /* nothing more comes */
+    struct digest *digest; /* of what is long, until it is sealed */
     uint8_t sha256[DIGEST_SIZE];
     char agreement[STORE_NAME_MAX]; /* whose key seals it */
     uint8_t id[SEAL_PAYLOAD_ID];    /* made with its first piece */
@@ -125,8 +130,9 @@ struct store_payload {
     int failed;
     unsigned pending; /* calls under way */
     bool orphan;      /* freed by its owner while calls were under way */
+    bool listed; /* in `staged` */
     /* under the store's lock */
-    struct store_payload *next, *previous; /* in `staged` */
+    struct store_payload *next, *previous;
     uint64_t first;                        /* position of the first piece in the journal; UINT64_MAX: none */
 };
 struct peek {

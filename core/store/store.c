@@ -7,9 +7,13 @@
 
 #define IDLE_NS 20000000 /* quiet for this long: the back end finishes what it put off */
 
-/* Outlives the store until libuv has let go of the handle. */
+#define HANDED_AT_ONCE 32 /* calls: so many do not wait for the end of the loop's turn */
+
+/* Outlives the store until libuv has let go of the handles. */
 struct store_signal {
     uv_async_t async;
+    uv_prepare_t turn;
+    unsigned open_handles;
     struct store *store; /* NULL once closed */
 };
 
@@ -181,6 +185,7 @@ static void post(struct store *store, struct call_list group)
 static bool wait_for_calls(struct store *store, bool *unsettled)
 {
     while (!store->queued.first && !store->closing) {
+        store->asleep = true;
         if (!*unsettled) {
             uv_cond_wait(&store->wake, &store->lock);
         } else if (uv_cond_timedwait(&store->wake, &store->lock, IDLE_NS) == UV_ETIMEDOUT) {
@@ -190,6 +195,7 @@ static bool wait_for_calls(struct store *store, bool *unsettled)
             uv_mutex_lock(&store->lock);
         }
     }
+    store->asleep = false;
     return store->queued.first != NULL;
 }
 
@@ -238,6 +244,28 @@ void store_finish_later(struct store *store, int result, store_done done, void *
     uv_async_send(&store->signal->async);
 }
 
+/* What was made in one turn of the loop goes to the store's thread together. */
+static void hand_over(struct store *store)
+{
+    if (!store->made.first)
+        return;
+    uv_mutex_lock(&store->lock);
+    call_append(&store->queued, store->made);
+    bool asleep = store->asleep;
+    uv_mutex_unlock(&store->lock);
+    if (asleep)
+        uv_cond_signal(&store->wake);
+    store->made = (struct call_list){0};
+    store->made_count = 0;
+}
+
+static void on_turn(uv_prepare_t *turn)
+{
+    struct store_signal *signal = turn->data;
+    if (signal->store)
+        hand_over(signal->store);
+}
+
 void store_call(struct store *store, enum call_kind kind, void *request, store_done done, void *arg)
 {
     struct call *call = call_new(store, kind, request, done, arg);
@@ -245,16 +273,14 @@ void store_call(struct store *store, enum call_kind kind, void *request, store_d
         done(arg, ACCORD_ENOMEM);
         return;
     }
-    uv_mutex_lock(&store->lock);
-    bool refused = store->closing;
-    if (!refused)
-        call_push(&store->queued, call);
-    uv_cond_signal(&store->wake);
-    uv_mutex_unlock(&store->lock);
-    if (refused) {
+    if (store->closed) {
         call->result = ACCORD_ECANCELED;
         call_push(&store->finishing, call);
+        return;
     }
+    call_push(&store->made, call);
+    if (++store->made_count >= HANDED_AT_ONCE)
+        hand_over(store);
 }
 
 static void take_ready(struct store *store)
@@ -293,9 +319,18 @@ static void on_signal(uv_async_t *async)
         uv_async_send(async);
 }
 
-static void on_signal_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
-    free(handle);
+    struct store_signal *signal = handle->data;
+    if (!--signal->open_handles)
+        free(signal);
+}
+
+static void end_signal(struct store_signal *signal)
+{
+    signal->store = NULL;
+    uv_close((uv_handle_t *)&signal->turn, on_handle_closed);
+    uv_close((uv_handle_t *)&signal->async, on_handle_closed);
 }
 
 /* ---- life ---- */
@@ -310,8 +345,13 @@ static int start_signal(struct store *store, uv_loop_t *loop)
         return ACCORD_EIO;
     }
     signal->store = store;
+    signal->async.data = signal->turn.data = signal;
+    signal->open_handles = 2;
     store->signal = signal;
     uv_unref((uv_handle_t *)&signal->async); /* referenced while calls are outstanding */
+    uv_prepare_init(loop, &signal->turn);
+    uv_prepare_start(&signal->turn, on_turn);
+    uv_unref((uv_handle_t *)&signal->turn);
     return 0;
 }
 
@@ -386,8 +426,7 @@ static int store_start(struct store *store, uv_loop_t *loop, const struct store_
         return fail(why, result, "cannot start the store: out of memory or descriptors");
     if (uv_thread_create(&store->thread, store_thread, store) == 0)
         return 0;
-    store->signal->store = NULL;
-    uv_close((uv_handle_t *)&store->signal->async, on_signal_closed);
+    end_signal(store->signal);
     return fail(why, ACCORD_ENOMEM, "cannot start the store's thread");
 }
 
@@ -421,6 +460,8 @@ void store_close(struct store *store)
 {
     if (!store)
         return;
+    hand_over(store);
+    store->closed = true;
     uv_mutex_lock(&store->lock);
     store->closing = true;
     uv_cond_signal(&store->wake);
@@ -430,8 +471,7 @@ void store_close(struct store *store)
     take_ready(store);
     while ((call = call_pop(&store->finishing)))
         finish(store, call);
-    store->signal->store = NULL;
-    uv_close((uv_handle_t *)&store->signal->async, on_signal_closed);
+    end_signal(store->signal);
     store_release(store);
 }
 
