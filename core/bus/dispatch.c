@@ -86,22 +86,22 @@ void bus_dispatch_over(struct bus_dispatch *dispatch)
 static void deferred(struct bus_dispatch *dispatch, const struct bus_verdict *verdict)
 {
     struct pace *pace = &bus_of(dispatch)->pace;
+    const struct bus_words *words = bus_verdict_words(verdict);
     int64_t pause = pace_age(pace, dispatch->view.envelope->time) / 8;
     pause = pause < DEFER_LEAST ? DEFER_LEAST : pause > DEFER_MOST ? DEFER_MOST : pause;
-    bus_settle(dispatch,
-               &(struct bus_ending){.state = STORE_WAITING,
-                                    .action = AUDIT_RETRIED,
-                                    .unrecorded = strcmp(dispatch->delivery.rule, verdict->rule) == 0,
-                                    .not_before = pace_now(pace) + pause,
-                                    .module = verdict->module,
-                                    .rule = verdict->rule,
-                                    .reason = verdict->reason});
+    bus_settle(dispatch, &(struct bus_ending){.state = STORE_WAITING,
+                                              .action = AUDIT_RETRIED,
+                                              .unrecorded = strcmp(dispatch->delivery.rule, words->rule) == 0,
+                                              .not_before = pace_now(pace) + pause,
+                                              .module = words->module,
+                                              .rule = words->rule,
+                                              .reason = words->reason});
 }
 
 static void judged(void *arg, struct bus_verdict *verdict)
 {
     struct bus_dispatch *dispatch = arg;
-    free(verdict->keys); /* recorded at admission */
+    const struct bus_words *words = bus_verdict_words(verdict);
     if (verdict->answer == ACCORD_ALLOW) {
         dispatch->delivery.generation = dispatch->lane->party->generation;
         hand_over(dispatch);
@@ -110,12 +110,13 @@ static void judged(void *arg, struct bus_verdict *verdict)
     } else if (verdict->answer == ACCORD_DENY) {
         bus_settle(dispatch, &(struct bus_ending){.state = STORE_DEAD,
                                                   .action = AUDIT_DEAD,
-                                                  .module = verdict->module,
-                                                  .rule = verdict->rule,
-                                                  .reason = verdict->reason});
+                                                  .module = words->module,
+                                                  .rule = words->rule,
+                                                  .reason = words->reason});
     } else {
         deferred(dispatch, verdict);
     }
+    bus_verdict_fini(verdict); /* its keys were recorded at admission */
 }
 
 /* The hub's own word on a delivery; NULL: go on. */
@@ -152,7 +153,7 @@ static void begin(struct bus_dispatch *dispatch)
 
 /* Claims are not durable: what was on its way when the agent was killed looks as if it had never been sent. A
  * connector that meets its own work at the partner's must know that it may be. */
-static int64_t attempt_of(const struct bus_lane *lane, const struct store_delivery *delivery)
+static int64_t attempt_of(const struct bus_lane *lane, const struct bus_delivery *delivery)
 {
     bool perhaps_sent = delivery->number < store_first_number(lane->party->bus->store);
     return delivery->attempts + 1 + perhaps_sent;
@@ -169,12 +170,32 @@ static void set_view(struct bus_dispatch *dispatch, const struct accord_envelope
                                                 .source = &dispatch->source};
 }
 
+static void begin_anew(struct bus_dispatch *dispatch, struct bus_lane *lane, int64_t size)
+{
+    memset(dispatch, 0, offsetof(struct bus_dispatch, texts));
+    dispatch->lane = lane;
+    dispatch->size = size;
+}
+
+static void learn(struct bus_dispatch *dispatch, const struct store_delivery *delivery)
+{
+    struct bus_delivery *to = &dispatch->delivery;
+    to->number = delivery->number;
+    to->attempts = delivery->attempts;
+    to->attempts_before = delivery->attempts_before;
+    to->since = delivery->since;
+    to->generation = delivery->generation;
+    text_copy(to->message, sizeof to->message, delivery->message);
+}
+
 void bus_dispatch_claimed(struct bus_lane *lane, const struct store_claimed *claimed)
 {
     struct bus_dispatch *dispatch = bus_spare_take(lane->party->bus);
     struct store_message *message = claimed->message;
-    *dispatch = (struct bus_dispatch){
-        .lane = lane, .delivery = claimed->delivery, .message = message, .size = message->size};
+    begin_anew(dispatch, lane, message->size);
+    dispatch->message = message;
+    learn(dispatch, &claimed->delivery);
+    text_copy(dispatch->delivery.rule, sizeof dispatch->delivery.rule, claimed->delivery.rule);
     hex_encode(dispatch->sha256, message->sha256, DIGEST_SIZE);
     dispatch->envelope = (struct accord_envelope){
         .id = message->id,
@@ -200,7 +221,7 @@ struct bus_dispatch *bus_dispatch_reserve(struct bus_lane *lane, int64_t size)
     struct bus_dispatch *dispatch = bus_lane_open(lane, size) ? bus_spare_take(lane->party->bus) : NULL;
     if (!dispatch)
         return NULL;
-    *dispatch = (struct bus_dispatch){.lane = lane, .size = size};
+    begin_anew(dispatch, lane, size);
     bus_lane_take(lane, size);
     return dispatch;
 }
@@ -214,14 +235,13 @@ void bus_dispatch_direct(struct bus_dispatch *dispatch, const struct store_deliv
                          struct bus_content *content)
 {
     size_t size;
-    dispatch->delivery = *delivery;
+    learn(dispatch, delivery);
     dispatch->content = bus_content_ref(content);
     dispatch->source = (struct bus_source){
         .store = bus_of(dispatch)->store, .message = content->id.text, .size = content->envelope.size};
     if (store_payload_memory(content->payload,
                              &size)) /* otherwise it is read from the store, as for all others */
         dispatch->source.staged = content->payload;
-    text_copy(dispatch->delivery.message, sizeof dispatch->delivery.message, content->id.text);
     set_view(dispatch, &content->envelope);
     begin(dispatch);
 }

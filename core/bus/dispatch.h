@@ -6,12 +6,21 @@
 #include "bus/party.h"
 #include "bus/source.h"
 
+/* What is known of it beside its service. */
+struct bus_delivery {
+    uint64_t number;
+    int64_t attempts, attempts_before, since;
+    uint64_t generation;
+    char message[ACCORD_ID_MAX];
+    char rule[ACCORD_RULE_MAX]; /* as it was settled last; "" */
+};
+
 struct bus_dispatch {
     struct gate_item at_gate; /* first */
     struct bus_lane *lane;
     struct bus_dispatch *next; /* in bus->unsettled or bus->spare */
     struct bus_dispatch_view view;
-    struct store_delivery delivery;
+    struct bus_delivery delivery;
     int64_t size;
     int64_t sent_at;               /* ticks; 0: not at its link */
     struct store_message *message; /* claimed: from the store; or */
@@ -23,7 +32,8 @@ struct bus_dispatch {
     struct store_audit audit;
     enum audit_action action;
     bool recorded; /* the settlement has an audit record */
-    char module[64], rule[ACCORD_RULE_MAX], reason[ACCORD_REASON_MAX], receipt[STORE_RECEIPT_MAX];
+    const char *module, *rule, *reason, *receipt; /* of the settlement, in: */
+    char texts[64 + ACCORD_RULE_MAX + ACCORD_REASON_MAX + STORE_RECEIPT_MAX];
 };
 
 /* A place in the lane's window for what is being admitted, so that it leaves as soon as it is committed. NULL: it

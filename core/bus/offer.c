@@ -16,21 +16,20 @@
 
 /* ---- ending ---- */
 
-static struct pool offers = {.size = sizeof(struct bus_offer), .most = 512};
+static struct pool offers = {
+    .size = sizeof(struct bus_offer), .head = offsetof(struct bus_offer, one_delivery), .most = 512};
 
 static void offer_free(struct bus_offer *offer)
 {
     struct bus_party *party = offer->party;
-    for (size_t i = 0; i < offer->key_count; i++)
-        free((char *)offer->keys[i]);
-    bus_trail_free(offer->audit, offer->audit_count);
+    offer_unprepare(offer);
     offer_routes_free(offer);
     buf_fini(&offer->waiting);
-    free(offer->verdict.keys);
+    bus_verdict_fini(&offer->verdict);
     free(offer->keys);
     free(offer->key_routes);
-    free(offer->deliveries);
-    free(offer->audit);
+    if (offer->audit != offer->few_audit)
+        free(offer->audit);
     bus_content_unref(offer->content);
     free(offer->release);
     struct gate *inlet = offer->entered ? &party->inlets[offer->service->link - party->conf->links] : NULL;
@@ -239,7 +238,8 @@ int bus_offer_new(struct bus_party *party, const struct conf_service *service,
     party->bus->offers++;
     offer->announced = envelope->size;
     offer->has_cursor = cursor != NULL;
-    text_copy(offer->cursor, sizeof offer->cursor, cursor ? cursor : "");
+    if (cursor)
+        text_copy(offer->cursor, sizeof offer->cursor, cursor);
     offer->content =
         bus_content_new(party->bus->store, envelope, service->type->name, party->conf->name, service->name);
     if (!offer->content) {

@@ -13,6 +13,7 @@
 struct offer_route {
     struct bus_offer *offer;
     struct bus_party *party;
+    struct bus_lane *lane;
     const struct conf_service *service;
     struct bus_source source; /* of its own: two inspectors read at the same time */
     struct bus_verdict verdict;
@@ -20,6 +21,8 @@ struct offer_route {
     struct bus_dispatch *direct; /* has a place in its lane's window, and goes when the commit is done */
     struct bus_lane *behind;     /* ordered, and not direct: nothing that comes later may go before it; NULL */
 };
+
+#define OFFER_FEW 3 /* audit records */
 
 struct bus_offer {
     struct gate_item at_inlet; /* first */
@@ -38,7 +41,6 @@ struct bus_offer {
     char answers[ACCORD_ID_MAX]; /* the message that it answers; "" */
     struct bus_party *full;      /* that has no room for it */
     struct bus_party *counted; /* in whose quarantine it is being committed; its routes say for themselves */
-    char cursor[ACCORD_SOURCE_ID_MAX];
     bool has_cursor;
     struct bus_source source;
     struct bus_verdict verdict; /* of the source's policies, or of the routes when none takes it */
@@ -46,13 +48,18 @@ struct bus_offer {
     size_t route_count, judging;
     struct store_delivery *deliveries;
     struct store_audit *audit;
-    size_t audit_count;
+    size_t audit_count, audit_room;
     const char **keys;
     size_t key_count;
     struct offer_route **key_routes; /* which route gave the key; NULL: the source */
     struct store_admission admission;
     struct offer_release *release; /* it comes out of quarantine; NULL */
     struct store_get get;          /* the message that this one repeats */
+    /* Where routes, audit and deliveries are when there are no more of them. */
+    struct offer_route one_route;
+    struct store_audit few_audit[OFFER_FEW];
+    struct store_delivery one_delivery; /* from here on nothing is zeroed */
+    char cursor[ACCORD_SOURCE_ID_MAX];
 };
 
 /* offer.c: as gate->enter. */
@@ -84,6 +91,8 @@ void offer_leave_lanes(struct bus_offer *);
 void offer_commit(struct bus_offer *, bool quarantined);
 /* Its deliveries and their audit records. False: no memory. */
 bool offer_prepare(struct bus_offer *);
+/* Forgets what was prepared. */
+void offer_unprepare(struct bus_offer *);
 /* They are committed: sends them, or lets them be claimed. */
 void offer_feed(struct bus_offer *);
 

@@ -11,11 +11,9 @@
 void offer_verdict_set(struct bus_verdict *verdict, enum accord_answer answer, const char *module,
                        const char *rule, const char *reason)
 {
-    free(verdict->keys);
-    *verdict = (struct bus_verdict){.answer = answer};
-    text_copy(verdict->module, sizeof verdict->module, module);
-    text_copy(verdict->rule, sizeof verdict->rule, rule);
-    text_copy(verdict->reason, sizeof verdict->reason, reason);
+    bus_verdict_fini(verdict);
+    verdict->answer = answer;
+    bus_verdict_say(verdict, module, rule, reason);
 }
 
 void offer_conclude(struct bus_offer *offer)
@@ -29,8 +27,8 @@ void offer_conclude(struct bus_offer *offer)
             denied = &offer->routes[i];
     }
     if (!wanted && denied) {
-        const struct bus_verdict *v = &denied->verdict;
-        offer_verdict_set(&offer->verdict, ACCORD_DENY, v->module, v->rule, v->reason);
+        const struct bus_words *words = bus_verdict_words(&denied->verdict);
+        offer_verdict_set(&offer->verdict, ACCORD_DENY, words->module, words->rule, words->reason);
     } else if (!wanted) {
         char reason[ACCORD_REASON_MAX];
         snprintf(reason, sizeof reason,
@@ -91,7 +89,7 @@ static void add_route(struct bus_offer *offer, struct bus_lane *lane)
     struct bus_party *party = lane->party;
     party->guests++;
     offer->routes[offer->route_count++] = (struct offer_route){
-        .offer = offer, .party = party, .service = lane->service, .source = offer->source};
+        .offer = offer, .party = party, .lane = lane, .service = lane->service, .source = offer->source};
 }
 
 void offer_route_arrived(struct offer_route *route)
@@ -117,9 +115,10 @@ void offer_routes_free(struct bus_offer *offer)
     offer_leave_lanes(offer);
     for (size_t i = 0; i < offer->route_count; i++) {
         offer->routes[i].party->guests--;
-        free(offer->routes[i].verdict.keys);
+        bus_verdict_fini(&offer->routes[i].verdict);
     }
-    free(offer->routes);
+    if (offer->routes != &offer->one_route)
+        free(offer->routes);
     offer->routes = NULL;
     offer->route_count = 0;
 }
@@ -169,7 +168,7 @@ static void judge_route(struct offer_route *route)
 static void judge_routes(struct bus_offer *offer)
 {
     size_t count = offer_each_taker(offer, NULL);
-    offer->routes = calloc(count + 1, sizeof *offer->routes);
+    offer->routes = count == 1 ? &offer->one_route : calloc(count + 1, sizeof *offer->routes);
     if (!offer->routes) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
         return;
@@ -191,7 +190,7 @@ static void source_judged(void *arg, struct bus_verdict *verdict)
     else if (verdict->answer == ACCORD_DENY)
         offer_commit(offer, true);
     else
-        offer_defer(offer, offer->verdict.rule, offer->verdict.reason);
+        offer_defer(offer, bus_verdict_words(verdict)->rule, bus_verdict_words(verdict)->reason);
 }
 
 void offer_judge(struct bus_offer *offer)

@@ -211,9 +211,10 @@ static void record_verdict(const struct session *session, const struct question 
     bool allowed = verdict->answer == ACCORD_ALLOW;
     struct audit_event event =
         event_of(session, allowed ? AUDIT_SESSION_ALLOWED : AUDIT_SESSION_DENIED, allowed);
-    event.module = verdict->module;
-    event.rule = verdict->rule;
-    event.reason = verdict->reason;
+    const struct bus_words *words = bus_verdict_words(verdict);
+    event.module = words->module;
+    event.rule = words->rule;
+    event.reason = words->reason;
     event.details = question->facts;
     event.detail_count = question->fact_count;
     trail_event(session->child->unit->hub, &event);
@@ -223,6 +224,7 @@ static void facts_judged(void *arg, const struct bus_verdict *verdict)
 {
     struct question *question = arg;
     struct child *child = question->child;
+    const struct bus_words *words = bus_verdict_words(verdict);
     struct session *session =
         question->incarnation == child->incarnation ? table_get(&child->sessions, question->session) : NULL;
     if (session && session->serial == question->serial && child->channel) {
@@ -234,11 +236,11 @@ static void facts_judged(void *arg, const struct bus_verdict *verdict)
                                &(struct wire_FACTS_VERDICT){.session = session->id,
                                                             .stage = (uint8_t)question->stage,
                                                             .answer = (uint8_t)verdict->answer,
-                                                            .rule = verdict->rule,
-                                                            .reason = verdict->reason});
+                                                            .rule = words->rule,
+                                                            .reason = words->reason});
         if (verdict->answer == ACCORD_DENY) {
             session->stage = DENIED;
-            cut(session, verdict->rule, verdict->reason);
+            cut(session, words->rule, words->reason);
         }
     }
     question_free(question);

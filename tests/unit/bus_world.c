@@ -60,8 +60,7 @@ static void judge(struct world *w, struct bus_case *c, enum accord_answer answer
     bool guard = !bus_case_view(c)->source;
     struct bus_verdict verdict = {.answer = answer};
     if (verdict.answer != ACCORD_ALLOW) {
-        text_copy(verdict.rule, sizeof verdict.rule, guard ? "services.rate" : "stow-plan.unt-count");
-        text_copy(verdict.reason, sizeof verdict.reason, "scripted");
+        bus_verdict_say(&verdict, "", guard ? "services.rate" : "stow-plan.unt-count", "scripted");
     } else if (!guard) {
         give_key(w, c, &verdict);
     }
