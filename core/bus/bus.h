@@ -162,6 +162,7 @@ struct bus_case_view {
     enum accord_question question;
     const struct conf_service *service;
     const struct accord_envelope *envelope;
+    struct buf *encoded; /* where whoever sends the envelope on may keep it encoded; NULL: nowhere */
     struct bus_source *source; /* NULL for the guard */
     bool without_payload;      /* the inspector is not asked: a person has decided about the content */
 };
@@ -180,6 +181,7 @@ struct bus_dispatch_view {
     uint64_t number; /* of the delivery */
     int64_t attempt;
     const struct accord_envelope *envelope;
+    struct buf *encoded; /* as of a case */
     struct bus_source *source;
 };
 const struct bus_dispatch_view *bus_dispatch_view(const struct bus_dispatch *);

@@ -55,6 +55,7 @@ static struct audit_event event_of(const struct bus_offer *offer, enum audit_act
         .type = offer->service->type->name,
         .sha256 = offer->content->sha256,
         .size = offer->content->envelope.size,
+        .kept = &offer->content->recorded,
     };
 }
 

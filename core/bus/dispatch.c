@@ -144,7 +144,8 @@ static void begin(struct bus_dispatch *dispatch)
         struct bus_case_view view = {.party = party,
                                      .question = ACCORD_ASK_OUT,
                                      .service = dispatch->view.service,
-                                     .envelope = dispatch->view.envelope};
+                                     .envelope = dispatch->view.envelope,
+                                     .encoded = dispatch->view.encoded};
         bus_judge(party->bus, &view, &dispatch->source, judged, dispatch);
     }
 }
@@ -162,12 +163,14 @@ static int64_t attempt_of(const struct bus_lane *lane, const struct bus_delivery
 static void set_view(struct bus_dispatch *dispatch, const struct accord_envelope *envelope)
 {
     struct bus_lane *lane = dispatch->lane;
-    dispatch->view = (struct bus_dispatch_view){.party = lane->party,
-                                                .service = lane->service,
-                                                .number = dispatch->delivery.number,
-                                                .attempt = attempt_of(lane, &dispatch->delivery),
-                                                .envelope = envelope,
-                                                .source = &dispatch->source};
+    dispatch->view =
+        (struct bus_dispatch_view){.party = lane->party,
+                                   .service = lane->service,
+                                   .number = dispatch->delivery.number,
+                                   .attempt = attempt_of(lane, &dispatch->delivery),
+                                   .envelope = envelope,
+                                   .encoded = dispatch->content ? &dispatch->content->encoded : NULL,
+                                   .source = &dispatch->source};
 }
 
 static void begin_anew(struct bus_dispatch *dispatch, struct bus_lane *lane, int64_t size)

@@ -39,7 +39,6 @@ struct bus_offer {
     struct buf waiting; /* what came while the store was taking: at most what was granted */
     struct bus_content *content;
     char answers[ACCORD_ID_MAX]; /* the message that it answers; "" */
-    struct bus_party *full;      /* that has no room for it */
     struct bus_party *counted; /* in whose quarantine it is being committed; its routes say for themselves */
     bool has_cursor;
     struct bus_source source;
@@ -74,8 +73,8 @@ void offer_record(struct bus_offer *, enum audit_action, const char *rule, const
 
 /* route.c: the payload is whole: have the source's policies judge, then every destination's. */
 void offer_judge(struct bus_offer *);
-/* Calls for every lane that takes the offer; returns how many. */
-size_t offer_each_taker(struct bus_offer *, void (*each)(struct bus_offer *, struct bus_lane *));
+/* The lanes that take the offer; NULL: out of memory. */
+const struct takers *offer_takers(const struct bus_offer *);
 /* Every verdict is there: commit, to quarantine when nobody may have it. */
 void offer_conclude(struct bus_offer *);
 /* Replaces a verdict. */

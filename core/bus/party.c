@@ -18,7 +18,7 @@ struct bus *bus_new(uv_loop_t *loop, struct store *store, const struct bus_ports
     struct bus *bus = calloc(1, sizeof *bus);
     if (!bus)
         return NULL;
-    *bus = (struct bus){.loop = loop, .store = store, .ports = *ports, .arg = arg};
+    *bus = (struct bus){.loop = loop, .store = store, .ports = *ports, .arg = arg, .routing = 1};
     uv_timer_init(loop, &bus->timer);
     bus->timer.data = bus;
     return bus;
@@ -80,6 +80,13 @@ static size_t first_of_process(const struct bus_lane *lanes, size_t i, bool site
     return i;
 }
 
+static void takers_free(struct bus_party *party)
+{
+    for (size_t i = 0; party->takers && i <= party->taker_count; i++)
+        free(party->takers[i].lanes);
+    free(party->takers);
+}
+
 /* False: no memory, and nothing has changed. */
 static bool lanes_set(struct bus_party *party, const struct conf_agreement *conf)
 {
@@ -87,7 +94,9 @@ static bool lanes_set(struct bus_party *party, const struct conf_agreement *conf
     struct bus_lane *lanes = lanes_new(party, conf, &count);
     struct gate *gates = calloc(conf->service_count + 1, sizeof *gates);
     struct gate *inlets = calloc(conf->link_count + 1, sizeof *inlets);
-    if (!lanes || !gates || !inlets) {
+    struct takers *takers = calloc(conf->service_count + 1, sizeof *takers);
+    if (!lanes || !gates || !inlets || !takers) {
+        free(takers);
         free(lanes);
         free(gates);
         free(inlets);
@@ -106,6 +115,10 @@ static bool lanes_set(struct bus_party *party, const struct conf_agreement *conf
     free(party->lanes);
     free(party->gates);
     free(party->inlets);
+    takers_free(party);
+    party->takers = takers;
+    party->taker_count = conf->service_count;
+    party->bus->routing++;
     party->inlets = inlets;
     party->lanes = lanes;
     party->gates = gates;
@@ -273,6 +286,7 @@ void bus_party_enable(struct bus_party *party, bool enabled, const char *why)
 void bus_party_retire(struct bus_party *party, bool retired)
 {
     party->retired = retired;
+    party->bus->routing++;
 }
 
 void bus_party_ready(struct bus_party *party, bool ready)
@@ -325,6 +339,8 @@ void bus_party_remove(struct bus_party *party)
     while (*at != party)
         at = &(*at)->next;
     *at = party->next;
+    party->bus->routing++;
+    takers_free(party);
     bus_counts_free(party);
     free(party->lanes);
     free(party->gates);

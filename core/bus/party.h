@@ -43,6 +43,13 @@ struct bus_lane {
     struct store_claim claim;
 };
 
+/* Who takes what comes in by one service, as long as no configuration has changed. */
+struct takers {
+    uint64_t routing; /* of the bus, when they were found; 0: they were not */
+    struct bus_lane **lanes;
+    size_t count;
+};
+
 struct bus_party {
     struct bus *bus;
     struct bus_party *next;
@@ -54,7 +61,9 @@ struct bus_party {
     struct gate *gates; /* as many; those of the lanes that share a process are one */
     size_t lane_count;
     struct gate judges[2]; /* of the guard and of the inspector */
-    struct gate *inlets;   /* for each link: its messages that are judged and committed at once */
+    struct takers *takers; /* for each service, and one for any other */
+    size_t taker_count;
+    struct gate *inlets; /* for each link: its messages that are judged and committed at once */
     bool stopped[2];       /* its sources: by its store-limit, by its quarantine-limit */
     uint64_t coming[2];    /* bytes that are being committed: they count already */
     size_t offers, dispatches, moves;
@@ -70,6 +79,7 @@ struct bus {
     void *arg;
     int64_t duplicate_horizon; /* microseconds */
     struct bus_party *parties;
+    uint64_t routing; /* counts what changes who takes a message; from 1 */
     size_t offers, dispatches, cases;
     struct pace pace;
     struct table suspects;      /* by number of delivery: how sure it is that its link dies of it, never 0 */

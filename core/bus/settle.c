@@ -91,6 +91,7 @@ static void render(struct bus_dispatch *dispatch)
         .type = envelope->type,
         .sha256 = envelope->sha256,
         .size = envelope->size,
+        .kept = dispatch->content ? &dispatch->content->recorded : NULL,
         .module = dispatch->module,
         .rule = dispatch->rule,
         .reason = dispatch->reason,

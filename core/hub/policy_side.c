@@ -106,32 +106,19 @@ static uint32_t index_of_service(const struct child *child, const struct conf_se
     return WIRE_NONE;
 }
 
-static const struct accord_pair no_pairs;
-
 void policy_side_ask(struct child *child, struct bus_case *bus_case)
 {
     const struct bus_case_view *view = bus_case_view(bus_case);
-    const struct accord_envelope *e = view->envelope;
     struct inquiry *inquiry =
         inquiry_new(child, (struct inquiry){.bus_case = bus_case, .stream.source = view->source});
     if (!inquiry)
         return;
-    wire_put_JUDGE(
-        channel_out(child->channel),
-        &(struct wire_JUDGE){.stream = inquiry->stream.id,
-                             .question = (uint8_t)view->question,
-                             .link = index_of_link(child, view->service->link),
-                             .service = index_of_service(child, view->service),
-                             .id = e->id,
-                             .type = e->type,
-                             .name = e->name,
-                             .origin = e->origin,
-                             .source_id = e->source_id,
-                             .time = e->time,
-                             .size = e->size,
-                             .sha256 = e->sha256,
-                             .headers = WIRE_PAIRS(e->header_count ? e->headers : &no_pairs, e->header_count),
-                             .facts = WIRE_PAIRS(&no_pairs, 0)});
+    wire_put_JUDGE(channel_out(child->channel),
+                   &(struct wire_JUDGE){.stream = inquiry->stream.id,
+                                        .question = (uint8_t)view->question,
+                                        .link = index_of_link(child, view->service->link),
+                                        .service = index_of_service(child, view->service),
+                                        .envelope = wire_envelope_of(view->envelope, view->encoded)});
 }
 
 void policy_side_ask_session(struct child *child, enum accord_question question, const struct conf_link *link,
@@ -144,7 +131,6 @@ void policy_side_ask_session(struct child *child, enum accord_question question,
                                                                      .question = (uint8_t)question,
                                                                      .link = index_of_link(child, link),
                                                                      .service = WIRE_NONE,
-                                                                     .headers = WIRE_PAIRS(&no_pairs, 0),
                                                                      .facts = *facts});
 }
 
