@@ -25,7 +25,24 @@ static struct bus *bus_of(const struct bus_dispatch *dispatch)
     return dispatch->lane->party->bus;
 }
 
-static void hand_over(struct bus_dispatch *dispatch)
+static void keep(struct bus_lane *lane, struct bus_dispatch *dispatch)
+{
+    dispatch->next = NULL;
+    if (lane->kept)
+        lane->kept_last->next = dispatch;
+    else
+        lane->kept = dispatch;
+    lane->kept_last = dispatch;
+}
+
+static struct bus_dispatch *take_kept(struct bus_lane *lane)
+{
+    struct bus_dispatch *dispatch = lane->kept;
+    lane->kept = dispatch->next;
+    return dispatch;
+}
+
+static void hand_over_now(struct bus_dispatch *dispatch)
 {
     struct bus *bus = bus_of(dispatch);
     struct bus_lane *lane = dispatch->lane;
@@ -39,14 +56,47 @@ static void hand_over(struct bus_dispatch *dispatch)
         return;
     }
     dispatch->at_gate.suspect = bus->suspects.count && table_get(&bus->suspects, dispatch->delivery.number);
+    lane->at_link++;
     gate_enter(lane->gate, &dispatch->at_gate);
+}
+
+static void hand_over(struct bus_dispatch *dispatch)
+{
+    struct bus_lane *lane = dispatch->lane;
+    if (lane->kept || lane->at_link >= lane->window)
+        keep(lane, dispatch);
+    else
+        hand_over_now(dispatch);
+}
+
+/* What comes back at once is met by the loop that runs. */
+static void go_on(struct bus_lane *lane)
+{
+    if (lane->going_on)
+        return;
+    lane->going_on = true;
+    while (lane->kept && lane->at_link < lane->window)
+        hand_over_now(take_kept(lane));
+    lane->going_on = false;
+}
+
+void bus_dispatch_flush(struct bus_lane *lane)
+{
+    struct bus_dispatch *list = lane->kept;
+    lane->kept = NULL;
+    while (list) {
+        struct bus_dispatch *dispatch = list;
+        list = dispatch->next;
+        hand_over_now(dispatch);
+    }
 }
 
 /* Much may have changed since it came to the gate. */
 void bus_dispatch_enter(struct gate_item *item)
 {
     struct bus_dispatch *dispatch = (struct bus_dispatch *)item;
-    hand_over(dispatch);
+    dispatch->lane->at_link--;
+    hand_over_now(dispatch);
 }
 
 void bus_dispatch_send(struct gate_item *item)
@@ -65,7 +115,10 @@ void bus_dispatch_send(struct gate_item *item)
 
 void bus_dispatch_left(struct bus_dispatch *dispatch)
 {
-    gate_leave(dispatch->lane->gate);
+    struct bus_lane *lane = dispatch->lane;
+    lane->at_link--;
+    gate_leave(lane->gate);
+    go_on(lane);
 }
 
 /* ---- the end ---- */

@@ -49,6 +49,8 @@ void bus_dispatch_claimed(struct bus_lane *, const struct store_claimed *);
 void bus_dispatch_left(struct bus_dispatch *);
 /* Its settlement is committed, or given up: it is gone when this returns, and its lane goes on. */
 void bus_dispatch_over(struct bus_dispatch *);
+/* Its link takes nothing now, or its agreement is off: what is kept for it is given back. */
+void bus_dispatch_flush(struct bus_lane *);
 /* What a gate gave back: to its link, if that still takes it. */
 void bus_dispatch_enter(struct gate_item *);
 /* As gate->enter. */

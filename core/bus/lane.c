@@ -68,11 +68,35 @@ void bus_lane_take(struct bus_lane *lane, int64_t size)
     lane->party->bus->dispatches++;
 }
 
+static void count_release(struct bus_lane *lane)
+{
+    uint64_t now = uv_now(lane->party->bus->loop);
+    if (now >= lane->counted_at + LANE_SPAN) {
+        lane->lately = now < lane->counted_at + 2 * LANE_SPAN ? lane->released : 0;
+        lane->released = 0;
+        lane->counted_at = now;
+    }
+    lane->released++;
+}
+
+static size_t ahead(const struct bus_lane *lane)
+{
+    size_t half = lane->lately / 2;
+    return half < LANE_AHEAD_MOST ? half : LANE_AHEAD_MOST;
+}
+
+bool bus_lane_presses(const struct bus_lane *lane)
+{
+    return lane->lately >= LANE_FAST && !lane->blocked && lane->party->ready && !lane->service->ordered &&
+           (lane->hungry || lane->claiming || lane->in_flight > lane->window + ahead(lane) / 4);
+}
+
 void bus_lane_release(struct bus_lane *lane, int64_t size)
 {
     struct bus *bus = lane->party->bus;
     lane->in_flight--;
     lane->bytes -= size;
+    count_release(lane);
     lane->party->dispatches--;
     bus->dispatches--;
     bus_lane_pump(lane);
@@ -97,7 +121,7 @@ bool bus_lane_open(const struct bus_lane *lane, int64_t size)
         return false;
     if (lane->service->ordered)
         return lane->clear && !lane->coming && !lane->in_flight;
-    return lane->in_flight < lane->window && lane->bytes + size <= LANE_BYTES_MOST;
+    return lane->in_flight < lane->window + ahead(lane) && lane->bytes + size <= LANE_BYTES_MOST;
 }
 
 /* How many may be claimed now; their sizes are not known before, and count once they are there. */

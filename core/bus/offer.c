@@ -9,6 +9,7 @@
 #include "bus/answers.h"
 #include "bus/limits.h"
 #include "bus/count.h"
+#include "bus/lane.h"
 #include "bus/trail.h"
 #include "util/clock.h"
 #include "util/pool.h"
@@ -114,10 +115,21 @@ static void seal(struct bus_offer *offer)
     gate_enter(&party->inlets[offer->service->link - party->conf->links], &offer->at_inlet);
 }
 
+static void set_share(const struct bus_offer *offer)
+{
+    const struct takers *takers = offer_takers(offer);
+    bool little = false;
+    for (size_t i = 0; takers && i < takers->count && !little; i++)
+        little = bus_lane_presses(takers->lanes[i]);
+    offer->party->inlets[offer->service->link - offer->party->conf->links].most =
+        little ? INLET_LITTLE : INLET_SHARE;
+}
+
 void offer_enter(struct gate_item *item)
 {
     struct bus_offer *offer = (struct bus_offer *)item;
     offer->entered = true;
+    set_share(offer);
     if (!offer_over_limit(offer))
         offer_correlate(offer);
 }

@@ -268,8 +268,10 @@ void bus_party_move_again(struct bus_party *party)
 
 static void flush_gates(struct bus_party *party)
 {
-    for (size_t i = 0; i < party->lane_count; i++)
+    for (size_t i = 0; i < party->lane_count; i++) {
         bus_gate_flush(&party->gates[i]);
+        bus_dispatch_flush(&party->lanes[i]);
+    }
 }
 
 void bus_party_enable(struct bus_party *party, bool enabled, const char *why)
@@ -310,6 +312,12 @@ void bus_party_drain(struct bus_party *party)
     bus_judges_drain(party);
 }
 
+static void close_lane(struct bus_lane *lane)
+{
+    bus_gate_flush(lane->gate);
+    bus_dispatch_flush(lane);
+}
+
 void bus_party_block(struct bus_party *party, const char *link, bool blocked)
 {
     for (size_t i = 0; i < party->lane_count; i++) {
@@ -319,7 +327,7 @@ void bus_party_block(struct bus_party *party, const char *link, bool blocked)
         bool opened = lane->blocked && !blocked, closed = !lane->blocked && blocked;
         lane->blocked = blocked;
         if (closed) /* not each time that it is said: who comes back to the gate loses his turn */
-            bus_gate_flush(lane->gate);
+            close_lane(lane);
         if (opened)
             bus_lane_feed(lane);
     }

@@ -29,6 +29,11 @@ struct bus_lane {
     const struct conf_service *service;
     struct gate *gate; /* of the link's process, with the other lanes that it serves */
     size_t in_flight, window;
+    size_t at_link; /* of those in flight: handed over, or at the gate */
+    struct bus_dispatch *kept, *kept_last; /* of those in flight: wait in memory until fewer are at the link */
+    bool going_on;
+    size_t released, lately; /* left the window: since `counted_at`, and in LANE_SPAN before it */
+    uint64_t counted_at;     /* of the loop's clock, milliseconds */
     int64_t bytes;      /* of those in flight */
     int64_t bytes_each; /* of those that were claimed last */
     bool blocked;       /* its link takes nothing */
@@ -98,6 +103,9 @@ struct bus_lane *bus_lane_find(struct bus_party *, const char *service);
 /* Messages of one link that are judged and committed at the same time, so that no link's flood fills the store's queue:
  * the others of it wait here. */
 #define INLET_SHARE 256
+/* When what it feeds goes out fast and has a queue all the same, it is not the partner that is slow: work on what is here
+ * goes before more of it. */
+#define INLET_LITTLE 32
 /* Why nothing may be sent for it now: switched off, or not in force. NULL: it may. */
 const char *bus_party_off(const struct bus_party *);
 /* Tries again what failed: open deliveries follow the party's switch. */

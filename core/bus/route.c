@@ -101,8 +101,8 @@ const struct takers *offer_takers(const struct bus_offer *offer)
     while (at < party->taker_count && offer->service != &party->conf->services[at])
         at++;
     struct takers *takers = &party->takers[at];
-    bool known = (at < party->taker_count && takers->routing == party->bus->routing) ||
-                 find_takers(takers, offer);
+    bool known =
+        (at < party->taker_count && takers->routing == party->bus->routing) || find_takers(takers, offer);
     return known ? takers : NULL;
 }
 
