@@ -214,6 +214,24 @@ static bool prepare_quarantined(struct bus_offer *offer)
     return ok;
 }
 
+/* An agreement that has taken over another's messages has its repeats and its unique keys, too. */
+static bool name_formers(struct bus_offer *offer)
+{
+    const struct conf_agreement *origin = offer->party->conf;
+    bool some = origin->formerly[0];
+    for (size_t i = 0; i < offer->route_count; i++)
+        some = some || offer->routes[i].party->conf->formerly[0];
+    offer->former[0] = 0;
+    if (origin->formerly[0])
+        text_join(offer->former, sizeof offer->former, origin->formerly, "/", offer->service->name);
+    if (!some || !offer->key_count)
+        return true;
+    offer->key_formers = malloc(offer->key_count * sizeof *offer->key_formers);
+    for (size_t i = 0; offer->key_formers && i < offer->key_count; i++)
+        offer->key_formers[i] = (offer->key_routes[i] ? offer->key_routes[i]->party->conf : origin)->formerly;
+    return offer->key_formers;
+}
+
 static void committed(void *arg, int result);
 
 void offer_commit(struct bus_offer *offer, bool quarantined)
@@ -230,7 +248,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
     }
     if (quarantined ? offer_over_quarantine(offer) : offer_over_limit(offer))
         return;
-    if (quarantined ? !prepare_quarantined(offer) : !offer_prepare(offer)) {
+    if ((quarantined ? !prepare_quarantined(offer) : !offer_prepare(offer)) || !name_formers(offer)) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
         return;
     }
@@ -256,6 +274,8 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         .note_possible = REPEAT_NOTE("possible"),
         .note_changed = REPEAT_NOTE("changed"),
         .duplicate_horizon = bus->duplicate_horizon,
+        .former_origin = offer->former[0] ? offer->former : NULL,
+        .key_formers = offer->key_formers,
     };
     offer_count(offer, quarantined);
     store_admit(bus->store, &offer->admission, committed, offer);
@@ -268,6 +288,8 @@ static void unprepare(struct bus_offer *offer)
     for (size_t i = 0; i < offer->key_count; i++)
         free((char *)offer->keys[i]);
     offer->key_count = 0;
+    free(offer->key_formers);
+    offer->key_formers = NULL;
     bus_trail_free(offer->audit, offer->audit_count);
     offer->audit_count = 0;
     free(offer->deliveries);

@@ -46,7 +46,7 @@ struct store {
     bool no_room;   /* not even for the group */
     uint64_t usual; /* nanoseconds that a commit takes these days */
     bool told;      /* the loop thread, that the trail has lines in memory */
-    atomic_bool failed;
+    atomic_bool failed, lost_index;
 
     /* loop thread */
     struct store_signal *signal;

@@ -68,6 +68,10 @@ static struct call *apply_group(struct store *store, struct call *first, bool *b
         if (!*begun && (call->result = store->backend->begin(store->state, need))) {
             if (call->result == ACCORD_ELIMIT)
                 store->asks_room = store->no_room = true;
+            if (call->result == ACCORD_EFORMAT) {
+                store->lost_index = true; /* before `failed`, which is looked at first */
+                call->result = ACCORD_EIO;
+            }
             store->failed |= call->result == ACCORD_EIO;
             continue;
         }
@@ -472,6 +476,11 @@ void store_close(struct store *store)
         finish(store, call);
     end_signal(store->signal);
     store_release(store);
+}
+
+bool store_lost_index(const struct store *store)
+{
+    return store->lost_index;
 }
 
 bool store_failed(const struct store *store)

@@ -124,6 +124,8 @@ void store_close(struct store *);
 /* The disk has failed under it: nothing is written any more, and nobody knows what the disk has of what was being
  * written. Only opening it again, in a new process, finds out. Loop thread; at once. */
 bool store_failed(const struct store *);
+/* It was not the disk: the index is damaged, and is made anew when the store is opened again. */
+bool store_lost_index(const struct store *);
 /* Deliveries with smaller numbers are older than this opening of the store: a process that was killed may have sent
  * them without coming to settle them. */
 uint64_t store_first_number(const struct store *);
@@ -169,6 +171,8 @@ struct store_admission {
     const char *note_possible, *note_changed; /* put behind the first audit record when that repeat is found; short;
                                                * NULL: nothing is */
     int64_t duplicate_horizon;           /* microseconds; 0: do not look for repeats */
+    const char *former_origin;           /* what the origin was called before: its messages are looked at too; NULL */
+    const char *const *key_formers;      /* for each key what its agreement was called before, or ""; NULL: nothing else */
     /* out */
     bool repeat;                         /* same origin, source id and hash: nothing was written, `repeated` is its id */
     char repeated[ACCORD_ID_MAX];

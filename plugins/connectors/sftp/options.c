@@ -33,11 +33,12 @@ const struct accord_option sftp_link_table[] = {
     {.name = "connections",
      .kind = ACCORD_INTEGER,
      .offset = FIELD(link_options, connections),
-     .fallback = "1",
+     .fallback = "4",
      .min = 1,
      .max = 16,
-     .help = "How many sessions may be open at the same time. Further ones are opened while there is more to "
-             "do."},
+     .help = "How many sessions may be open at the same time. A further one is opened for each file of more "
+             "than 1 MiB and "
+             "for every eight others. Where the partner refuses it, the link goes on with those it has."},
     {.name = "files",
      .kind = ACCORD_INTEGER,
      .offset = FIELD(link_options, files),
