@@ -126,17 +126,27 @@ static void pulled(struct child *child, const struct wire_PULL *m)
 
 /* ---- in ---- */
 
+static bool may_offer(struct child *child, const struct wire_OFFER *m)
+{
+    if (m->service >= child->service_count || child->services[m->service]->direction != ACCORD_RECEIVE)
+        return false;
+    const struct conf_link *link = child->services[m->service]->link;
+    return !link->endpoint || sessions_carry(child, m->session, link);
+}
+
 static void offered(struct child *child, const struct wire_OFFER *m)
 {
     struct intake_host host = {&child->channel, &child->intakes, WIRE_OFFERS_MAX * child->link_count,
                                &child->intakes_held, true};
     enum intake_result result = INTAKE_BROKEN;
-    if (m->service < child->service_count && child->services[m->service]->direction == ACCORD_RECEIVE) {
+    if (may_offer(child, m)) {
         unit_link_works(child->unit, child->services[m->service]->link);
         result = intake_offer(host, child->unit->party, child->services[m->service], m);
     }
     if (result == INTAKE_BROKEN)
-        child_fail(child, "hub.protocol", "it made an offer that its services do not allow");
+        child_fail(
+            child, "hub.protocol",
+            "it made an offer that its services do not allow, or over a session that may not carry it");
     else if (result == INTAKE_REJECTED)
         child_spend(child); /* each such answer is an audit record */
 }

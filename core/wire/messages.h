@@ -71,8 +71,9 @@
     M(CANCEL, WIRE_H, F(u64, stream))                                                                                \
     M(FINISH, WIRE_L, F(u64, delivery) F(u8, outcome) F(text, reason) F(text, receipt) F(i64, wait))                 \
     /* ---- in: the first OFFER_PULL, of ACCORD_PIECE_MAX, goes without saying for a link's offer of weight 1 ---- */\
-    M(OFFER, WIRE_L | WIRE_C, F(u64, offer) F(u32, service) F(text, route) F(text, name) F(text, source_id)          \
-          F(i64, size) F(u32, voids) F(u8, has_cursor) F(text, cursor) F(pairs, headers))                            \
+    /* session 0: a connector without endpoint, or a command */                                                      \
+    M(OFFER, WIRE_L | WIRE_C, F(u64, offer) F(u32, service) F(u64, session) F(text, route) F(text, name)             \
+          F(text, source_id) F(i64, size) F(u32, voids) F(u8, has_cursor) F(text, cursor) F(pairs, headers))         \
     M(OFFER_PULL, WIRE_H, F(u64, offer) F(i64, bytes))                                                               \
     M(OFFER_DATA, WIRE_L | WIRE_C, F(u64, offer) F(u8, last) F(bytes, data))                                         \
     M(OFFER_ABORT, WIRE_L, F(u64, offer))                                                                            \
