@@ -55,9 +55,9 @@ struct bus_ports {
     void (*send)(void *arg, struct bus_dispatch *);
     /* An audit record that belongs to no commit. */
     void (*record)(void *arg, const struct audit_event *);
-    /* Something that a person must look at. `link` may be NULL. */
+    /* Something that a person must look at. `link` may be NULL. `recorded`: a commit has its audit record already. */
     void (*incident)(void *arg, const char *agreement, const char *link, const char *rule,
-                     const char *reason);
+                     const char *reason, bool recorded);
 };
 
 struct bus *bus_new(uv_loop_t *, struct store *, const struct bus_ports *, void *arg);
@@ -159,6 +159,7 @@ struct bus_lane_view {
     const char *blocked_by; /* the message that those behind it wait for; "" */
     int64_t blocked_since;  /* wall microseconds */
     uint64_t overdue;       /* answers that have not come in time, since the agent started */
+    const char *deferred;   /* why the policies let nothing out for now; "" */
 };
 /* False: there are not so many. */
 bool bus_party_lane(const struct bus_party *, size_t index, struct bus_lane_view *);

@@ -347,6 +347,7 @@ bool bus_party_lane(const struct bus_party *party, size_t index, struct bus_lane
                                    .in_flight = lane->in_flight,
                                    .blocked_by = lane->blocked_by,
                                    .blocked_since = lane->blocked_since,
-                                   .overdue = lane->overdue};
+                                   .overdue = lane->overdue,
+                                   .deferred = lane->deferred};
     return true;
 }

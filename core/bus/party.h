@@ -19,7 +19,7 @@ struct answers {
     struct store_overdue overdue;
     struct store_delivery found[OVERDUE_PAGE];
     struct store_missed missed;
-    struct store_audit audit[OVERDUE_PAGE];
+    struct store_audit audit[2 * OVERDUE_PAGE]; /* that it is overdue, and the incident */
     bool told[OVERDUE_PAGE];
 };
 
@@ -41,6 +41,7 @@ struct bus_lane {
     char blocked_by[ACCORD_ID_MAX]; /* ordered: the message that the others wait for; "" */
     int64_t blocked_since;          /* wall microseconds */
     uint64_t overdue;               /* answers that have not come in time */
+    char deferred[ACCORD_REASON_MAX]; /* what the policies said when they deferred last; "": they have allowed since */
     struct store_claim claim;
 };
 

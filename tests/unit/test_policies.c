@@ -1,7 +1,4 @@
 /* The four policies as they are built, in the fake host. */
-#include <accord/testkit/policy.h>
-
-#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,28 +7,9 @@
 
 #include <cmocka.h>
 
+#include "policy_load.h"
+
 #define SECOND INT64_C(1000000)
-
-static struct testpolicy *policy_of(const char *module)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/lib/accord/plugins/policy-%s.so", getenv("ACCORD_BUILD"), module);
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    const struct accord_plugin *plugin = library ? dlsym(library, ACCORD_PLUGIN_SYMBOL) : NULL;
-    if (!plugin)
-        fail_msg("%s", dlerror());
-    assert_string_equal(plugin->name, module);
-    struct testpolicy *h = testpolicy_new(plugin);
-    h->setup.agreement = "cbp-isa";
-    return h;
-}
-
-static void policy_end(struct testpolicy *h)
-{
-    testpolicy_close(h);
-    assert_int_equal(testhost_complaints(h->host), 0);
-    testpolicy_free(h);
-}
 
 static void expect(const struct accord_case *c, enum accord_answer answer, const char *rule, const char *part)
 {
@@ -181,7 +159,9 @@ static const struct accord_pair good_handshake[] = {{"ssh.kex", "ecdh-sha2-nistp
                                                     {"ssh.cipher.in", "aes256-gcm@openssh.com"},
                                                     {"ssh.mac.out", "hmac-sha2-256-etm@openssh.com"},
                                                     {"ssh.mac.in", "aead-gcm"},
+                                                    {"ssh.strict-kex", "yes"},
                                                     {"ssh.host-key.type", "ssh-rsa"},
+                                                    {"ssh.host-key.bits", "3072"},
                                                     {"ssh.host-key.sha256", PIN},
                                                     {0}};
 static const struct accord_pair good_user[] = {{"ssh.user", "acme"},
@@ -195,7 +175,7 @@ static struct accord_case session(struct testpolicy *h, enum accord_question que
                                   const char *value)
 {
     const struct accord_pair *good = question == ACCORD_ASK_HANDSHAKE ? good_handshake : good_user;
-    struct accord_pair facts[9] = {{0}};
+    struct accord_pair facts[12] = {{0}};
     size_t count = 0;
     for (; good->name; good++) {
         bool changed = !strcmp(good->name, name);
@@ -241,8 +221,12 @@ static void each_fact_is_judged_and_none_may_be_missing(void **state)
          "shows host key SHA256:ccc"},
         {ACCORD_ASK_HANDSHAKE, "ssh.host-key.sha256", "SHA256:", "encryption.host-key", "pinned is"},
         {ACCORD_ASK_HANDSHAKE, "ssh.host-key.sha256", OTHER ", " PIN, "encryption.host-key", "pinned is"},
+        {ACCORD_ASK_HANDSHAKE, "ssh.host-key.bits", "2048", "encryption.ssh-host-key-bits",
+         "the partner's ssh-rsa key has 2048 bits, at least 3072"},
+        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "publickey,password", "encryption.ssh-auth", "by password"},
+        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", ",", "encryption.ssh-auth", "says nothing"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user", "root", "encryption.ssh-user", "authenticated as root"},
-        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "password", "encryption.ssh-auth", "only publickey"},
+        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "password", "encryption.ssh-auth", "by password, which ssh-auth"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.type", "ssh-dss", "encryption.ssh-user-key-type", "ssh-dss"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.bits", "3071", "encryption.ssh-user-key-bits",
          "at least 3072"},

@@ -191,7 +191,7 @@ void outbox_deliver(struct outbox *box, const struct accord_outgoing *out)
     /* The same at every attempt, by which a repeat is known: when the hub admitted it, its id, who put it
      * here. */
     snprintf(parcel->draft.name, sizeof parcel->draft.name, "%" PRId64 ".A%.32s.%.64s-%.64s",
-             out->envelope.time / 1000000, out->envelope.id, box->maildir->setup->agreement,
+             out->envelope->time / 1000000, out->envelope->id, box->maildir->setup->agreement,
              box->maildir->setup->services[box->service]->name);
     parcel->draft.repeat = out->attempt > 1;
     parcel->draft.fd = -1;
