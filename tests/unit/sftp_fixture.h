@@ -18,6 +18,7 @@ struct fixture {
     const struct accord_service *told;
     struct accord_link_setup setup;
     const char *pins[2];
+    const char *auth[3];
     char *key;
     uint8_t *bytes; /* of the last payload made */
     char sha256[65];

@@ -58,7 +58,7 @@ static void free_session(struct session *session)
     stop_timer(session, &session->alive);
     stop_timer(session, &session->soon);
     end_watch(session);
-    login_wipe(session);
+    auth_wipe(&session->auth);
     if (session->channel)
         ssh_channel_free(session->channel);
     if (session->ssh) {
@@ -117,7 +117,7 @@ static void on_deadline(void *arg)
     static const char *const waits[] = {
         [SESSION_HANDSHAKE] = "the SSH handshake",
         [SESSION_PEER_JUDGED] = "the verdict on the handshake",
-        [SESSION_KEY] = "the private key",
+        [SESSION_KEY] = "the secrets",
         [SESSION_AUTH] = "authentication",
         [SESSION_SELF_JUDGED] = "the verdict on the authenticated session",
         [SESSION_CHANNEL] = "an SSH channel",
