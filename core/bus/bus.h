@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "audit/record.h"
+#include "bus/cursors.h"
 #include "conf/conf.h"
 #include "store/store.h"
 
@@ -54,9 +55,9 @@ struct bus_ports {
     void (*send)(void *arg, struct bus_dispatch *);
     /* An audit record that belongs to no commit. */
     void (*record)(void *arg, const struct audit_event *);
-    /* Something that a person must look at. `link` may be NULL. */
+    /* Something that a person must look at. `link` may be NULL. `recorded`: a commit has its audit record already. */
     void (*incident)(void *arg, const char *agreement, const char *link, const char *rule,
-                     const char *reason);
+                     const char *reason, bool recorded);
 };
 
 struct bus *bus_new(uv_loop_t *, struct store *, const struct bus_ports *, void *arg);
@@ -88,6 +89,8 @@ void bus_party_ready(struct bus_party *, bool ready);
 void bus_party_drain(struct bus_party *);
 /* A link takes no deliveries (parked, or its process is gone) or takes them again. */
 void bus_party_block(struct bus_party *, const char *link, bool blocked);
+/* The link wants no more than so many deliveries of each of its services at once; 0: it does not say. */
+void bus_party_window(struct bus_party *, const char *link, int64_t most);
 /* Deliveries have become its own, or were held too late: they follow its switch. */
 void bus_party_moved_in(struct bus_party *);
 /* Its file is gone: no new message is routed to it, and what it has is held. */
@@ -114,15 +117,29 @@ struct bus_offer_events {
     /* The offer is gone when this returns. Called once, unless the offer was aborted. */
     void (*done)(void *arg, const struct accord_admitted *);
 };
-/* `envelope` is copied. `cursor` is committed with the message. `out` is NULL when `done` has run already:
- * the envelope alone decided. ACCORD_ENOMEM. */
+/* In line with the other offers of its service's link: its cursor is committed in its turn (cursors.h). */
+struct bus_place {
+    const char *cursor; /* NULL: none */
+};
+/* `envelope` is copied. `place` NULL: a person submits it. `out` is NULL when `done` has run already: the envelope
+ * alone decided. ACCORD_ENOMEM. */
 int bus_offer_new(struct bus_party *, const struct conf_service *, const struct accord_envelope *,
-                  const char *cursor, const struct bus_offer_events *, void *arg, struct bus_offer **out);
+                  const struct bus_place *, const struct bus_offer_events *, void *arg, struct bus_offer **out);
 /* At most what pull asked for, in as many parts as the source likes; ACCORD_EPROTO when it is more, or
  * behind the last. */
 int bus_offer_data(struct bus_offer *, const uint8_t *, size_t, bool last);
 /* The source went away: no more events. A payload that was whole goes on to its admission. */
 void bus_offer_abort(struct bus_offer *);
+
+/* A cursor without a message, committed in its turn. `wait` is called once when this returns 0, not later than in
+ * bus_source_gone(). ACCORD_ENOMEM. */
+int bus_advance(struct bus_party *, const struct conf_service *, const char *cursor, struct cursor_wait *);
+/* How many of these wait. */
+size_t bus_advances(const struct bus_party *, const struct conf_service *);
+/* How many deferrals the service's link has been told of; the hub's to count, for what crosses them on its way. */
+uint32_t *bus_voids(struct bus_party *, const struct conf_service *);
+/* The link's process is gone, and all of its offers aborted: nobody waits any more. */
+void bus_source_gone(struct bus_party *, const struct conf_service *);
 
 /* ---- a person decides ---- */
 
@@ -142,6 +159,7 @@ struct bus_lane_view {
     const char *blocked_by; /* the message that those behind it wait for; "" */
     int64_t blocked_since;  /* wall microseconds */
     uint64_t overdue;       /* answers that have not come in time, since the agent started */
+    const char *deferred;   /* why the policies let nothing out for now; "" */
 };
 /* False: there are not so many. */
 bool bus_party_lane(const struct bus_party *, size_t index, struct bus_lane_view *);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/advance.h"
 #include "bus/answers.h"
 #include "bus/lane.h"
 #include "bus/limits.h"
@@ -16,6 +17,10 @@
 #define DELIVERIES_MAX 256 /* of one message, and likewise keys: what the store takes */
 #define KEYS_MAX       256
 #define VERDICTS_TOLD  32 /* in the source's record */
+
+/* Of a message whose content (possible), or whose source's name for it (changed), the store has seen before: behind the
+ * source's record. */
+#define REPEAT_NOTE(which) ",\"accord.details.repeat\":\"" which "-repeat\""
 
 static bool add_audit(struct bus_offer *offer, const struct audit_event *event)
 {
@@ -141,6 +146,8 @@ static void deliver_to(struct store_delivery *delivery, struct offer_route *rout
         route->behind = lane;
         lane->coming++;
     }
+    if (lane)
+        text_copy(lane->deferred, sizeof lane->deferred, verdict->answer == ACCORD_DEFER ? verdict->reason : "");
     text_copy(delivery->agreement, sizeof delivery->agreement, party->conf->name);
     text_copy(delivery->service, sizeof delivery->service, route->service->name);
     if (verdict->answer == ACCORD_ALLOW)
@@ -240,12 +247,14 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         .payload = offer->content->payload,
         .deliveries = offer->deliveries,
         .delivery_count = quarantined ? 0 : offer->route_count,
-        .cursor = offer->has_cursor ? offer->cursor : NULL,
+        .cursor = advance_with(offer),
         .answers = !quarantined && offer->answers[0] ? offer->answers : NULL,
         .keys = offer->keys,
         .key_count = offer->key_count,
         .audit = offer->audit,
         .audit_count = offer->audit_count,
+        .note_possible = REPEAT_NOTE("possible"),
+        .note_changed = REPEAT_NOTE("changed"),
         .duplicate_horizon = bus->duplicate_horizon,
     };
     offer_count(offer, quarantined);
@@ -312,24 +321,6 @@ static void repeated(void *arg, int result)
     store_message_free(message);
 }
 
-/* The store has seen the content, or the source's name for it, before. */
-static void note_repeat(struct bus_offer *offer)
-{
-    uint32_t flags = offer->admission.flags;
-    struct bus *bus = offer->party->bus;
-    struct audit_event event = event_of(offer, AUDIT_REPEATED);
-    event.outcome = AUDIT_UNKNOWN;
-    event.agreement = offer->party->conf->name;
-    event.link = offer->service->link->name;
-    event.service = offer->service->name;
-    event.rule = flags & STORE_CHANGED_REPEAT ? "hub.changed-repeat" : "hub.possible-repeat";
-    event.reason = flags & STORE_CHANGED_REPEAT
-                       ? "its source has used this name before, for other content; it is a message of its own"
-                       : "the same content came before, and its source gives no name: it may be a repeat";
-    if (flags & (STORE_CHANGED_REPEAT | STORE_POSSIBLE_REPEAT))
-        bus->ports.record(bus->arg, &event);
-}
-
 static void committed(void *arg, int result)
 {
     struct bus_offer *offer = arg;
@@ -354,7 +345,6 @@ static void committed(void *arg, int result)
     } else {
         offer_feed(offer);
         offer_answered(offer);
-        note_repeat(offer);
         offer_answer(offer, quarantined ? ACCORD_QUARANTINED : ACCORD_ACCEPTED, offer->content->id.text,
                      quarantined ? offer->verdict.rule : "", quarantined ? offer->verdict.reason : "");
     }

@@ -105,6 +105,7 @@ int64_t bus_deferred_for(const struct bus_verdict *verdict, const struct conf_se
 
 static void deferred(struct bus_dispatch *dispatch, const struct bus_verdict *verdict)
 {
+    text_copy(dispatch->lane->deferred, sizeof dispatch->lane->deferred, verdict->reason);
     struct pace *pace = &bus_of(dispatch)->pace;
     int64_t pause = pace_age(pace, dispatch->view.envelope->time) / 8;
     pause = pause < DEFER_LEAST ? DEFER_LEAST : pause > DEFER_MOST ? DEFER_MOST : pause;
@@ -125,6 +126,7 @@ static void judged(void *arg, struct bus_verdict *verdict)
     struct bus_dispatch *dispatch = arg;
     free(verdict->keys); /* recorded at admission */
     if (verdict->answer == ACCORD_ALLOW) {
+        dispatch->lane->deferred[0] = 0;
         dispatch->good_until = verdict->good_until;
         dispatch->delivery.generation = bus_allowed_under(dispatch->lane->party, verdict);
         hand_over(dispatch);
@@ -204,12 +206,26 @@ static void set_view(struct bus_dispatch *dispatch, const struct accord_envelope
                                                 .source = &dispatch->source};
 }
 
+/* The store has lost the message: there is nothing to judge or to send. */
+static void claimed_lost(struct bus_dispatch *dispatch)
+{
+    dispatch->envelope =
+        (struct accord_envelope){.id = "", .type = "", .name = "", .origin = "", .source_id = ""};
+    set_view(dispatch, &dispatch->envelope);
+    bus_lane_take(dispatch->lane, dispatch->size);
+    bus_settle_damaged(dispatch);
+}
+
 void bus_dispatch_claimed(struct bus_lane *lane, const struct store_claimed *claimed)
 {
     struct bus_dispatch *dispatch = bus_spare_take(lane->party->bus);
     struct store_message *message = claimed->message;
     *dispatch = (struct bus_dispatch){
-        .lane = lane, .delivery = claimed->delivery, .message = message, .size = message->size};
+        .lane = lane, .delivery = claimed->delivery, .message = message, .size = claimed->size};
+    if (!message) {
+        claimed_lost(dispatch);
+        return;
+    }
     hex_encode(dispatch->sha256, message->sha256, DIGEST_SIZE);
     dispatch->envelope = (struct accord_envelope){
         .id = message->id,

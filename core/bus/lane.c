@@ -89,6 +89,22 @@ void bus_lane_paced(struct bus_lane *lane, int64_t took)
         lane->window = LANE_WINDOW_LEAST;
 }
 
+static size_t window_of(const struct bus_lane *lane)
+{
+    return lane->most && lane->most < lane->window ? lane->most : lane->window;
+}
+
+void bus_party_window(struct bus_party *party, const char *link, int64_t most)
+{
+    for (size_t i = 0; i < party->lane_count; i++) {
+        struct bus_lane *lane = &party->lanes[i];
+        if (strcmp(lane->service->link->name, link) != 0)
+            continue;
+        lane->most = most < LANE_WINDOW_MOST ? (size_t)most : LANE_WINDOW_MOST;
+        bus_lane_pump(lane);
+    }
+}
+
 bool bus_lane_open(const struct bus_lane *lane, int64_t size)
 {
     const struct bus_party *party = lane->party;
@@ -97,7 +113,7 @@ bool bus_lane_open(const struct bus_lane *lane, int64_t size)
         return false;
     if (lane->service->ordered)
         return lane->clear && !lane->coming && !lane->in_flight;
-    return lane->in_flight < lane->window && lane->bytes + size <= LANE_BYTES_MOST;
+    return lane->in_flight < window_of(lane) && lane->bytes + size <= LANE_BYTES_MOST;
 }
 
 /* How many may be claimed now; their sizes are not known before, and count once they are there. */
@@ -105,9 +121,10 @@ static size_t room_in(const struct bus_lane *lane)
 {
     if (lane->service->ordered)
         return lane->in_flight ? 0 : 1;
-    if (lane->in_flight > lane->window / 2 || lane->bytes >= LANE_BYTES_MOST)
+    if (lane->in_flight > window_of(lane) / 2 || lane->in_flight >= window_of(lane) ||
+        lane->bytes >= LANE_BYTES_MOST)
         return 0;
-    size_t room = lane->window - lane->in_flight;
+    size_t room = window_of(lane) - lane->in_flight;
     int64_t sizes =
         lane->bytes_each > 0 ? (LANE_BYTES_MOST - lane->bytes) / lane->bytes_each + 1 : STORE_PAGE_MAX;
     if (sizes < (int64_t)room)
@@ -159,7 +176,7 @@ static void claimed(void *arg, int result)
     note_block(lane, result ? lane->blocked_by : claim.blocked_by);
     lane->clear = !result && !claim.count && !claim.next && !claim.stopped;
     for (size_t i = 0; i < claim.count; i++) {
-        bytes += claim.claimed[i].message->size;
+        bytes += claim.claimed[i].size;
         bus_dispatch_claimed(lane, &claim.claimed[i]);
     }
     if (claim.count)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/advance.h"
 #include "bus/answers.h"
 #include "bus/limits.h"
 #include "bus/count.h"
@@ -52,6 +53,8 @@ void offer_answer(struct bus_offer *offer, enum accord_admission admission, cons
                   const char *reason)
 {
     struct accord_admitted admitted = {.admission = admission, .id = id, .rule = rule, .reason = reason};
+    bool held = admission != ACCORD_DEFERRED;
+    advance_leave(offer, held, held && offer->serial && !offer->admission.repeat && *id);
     bus_count_offer(offer->party, offer->service->name, admission, offer->content->envelope.size);
     if (!offer->aborted)
         offer->events.done(offer->arg, &admitted);
@@ -88,6 +91,7 @@ void offer_reject(struct bus_offer *offer, const char *rule, const char *reason)
 void bus_offer_abort(struct bus_offer *offer)
 {
     offer->aborted = true;
+    advance_leave(offer, false, false);
     if (!offer->whole)
         leave(offer); /* otherwise its admission ends it */
 }
@@ -221,7 +225,7 @@ static bool refused_at_once(struct bus_offer *offer)
 }
 
 int bus_offer_new(struct bus_party *party, const struct conf_service *service,
-                  const struct accord_envelope *envelope, const char *cursor,
+                  const struct accord_envelope *envelope, const struct bus_place *place,
                   const struct bus_offer_events *events, void *arg, struct bus_offer **out)
 {
     *out = NULL;
@@ -235,11 +239,9 @@ int bus_offer_new(struct bus_party *party, const struct conf_service *service,
     party->offers++;
     party->bus->offers++;
     offer->announced = envelope->size;
-    offer->has_cursor = cursor != NULL;
-    text_copy(offer->cursor, sizeof offer->cursor, cursor ? cursor : "");
     offer->content =
         bus_content_new(party->bus->store, envelope, service->type->name, party->conf->name, service->name);
-    if (!offer->content) {
+    if (!offer->content || (place && advance_enter(offer, place->cursor) < 0)) {
         offer_free(offer);
         return ACCORD_ENOMEM;
     }

@@ -5,6 +5,7 @@
 
 #include "audit/record.h"
 #include "bus/content.h"
+#include "bus/cursors.h"
 #include "bus/dispatch.h"
 #include "bus/judge.h"
 #include "bus/source.h"
@@ -38,8 +39,9 @@ struct bus_offer {
     char answers[ACCORD_ID_MAX]; /* the message that it answers; "" */
     struct bus_party *full;      /* that has no room for it */
     struct bus_party *counted; /* in whose quarantine it is being committed; its routes say for themselves */
-    char cursor[ACCORD_SOURCE_ID_MAX];
-    bool has_cursor;
+    struct cursor_turn turn;        /* in line at its service, unless a person submitted it */
+    char cursor[ACCORD_CURSOR_MAX]; /* that its commit takes along, */
+    uint64_t serial;                /* of this number; 0: none */
     struct bus_source source;
     struct bus_verdict verdict; /* of the source's policies, or of the routes when none takes it */
     struct offer_route *routes;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/advance.h"
 #include "bus/count.h"
 #include "bus/dispatch.h"
 #include "bus/judge.h"
@@ -87,7 +88,9 @@ static bool lanes_set(struct bus_party *party, const struct conf_agreement *conf
     struct bus_lane *lanes = lanes_new(party, conf, &count);
     struct gate *gates = calloc(conf->service_count + 1, sizeof *gates);
     struct gate *inlets = calloc(conf->link_count + 1, sizeof *inlets);
-    if (!lanes || !gates || !inlets) {
+    struct bus_source_line *source_lines = advance_lines_new(party, conf);
+    if (!lanes || !gates || !inlets || !source_lines) {
+        advance_lines_free(source_lines);
         free(lanes);
         free(gates);
         free(inlets);
@@ -103,9 +106,11 @@ static bool lanes_set(struct bus_party *party, const struct conf_agreement *conf
         if (lanes[i].service->expect_response)
             bus_chores_begin(party->bus);
     }
+    advance_lines_free(party->source_lines);
     free(party->lanes);
     free(party->gates);
     free(party->inlets);
+    party->source_lines = source_lines;
     party->inlets = inlets;
     party->lanes = lanes;
     party->gates = gates;
@@ -316,7 +321,7 @@ size_t bus_party_busy(const struct bus_party *party)
     size_t claiming = 0;
     for (size_t i = 0; i < party->lane_count; i++)
         claiming += party->lanes[i].claiming;
-    return party->offers + party->guests + party->dispatches + party->moves + claiming;
+    return party->offers + party->guests + party->dispatches + party->moves + party->notes + claiming;
 }
 
 void bus_party_remove(struct bus_party *party)
@@ -326,6 +331,7 @@ void bus_party_remove(struct bus_party *party)
         at = &(*at)->next;
     *at = party->next;
     bus_counts_free(party);
+    advance_lines_free(party->source_lines);
     free(party->lanes);
     free(party->gates);
     free(party->inlets);
@@ -341,6 +347,7 @@ bool bus_party_lane(const struct bus_party *party, size_t index, struct bus_lane
                                    .in_flight = lane->in_flight,
                                    .blocked_by = lane->blocked_by,
                                    .blocked_since = lane->blocked_since,
-                                   .overdue = lane->overdue};
+                                   .overdue = lane->overdue,
+                                   .deferred = lane->deferred};
     return true;
 }

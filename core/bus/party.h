@@ -19,7 +19,7 @@ struct answers {
     struct store_overdue overdue;
     struct store_delivery found[OVERDUE_PAGE];
     struct store_missed missed;
-    struct store_audit audit[OVERDUE_PAGE];
+    struct store_audit audit[2 * OVERDUE_PAGE]; /* that it is overdue, and the incident */
     bool told[OVERDUE_PAGE];
 };
 
@@ -29,6 +29,7 @@ struct bus_lane {
     const struct conf_service *service;
     struct gate *gate; /* of the link's process, with the other lanes that it serves */
     size_t in_flight, window;
+    size_t most; /* what its link wants to have at once; 0: it has not said */
     int64_t bytes;      /* of those in flight */
     int64_t bytes_each; /* of those that were claimed last */
     bool blocked;       /* its link takes nothing */
@@ -40,6 +41,7 @@ struct bus_lane {
     char blocked_by[ACCORD_ID_MAX]; /* ordered: the message that the others wait for; "" */
     int64_t blocked_since;          /* wall microseconds */
     uint64_t overdue;               /* answers that have not come in time */
+    char deferred[ACCORD_REASON_MAX]; /* what the policies said when they deferred last; "": they have allowed since */
     struct store_claim claim;
 };
 
@@ -57,7 +59,8 @@ struct bus_party {
     struct gate *inlets;   /* for each link: its messages that are judged and committed at once */
     bool stopped[2];       /* its sources: by its store-limit, by its quarantine-limit */
     uint64_t coming[2];    /* bytes that are being committed: they count already */
-    size_t offers, dispatches, moves;
+    struct bus_source_line *source_lines; /* for each service */
+    size_t offers, dispatches, moves, notes;
     size_t guests; /* routes of offers, its own and others', that lead to it */
     bool move_due; /* the last one failed */
     struct bus_counts *counts;

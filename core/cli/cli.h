@@ -79,6 +79,7 @@ int cli_version(struct cli *, const struct cli_command *, int argc, char **argv)
 int cli_check(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_init(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_plugin_list(struct cli *, const struct cli_command *, int argc, char **argv);
+int cli_plugin_new(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_switch(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_validate(struct cli *, const struct cli_command *, int argc, char **argv);
 int cli_audit_verify(struct cli *, const struct cli_command *, int argc, char **argv);

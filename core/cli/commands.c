@@ -8,6 +8,8 @@ const struct cli_command cli_commands[] = {
      "write a conf.d to begin with, by asking"},
     {"plugins", "", 0, 0, false, false, "plugins", cli_plugin_list,
      "the plugins, their hashes, and who uses them"},
+    {"plugin new", "NAME [--kind connector|policy] [--to FOLDER]", 1, 5, false, false, "plugin",
+     cli_plugin_new, "write a plugin to begin with, which builds and passes its tests, into a new folder"},
     {"enable", "NAME", 1, 1, false, false, "switch", cli_switch,
      "set enabled = yes in an agreement's file, and see it up"},
     {"disable", "NAME", 1, 1, false, false, "switch", cli_switch,

@@ -172,6 +172,7 @@ static int take(struct inspection *s, const struct wire_message *message, struct
     case WIRE_SANDBOXED:
     case WIRE_LOG:
     case WIRE_METRIC:
+    case WIRE_INCIDENT:
         return 0;
     case WIRE_READY:
         return say_judge(s, why);

@@ -53,7 +53,19 @@ static void host_log(struct accord_instance *instance, enum accord_level level, 
 static void host_metric(struct accord_instance *instance, const char *name, int64_t add)
 {
     if (name && add)
-        wire_put_METRIC(process_out(instance->process), &(struct wire_METRIC){instance->name, name, add});
+        wire_put_METRIC(process_out(instance->process), &(struct wire_METRIC){instance->name, name, 0, add});
+}
+
+static void host_gauge(struct accord_instance *instance, const char *name, int64_t value)
+{
+    if (name)
+        wire_put_METRIC(process_out(instance->process),
+                        &(struct wire_METRIC){instance->name, name, 1, value});
+}
+
+static void host_incident(struct accord_instance *instance, const char *rule, const char *reason)
+{
+    wire_put_INCIDENT(process_out(instance->process), &(struct wire_INCIDENT){instance->name, rule, reason});
 }
 
 static int64_t host_wall(struct accord_instance *instance)
@@ -75,6 +87,8 @@ void instance_base_services(struct accord_host *host)
         .minor = ACCORD_ABI_MINOR,
         .log = host_log,
         .metric = host_metric,
+        .gauge = host_gauge,
+        .incident = host_incident,
         .wall = host_wall,
         .ticks = host_ticks,
         .timer = loop_timer,

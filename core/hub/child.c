@@ -303,7 +303,11 @@ static bool common_message(struct child *child, const struct wire_message *m)
         said(child, &m->LOG);
         return true;
     case WIRE_METRIC:
-        plugin_metric_add(&child->unit->counts, m->METRIC.instance, m->METRIC.name, m->METRIC.add);
+        plugin_metric_put(&child->unit->counts, m->METRIC.instance, m->METRIC.name, m->METRIC.set,
+                          m->METRIC.value);
+        return true;
+    case WIRE_INCIDENT:
+        unit_incident(child->unit, child, m->INCIDENT.instance, m->INCIDENT.rule, m->INCIDENT.reason);
         return true;
     case WIRE_PONG:
         pong(child, &m->PONG);

@@ -41,6 +41,8 @@ struct child {
     struct stream *waiting;                  /* payloads that wait until it has read what was sent */
     int64_t reading;                         /* bytes asked of the store for it */
     struct table sessions, flights, intakes; /* link */
+    struct table probes;                     /* link (probing.h) */
+    uint64_t next_probe;
     size_t intakes_held;                     /* see intake_host */
     struct table cases;                      /* guard, inspect */
 };

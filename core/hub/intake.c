@@ -1,6 +1,7 @@
 #include "hub/intake.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/clock.h"
 #include "util/pool.h"
@@ -12,7 +13,9 @@
 struct intake {
     struct intake_host host;
     uint64_t id;
-    const struct bus_party *party;
+    uint32_t number; /* the sender's, of the service */
+    struct bus_party *party;
+    const struct conf_service *service;
     struct bus_offer *offer;
     unsigned weight;
     int64_t credit;   /* bytes asked for that have not come */
@@ -29,13 +32,16 @@ static void put_done(const struct intake *intake, const struct accord_admitted *
     char reason[ACCORD_REASON_MAX];
     text_copy(reason, sizeof reason, admitted->reason);
     text_make_visible(reason);
+    if (intake->host.is_link && admitted->admission == ACCORD_DEFERRED)
+        ++*bus_voids(intake->party, intake->service);
     if (*intake->host.channel)
         wire_put_OFFER_DONE(channel_out(*intake->host.channel),
                             &(struct wire_OFFER_DONE){.offer = intake->id,
                                                       .admission = (uint8_t)admitted->admission,
                                                       .id = admitted->id,
                                                       .rule = admitted->rule,
-                                                      .reason = reason});
+                                                      .reason = reason,
+                                                      .service = intake->number});
 }
 
 /* ---- what the bus says ---- */
@@ -74,7 +80,8 @@ static const struct bus_offer_events events = {.pull = intake_pull, .done = inta
 static bool well_formed(const struct intake_host *host, const struct wire_OFFER *m)
 {
     return *host->held + wire_offer_weight(m->size) <= host->most && m->headers.count <= ACCORD_HEADERS_MAX &&
-           m->headers.raw.size <= HEADERS_SIZE && m->size >= -1;
+           m->headers.raw.size <= HEADERS_SIZE && m->size >= -1 && m->has_cursor <= 1 &&
+           (!m->has_cursor || strlen(m->cursor) < ACCORD_CURSOR_MAX);
 }
 
 enum intake_result intake_offer(struct intake_host host, struct bus_party *party,
@@ -87,9 +94,11 @@ enum intake_result intake_offer(struct intake_host host, struct bus_party *party
     bool rejected = false;
     *intake = (struct intake){.host = host,
                               .id = m->offer,
+                              .number = m->service,
                               .party = party,
+                              .service = service,
                               .weight = wire_offer_weight(m->size),
-                              .pushed = host.pushes && wire_offer_weight(m->size) == 1,
+                              .pushed = host.is_link && wire_offer_weight(m->size) == 1,
                               .rejected = &rejected};
     if (table_put(host.intakes, m->offer, intake) < 0) {
         pool_give(&kept, intake);
@@ -101,8 +110,10 @@ enum intake_result intake_offer(struct intake_host host, struct bus_party *party
                                        .size = m->size,
                                        .headers = headers,
                                        .header_count = wire_pairs_copy(&m->headers, headers)};
+    bool heard = host.is_link && m->voids == *bus_voids(party, service); /* of the last deferral */
+    struct bus_place place = {.cursor = heard && m->has_cursor ? m->cursor : NULL};
     struct bus_offer *offer;
-    if (bus_offer_new(party, service, &envelope, NULL, &events, intake, &offer) < 0) {
+    if (bus_offer_new(party, service, &envelope, host.is_link ? &place : NULL, &events, intake, &offer) < 0) {
         struct accord_admitted admitted = {ACCORD_DEFERRED, "", "hub.no-memory", "out of memory"};
         intake_done(intake, &admitted);
         return INTAKE_DEFERRED;

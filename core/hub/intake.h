@@ -12,7 +12,7 @@ struct intake_host {
     struct table *intakes;
     size_t most;  /* weight of those that are open at a time (wire_offer_weight) */
     size_t *held; /* the weight now */
-    bool pushes;  /* it sends small payloads without being asked (messages.h) */
+    bool is_link; /* it sends small payloads without being asked (messages.h), and cursors with its offers */
 };
 
 enum intake_result {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hub/intake.h"
+#include "hub/probing.h"
 #include "hub/session.h"
 #include "hub/stream.h"
 #include "hub/unit.h"
@@ -151,12 +152,66 @@ static void offered(struct child *child, const struct wire_OFFER *m)
         child_spend(child); /* each such answer is an audit record */
 }
 
+struct advance {
+    struct cursor_wait wait; /* first */
+    struct child *child;
+    uint64_t request;
+};
+
+static void put_advanced(struct child *child, uint64_t request, int result)
+{
+    const char *why = result == ACCORD_ECANCELED ? "an offer before it was deferred or aborted"
+                      : result                   ? "the store did not take it"
+                                                 : "";
+    if (child->channel)
+        wire_put_ADVANCED(channel_out(child->channel),
+                          &(struct wire_ADVANCED){.request = request, .result = result, .reason = why});
+}
+
+static void advance_done(struct cursor_wait *wait, int result)
+{
+    struct advance *advance = (struct advance *)wait;
+    put_advanced(advance->child, advance->request, result);
+    free(advance);
+}
+
+static void advanced(struct child *child, const struct wire_ADVANCE *m)
+{
+    struct bus_party *party = child->unit->party;
+    const struct conf_service *service =
+        m->service < child->service_count ? child->services[m->service] : NULL;
+    if (!service || service->direction != ACCORD_RECEIVE || strlen(m->cursor) >= ACCORD_CURSOR_MAX ||
+        bus_advances(party, service) >= WIRE_ADVANCES_MAX) {
+        child_fail(child, "hub.protocol", "it set a cursor that its services do not allow");
+        return;
+    }
+    if (m->voids != *bus_voids(party, service)) {
+        put_advanced(child, m->request, ACCORD_ECANCELED);
+        return;
+    }
+    struct advance *advance = malloc(sizeof *advance);
+    if (advance)
+        *advance = (struct advance){.wait = {.done = advance_done}, .child = child, .request = m->request};
+    if (!advance || bus_advance(party, service, m->cursor, &advance->wait) < 0) {
+        free(advance);
+        put_advanced(child, m->request, ACCORD_ENOMEM);
+    }
+}
+
 static void parked(struct child *child, const struct wire_PARK *m)
 {
     if (m->link >= child->link_count)
         child_fail(child, "hub.protocol", "it parked a link that it does not have");
     else
         unit_park(child->unit, child->links[m->link], m->rule, m->reason);
+}
+
+static void windowed(struct child *child, const struct wire_WINDOW *m)
+{
+    if (m->link >= child->link_count || m->deliveries < 1)
+        child_fail(child, "hub.protocol", "it set a window that cannot be");
+    else
+        bus_party_window(child->unit->party, child->links[m->link]->name, m->deliveries);
 }
 
 /* ---- all of it ---- */
@@ -181,6 +236,12 @@ void link_side_message(struct child *child, const struct wire_message *m)
     case WIRE_PARK:
         parked(child, &m->PARK);
         break;
+    case WIRE_PROBED:
+        probing_said(child, &m->PROBED);
+        break;
+    case WIRE_WINDOW:
+        windowed(child, &m->WINDOW);
+        break;
     case WIRE_PULL:
         pulled(child, &m->PULL);
         break;
@@ -193,6 +254,9 @@ void link_side_message(struct child *child, const struct wire_message *m)
     case WIRE_OFFER_DATA:
         if (!intake_data(&child->intakes, &m->OFFER_DATA))
             child_fail(child, "hub.protocol", "it sent more of an offer than it was asked for");
+        break;
+    case WIRE_ADVANCE:
+        advanced(child, &m->ADVANCE);
         break;
     case WIRE_OFFER_ABORT:
         intake_abort(&child->intakes, m->OFFER_ABORT.offer);
@@ -236,7 +300,12 @@ void link_side_gone(struct child *child)
         stream_close(&flight->stream, flight_freed);
     }
     table_fini(&child->flights);
+    probing_gone(child);
     intake_gone(&child->intakes);
+    for (size_t i = 0; i < child->service_count; i++)
+        bus_source_gone(child->unit->party, child->services[i]);
+    for (size_t i = 0; i < child->link_count; i++)
+        bus_party_window(child->unit->party, child->links[i]->name, 0);
 }
 
 void link_side_tick(struct child *child, int64_t ticks)

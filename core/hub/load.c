@@ -7,6 +7,7 @@
 #include "hub/trail.h"
 #include "hub/unit.h"
 #include "plugin/check.h"
+#include "util/text.h"
 
 static bool takes(const struct child *child, const struct conf_policy *policy)
 {
@@ -145,6 +146,69 @@ static void put_modules(const struct child *child, struct buf *out)
             check_put_module(out, number++, agreement, &agreement->policies[i]);
 }
 
+/* ---- START waits for the cursors ---- */
+
+struct reading {
+    struct child *child;
+    uint64_t incarnation;
+    size_t asked; /* and one more while they are being asked for */
+    struct read {
+        struct reading *of;
+        uint32_t service;
+        char route[STORE_ROUTE_MAX];
+        struct store_cursor verb;
+    } each[];
+};
+
+/* The last of them starts it, if it is still there. */
+static bool reading_over(struct reading *reading)
+{
+    struct child *child = reading->child;
+    bool there = child->channel && child->incarnation == reading->incarnation;
+    if (--reading->asked)
+        return false;
+    if (there)
+        wire_put_START(channel_out(child->channel), &(struct wire_START){0});
+    free(reading);
+    child->acting--;
+    return true;
+}
+
+/* A cursor that cannot be read is none: what comes twice is found out by its source's name for it. */
+static void was_read(void *arg, int result)
+{
+    struct read *read = arg;
+    struct child *child = read->of->child;
+    if (child->channel && child->incarnation == read->of->incarnation && !result && read->verb.value[0])
+        wire_put_CURSOR(channel_out(child->channel),
+                        &(struct wire_CURSOR){.service = read->service, .value = read->verb.value});
+    if (reading_over(read->of) && !child_running(child))
+        unit_update(child->unit); /* last: it may free the child */
+}
+
+static bool read_cursors(struct child *child)
+{
+    struct reading *reading = calloc(1, sizeof *reading + child->service_count * sizeof *reading->each);
+    if (!reading)
+        return false;
+    *reading = (struct reading){.child = child, .incarnation = child->incarnation, .asked = 1};
+    child->acting++;
+    for (size_t i = 0; child->role == CHILD_LINK && i < child->service_count; i++) {
+        struct read *read = &reading->each[i];
+        if (child->services[i]->direction != ACCORD_RECEIVE)
+            continue;
+        *read = (struct read){.of = reading, .service = (uint32_t)i};
+        text_copy(read->route, sizeof read->route, child->unit->name);
+        size_t used = strlen(read->route);
+        snprintf(read->route + used, sizeof read->route - used, "/%s", child->services[i]->name);
+        read->verb.route = read->route;
+        reading->asked++;
+        store_cursor(child->unit->hub->store, &read->verb, was_read, read);
+    }
+    reading_over(reading);
+    return true;
+}
+
 bool child_configure(struct child *child)
 {
     struct buf *out = channel_out(child->channel);
@@ -153,6 +217,5 @@ bool child_configure(struct child *child)
     put_links(child, out);
     put_services(child, out);
     put_modules(child, out);
-    wire_put_START(out, &(struct wire_START){0});
-    return !out->failed;
+    return read_cursors(child) && !out->failed;
 }

@@ -27,7 +27,8 @@ static struct plugin_metric *metric_new(struct plugin_metrics *metrics, const ch
     return metric;
 }
 
-void plugin_metric_add(struct plugin_metrics *metrics, const char *instance, const char *name, int64_t add)
+void plugin_metric_put(struct plugin_metrics *metrics, const char *instance, const char *name, bool set,
+                       int64_t value)
 {
     struct plugin_metric *metric = NULL;
     for (size_t i = 0; i < metrics->count && !metric; i++)
@@ -35,7 +36,9 @@ void plugin_metric_add(struct plugin_metrics *metrics, const char *instance, con
             metric = &metrics->items[i];
     if (!metric)
         metric = metric_new(metrics, instance, name);
-    if (!metric || __builtin_add_overflow(metric->value, add, &metric->value))
+    if (metric && set)
+        metric->value = value;
+    else if (!metric || __builtin_add_overflow(metric->value, value, &metric->value))
         metrics->left_out++;
 }
 

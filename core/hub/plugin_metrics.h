@@ -4,11 +4,12 @@
 #ifndef HUB_PLUGIN_METRICS_H
 #define HUB_PLUGIN_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLUGIN_METRICS_EACH 32  /* names of one instance */
-#define PLUGIN_METRICS_ALL  256 /* of one agreement */
+#define PLUGIN_METRICS_EACH 64  /* names of one instance */
+#define PLUGIN_METRICS_ALL  512 /* of one agreement */
 
 struct plugin_metric {
     char instance[64], name[64];
@@ -21,7 +22,8 @@ struct plugin_metrics {
     uint64_t left_out; /* bad names, and those beyond what is kept */
 };
 
-void plugin_metric_add(struct plugin_metrics *, const char *instance, const char *name, int64_t add);
+/* Adds the value, or sets it. */
+void plugin_metric_put(struct plugin_metrics *, const char *instance, const char *name, bool set, int64_t value);
 void plugin_metrics_free(struct plugin_metrics *);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "hub/dialer.h"
 #include "hub/policy_side.h"
+#include "hub/probing.h"
 #include "hub/trail.h"
 #include "hub/unit.h"
 #include "util/clock.h"
@@ -106,13 +107,14 @@ const char *sessions_objection(const struct unit *unit, const struct conf_endpoi
 }
 
 /* Whether this link may dial now; NULL: yes. */
-static const char *objection(const struct unit *unit, const struct conf_link *link, const char **rule)
+static const char *objection(const struct child *child, const struct conf_link *link, const char **rule)
 {
+    const struct unit *unit = child->unit;
     *rule = "hub.no-endpoint";
     if (!link->endpoint)
         return "this link has no endpoint";
     *rule = "hub.parked";
-    if (unit->parked[unit_link_index(unit, link)].is)
+    if (unit->parked[unit_link_index(unit, link)].is && !probing_allows(child, link))
         return "the link is parked; see accord status";
     return sessions_objection(unit, link->endpoint, rule);
 }
@@ -159,7 +161,7 @@ static void connected(struct session *session, int fd, const char *reason)
 static void dialled(void *arg, int fd, const char *address, const char *reason)
 {
     struct session *session = arg;
-    const char *rule, *why = objection(session->child->unit, session->link, &rule);
+    const char *rule, *why = objection(session->child, session->link, &rule);
     session->dial = NULL;
     if (address[0])
         text_copy(session->address, sizeof session->address, address);
@@ -196,7 +198,7 @@ void sessions_dial(struct child *child, const struct wire_DIAL *m)
     if (session->link->endpoint)
         snprintf(session->address, sizeof session->address, "%.64s:%d", session->link->endpoint->host,
                  (int)session->link->endpoint->port);
-    const char *rule, *why = objection(child->unit, session->link, &rule);
+    const char *rule, *why = objection(child, session->link, &rule);
     if (!why) {
         session->dial = dial_start(&child->unit->hub->loop, session->link->endpoint, dialled, session);
         rule = "hub.no-memory";
@@ -397,7 +399,8 @@ static int read_secret(const struct session *session, const char *option, struct
 {
     const struct unit *unit = session->child->unit;
     char path[1024];
-    if ((session->stage != HANDSHAKEN && session->stage != AUTHENTICATED) || session->revoked)
+    bool early = session->stage == CONNECTED && unit_secret_is_early(session->link, option);
+    if ((!early && session->stage != HANDSHAKEN && session->stage != AUTHENTICATED) || session->revoked)
         return fail(why, ACCORD_ESTATE, "a secret was asked for before the handshake was allowed");
     if (trail_failing(unit->hub))
         return fail(why, ACCORD_ESTATE,

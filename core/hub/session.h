@@ -1,6 +1,6 @@
 /* Sessions of links: dialled here, judged by the guard, revocable at any time through a kept duplicate of
- * the descriptor. Secrets go only to a session whose handshake was allowed; payload only after
- * authentication was. */
+ * the descriptor. Secrets go only to a session whose handshake was allowed, but for those that make
+ * it (ACCORD_FOR_HANDSHAKE); payload only after authentication was. */
 #ifndef HUB_SESSION_H
 #define HUB_SESSION_H
 

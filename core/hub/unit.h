@@ -4,6 +4,7 @@
 
 #include "bus/bus.h"
 #include "hub/child.h"
+#include "hub/incidents.h"
 #include "hub/parking.h"
 #include "hub/plugin_metrics.h"
 #include "hub/reload.h"
@@ -37,6 +38,7 @@ struct unit {
     struct profile *profiles; /* for each link of the agreement */
     struct parked *parked;    /* likewise */
     struct plugin_metrics counts;
+    struct incidents incidents; /* that its plugins have raised lately */
     int64_t look_at;          /* ticks: at the secret files of parked links */
 };
 
@@ -68,6 +70,8 @@ void profile_clear(struct profile *);
 uint64_t unit_generation(const struct conf_agreement *);
 /* Which links may take deliveries, after one was parked or resumed. */
 void unit_open_lanes(struct unit *);
+/* A plugin of one of its processes says that a person must look at something. */
+void unit_incident(struct unit *, struct child *, const char *instance, const char *rule, const char *reason);
 /* What a person has suspended: it, or the agreement whose messages it takes over. NULL: nothing, as far as is known. */
 const struct suspension *unit_suspended(const struct unit *);
 /* A process that failed and is not ready again; NULL: none. */
@@ -86,6 +90,8 @@ size_t unit_resume(struct unit *, const char *link, const char *user, const char
 void unit_link_works(struct unit *, const struct conf_link *);
 /* Slow retries, changed secrets. */
 void unit_links_tick(struct unit *, int64_t ticks);
+/* The secret is needed to make the handshake, and may be read as soon as the session is dialled. */
+bool unit_secret_is_early(const struct conf_link *, const char *option);
 /* The file of a secret option of a link; ACCORD_EDENIED: it has no such option, ACCORD_ELIMIT. */
 int unit_secret_path(const struct unit *, const struct conf_link *, const char *option, char *to, size_t room);
 

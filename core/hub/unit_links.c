@@ -8,18 +8,31 @@
 #include "hub/unit.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/text.h"
 
 #define LOOK_EVERY 2000 /* ms between looks at the secret files of a parked link */
 
 /* ---- secret files ---- */
 
-/* What an option that names a secret says; NULL: there is no such option. */
-static const char *secret_name(const struct conf_link *link, const char *option)
+static const struct accord_option *secret_option(const struct conf_link *link, const char *option)
 {
     const struct accord_option *table = link->connector->options;
     while (table && table->name && (strcmp(table->name, option) != 0 || table->kind != ACCORD_SECRET))
         table++;
-    for (size_t i = 0; table && table->name && i < link->option_count; i++)
+    return table && table->name ? table : NULL;
+}
+
+bool unit_secret_is_early(const struct conf_link *link, const char *option)
+{
+    const struct accord_option *secret = secret_option(link, option);
+    return secret && (secret->flags & ACCORD_FOR_HANDSHAKE);
+}
+
+/* What an option that names a secret says; NULL: there is no such option. */
+static const char *secret_name(const struct conf_link *link, const char *option)
+{
+    bool known = secret_option(link, option);
+    for (size_t i = 0; known && i < link->option_count; i++)
         if (strcmp(link->options[i].name, option) == 0)
             return link->options[i].value;
     return NULL;
@@ -88,6 +101,23 @@ void unit_park(struct unit *unit, const struct conf_link *link, const char *rule
     if (result == PARKING_NEW)
         trail_incident(unit->hub, unit->name, link->name, rule, reason);
     unit_open_lanes(unit);
+}
+
+void unit_incident(struct unit *unit, struct child *child, const char *instance, const char *rule,
+                   const char *reason)
+{
+    char shown[ACCORD_RULE_MAX], text[ACCORD_REASON_MAX];
+    text_copy(shown, sizeof shown, *rule ? rule : "plugin.incident");
+    text_copy(text, sizeof text, reason);
+    text_make_visible(shown);
+    text_make_visible(text);
+    if (!incidents_new(&unit->incidents, instance, shown, clock_ticks()) || !child_spend(child))
+        return;
+    const struct conf_link *link = NULL;
+    for (size_t i = 0; i < child->link_count; i++)
+        if (strcmp(child->links[i]->name, instance) == 0)
+            link = child->links[i];
+    trail_incident(unit->hub, unit->name, link ? link->name : NULL, shown, text);
 }
 
 static void resumed(struct unit *unit, const struct conf_link *link, const char *user, const char *why)

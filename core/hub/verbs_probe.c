@@ -1,5 +1,6 @@
 /* probe: an agreement's endpoints, one after the other, as a link would dial them: the name is looked up, and each
- * address connected to and let go without a byte. Nothing that a link may not dial is dialled here.
+ * address connected to and let go without a byte; then each link that uses the endpoint makes its connector's own steps
+ * (probing.h). Nothing that a link may not dial is dialled here.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -9,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "hub/dialer.h"
+#include "hub/probing.h"
 #include "hub/reload.h"
 #include "hub/session.h"
 #include "hub/trail.h"
@@ -21,7 +23,6 @@
 #define LOOK_EVERY 200    /* ms: may it still be dialled? */
 #define SIGN_EVERY 5000   /* ms: a sign of life for the client, which is not patient for ever */
 #define ADDRESSES  512    /* characters of the addresses of one name */
-#define NOT_PART   "TLS or SSH and authentication are not part of a probe yet"
 
 struct probe {
     struct answer *answer;
@@ -30,6 +31,9 @@ struct probe {
     const struct conf_agreement *agreement;
     size_t at, end; /* endpoints */
     struct dial *dial;
+    size_t link;             /* of the agreement, that makes its steps */
+    struct probing *probing; /* they are under way */
+    size_t told;             /* steps of links, in all */
     uv_timer_t timer;
     int64_t since, sign_at, deadline; /* ticks */
     bool found;                       /* the name of this endpoint */
@@ -55,6 +59,9 @@ static struct answer *release(struct probe *probe)
     if (probe->dial)
         dial_cancel(probe->dial);
     probe->dial = NULL;
+    if (probe->probing)
+        probing_stop(probe->probing);
+    probe->probing = NULL;
     answer->client->probe = NULL;
     hub_conf_unref(probe->conf);
     uv_close((uv_handle_t *)&probe->timer, timer_closed);
@@ -74,6 +81,8 @@ struct step {
     const char *address; /* that was tried, or those that were found */
     const char *source;  /* of this host, as the partner sees it */
     const char *reason, *advice;
+    const char *link; /* whose connector made it; NULL: the hub */
+    const char *found;
     bool skipped;
 };
 
@@ -83,21 +92,29 @@ static void tell(struct probe *probe, const struct step *step)
     char ms[TEXT_DECIMAL];
     text_decimal(ms, clock_ticks() - probe->since);
     probe->since = clock_ticks();
-    if (!step->reason) {
-        answer_row(probe->answer, "steps",
-                   CELLS({"endpoint", endpoint}, {"step", step->name}, {"result", "ok"},
-                         {"address", step->address}, {"source", step->source}, {"ms", ms}));
-        return;
+    const char *result = !step->reason ? "ok" : step->skipped ? "skipped" : "failed";
+    struct accord_pair cells[9] = {{"endpoint", endpoint}, {"step", step->name}, {"result", result}};
+    size_t count = 3;
+    if (step->link) {
+        cells[count++] = (struct accord_pair){"link", step->link};
+        cells[count++] = (struct accord_pair){"found", step->found ? step->found : ""};
+    } else {
+        cells[count++] = (struct accord_pair){"address", step->address};
+        cells[count++] = (struct accord_pair){"source", step->reason ? "" : step->source};
     }
-    answer_row(probe->answer, "steps",
-               CELLS({"endpoint", endpoint}, {"step", step->name},
-                     {"result", step->skipped ? "skipped" : "failed"}, {"address", step->address},
-                     {"source", ""}, {"ms", ms}, {"reason", step->reason}, {"advice", step->advice}));
+    cells[count++] = (struct accord_pair){"ms", ms};
+    if (step->reason) {
+        cells[count++] = (struct accord_pair){"reason", step->reason};
+        cells[count++] = (struct accord_pair){"advice", step->advice};
+    }
+    answer_row(probe->answer, "steps", cells, count);
+    if (!step->reason)
+        return;
     if (step->skipped)
         return;
     if (!probe->failed++)
-        snprintf(probe->first, sizeof probe->first, "%s, %s: %.300s; %s", endpoint, step->name, step->reason,
-                 step->advice);
+        snprintf(probe->first, sizeof probe->first, "%s, %s: %.500s%s%s", endpoint, step->name, step->reason,
+                 *step->advice ? "; " : "", step->advice);
 }
 
 static void record(struct probe *probe, const struct step *step, const char *rule)
@@ -204,6 +221,7 @@ static bool tried(void *arg, const char *address, int fd, int number)
 }
 
 static void next_endpoint(struct probe *probe);
+static void next_link(struct probe *probe);
 
 /* Every address had its row; a name that was not found, and one without any address to try, have it here. */
 static void dialled(void *arg, int fd, const char *address, const char *reason)
@@ -225,6 +243,68 @@ static void dialled(void *arg, int fd, const char *address, const char *reason)
         step.advice = "give the endpoint a source-address of the partner's family, or none";
         tell(probe, &step);
     }
+    probe->link = probe->reached && may_go_on(probe) ? 0 : probe->agreement->link_count;
+    next_link(probe);
+}
+
+/* ---- the links of an endpoint ---- */
+
+static const char *link_name(const struct probe *probe)
+{
+    return probe->agreement->links[probe->link].name;
+}
+
+static void link_step(void *arg, const char *name, int result, const char *text)
+{
+    struct probe *probe = arg;
+    probe->told++;
+    tell(probe, &(struct step){.name = name,
+                               .address = "",
+                               .source = "",
+                               .link = link_name(probe),
+                               .found = result ? NULL : text,
+                               .reason = result ? text : NULL,
+                               .advice = ""});
+}
+
+static void link_skipped(struct probe *probe, const char *why, const char *advice)
+{
+    tell(probe, &(struct step){.name = "session",
+                               .address = "",
+                               .source = "",
+                               .link = link_name(probe),
+                               .reason = why,
+                               .advice = advice,
+                               .skipped = true});
+}
+
+static void link_over(void *arg, const char *why)
+{
+    struct probe *probe = arg;
+    probe->probing = NULL;
+    if (why)
+        link_skipped(probe, why, "");
+    probe->link++;
+    next_link(probe);
+}
+
+static const struct probing_events link_events = {link_step, link_over};
+
+/* After the last one the next endpoint's turn comes. */
+static void next_link(struct probe *probe)
+{
+    const struct conf_agreement *agreement = probe->agreement;
+    for (; probe->link < agreement->link_count; probe->link++) {
+        const struct conf_link *link = &agreement->links[probe->link];
+        if (link->endpoint != endpoint_of(probe))
+            continue;
+        struct child *child = unit_child(probe->unit, CHILD_LINK, link);
+        if (may_go_on(probe) && child_ready(child))
+            probe->probing = probing_start(child, link, &link_events, probe);
+        if (probe->probing)
+            return;
+        link_skipped(probe, "the link's process is not ready", "see accord status");
+    }
     if (may_go_on(probe))
         probe->at++;
     next_endpoint(probe);
@@ -235,14 +315,16 @@ static const struct dial_watch watch = {found, tried};
 static void finish(struct probe *probe)
 {
     char first[sizeof probe->first];
-    size_t failed = probe->failed;
+    size_t failed = probe->failed, told = probe->told;
     text_copy(first, sizeof first, probe->first);
     struct answer *answer = release(probe);
     if (failed)
-        answer_end(answer, ANSWER_NO, "%zu step%s failed: %s%s. " NOT_PART, failed, failed == 1 ? "" : "s",
+        answer_end(answer, ANSWER_NO, "%zu step%s failed: %s%s", failed, failed == 1 ? "" : "s",
                    failed == 1 ? "" : "first ", first);
     else
-        answer_end(answer, ANSWER_OK, "name and TCP are sound. " NOT_PART);
+        answer_end(answer, ANSWER_OK, "%s",
+                   told ? "name, TCP and the links' own steps are sound"
+                        : "name and TCP are sound; no link has gone further");
 }
 
 /* A row in place of the steps that are not made. */

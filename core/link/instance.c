@@ -90,6 +90,19 @@ void link_configure_service(const struct wire_message *m)
     link_role->services[link_role->service_count++] = service;
 }
 
+void link_configure_cursor(const struct wire_message *m)
+{
+    const struct wire_CURSOR *from = &m->CURSOR;
+    struct link_service *service =
+        from->service < link_role->service_count ? &link_role->services[from->service] : NULL;
+    if (!service || service->cursor)
+        process_refuse(&link_role->process, m, "service %u is not there, or has a cursor", from->service);
+    service->cursor = strdup(from->value);
+    if (!service->cursor)
+        no_memory();
+    service->link->services[service->index]->cursor = service->cursor;
+}
+
 /* ---- opening ---- */
 
 static const void *fill(const struct link *link, const char *what, const struct accord_options *table,
@@ -173,6 +186,7 @@ void link_free_all(void)
         conf_options_free(service->options);
         free(service->pairs);
         free(service->texts);
+        free(service->cursor);
     }
     for (size_t i = 0; i < link_role->link_count; i++) {
         struct link *link = link_role->links[i];

@@ -99,10 +99,21 @@ static size_t headers_that_fit(struct link *link, const struct accord_incoming *
 static uint32_t service_number(const struct link *link, size_t index)
 {
     for (size_t i = 0; i < link_role->service_count; i++)
-        if (link_role->services[i].link == link && link_role->services[i].index == index)
+        if (link_role->services[i].link == link && link_role->services[i].index == index) {
+            if (link->services[index]->direction != ACCORD_RECEIVE)
+                process_blame(&link_role->process, "plugin.offer",
+                              "it offered a message to service %s, which sends", link->services[index]->name);
             return (uint32_t)i;
+        }
     process_blame(&link_role->process, "plugin.offer", "it offered a message to service %zu, which is not",
                   index);
+}
+
+static void expect_cursor(const char *cursor)
+{
+    if (cursor && strlen(cursor) >= ACCORD_CURSOR_MAX)
+        process_blame(&link_role->process, "plugin.cursor", "it gave a cursor of more than %d bytes",
+                      ACCORD_CURSOR_MAX - 1);
 }
 
 struct accord_offer *offer_begin(struct accord_instance *instance, size_t service,
@@ -110,9 +121,7 @@ struct accord_offer *offer_begin(struct accord_instance *instance, size_t servic
 {
     struct link *link = link_of(instance);
     uint32_t number = service_number(link, service);
-    if (link->services[service]->direction != ACCORD_RECEIVE)
-        process_blame(&link_role->process, "plugin.offer", "it offered a message to service %s, which sends",
-                      link->services[service]->name);
+    expect_cursor(message->cursor);
     unsigned weight = wire_offer_weight(message->size);
     struct offer *offer = has_room(link, weight) ? malloc(sizeof *offer) : NULL;
     if (offer) {
@@ -127,6 +136,9 @@ struct accord_offer *offer_begin(struct accord_instance *instance, size_t servic
                                .name = text_or_empty(message->name),
                                .source_id = text_or_empty(message->source_id),
                                .size = message->size < 0 ? -1 : message->size,
+                               .voids = link_role->services[number].voids,
+                               .has_cursor = message->cursor != NULL,
+                               .cursor = text_or_empty(message->cursor),
                                .headers = WIRE_PAIRS(message->headers, headers_that_fit(link, message))});
             if (weight == 1 && !role_later(&link_role->asked, offer->id))
                 process_die(&link_role->process, "hub.memory", "out of memory for one more offer");
@@ -185,6 +197,8 @@ void offer_done(const struct wire_message *m)
 {
     const struct wire_OFFER_DONE *done = &m->OFFER_DONE;
     struct offer *offer = table_get(&link_role->offers, done->offer);
+    if (done->admission == ACCORD_DEFERRED && done->service < link_role->service_count)
+        link_role->services[done->service].voids++; /* also of one that was aborted meanwhile */
     if (!offer)
         return;
     if (done->admission > ACCORD_REJECTED || (done->admission == ACCORD_ACCEPTED && !offer->ended))
@@ -200,9 +214,65 @@ void offer_done(const struct wire_message *m)
         &(struct accord_admitted){done->admission, done->id, done->rule, done->reason});
 }
 
+/* ---- cursors without an offer ---- */
+
+struct advance {
+    uint64_t id;
+    struct link_service *service;
+    accord_committed_fn done;
+    void *arg;
+};
+
+static void advance_free(struct advance *advance)
+{
+    table_take(&link_role->advances, advance->id);
+    advance->service->advances--;
+    free(advance);
+}
+
+int offer_advance(struct accord_instance *instance, size_t index, const char *cursor,
+                  accord_committed_fn done, void *arg)
+{
+    struct link *link = link_of(instance);
+    uint32_t number = service_number(link, index);
+    struct link_service *service = &link_role->services[number];
+    expect_cursor(cursor);
+    if (!cursor || !done)
+        return ACCORD_EINVAL;
+    if (instance->closing || link_role->process.phase != PROCESS_RUNNING)
+        return ACCORD_ESTATE;
+    if (service->advances >= WIRE_ADVANCES_MAX || channel_full(link_role->process.channel))
+        return ACCORD_EBUSY;
+    struct advance *advance = malloc(sizeof *advance);
+    if (!advance)
+        return ACCORD_ENOMEM;
+    *advance = (struct advance){++link_role->last_id, service, done, arg};
+    if (table_put(&link_role->advances, advance->id, advance) < 0) {
+        free(advance);
+        return ACCORD_ENOMEM;
+    }
+    service->advances++;
+    wire_put_ADVANCE(link_out(), &(struct wire_ADVANCE){advance->id, number, service->voids, cursor});
+    return 0;
+}
+
+void offer_advanced(const struct wire_message *m)
+{
+    struct advance *advance = table_get(&link_role->advances, m->ADVANCED.request);
+    if (!advance || m->ADVANCED.result > 0 || m->ADVANCED.result < INT32_MIN)
+        process_refuse(&link_role->process, m, "no such cursor was set");
+    struct advance done = *advance;
+    advance_free(advance);
+    instance_enter(&done.service->link->base);
+    done.done(done.arg, (int)m->ADVANCED.result, m->ADVANCED.reason);
+}
+
 void offer_sweep(void)
 {
     struct offer *offer;
+    struct advance *advance;
+    for (size_t at = 0; (advance = table_next(&link_role->advances, &at)); at = 0)
+        advance_free(advance);
     for (size_t at = 0; (offer = table_next(&link_role->offers, &at)); at = 0)
         offer_free(offer);
 }

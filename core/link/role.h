@@ -36,6 +36,9 @@ struct link_service {
     struct accord_pair *pairs;
     size_t pair_count;
     struct conf_options *options;
+    char *cursor;      /* NULL: none */
+    uint32_t voids;    /* DEFERRED that were heard of */
+    unsigned advances; /* unanswered */
 };
 
 struct link_role {
@@ -46,7 +49,7 @@ struct link_role {
     struct link_service *services;
     size_t service_count;
     struct table deliveries; /* by the hub's stream id */
-    struct table sessions, offers;
+    struct table sessions, offers, advances, probes;
     uint64_t last_id; /* of sessions, offers and secret requests */
     uv_idle_t ready;  /* runs once: what may not be said inside a plugin's own call */
     struct buf asked; /* u64 ids of offers and */
@@ -69,6 +72,7 @@ static inline struct link *link_of(struct accord_instance *instance)
 /* ---- instance.c ---- */
 void link_configure(const struct wire_message *);         /* LINK */
 void link_configure_service(const struct wire_message *); /* SERVICE */
+void link_configure_cursor(const struct wire_message *);  /* CURSOR */
 void link_open_all(void);                                 /* or process_die() */
 void link_close_all(void);
 void link_free_all(void);
@@ -102,11 +106,18 @@ struct accord_offer *offer_begin(struct accord_instance *, size_t service, const
                                  void *arg);
 int offer_write(struct accord_offer *, const uint8_t *, size_t, bool last);
 void offer_abort(struct accord_offer *);
+int offer_advance(struct accord_instance *, size_t service, const char *cursor, accord_committed_fn, void *arg);
+void offer_advanced(const struct wire_message *); /* ADVANCED */
 void offer_pulled(const struct wire_message *); /* OFFER_PULL */
 void offer_done(const struct wire_message *);   /* OFFER_DONE */
 /* There may be room: calls offer_ready of those who wait, later. */
 void offer_room(void);
 void offer_turn(void);
+
+/* ---- probe.c ---- */
+void probe_begin(const struct wire_message *); /* PROBE */
+void probe_told(struct accord_probe *, const char *step, int result, const char *text, bool last);
+void probe_sweep(void);
 
 /* ---- later.c ---- */
 /* offer_turn() and delivery_turn() run in the next turn of the loop, outside of any plugin's call. */

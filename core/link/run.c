@@ -9,7 +9,7 @@ struct link_role *link_role;
 
 static void on_message(struct process *p, const struct wire_message *m, int fd)
 {
-    bool configuring = m->type == WIRE_LINK || m->type == WIRE_SERVICE;
+    bool configuring = m->type == WIRE_LINK || m->type == WIRE_SERVICE || m->type == WIRE_CURSOR;
     if (configuring)
         process_expect_configuring(p, m);
     else if (p->phase == PROCESS_CONFIGURING)
@@ -20,6 +20,9 @@ static void on_message(struct process *p, const struct wire_message *m, int fd)
         break;
     case WIRE_SERVICE:
         link_configure_service(m);
+        break;
+    case WIRE_CURSOR:
+        link_configure_cursor(m);
         break;
     case WIRE_DIALED:
         session_dialed(m, fd);
@@ -44,6 +47,12 @@ static void on_message(struct process *p, const struct wire_message *m, int fd)
         break;
     case WIRE_OFFER_DONE:
         offer_done(m);
+        break;
+    case WIRE_PROBE:
+        probe_begin(m);
+        break;
+    case WIRE_ADVANCED:
+        offer_advanced(m);
         break;
     default:
         process_refuse(p, m, "a link has no use for it");
@@ -101,6 +110,7 @@ static void on_close(struct process *p)
     link_close_all();
     delivery_sweep();
     offer_sweep();
+    probe_sweep();
     session_sweep();
     if (link_role->ready.loop)
         uv_close((uv_handle_t *)&link_role->ready, NULL);
@@ -113,6 +123,7 @@ static void on_fini(struct process *p)
     table_fini(&link_role->deliveries);
     table_fini(&link_role->sessions);
     table_fini(&link_role->offers);
+    table_fini(&link_role->advances);
     buf_fini(&link_role->asked);
     buf_fini(&link_role->early);
 }

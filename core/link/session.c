@@ -202,11 +202,22 @@ static struct secret_request *secret_find(struct session *session, uint64_t id)
     return NULL;
 }
 
+/* What is needed to make the handshake may be had before it. */
+static bool may_read(const struct session *session, const char *option)
+{
+    const struct accord_option *at = session->link->connector.link_options.table;
+    if (session->state == KNOWN || session->state == AUTHENTICATED)
+        return true;
+    while (at && at->name && option && strcmp(at->name, option) != 0)
+        at++;
+    return session->state == CONNECTED && at && at->name && (at->flags & ACCORD_FOR_HANDSHAKE);
+}
+
 int session_secret(struct accord_session *handle, const char *option, accord_secret_fn call, void *arg)
 {
     struct session *session = session_of(handle);
-    if (session->state != KNOWN && session->state != AUTHENTICATED)
-        return ACCORD_ESTATE;
+    if (!may_read(session, option))
+        return option ? ACCORD_ESTATE : ACCORD_EINVAL;
     struct secret_request *request = secret_find(session, 0);
     if (!option || !call || !request)
         return request ? ACCORD_EINVAL : ACCORD_EBUSY;

@@ -5,9 +5,10 @@
 
 #include "util/text.h"
 
-#define OPTION_FLAGS ((uint32_t)(ACCORD_REQUIRED | ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE))
-#define CHOICES_MAX  64
-#define HELP_MAX     1024
+#define OPTION_FLAGS                                                                                         \
+    ((uint32_t)(ACCORD_REQUIRED | ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE | ACCORD_FOR_HANDSHAKE))
+#define CHOICES_MAX 64
+#define HELP_MAX    1024
 
 void answers_init(struct answers *a)
 {
@@ -89,6 +90,7 @@ static int check_option(const struct wire_OPTION *m, struct reason *why)
         (m->fallback[0] && (!m->has_fallback || !is_line(m->fallback, HELP_MAX))))
         return fail(why, ACCORD_EPROTO, "option %s has a default or help that is not one line", m->name);
     if (m->min > m->max || (folder && m->kind != ACCORD_PATH) ||
+        ((m->flags & ACCORD_FOR_HANDSHAKE) && m->kind != ACCORD_SECRET) ||
         (m->has_fallback && (m->flags & ACCORD_REQUIRED)))
         return fail(why, ACCORD_EPROTO, "option %s contradicts itself", m->name);
     if (m->choices.count > CHOICES_MAX || choice != (choice && m->choices.count) ||

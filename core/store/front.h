@@ -5,51 +5,11 @@
 #ifndef STORE_FRONT_H
 #define STORE_FRONT_H
 
-#include <stdatomic.h>
-
 #include "store/backend.h"
+#include "store/inbox.h"
 
-enum call_kind {
-    CALL_ADMIT,
-    CALL_SETTLE,
-    CALL_MOVE,
-    CALL_AUDIT,
-    CALL_DECIDE,
-    CALL_UNQUARANTINE,
-    CALL_ADOPT,
-    CALL_NOTE,
-    CALL_MISSED,
-    CALL_RETAIN,
-    CALL_ROTATE,
-    CALL_SPILL, /* the last kind that writes */
-    CALL_CLAIM,
-    CALL_READ,
-    CALL_GET,
-    CALL_SCAN,
-    CALL_STALE,
-    CALL_OVERDUE,
-    CALL_COUNTS,
-    CALL_CURSOR,
-    CALL_TRAIL,
-    CALL_HEADS,
-    CALL_PEEK,
-    CALL_BACKUP,
-    CALL_NOTHING, /* only to be finished later */
-};
-
-struct call {
-    struct call *next;
-    enum call_kind kind;
-    int result;
-    void *request;
-    store_done done;
-    void *arg;
-};
-
-struct call_list {
-    struct call *first, *last;
-};
-void call_push(struct call_list *, struct call *);
+/* Calls that can be made when no memory is left: their callers get the answer later, and never at once. */
+#define CALLS_KEPT 256
 
 /* Head of an audit chain, with what to go back to when the group fails. */
 struct chain {
@@ -84,23 +44,30 @@ struct store {
     struct accounts counting;
     bool asks_room; /* in this group it matters whether there is room for admissions */
     bool no_room;   /* not even for the group */
+    uint64_t usual; /* nanoseconds that a commit takes these days */
+    bool told;      /* the loop thread, that the trail has lines in memory */
     atomic_bool failed;
 
     /* loop thread */
     struct store_signal *signal;
     char *folder;
-    struct call *spare;
+    struct call *spare; /* calls that are not in use ... */
+    size_t spare_count; /* ... CALLS_KEPT at least, unless memory is short */
+    struct call kept[CALLS_KEPT];
     struct call_list finishing;
     uint64_t outstanding;
+    struct store_payload *payloads;
+    void (*watch)(void *arg); /* of the trail; NULL */
+    void *watch_arg;
+
+    struct inbox inbox;
 
     /* under `lock` */
     uv_mutex_t lock;
-    uv_cond_t wake;
-    struct call_list queued, ready;
+    struct call_list ready;
     struct accounts accounts;
-    struct store_payload *staged; /* payloads that have pieces in the journal, or may have */
-    bool roomy;
-    bool closing;
+    struct store_payload *staged; /* payloads that have pieces in the journal */
+    bool roomy, trail_ready;
     struct store_stats stats;
     uv_thread_t thread;
 };
@@ -125,9 +92,10 @@ struct store_payload {
     int failed;
     unsigned pending; /* calls under way */
     bool orphan;      /* freed by its owner while calls were under way */
+    struct store_payload *next, *previous; /* in `payloads` */
     /* under the store's lock */
-    struct store_payload *next, *previous; /* in `staged` */
-    uint64_t first;                        /* position of the first piece in the journal; UINT64_MAX: none */
+    struct store_payload *next_staged, *previous_staged; /* in `staged` */
+    uint64_t first; /* position of the first piece in the journal; UINT64_MAX: none */
 };
 struct peek {
     struct store_payload *payload;

@@ -19,30 +19,52 @@ struct store_payload *store_payload_new(struct store *store, const char *agreeme
         payload->store = store;
         text_copy(payload->agreement, sizeof payload->agreement, agreement);
         payload->first = UINT64_MAX;
-        uv_mutex_lock(&store->lock);
-        if ((payload->next = store->staged))
+        if ((payload->next = store->payloads))
             payload->next->previous = payload;
-        store->staged = payload;
-        uv_mutex_unlock(&store->lock);
+        store->payloads = payload;
     }
     return payload;
 }
 
-static void unlist(struct store *store, struct store_payload *payload)
+/* Store thread: its first piece is in the journal. */
+static void stage(struct store *store, struct store_payload *payload, uint64_t first)
 {
     uv_mutex_lock(&store->lock);
+    payload->first = first;
+    if ((payload->next_staged = store->staged))
+        payload->next_staged->previous_staged = payload;
+    store->staged = payload;
+    uv_mutex_unlock(&store->lock);
+}
+
+static void unstage(struct store *store, struct store_payload *payload)
+{
+    uv_mutex_lock(&store->lock);
+    if (payload->next_staged)
+        payload->next_staged->previous_staged = payload->previous_staged;
+    if (payload->previous_staged)
+        payload->previous_staged->next_staged = payload->next_staged;
+    else
+        store->staged = payload->next_staged;
+    uv_mutex_unlock(&store->lock);
+}
+
+/* No call on it is under way. */
+static void unlist(struct store *store, struct store_payload *payload)
+{
     if (payload->next)
         payload->next->previous = payload->previous;
     if (payload->previous)
         payload->previous->next = payload->next;
     else
-        store->staged = payload->next;
-    uv_mutex_unlock(&store->lock);
+        store->payloads = payload->next;
+    if (payload->first != UINT64_MAX)
+        unstage(store, payload);
 }
 
 void payloads_abandon(struct store *store)
 {
-    for (struct store_payload *payload = store->staged; payload; payload = payload->next)
+    for (struct store_payload *payload = store->payloads; payload; payload = payload->next)
         payload->store = NULL;
 }
 
@@ -50,7 +72,7 @@ uint64_t payload_staged(struct store *store)
 {
     uint64_t oldest = UINT64_MAX;
     uv_mutex_lock(&store->lock);
-    for (const struct store_payload *payload = store->staged; payload; payload = payload->next)
+    for (const struct store_payload *payload = store->staged; payload; payload = payload->next_staged)
         oldest = payload->first < oldest ? payload->first : oldest;
     uv_mutex_unlock(&store->lock);
     return oldest;
@@ -127,9 +149,7 @@ void payload_spilled(struct store_payload *payload, int result)
     }
     if (!result && payload->first == UINT64_MAX && payload->pieces.size) {
         struct record_admission list = {.pieces = payload->pieces.data};
-        uv_mutex_lock(&payload->store->lock);
-        payload->first = record_piece_position(&list, 0);
-        uv_mutex_unlock(&payload->store->lock);
+        stage(payload->store, payload, record_piece_position(&list, 0));
     }
     if (result)
         payload->failed = result;

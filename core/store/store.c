@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -5,11 +6,17 @@
 #include "store/restored.h"
 #include "util/text.h"
 
-#define IDLE_NS 20000000 /* quiet for this long: the back end finishes what it put off */
+#define IDLE_NS      20000000 /* quiet for this long: the back end finishes what it put off */
+#define TRAIL_READY  262144   /* bytes of sealed lines in memory that the trail's reader is told of */
+#define PATIENCE_MAX 1000000  /* nanoseconds that settlements wait for an admission, and */
+#define PATIENT_MAX  16       /* how many do */
 
-/* Outlives the store until libuv has let go of the handle. */
+/* Outlives the store until libuv has let go of the handles. */
 struct store_signal {
     uv_async_t async;
+    uv_prepare_t prepare; /* before the loop waits, and after it: what was called meanwhile is handed over */
+    uv_check_t check;
+    unsigned handles;
     struct store *store; /* NULL once closed */
 };
 
@@ -29,35 +36,6 @@ void store_message_free(struct store_message *message)
     free(message->headers); /* one block with its texts */
     free(message->deliveries);
     free(message);
-}
-
-void call_push(struct call_list *list, struct call *call)
-{
-    call->next = NULL;
-    if (list->last)
-        list->last->next = call;
-    else
-        list->first = call;
-    list->last = call;
-}
-
-static struct call *call_pop(struct call_list *list)
-{
-    struct call *call = list->first;
-    if (call && !(list->first = call->next))
-        list->last = NULL;
-    return call;
-}
-
-static void call_append(struct call_list *list, struct call_list more)
-{
-    if (!more.first)
-        return;
-    if (list->last)
-        list->last->next = more.first;
-    else
-        list->first = more.first;
-    list->last = more.last;
 }
 
 /* ---- store thread ---- */
@@ -104,6 +82,7 @@ static int commit(struct store *store)
     uint64_t began = uv_hrtime();
     int result = store->backend->commit(store->state);
     uint64_t took = uv_hrtime() - began;
+    store->usual = store->usual - store->usual / 8 + took / 8;
     uv_mutex_lock(&store->lock);
     struct store_stats *stats = &store->stats;
     stats->commits++;
@@ -169,57 +148,100 @@ static struct call_list run_group(struct store *store, struct call_list *list)
     return group;
 }
 
+static bool trail_ready(struct store *store)
+{
+    const struct backend *backend = store->backend;
+    if (store->told || !backend->trail_waiting || backend->trail_waiting(store->state) < TRAIL_READY)
+        return false;
+    return store->told = true;
+}
+
 static void post(struct store *store, struct call_list group)
 {
+    bool ready = trail_ready(store);
     uv_mutex_lock(&store->lock);
     call_append(&store->ready, group);
+    store->trail_ready |= ready;
     uv_mutex_unlock(&store->lock);
     uv_async_send(&store->signal->async);
 }
 
-/* Waits for calls; false: closing and nothing is left. Called and returns with the lock held. */
-static bool wait_for_calls(struct store *store, bool *unsettled)
+/* Waits for calls; false: closing and nothing is left. */
+static bool wait_for_calls(struct store *store, struct call_list *list, bool *unsettled)
 {
-    while (!store->queued.first && !store->closing) {
-        if (!*unsettled) {
-            uv_cond_wait(&store->wake, &store->lock);
-        } else if (uv_cond_timedwait(&store->wake, &store->lock, IDLE_NS) == UV_ETIMEDOUT) {
-            uv_mutex_unlock(&store->lock);
+    while (!(*list = inbox_take(&store->inbox)).first) {
+        if (store->inbox.closing && !atomic_load(&store->inbox.newest))
+            return false;
+        if (*unsettled && store->backend->pause)
+            store->backend->pause(store->state);
+        if (!inbox_wait(&store->inbox, *unsettled ? IDLE_NS : 0)) {
             store->backend->idle(store->state);
             *unsettled = false;
-            uv_mutex_lock(&store->lock);
         }
     }
-    return store->queued.first != NULL;
+    return true;
+}
+
+/* Nobody waits for these alone. */
+static bool is_patient(const struct call_list *list)
+{
+    size_t count = 0;
+    for (const struct call *call = list->first; call; call = call->next)
+        if (call->kind != CALL_SETTLE || ((struct store_settlement *)call->request)->prompt ||
+            ++count > PATIENT_MAX)
+            return false;
+    return true;
+}
+
+/* A few settlements wait, no longer than a commit takes, for an admission that goes into the same commit: with one
+ * message at a time, each would need two otherwise, and the second would keep the next message waiting. */
+static void wait_for_company(struct store *store, struct call_list *list)
+{
+    uint64_t patience = store->usual < PATIENCE_MAX ? store->usual : PATIENCE_MAX;
+    uint64_t began = uv_hrtime(), waited = 0;
+    while (is_patient(list) && !store->inbox.closing && waited < patience) {
+        inbox_wait(&store->inbox, patience - waited);
+        call_append(list, inbox_take(&store->inbox));
+        waited = uv_hrtime() - began;
+    }
 }
 
 static void store_thread(void *arg)
 {
     struct store *store = arg;
+    struct call_list list;
     bool unsettled = false;
-    uv_mutex_lock(&store->lock);
-    while (wait_for_calls(store, &unsettled)) {
-        struct call_list list = store->queued;
-        store->queued = (struct call_list){0};
-        uv_mutex_unlock(&store->lock);
+    pthread_setname_np(pthread_self(), "store");
+    while (wait_for_calls(store, &list, &unsettled)) {
+        wait_for_company(store, &list);
         while (list.first)
             post(store, run_group(store, &list));
         unsettled = true;
-        uv_mutex_lock(&store->lock);
     }
-    uv_mutex_unlock(&store->lock);
 }
 
 /* ---- loop thread ---- */
 
+static void call_keep(struct store *store, struct call *call)
+{
+    call->next = store->spare;
+    store->spare = call;
+    store->spare_count++;
+}
+
+/* Callers do not expect `done` before this returns, and free what they hand over in it: without memory for a call there
+ * is nothing that can be promised to them, and what is durable is found by the next start. */
 static struct call *call_new(struct store *store, enum call_kind kind, void *request, store_done done,
                              void *arg)
 {
-    struct call *call = store->spare;
-    if (call)
+    struct call *call = store->spare_count > CALLS_KEPT ? NULL : malloc(sizeof *call);
+    if (!call) {
+        call = store->spare;
+        if (!call)
+            abort();
         store->spare = call->next;
-    else if (!(call = malloc(sizeof *call)))
-        return NULL;
+        store->spare_count--;
+    }
     *call = (struct call){.kind = kind, .request = request, .done = done, .arg = arg};
     if (!store->outstanding++)
         uv_ref((uv_handle_t *)&store->signal->async);
@@ -229,10 +251,6 @@ static struct call *call_new(struct store *store, enum call_kind kind, void *req
 void store_finish_later(struct store *store, int result, store_done done, void *arg)
 {
     struct call *call = call_new(store, CALL_NOTHING, NULL, done, arg);
-    if (!call) { /* no memory even for that: late is not possible, never is worse */
-        done(arg, ACCORD_ENOMEM);
-        return;
-    }
     call->result = result;
     call_push(&store->finishing, call);
     uv_async_send(&store->signal->async);
@@ -241,36 +259,31 @@ void store_finish_later(struct store *store, int result, store_done done, void *
 void store_call(struct store *store, enum call_kind kind, void *request, store_done done, void *arg)
 {
     struct call *call = call_new(store, kind, request, done, arg);
-    if (!call) {
-        done(arg, ACCORD_ENOMEM);
+    if (!store->inbox.closing) {
+        inbox_put(&store->inbox, call);
         return;
     }
-    uv_mutex_lock(&store->lock);
-    bool refused = store->closing;
-    if (!refused)
-        call_push(&store->queued, call);
-    uv_cond_signal(&store->wake);
-    uv_mutex_unlock(&store->lock);
-    if (refused) {
-        call->result = ACCORD_ECANCELED;
-        call_push(&store->finishing, call);
-    }
+    call->result = ACCORD_ECANCELED;
+    call_push(&store->finishing, call);
 }
 
-static void take_ready(struct store *store)
+/* Whether the trail has lines in memory. */
+static bool take_ready(struct store *store)
 {
     uv_mutex_lock(&store->lock);
     struct call_list ready = store->ready;
+    bool trail = store->trail_ready;
     store->ready = (struct call_list){0};
+    store->trail_ready = false;
     uv_mutex_unlock(&store->lock);
     call_append(&store->finishing, ready);
+    return trail;
 }
 
 static void finish(struct store *store, struct call *call)
 {
     struct call finished = *call;
-    call->next = store->spare;
-    store->spare = call;
+    call_keep(store, call);
     if (!--store->outstanding)
         uv_unref((uv_handle_t *)&store->signal->async);
     finished.done(finished.arg, finished.result);
@@ -280,8 +293,8 @@ static void on_signal(uv_async_t *async)
 {
     struct store_signal *signal = (struct store_signal *)async;
     struct call *call;
-    if (signal->store)
-        take_ready(signal->store);
+    if (signal->store && take_ready(signal->store) && signal->store->watch)
+        signal->store->watch(signal->store->watch_arg);
     /* A `done` may close the store, and makes new calls that are finished in the next turn. */
     struct call *last = signal->store ? signal->store->finishing.last : NULL;
     while (signal->store && last && (call = call_pop(&signal->store->finishing))) {
@@ -293,12 +306,32 @@ static void on_signal(uv_async_t *async)
         uv_async_send(async);
 }
 
+static void on_prepare(uv_prepare_t *prepare)
+{
+    inbox_hand_over(&((struct store_signal *)prepare->data)->store->inbox);
+}
+
+static void on_check(uv_check_t *check)
+{
+    inbox_hand_over(&((struct store_signal *)check->data)->store->inbox);
+}
+
 static void on_signal_closed(uv_handle_t *handle)
 {
-    free(handle);
+    struct store_signal *signal = handle->data;
+    if (!--signal->handles)
+        free(signal);
 }
 
 /* ---- life ---- */
+
+static void end_signal(struct store_signal *signal)
+{
+    signal->store = NULL;
+    uv_close((uv_handle_t *)&signal->async, on_signal_closed);
+    uv_close((uv_handle_t *)&signal->prepare, on_signal_closed);
+    uv_close((uv_handle_t *)&signal->check, on_signal_closed);
+}
 
 static int start_signal(struct store *store, uv_loop_t *loop)
 {
@@ -309,9 +342,17 @@ static int start_signal(struct store *store, uv_loop_t *loop)
         free(signal);
         return ACCORD_EIO;
     }
+    uv_prepare_init(loop, &signal->prepare);
+    uv_check_init(loop, &signal->check);
+    uv_prepare_start(&signal->prepare, on_prepare);
+    uv_check_start(&signal->check, on_check);
+    signal->async.data = signal->prepare.data = signal->check.data = signal;
+    signal->handles = 3;
     signal->store = store;
     store->signal = signal;
     uv_unref((uv_handle_t *)&signal->async); /* referenced while calls are outstanding */
+    uv_unref((uv_handle_t *)&signal->prepare);
+    uv_unref((uv_handle_t *)&signal->check);
     return 0;
 }
 
@@ -352,7 +393,7 @@ static void store_release(struct store *store)
     if (store->state)
         store->backend->close(store->state);
     payloads_abandon(store);
-    uv_cond_destroy(&store->wake);
+    inbox_fini(&store->inbox);
     uv_mutex_destroy(&store->lock);
     free(store->chains);
     free(store->folder);
@@ -360,9 +401,10 @@ static void store_release(struct store *store)
     accounts_fini(&store->accounts);
     buf_fini(&store->scratch);
     while (store->spare) {
-        struct call *next = store->spare->next;
-        free(store->spare);
-        store->spare = next;
+        struct call *call = store->spare;
+        store->spare = call->next;
+        if (call < store->kept || call >= store->kept + CALLS_KEPT)
+            free(call);
     }
     free(store);
 }
@@ -386,8 +428,7 @@ static int store_start(struct store *store, uv_loop_t *loop, const struct store_
         return fail(why, result, "cannot start the store: out of memory or descriptors");
     if (uv_thread_create(&store->thread, store_thread, store) == 0)
         return 0;
-    store->signal->store = NULL;
-    uv_close((uv_handle_t *)&store->signal->async, on_signal_closed);
+    end_signal(store->signal);
     return fail(why, ACCORD_ENOMEM, "cannot start the store's thread");
 }
 
@@ -404,11 +445,13 @@ int store_open(struct store **out, uv_loop_t *loop, const struct store_config *c
     struct store *store = calloc(1, sizeof *store);
     if (!store)
         return fail(why, ACCORD_ENOMEM, "out of memory opening the store");
+    for (size_t i = 0; i < CALLS_KEPT; i++)
+        call_keep(store, &store->kept[i]);
     store->backend = backend;
     store->fault = config->fault;
     store->folder = strdup(config->folder ? config->folder : "");
     uv_mutex_init(&store->lock);
-    uv_cond_init(&store->wake);
+    inbox_init(&store->inbox);
     int result = store_start(store, loop, config, recovery, why);
     if (result)
         store_release(store);
@@ -421,17 +464,13 @@ void store_close(struct store *store)
 {
     if (!store)
         return;
-    uv_mutex_lock(&store->lock);
-    store->closing = true;
-    uv_cond_signal(&store->wake);
-    uv_mutex_unlock(&store->lock);
+    inbox_close(&store->inbox);
     uv_thread_join(&store->thread);
     struct call *call;
     take_ready(store);
     while ((call = call_pop(&store->finishing)))
         finish(store, call);
-    store->signal->store = NULL;
-    uv_close((uv_handle_t *)&store->signal->async, on_signal_closed);
+    end_signal(store->signal);
     store_release(store);
 }
 
@@ -459,101 +498,4 @@ uint64_t store_chain_resume(struct store *store, const char *chain, const struct
     if (lost)
         found->head = *last;
     return lost;
-}
-
-/* ---- calls ---- */
-
-void store_admit(struct store *store, struct store_admission *request, store_done done, void *arg)
-{
-    store_call(store, CALL_ADMIT, request, done, arg);
-}
-
-void store_claim(struct store *store, struct store_claim *request, store_done done, void *arg)
-{
-    store_call(store, CALL_CLAIM, request, done, arg);
-}
-
-void store_settle(struct store *store, struct store_settlement *request, store_done done, void *arg)
-{
-    store_call(store, CALL_SETTLE, request, done, arg);
-}
-
-void store_move(struct store *store, struct store_move *request, store_done done, void *arg)
-{
-    store_call(store, CALL_MOVE, request, done, arg);
-}
-
-void store_read(struct store *store, struct store_read *request, store_done done, void *arg)
-{
-    store_call(store, CALL_READ, request, done, arg);
-}
-
-void store_get(struct store *store, struct store_get *request, store_done done, void *arg)
-{
-    store_call(store, CALL_GET, request, done, arg);
-}
-
-void store_scan(struct store *store, struct store_scan *request, store_done done, void *arg)
-{
-    store_call(store, CALL_SCAN, request, done, arg);
-}
-
-void store_counts(struct store *store, struct store_counts *request, store_done done, void *arg)
-{
-    store_call(store, CALL_COUNTS, request, done, arg);
-}
-
-void store_cursor(struct store *store, struct store_cursor *request, store_done done, void *arg)
-{
-    store_call(store, CALL_CURSOR, request, done, arg);
-}
-
-void store_trail(struct store *store, struct store_trail *request, store_done done, void *arg)
-{
-    store_call(store, CALL_TRAIL, request, done, arg);
-}
-
-void store_heads(struct store *store, struct store_heads *request, store_done done, void *arg)
-{
-    store_call(store, CALL_HEADS, request, done, arg);
-}
-
-void store_decide(struct store *store, struct store_decision *request, store_done done, void *arg)
-{
-    store_call(store, CALL_DECIDE, request, done, arg);
-}
-
-void store_unquarantine(struct store *store, struct store_unquarantine *request, store_done done, void *arg)
-{
-    store_call(store, CALL_UNQUARANTINE, request, done, arg);
-}
-
-void store_adopt(struct store *store, struct store_adoption *request, store_done done, void *arg)
-{
-    store_call(store, CALL_ADOPT, request, done, arg);
-}
-
-void store_note(struct store *store, struct store_note *request, store_done done, void *arg)
-{
-    store_call(store, CALL_NOTE, request, done, arg);
-}
-
-void store_overdue(struct store *store, struct store_overdue *request, store_done done, void *arg)
-{
-    store_call(store, CALL_OVERDUE, request, done, arg);
-}
-
-void store_missed(struct store *store, struct store_missed *request, store_done done, void *arg)
-{
-    store_call(store, CALL_MISSED, request, done, arg);
-}
-
-void store_retain(struct store *store, struct store_retention *request, store_done done, void *arg)
-{
-    store_call(store, CALL_RETAIN, request, done, arg);
-}
-
-void store_stale(struct store *store, struct store_stale *request, store_done done, void *arg)
-{
-    store_call(store, CALL_STALE, request, done, arg);
 }

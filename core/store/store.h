@@ -166,6 +166,8 @@ struct store_admission {
     size_t key_count;
     struct store_audit *audit;
     size_t audit_count;
+    const char *note_possible, *note_changed; /* put behind the first audit record when that repeat is found; short;
+                                               * NULL: nothing is */
     int64_t duplicate_horizon;           /* microseconds; 0: do not look for repeats */
     /* out */
     bool repeat;                         /* same origin, source id and hash: nothing was written, `repeated` is its id */
@@ -186,7 +188,8 @@ enum store_order { STORE_ANY_ORDER, STORE_ORDERED, STORE_ORDERED_SKIP_DEAD };
 
 struct store_claimed {
     struct store_delivery delivery;
-    struct store_message *message;
+    struct store_message *message; /* NULL: its record is damaged; of the delivery there is the number and where it goes */
+    int64_t size;                  /* of the payload */
 };
 struct store_claim {
     const char *agreement;
@@ -213,6 +216,7 @@ struct store_settlement {
     uint64_t generation;
     int64_t answer_by; /* delivered: a message that answers it is expected until then, wall microseconds; 0: none */
     const char *rule, *reason, *receipt; /* NULL: "" */
+    bool prompt;       /* something waits for it: it does not wait for company, a millisecond at most, in its commit */
     struct store_audit *audit;
     size_t audit_count;
 };
@@ -241,11 +245,12 @@ struct store_overdue {
 };
 void store_overdue(struct store *, struct store_overdue *, store_done, void *arg);
 
-/* Their answers are not expected any more; the audit record of each is sealed in the same commit. What was answered
- * since it was found is left out, with its record. */
+/* Their answers are not expected any more; the audit records of each are sealed in the same commit. What was answered
+ * since it was found is left out, with its records. */
 struct store_missed {
     const struct store_delivery *deliveries; /* as store_overdue() found them */
-    struct store_audit *audit;               /* one for each */
+    struct store_audit *audit;               /* `audit_each` for each, one after the other */
+    size_t audit_each;
     bool *told;                              /* out: room for `count`; false: it was left out */
     size_t count;                            /* at most STORE_PAGE_MAX */
 };
@@ -426,6 +431,10 @@ struct store_trail {
     size_t count;       /* out */
 };
 void store_trail(struct store *, struct store_trail *, store_done, void *arg);
+/* Calls back when a good many new lines lie in memory, where store_trail() from the position that it returned last finds
+ * them without reading the disk, and again after the next store_trail(). Lines that wait too long are read from the disk.
+ * Loop thread; one watcher. */
+void store_trail_watch(struct store *, void (*ready)(void *arg), void *arg);
 
 struct store_head {
     char chain[STORE_NAME_MAX];

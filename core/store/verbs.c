@@ -63,7 +63,7 @@ uint64_t verb_need(const struct store *store, const struct call *call)
     case CALL_NOTE:
         return 4096 + audit_need(note->audit, note->audit_count);
     case CALL_MISSED:
-        return 4096 + missed->count * 8 + audit_need(missed->audit, missed->count);
+        return 4096 + missed->count * 8 + audit_need(missed->audit, missed->count * missed->audit_each);
     case CALL_RETAIN:
         return store->backend->retention_need(store->state);
     case CALL_ROTATE:
@@ -301,6 +301,21 @@ static int put_admission(struct store *store, struct store_admission *a)
     return 0;
 }
 
+static int put_admission_audit(struct store *store, const struct store_admission *a)
+{
+    const char *note = a->flags & STORE_POSSIBLE_REPEAT  ? a->note_possible
+                       : a->flags & STORE_CHANGED_REPEAT ? a->note_changed
+                                                         : NULL;
+    if (!note || !a->audit_count)
+        return audit_put(store, a->audit, a->audit_count);
+    struct buf *body = &a->audit[0].body;
+    size_t size = body->size;
+    buf_text(body, note);
+    int result = body->failed ? ACCORD_ENOMEM : audit_put(store, a->audit, a->audit_count);
+    body->size = size; /* the caller may try again */
+    return result;
+}
+
 static int apply_admit(struct store *store, struct store_admission *a)
 {
     a->repeat = a->answered = false;
@@ -321,7 +336,7 @@ static int apply_admit(struct store *store, struct store_admission *a)
     if (!result)
         result = put_answer(store, a);
     if (!result)
-        result = audit_put(store, a->audit, a->audit_count);
+        result = put_admission_audit(store, a);
     return store->group_error = result;
 }
 
@@ -445,6 +460,7 @@ int verb_look(struct store *store, struct call *call)
     case CALL_CURSOR:
         return backend->cursor(store->state, call->request);
     case CALL_TRAIL:
+        store->told = false;
         return backend->trail(store->state, call->request);
     case CALL_HEADS:
         return backend->heads(store->state, call->request);

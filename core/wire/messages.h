@@ -36,7 +36,9 @@
     M(PING, WIRE_H, F(u64, token))                                                                                   \
     M(PONG, WIRE_L | WIRE_P, F(u64, token))                                                                          \
     M(LOG, WIRE_L | WIRE_P, F(u8, level) F(text, instance) F(text, event) F(text, line))                             \
-    M(METRIC, WIRE_L | WIRE_P, F(text, instance) F(text, name) F(i64, add))                                          \
+    /* `set` 0: adds the value; 1: sets it */                                                                        \
+    M(METRIC, WIRE_L | WIRE_P, F(text, instance) F(text, name) F(u8, set) F(i64, value))                             \
+    M(INCIDENT, WIRE_L | WIRE_P, F(text, instance) F(text, rule) F(text, reason))                                    \
     /* ---- what is configured: instances are numbered by the hub, from 0, within one child ---- */                 \
     M(LINK, WIRE_H, F(u32, link) F(text, name) F(text, connector) F(text, host) F(u32, port) F(text, tunnel)         \
           F(pairs, options))                                                                                         \
@@ -53,6 +55,11 @@
     M(SECRET_GIVEN, WIRE_H, F(u64, session) F(u64, request) F(i64, result) F(bytes, value) F(text, reason))          \
     M(SESSION_END, WIRE_L, F(u64, session) F(text, reason))                                                          \
     M(PARK, WIRE_L, F(u32, link) F(text, rule) F(text, reason))                                                      \
+    /* How many deliveries of each of its services a link wants to have at once. */                                  \
+    M(WINDOW, WIRE_L, F(u32, link) F(i64, deliveries))                                                               \
+    /* The link's own steps of `accord probe`; PROBED without a step and `last`: there are none. */                   \
+    M(PROBE, WIRE_H, F(u64, probe) F(u32, link))                                                                     \
+    M(PROBED, WIRE_L, F(u64, probe) F(text, step) F(i64, result) F(text, text) F(u8, last))                          \
     /* ---- out ---- */                                                                                             \
     /* `patience`: milliseconds until the hub will cancel it */                                                     \
     M(DELIVER, WIRE_H, F(u64, delivery) F(u32, service) F(i64, attempt) F(i64, patience) F(text, id) F(text, type)   \
@@ -66,11 +73,18 @@
     M(FINISH, WIRE_L, F(u64, delivery) F(u8, outcome) F(text, reason) F(text, receipt) F(i64, wait))                 \
     /* ---- in: the first OFFER_PULL, of ACCORD_PIECE_MAX, goes without saying for a link's offer of weight 1 ---- */\
     M(OFFER, WIRE_L | WIRE_C, F(u64, offer) F(u32, service) F(text, route) F(text, name) F(text, source_id)          \
-          F(i64, size) F(pairs, headers))                                                                            \
+          F(i64, size) F(u32, voids) F(u8, has_cursor) F(text, cursor) F(pairs, headers))                            \
     M(OFFER_PULL, WIRE_H, F(u64, offer) F(i64, bytes))                                                               \
     M(OFFER_DATA, WIRE_L | WIRE_C, F(u64, offer) F(u8, last) F(bytes, data))                                         \
     M(OFFER_ABORT, WIRE_L, F(u64, offer))                                                                            \
-    M(OFFER_DONE, WIRE_H, F(u64, offer) F(u8, admission) F(text, id) F(text, rule) F(text, reason))                  \
+    M(OFFER_DONE, WIRE_H, F(u64, offer) F(u8, admission) F(text, id) F(text, rule) F(text, reason)          \
+          F(u32, service))                                                                                           \
+    /* A cursor without an offer. `voids`: how many DEFERRED of this service the link has heard of: what it said     \
+     * before it heard of the last of them is void. */                                                               \
+    M(ADVANCE, WIRE_L, F(u64, request) F(u32, service) F(u32, voids) F(text, cursor))                                \
+    M(ADVANCED, WIRE_H, F(u64, request) F(i64, result) F(text, reason))                                              \
+    /* Before START: where a receiving service goes on, unless at the beginning. */                                  \
+    M(CURSOR, WIRE_H, F(u32, service) F(text, value))                                                                \
     /* ---- policies ---- */                                                                                        \
     M(COMPILE, WIRE_H, F(u32, link))                                                                                 \
     M(PROFILE, WIRE_P, F(u32, link) F(i64, result) F(text, reason) F(pairs, profile))                                \
@@ -104,6 +118,7 @@
 #define WIRE_OFFER_HEAVY  16    /* weight of one that announces more than WIRE_SMALL, or no size; of others 1 */
 #define WIRE_SMALL        16384 /* bytes of a payload that may be sent without being asked for */
 #define WIRE_SESSIONS_MAX 64
+#define WIRE_ADVANCES_MAX 64    /* of one service, unanswered */
 #define WIRE_PAIRS_MAX   256
 #define WIRE_TEXT_MAX    4096
 #define WIRE_FRAME_MAX   (ACCORD_PIECE_MAX + 4096)

@@ -1,14 +1,16 @@
-/* The fake host's loop: events of a later turn, clock and timers, watches, work on threads. */
+/* The fake host's loop: events of a later turn, clock and timers. */
 #include "host_private.h"
 
 #include <stdlib.h>
+
+#define DEAD_TIMERS 4096 /* kept, so that their late use is found */
 
 /* ---- events ---- */
 
 struct testhost_event *testhost_post(struct testhost *host,
                                      void (*run)(struct testhost *, struct testhost_event *))
 {
-    struct testhost_event *event = calloc(1, sizeof *event);
+    struct testhost_event *event = testkit_alloc(sizeof *event);
     event->run = run;
     *host->events_tail = event;
     host->events_tail = &event->next;
@@ -54,19 +56,36 @@ static bool run_events(struct testhost *host)
     return ran;
 }
 
-/* ---- clock and timers ---- */
+/* ---- the loop ---- */
+
+static int64_t real_ms(void)
+{
+    return (int64_t)(uv_hrtime() / 1000000);
+}
 
 int64_t testhost_ticks(const struct testhost *host)
 {
-    return host->clock == TESTHOST_VIRTUAL_CLOCK ? host->now : (int64_t)(uv_hrtime() / 1000000);
+    return host->clock == TESTHOST_VIRTUAL_CLOCK ? host->now : real_ms();
 }
 
-size_t testhost_timers(const struct testhost *host)
+static void bury(struct testhost *host, struct accord_timer *timer)
 {
-    size_t count = 0;
-    for (const struct accord_timer *timer = host->timers; timer; timer = timer->next)
-        count++;
-    return count;
+    timer->dead = true;
+    timer->next = host->dead_timers;
+    host->dead_timers = timer;
+    if (++host->dead_timer_count < 2 * DEAD_TIMERS)
+        return;
+    struct accord_timer *last = timer;
+    for (size_t i = 1; i < DEAD_TIMERS; i++)
+        last = last->next;
+    struct accord_timer *old = last->next;
+    last->next = NULL;
+    host->dead_timer_count = DEAD_TIMERS;
+    while (old) {
+        struct accord_timer *next = old->next;
+        free(old);
+        old = next;
+    }
 }
 
 static bool run_due_timer(struct testhost *host)
@@ -77,8 +96,8 @@ static bool run_due_timer(struct testhost *host)
     host->timers = timer->next;
     accord_timer_fn run = timer->run;
     void *arg = timer->arg;
-    free(timer);
-    run(arg);
+    bury(host, timer);
+    INTO_PLUGIN(host, "a timer", run(arg));
     return true;
 }
 
@@ -87,10 +106,11 @@ static void on_tick(uv_timer_t *tick)
     (void)tick; /* only wakes the loop */
 }
 
-static void turn(struct testhost *host, int64_t wait)
+void testhost_one_turn(struct testhost *host, int64_t wait)
 {
     bool ran = run_events(host);
-    while (run_due_timer(host))
+    /* A timer of 0 ms that starts another is for the next turn, or it would never end. */
+    for (size_t most = testhost_timers(host); most && run_due_timer(host); most--)
         ran = true;
     if (ran || host->events)
         wait = 0; /* what ran may be what the caller waits for */
@@ -110,21 +130,27 @@ static void turn(struct testhost *host, int64_t wait)
 
 bool testhost_run_until(struct testhost *host, bool (*condition)(void *arg), void *arg, int64_t ms)
 {
-    int64_t until = (int64_t)(uv_hrtime() / 1000000) + ms;
+    int64_t until = real_ms() + ms;
     while (!condition(arg)) {
-        int64_t left = until - (int64_t)(uv_hrtime() / 1000000);
+        int64_t left = until - real_ms();
         if (left <= 0)
             return false;
-        turn(host, left < 100 ? left : 100); /* the condition may be about the world outside */
+        testhost_one_turn(host, left < 100 ? left : 100); /* the condition may be about the world outside */
     }
     return true;
 }
 
+static bool is_due(const struct testhost *host)
+{
+    return host->timers && host->timers->due <= testhost_ticks(host);
+}
+
 void testhost_turn(struct testhost *host)
 {
+    int64_t until = real_ms() + 10000; /* events that begin each other for ever */
     do
-        turn(host, 0);
-    while (host->events);
+        testhost_one_turn(host, 0);
+    while ((host->events || is_due(host)) && real_ms() < until);
 }
 
 void testhost_advance(struct testhost *host, int64_t ms)
@@ -138,12 +164,48 @@ void testhost_advance(struct testhost *host, int64_t ms)
     host->now = until;
 }
 
+static bool no_works(void *arg)
+{
+    const struct testhost *host = arg;
+    return host->works == 0;
+}
+
+bool testhost_within(struct testhost *host, bool (*condition)(void *arg), void *arg, int64_t ms)
+{
+    if (host->clock == TESTHOST_REAL_CLOCK)
+        return testhost_run_until(host, condition, arg, ms);
+    for (int64_t until = host->now + ms; host->now < until;) {
+        testhost_turn(host);
+        if (condition(arg))
+            return true;
+        /* What happens outside of the virtual time comes first. */
+        if (host->works)
+            testhost_run_until(host, no_works, host, 1000);
+        if (testhost_run_until(host, condition, arg, host->watches ? 2 : 0))
+            return true;
+        testhost_advance(host, until - host->now < 50 ? until - host->now : 50);
+    }
+    return condition(arg);
+}
+
+/* ---- clocks and timers ---- */
+
+size_t testhost_timers(const struct testhost *host)
+{
+    size_t count = 0;
+    for (const struct accord_timer *timer = host->timers; timer; timer = timer->next)
+        count++;
+    return count;
+}
+
 struct accord_timer *testhost_do_timer(struct accord_instance *instance, int64_t ms, accord_timer_fn run,
                                        void *arg)
 {
     struct testhost *host = instance->host;
     testhost_callable(host, "timer", false);
-    struct accord_timer *timer = calloc(1, sizeof *timer);
+    if (testhost_fails(host, TESTHOST_TIMER))
+        return NULL;
+    struct accord_timer *timer = testkit_alloc(sizeof *timer);
     timer->host = host;
     timer->due = testhost_ticks(host) + (ms > 0 ? ms : 0);
     timer->run = run;
@@ -158,16 +220,19 @@ struct accord_timer *testhost_do_timer(struct accord_instance *instance, int64_t
 
 void testhost_do_timer_stop(struct accord_timer *timer)
 {
-    struct testhost *host = timer->host; /* a dead handle: the address sanitizer's find */
-    struct accord_timer **at = &host->timers;
-    while (*at && *at != timer)
-        at = &(*at)->next;
-    if (!*at) {
-        testhost_complain(host, "timer_stop of a dead timer");
+    if (!timer)
+        return;
+    struct testhost *host = timer->host;
+    testhost_callable(host, "timer_stop", true);
+    if (timer->dead) {
+        testhost_complain(host, "timer_stop of a dead timer: it has run, or was stopped before");
         return;
     }
+    struct accord_timer **at = &host->timers;
+    while (*at != timer)
+        at = &(*at)->next;
     *at = timer->next;
-    free(timer);
+    bury(host, timer);
 }
 
 int64_t testhost_do_ticks(struct accord_instance *instance)
@@ -175,10 +240,9 @@ int64_t testhost_do_ticks(struct accord_instance *instance)
     return testhost_ticks(instance->host);
 }
 
-int64_t testhost_do_wall(struct accord_instance *instance)
+static int64_t wall_base(const struct testhost *host)
 {
     const int64_t start = 1735689600000000; /* 2025-01-01 */
-    struct testhost *host = instance->host;
     if (host->clock == TESTHOST_VIRTUAL_CLOCK)
         return start + host->now * 1000;
     uv_timeval64_t now;
@@ -186,101 +250,12 @@ int64_t testhost_do_wall(struct accord_instance *instance)
     return now.tv_sec * 1000000 + now.tv_usec;
 }
 
-/* ---- watches ---- */
-
-static void on_poll(uv_poll_t *poll, int status, int events)
+int64_t testhost_do_wall(struct accord_instance *instance)
 {
-    struct accord_watch *watch = poll->data;
-    uint32_t ready = 0;
-    if (status < 0 || (events & UV_READABLE))
-        ready |= ACCORD_READABLE;
-    if (status < 0 || (events & UV_WRITABLE))
-        ready |= ACCORD_WRITABLE;
-    watch->run(watch->arg, ready);
+    return wall_base(instance->host) + instance->host->wall_ahead;
 }
 
-struct accord_watch *testhost_do_watch(struct accord_instance *instance, int fd, accord_watch_fn run,
-                                       void *arg)
+void testhost_set_wall(struct testhost *host, int64_t wall)
 {
-    struct testhost *host = instance->host;
-    testhost_callable(host, "watch", false);
-    struct accord_watch *watch = calloc(1, sizeof *watch);
-    if (uv_poll_init(&host->loop, &watch->poll, fd) != 0) {
-        free(watch);
-        return NULL;
-    }
-    watch->poll.data = watch;
-    watch->host = host;
-    watch->run = run;
-    watch->arg = arg;
-    watch->next = host->watches;
-    host->watches = watch;
-    return watch;
-}
-
-void testhost_do_watch_set(struct accord_watch *watch, uint32_t events)
-{
-    int wanted = (events & ACCORD_READABLE ? UV_READABLE : 0) | (events & ACCORD_WRITABLE ? UV_WRITABLE : 0);
-    if (wanted)
-        uv_poll_start(&watch->poll, wanted, on_poll);
-    else
-        uv_poll_stop(&watch->poll);
-}
-
-static void free_watch(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
-void testhost_do_watch_end(struct accord_watch *watch)
-{
-    struct testhost *host = watch->host;
-    struct accord_watch **at = &host->watches;
-    while (*at && *at != watch)
-        at = &(*at)->next;
-    if (!*at) {
-        testhost_complain(host, "watch_end of a dead watch");
-        return;
-    }
-    *at = watch->next;
-    uv_poll_stop(&watch->poll);
-    uv_close((uv_handle_t *)&watch->poll, free_watch);
-}
-
-/* ---- work on threads ---- */
-
-struct work {
-    uv_work_t request;
-    struct testhost *host;
-    accord_work_fn run, done;
-    void *arg;
-};
-
-static void run_work(uv_work_t *request)
-{
-    struct work *work = request->data;
-    work->run(work->arg);
-}
-
-static void end_work(uv_work_t *request, int status)
-{
-    struct work *work = request->data;
-    (void)status;
-    work->host->works--;
-    work->done(work->arg);
-    free(work);
-}
-
-int testhost_do_work(struct accord_instance *instance, accord_work_fn run, accord_work_fn done, void *arg)
-{
-    struct testhost *host = instance->host;
-    testhost_callable(host, "work", false);
-    struct work *work = calloc(1, sizeof *work);
-    work->request.data = work;
-    work->host = host;
-    work->run = run;
-    work->done = done;
-    work->arg = arg;
-    host->works++;
-    return uv_queue_work(&host->loop, &work->request, run_work, end_work) == 0 ? ACCORD_OK : ACCORD_ENOMEM;
+    host->wall_ahead = wall - wall_base(host);
 }

@@ -1,21 +1,9 @@
-/* The fake host's life and records. */
+/* The fake host's life. */
 #include "host_private.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-void testhost_complain(struct testhost *host, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    host->complaints++;
-    fprintf(stderr, "contract broken: %s\n", text);
-}
 
 bool testhost_callable(struct testhost *host, const char *what, bool ending)
 {
@@ -24,118 +12,85 @@ bool testhost_callable(struct testhost *host, const char *what, bool ending)
     return host->phase != TESTHOST_CLOSED;
 }
 
-struct testhost_entry *testhost_find(struct testhost_entry *list, const char *name)
+bool testhost_fails(struct testhost *host, enum testhost_call call)
 {
-    while (list && strcmp(list->name, name) != 0)
-        list = list->next;
-    return list;
+    host->calls[call]++;
+    return host->fail_at[call] && --host->fail_at[call] == 0;
 }
 
-struct testhost_entry *testhost_put(struct testhost_entry **list, const char *name, const void *value,
-                                    size_t size)
+void testhost_fail(struct testhost *host, enum testhost_call call, unsigned n)
 {
-    struct testhost_entry *entry = testhost_find(*list, name);
-    if (!entry) {
-        entry = calloc(1, sizeof *entry);
-        entry->name = strdup(name);
-        entry->next = *list;
-        *list = entry;
-    }
-    free(entry->value);
-    entry->value = value ? calloc(1, size + 1) : NULL;
-    if (value && size)
-        memcpy(entry->value, value, size);
-    entry->size = size;
-    return entry;
+    host->fail_at[call] = n;
 }
 
-static void free_entries(struct testhost_entry *list)
+unsigned testhost_calls(const struct testhost *host, enum testhost_call call)
 {
-    while (list) {
-        struct testhost_entry *next = list->next;
-        free(list->name);
-        free(list->value);
-        free(list);
-        list = next;
-    }
+    return host->calls[call];
 }
 
-/* ---- records ---- */
-
-static void do_log(struct accord_instance *instance, enum accord_level level, const char *event,
-                   const char *text)
+void testhost_patience(struct testhost *host, int64_t ms)
 {
-    struct testhost *host = instance->host;
-    testhost_callable(host, "log", true);
-    testhost_put(&host->logs, event, text, strlen(text))->number++;
-    if (getenv("TESTHOST_LOG"))
-        fprintf(stderr, "[%d] %s: %s\n", (int)level, event, text);
+    host->patience = ms;
 }
 
-static void do_metric(struct accord_instance *instance, const char *name, int64_t add)
+/* ---- into the plugin ---- */
+
+void testhost_enter(struct testhost *host, const char *slot)
 {
-    struct testhost *host = instance->host;
-    testhost_callable(host, "metric", true);
-    struct testhost_entry *entry = testhost_find(host->metrics, name);
-    if (!entry)
-        entry = testhost_put(&host->metrics, name, NULL, 0);
-    entry->number += add;
+    host->inside = slot;
+    host->entered = uv_hrtime();
+    if (testkit_watched)
+        snprintf(testkit_watched, TESTKIT_WATCHED, "%s", slot);
+    testkit_plugin_runs(true);
 }
 
-unsigned testhost_logged(const struct testhost *host, const char *event)
+void testhost_leave(struct testhost *host)
 {
-    const struct testhost_entry *entry = testhost_find(host->logs, event);
-    return entry ? (unsigned)entry->number : 0;
+    testkit_plugin_runs(false);
+    int64_t took = (int64_t)((uv_hrtime() - host->entered) / 1000000);
+    if (host->patience && took > host->patience)
+        testhost_complain(host, "%s held the loop for %lld ms: nothing else of this process ran meanwhile",
+                          host->inside, (long long)took);
+    host->inside = NULL;
+    if (testkit_watched)
+        *testkit_watched = 0;
 }
 
-const char *testhost_last_log(const struct testhost *host, const char *event)
-{
-    const struct testhost_entry *entry = testhost_find(host->logs, event);
-    return entry ? entry->value : NULL;
-}
+/* ---- the tables ---- */
 
-int64_t testhost_metric(const struct testhost *host, const char *name)
-{
-    const struct testhost_entry *entry = testhost_find(host->metrics, name);
-    return entry ? entry->number : 0;
-}
+#define BASE                                                                                                 \
+    .minor = ACCORD_ABI_MINOR, .log = testhost_do_log, .metric = testhost_do_metric,                         \
+    .gauge = testhost_do_gauge, .incident = testhost_do_incident, .wall = testhost_do_wall,                  \
+    .ticks = testhost_do_ticks, .timer = testhost_do_timer, .timer_stop = testhost_do_timer_stop,            \
+    .watch = testhost_do_watch, .watch_set = testhost_do_watch_set, .watch_end = testhost_do_watch_end,      \
+    .work = testhost_do_work
 
-size_t testhost_complaints(const struct testhost *host)
-{
-    return host->complaints;
-}
-
-/* ---- life ---- */
+const struct accord_host testhost_base_table = {.size = offsetof(struct accord_host, dial), BASE};
 
 const struct accord_host testhost_table = {
     .size = sizeof(struct accord_host),
-    .minor = ACCORD_ABI_MINOR,
-    .log = do_log,
-    .metric = do_metric,
-    .wall = testhost_do_wall,
-    .ticks = testhost_do_ticks,
-    .timer = testhost_do_timer,
-    .timer_stop = testhost_do_timer_stop,
-    .watch = testhost_do_watch,
-    .watch_set = testhost_do_watch_set,
-    .watch_end = testhost_do_watch_end,
-    .work = testhost_do_work,
+    BASE,
     .dial = testhost_do_dial,
     .profile = testhost_do_profile,
     .report = testhost_do_report,
     .secret = testhost_do_secret,
     .end = testhost_do_end,
+    .window = testhost_do_window,
     .pull = testhost_do_pull,
     .finish = testhost_do_finish,
     .offer = testhost_do_offer,
     .offer_write = testhost_do_offer_write,
     .offer_abort = testhost_do_offer_abort,
+    .advance = testhost_do_advance,
     .park = testhost_do_park,
+    .probed = testhost_do_probed,
 };
+
+/* ---- life ---- */
 
 struct testhost *testhost_new(const struct accord_connector *connector, enum testhost_clock clock)
 {
-    struct testhost *host = calloc(1, sizeof *host);
+    struct testhost *host = testkit_alloc(sizeof *host);
     uv_loop_init(&host->loop);
     uv_timer_init(&host->loop, &host->tick);
     host->connector = connector;
@@ -144,6 +99,7 @@ struct testhost *testhost_new(const struct accord_connector *connector, enum tes
     host->events_tail = &host->events;
     host->now = 1000;
     host->piece = ACCORD_PIECE_MAX;
+    host->ask = 256 * 1024;
     host->offer_room = 16;
     return host;
 }
@@ -152,18 +108,24 @@ int testhost_open(struct testhost *host, const struct accord_link_setup *setup)
 {
     const struct accord_connector *connector = host->connector;
     host->setup = setup;
-    if (connector->check) {
-        int result = connector->check(setup, host->why, sizeof host->why);
-        if (result < 0)
-            return result;
+    int result = 0;
+    if (connector->check)
+        INTO_PLUGIN(host, "check", result = connector->check(setup, host->why, sizeof host->why));
+    if (result == 0) {
+        host->state = aligned_alloc(16, (connector->state_size + 16) / 16 * 16);
+        memset(host->state, 0, (connector->state_size + 16) / 16 * 16);
+        host->phase = TESTHOST_OPEN;
+        INTO_PLUGIN(host, "open",
+                    result = connector->open(host->state, &host->instance, &testhost_table, setup, host->why,
+                                             sizeof host->why));
     }
-    host->state = aligned_alloc(16, (connector->state_size + 15) / 16 * 16);
-    memset(host->state, 0, (connector->state_size + 15) / 16 * 16);
-    host->phase = TESTHOST_OPEN;
-    int result =
-        connector->open(host->state, &host->instance, &testhost_table, setup, host->why, sizeof host->why);
-    if (result < 0)
+    if (result > 0)
+        testhost_complain(host, "check or open returned %d: 0 or a negative accord_error", result);
+    if (result < 0) {
+        if (host->timers || host->watches || host->works)
+            testhost_complain(host, "open failed and left a timer, a watch or a thread behind");
         host->phase = TESTHOST_CLOSED;
+    }
     return result;
 }
 
@@ -175,19 +137,14 @@ const char *testhost_why(const struct testhost *host)
 void testhost_start(struct testhost *host)
 {
     host->phase = TESTHOST_STARTED;
-    host->connector->start(host->state);
+    INTO_PLUGIN(host, "start", host->connector->start(host->state));
+    testhost_offer_started(host);
 }
 
 void testhost_stop(struct testhost *host)
 {
     host->phase = TESTHOST_STOPPED;
-    host->connector->stop(host->state);
-}
-
-static bool no_works(void *arg)
-{
-    const struct testhost *host = arg;
-    return host->works == 0;
+    INTO_PLUGIN(host, "stop", host->connector->stop(host->state));
 }
 
 void testhost_close(struct testhost *host)
@@ -196,17 +153,10 @@ void testhost_close(struct testhost *host)
         testhost_stop(host);
     host->phase = TESTHOST_CLOSING;
     testhost_drop_events(host, NULL);
-    host->connector->close(host->state);
-    testhost_check_flow(host);
+    INTO_PLUGIN(host, "close", host->connector->close(host->state));
+    testhost_check_deliveries(host);
     testhost_check_sessions(host);
-    if (host->timers)
-        testhost_complain(host, "close left %zu timer(s) running", testhost_timers(host));
-    if (host->watches)
-        testhost_complain(host, "close left a watch");
-    host->phase = TESTHOST_CLOSED;
-    if (!testhost_run_until(host, no_works, host, 30000))
-        testhost_complain(host, "a function on a thread has not ended within 30 s after close");
-    testhost_drop_events(host, NULL);
+    testhost_check_loop(host);
 }
 
 void *testhost_state(struct testhost *host)
@@ -223,25 +173,20 @@ void testhost_free(struct testhost *host)
 {
     if (host->phase > TESTHOST_NEW && host->phase < TESTHOST_CLOSING)
         testhost_close(host);
-    while (host->timers)
-        testhost_do_timer_stop(host->timers);
-    while (host->watches)
-        testhost_do_watch_end(host->watches);
-    uv_close((uv_handle_t *)&host->tick, NULL);
-    uv_run(&host->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&host->loop);
+    testhost_free_loop(host);
     testhost_drop_events(host, NULL);
-    testhost_free_flow(host);
+    testhost_free_marks(host);
+    testhost_free_deliveries(host);
+    testhost_free_offers(host);
+    testhost_free_records(host);
     while (host->sessions) {
         struct accord_session *next = host->sessions->next;
         free(host->sessions);
         host->sessions = next;
     }
-    free_entries(host->profile);
-    free_entries(host->secrets);
-    free_entries(host->facts);
-    free_entries(host->logs);
-    free_entries(host->metrics);
+    testhost_free_entries(host->profile);
+    testhost_free_entries(host->secrets);
+    testhost_free_entries(host->facts);
     free(host->state);
     free(host);
 }

@@ -21,6 +21,7 @@ static void put_link(struct fake_hub *hub, const char *link, const char *host, c
     wire_put_SERVICE(&hub->out, &(struct wire_SERVICE){0, 0, "out", "opaque", ACCORD_SEND, 1000, "", 0, {0}});
     wire_put_SERVICE(&hub->out,
                      &(struct wire_SERVICE){1, 0, "in", "opaque", ACCORD_RECEIVE, 1000, "", 0, {0}});
+    wire_put_CURSOR(&hub->out, &(struct wire_CURSOR){1, "@c0"});
     wire_put_START(&hub->out, &(struct wire_START){0});
     hub_send(hub, -1);
 }
@@ -43,7 +44,7 @@ void hub_begin(struct fake_hub *hub, const char *messy)
 {
     hub_open(hub, WIRE_L, link_run, puppet_load, GRACE_MS);
     put_configuration(hub, "sftp", messy);
-    hub_expect_log(hub, "open", "sftp peer.example:22 2048 2 in");
+    hub_expect_log(hub, "open", "sftp peer.example:22 2048 2 in@c0");
     hub_expect(hub, WIRE_READY);
     hub_expect_log(hub, "start", "go");
 }
@@ -143,6 +144,8 @@ uint64_t puppet_offers(struct fake_hub *hub)
     assert_int_equal(made->size, -1);
     assert_string_equal(made->name, "in.txt");
     assert_string_equal(made->source_id, "42");
+    assert_int_equal(made->has_cursor, 1);
+    assert_string_equal(made->cursor, "c1");
     assert_string_equal(wire_pairs_get(&made->headers, "subject"), "hello");
     return made->offer;
 }

@@ -25,6 +25,7 @@ struct puppet {
 
 struct puppet_options {
     int64_t size;
+    const char *early;
     bool messy; /* cleans nothing up in close */
 };
 
@@ -114,11 +115,27 @@ static void report(struct puppet *p, enum accord_stage stage)
 static void make_offer(struct puppet *p)
 {
     struct accord_pair headers[] = {{"subject", "hello"}};
-    const struct accord_incoming message = {
-        .name = "in.txt", .source_id = "42", .size = -1, .headers = headers, .header_count = 1};
+    const struct accord_incoming message = {.name = "in.txt",
+                                            .source_id = "42",
+                                            .size = -1,
+                                            .headers = headers,
+                                            .header_count = 1,
+                                            .cursor = "c1"};
     p->offer = p->host->offer(p->self, 1, &message, p);
     if (!p->offer)
         say(p, "offer", "none");
+}
+
+static void on_committed(void *arg, int result, const char *reason)
+{
+    say(arg, "advanced", "%d %s", result, reason);
+}
+
+static void advance(struct puppet *p)
+{
+    int result = p->host->advance(p->self, 1, "c2", on_committed, p);
+    if (result)
+        say(p, "advance", "%d", result);
 }
 
 static void offer_more(struct puppet *p, const char *text, bool last)
@@ -150,6 +167,8 @@ static bool obey_session(struct puppet *p, const char *verb)
         say_profile(p);
     else if (!strcmp(verb, "secret"))
         result = p->host->secret(p->session, "key", on_secret, p);
+    else if (!strcmp(verb, "early-secret"))
+        result = p->host->secret(p->session, "early", on_secret, p);
     else if (!strcmp(verb, "end")) {
         p->host->end(p->session, "enough");
         p->ended = p->session;
@@ -185,6 +204,12 @@ static bool obey_loop(struct puppet *p, const char *verb)
         p->host->work(p->self, on_thread, on_work_done, p);
     else if (!strcmp(verb, "park"))
         p->host->park(p->self, "sftp.host-key", "unknown host key");
+    else if (!strcmp(verb, "gauge"))
+        p->host->gauge(p->self, "waiting", -4);
+    else if (!strcmp(verb, "incident"))
+        p->host->incident(p->self, "sftp.silent", "nothing came for a day");
+    else if (!strcmp(verb, "window"))
+        p->host->window(p->self, 3);
     else if (!strcmp(verb, "metric"))
         p->host->metric(p->self, "files", 3);
     else
@@ -203,6 +228,8 @@ static bool obey_offer(struct puppet *p, const char *verb)
         offer_more(p, "hello ", false);
     else if (!strcmp(verb, "write-last"))
         offer_more(p, "world", true);
+    else if (!strcmp(verb, "advance"))
+        advance(p);
     else if (!strcmp(verb, "abort"))
         p->host->offer_abort(p->offer);
     else
@@ -213,11 +240,11 @@ static bool obey_offer(struct puppet *p, const char *verb)
 static void deliver(void *state, const struct accord_outgoing *out)
 {
     struct puppet *p = state;
-    const char *verb = out->envelope.name;
+    const char *verb = out->envelope->name;
     if (!strcmp(verb, "hold") || !strcmp(verb, "deaf") || !strcmp(verb, "pull")) {
         p->held = out->handle;
-        say(p, verb, "%zu %s %s %s %s=%s attempt %d", out->service, out->envelope.id, out->envelope.type,
-            out->envelope.origin, out->envelope.headers[0].name, out->envelope.headers[0].value,
+        say(p, verb, "%zu %s %s %s %s=%s attempt %d", out->service, out->envelope->id, out->envelope->type,
+            out->envelope->origin, out->envelope->headers[0].name, out->envelope->headers[0].value,
             (int)out->attempt);
         if (!strcmp(verb, "pull"))
             p->host->pull(out->handle, p->session, 10);
@@ -269,6 +296,15 @@ static void offer_done(void *state, struct accord_offer *offer, void *arg,
         admitted->id, admitted->rule, admitted->reason);
 }
 
+static void probe(void *state, struct accord_probe *probe)
+{
+    struct puppet *p = state;
+    p->host->probed(probe, "handshake", 0, "as it should be", false);
+    p->host->probed(probe, "folder", ACCORD_ENOENT, "make it", true);
+    if (p->messy)
+        p->host->probed(probe, "more", 0, "", true);
+}
+
 static void offer_ready(void *state)
 {
     say(state, "offer_ready", "now");
@@ -284,8 +320,8 @@ static int open_puppet(void *state, struct accord_instance *self, const struct a
         snprintf(why, why_size, "no such folder");
         return ACCORD_ENOENT;
     }
-    say(p, "open", "%s %s:%d %d %zu %s", setup->name, setup->endpoint_host, (int)setup->endpoint_port,
-        (int)options->size, setup->service_count, setup->services[1]->name);
+    say(p, "open", "%s %s:%d %d %zu %s%s", setup->name, setup->endpoint_host, (int)setup->endpoint_port,
+        (int)options->size, setup->service_count, setup->services[1]->name, setup->services[1]->cursor);
     return 0;
 }
 
@@ -318,6 +354,10 @@ static void close_puppet(void *state)
 
 static const struct accord_option option_table[] = {
     {.name = "size", .kind = ACCORD_SIZE, .offset = offsetof(struct puppet_options, size), .fallback = "7"},
+    {.name = "early",
+     .kind = ACCORD_SECRET,
+     .flags = ACCORD_FOR_HANDSHAKE,
+     .offset = offsetof(struct puppet_options, early)},
     {.name = "messy",
      .kind = ACCORD_BOOL,
      .offset = offsetof(struct puppet_options, messy),
@@ -340,6 +380,7 @@ static const struct accord_connector connector = {
     .offer_pull = offer_pull,
     .offer_done = offer_done,
     .offer_ready = offer_ready,
+    .probe = probe,
 };
 
 static const struct accord_plugin plugin = {

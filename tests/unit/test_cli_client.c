@@ -276,7 +276,7 @@ static void settle(int fd, enum accord_admission admission, const char *id, cons
                    const char *reason)
 {
     struct buf out = {0};
-    wire_put_OFFER_DONE(&out, &(struct wire_OFFER_DONE){1, (uint8_t)admission, id, rule, reason});
+    wire_put_OFFER_DONE(&out, &(struct wire_OFFER_DONE){1, (uint8_t)admission, id, rule, reason, 0});
     say(fd, &out);
 }
 

@@ -388,8 +388,9 @@ static void options_that_cannot_be_are_refused(void **state)
     one_bad_option((struct wire_OPTION){.name = "No Name"});
     one_bad_option((struct wire_OPTION){.kind = ACCORD_CHOICE + 1});
     one_bad_option((struct wire_OPTION){.kind = ACCORD_CHOICE});
-    one_bad_option((struct wire_OPTION){.flags = 8});
+    one_bad_option((struct wire_OPTION){.flags = 16});
     one_bad_option((struct wire_OPTION){.flags = ACCORD_FOLDER_WRITE});
+    one_bad_option((struct wire_OPTION){.flags = ACCORD_FOR_HANDSHAKE});
     one_bad_option((struct wire_OPTION){.help = "two\nlines"});
     one_bad_option((struct wire_OPTION){.fallback = "not announced"});
     one_bad_option((struct wire_OPTION){.flags = ACCORD_REQUIRED, .has_fallback = 1, .fallback = "x"});

@@ -22,7 +22,7 @@ struct sender {
     struct channel *channel;
     struct table intakes;
     size_t held;
-    bool pushes;
+    bool is_link;
     int theirs;
     struct clock_source clock;
     /* what it was told last */
@@ -86,7 +86,7 @@ static void hear(struct sender *s)
 static enum intake_result offer_with(struct sender *s, uint64_t id, const struct wire_pairs *headers,
                                      int64_t size)
 {
-    struct intake_host host = {&s->channel, &s->intakes, MOST * WIRE_OFFER_HEAVY, &s->held, s->pushes};
+    struct intake_host host = {&s->channel, &s->intakes, MOST * WIRE_OFFER_HEAVY, &s->held, s->is_link};
     struct wire_OFFER m = {.offer = id, .name = "plan.edi", .source_id = "1", .size = size};
     if (headers)
         m.headers = *headers;
@@ -125,7 +125,7 @@ static void small_offer_of_a_link_is_not_asked_for_its_payload(void **state)
     (void)state;
     struct sender s;
     sender_init(&s);
-    s.pushes = true;
+    s.is_link = true;
     assert_int_equal(offer_with(&s, 7, NULL, sizeof PAYLOAD - 1), INTAKE_OPEN);
     assert_int_equal(offer_with(&s, 8, NULL, WIRE_SMALL + 1), INTAKE_OPEN);
     assert_true(data(&s, 7, sizeof PAYLOAD - 1, true));

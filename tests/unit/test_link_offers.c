@@ -23,7 +23,7 @@ static void offer_write(struct fake_hub *hub, uint64_t id)
 
 static void offer_ends(struct fake_hub *hub, uint64_t id, enum accord_admission admission, const char *rule)
 {
-    wire_put_OFFER_DONE(&hub->out, &(struct wire_OFFER_DONE){id, (uint8_t)admission, "id7", rule, "why"});
+    wire_put_OFFER_DONE(&hub->out, &(struct wire_OFFER_DONE){id, (uint8_t)admission, "id7", rule, "why", 1});
     hub_send(hub, -1);
 }
 
@@ -127,6 +127,60 @@ static void offers_beyond_the_limit_wait_for_room(void **state)
     hub_end(&hub);
 }
 
+static uint64_t puppet_advances(struct fake_hub *hub, uint32_t voids)
+{
+    puppet_does(hub, "advance");
+    const struct wire_ADVANCE *asked = &hub_expect(hub, WIRE_ADVANCE)->ADVANCE;
+    assert_int_equal(asked->service, 1);
+    assert_int_equal(asked->voids, voids);
+    assert_string_equal(asked->cursor, "c2");
+    return asked->request;
+}
+
+static void a_cursor_is_committed_without_an_offer(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin(&hub, "no");
+    uint64_t request = puppet_advances(&hub, 0);
+    wire_put_ADVANCED(&hub.out, &(struct wire_ADVANCED){request, 0, ""});
+    hub_send(&hub, -1);
+    hub_expect_log(&hub, "advanced", "0 ");
+    wire_put_ADVANCED(&hub.out, &(struct wire_ADVANCED){request, 0, ""});
+    hub_send(&hub, -1);
+    hub_expect_failure(&hub, "hub.protocol");
+}
+
+static void the_hub_hears_which_deferrals_came_before(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin(&hub, "no");
+    uint64_t id = puppet_offers(&hub);
+    offer_ends(&hub, id, ACCORD_DEFERRED, "hub.full");
+    hub_expect_log(&hub, "offer_done", "1 2 id7 hub.full why");
+    puppet_advances(&hub, 1);
+    id = puppet_offers(&hub);
+    puppet_does(&hub, "abort");
+    hub_expect(&hub, WIRE_OFFER_ABORT);
+    offer_ends(&hub, id, ACCORD_DEFERRED, "hub.full"); /* crossed the abort: it counts all the same */
+    hub_expect_nothing(&hub);
+    puppet_advances(&hub, 2);
+    hub_end(&hub);
+}
+
+static void cursors_without_an_end_are_too_many(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin(&hub, "no");
+    for (int i = 0; i < WIRE_ADVANCES_MAX; i++)
+        puppet_advances(&hub, 0);
+    puppet_does(&hub, "advance");
+    hub_expect_log(&hub, "advance", "-14");
+    hub_end(&hub);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +191,9 @@ int main(void)
         cmocka_unit_test(an_offer_cannot_be_accepted_before_its_last_byte),
         cmocka_unit_test(an_aborted_offer_hears_no_more),
         cmocka_unit_test(an_offer_to_a_sending_service_is_fatal),
+        cmocka_unit_test(a_cursor_is_committed_without_an_offer),
+        cmocka_unit_test(the_hub_hears_which_deferrals_came_before),
+        cmocka_unit_test(cursors_without_an_end_are_too_many),
         cmocka_unit_test(offers_beyond_the_limit_wait_for_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

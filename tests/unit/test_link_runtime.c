@@ -83,10 +83,51 @@ static void loop_services_call_back_once_and_later(void **state)
     puppet_does(&hub, "work");
     hub_expect_log(&hub, "work", "done");
     puppet_does(&hub, "metric");
-    assert_int_equal(hub_expect(&hub, WIRE_METRIC)->METRIC.add, 3);
+    assert_int_equal(hub_expect(&hub, WIRE_METRIC)->METRIC.value, 3);
+    puppet_does(&hub, "gauge");
+    const struct wire_METRIC *gauge = &hub_expect(&hub, WIRE_METRIC)->METRIC;
+    assert_int_equal(gauge->set, 1);
+    assert_int_equal(gauge->value, -4);
+    puppet_does(&hub, "incident");
+    assert_string_equal(hub_expect(&hub, WIRE_INCIDENT)->INCIDENT.rule, "sftp.silent");
+    puppet_does(&hub, "window");
+    assert_int_equal(hub_expect(&hub, WIRE_WINDOW)->WINDOW.deliveries, 3);
     puppet_does(&hub, "park");
     assert_string_equal(hub_expect(&hub, WIRE_PARK)->PARK.rule, "sftp.host-key");
     hub_end(&hub);
+}
+
+static void put_probe(struct fake_hub *hub, uint64_t id)
+{
+    wire_put_PROBE(&hub->out, &(struct wire_PROBE){id, 0});
+    hub_send(hub, -1);
+    const struct wire_PROBED *told = &hub_expect(hub, WIRE_PROBED)->PROBED;
+    assert_int_equal(told->probe, id);
+    assert_string_equal(told->step, "handshake");
+    assert_false(told->last);
+    told = &hub_expect(hub, WIRE_PROBED)->PROBED;
+    assert_int_equal(told->result, ACCORD_ENOENT);
+    assert_string_equal(told->text, "make it");
+    assert_true(told->last);
+}
+
+static void a_probe_tells_its_steps(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin(&hub, "no");
+    put_probe(&hub, 7);
+    put_probe(&hub, 8);
+    hub_end(&hub);
+}
+
+static void a_probe_that_has_ended_is_dead(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin(&hub, "yes");
+    put_probe(&hub, 7);
+    hub_expect_failure(&hub, "plugin.dead-probe");
 }
 
 /* The hub goes in the middle of everything: close is called, nothing calls back after it. */
@@ -173,6 +214,8 @@ int main(void)
         cmocka_unit_test(a_plugin_that_does_not_load_fails),
         cmocka_unit_test(draining_begins_nothing_and_ends_what_runs),
         cmocka_unit_test(loop_services_call_back_once_and_later),
+        cmocka_unit_test(a_probe_tells_its_steps),
+        cmocka_unit_test(a_probe_that_has_ended_is_dead),
         cmocka_unit_test(the_hubs_end_closes_everything),
         cmocka_unit_test(what_close_leaves_behind_is_said_and_swept),
         cmocka_unit_test(work_on_a_thread_is_awaited_after_close),

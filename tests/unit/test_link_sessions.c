@@ -96,6 +96,20 @@ static void facts_and_secrets_come_in_their_order(void **state)
     hub_expect_failure(&hub, "hub.protocol");
 }
 
+static void a_secret_for_the_handshake_is_read_before_it(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin(&hub, "no");
+    uint64_t session = connect_session(&hub);
+    puppet_does(&hub, "early-secret");
+    assert_string_equal(hub_expect(&hub, WIRE_SECRET)->SECRET.option, "early");
+    judge_session(&hub, session, ACCORD_HANDSHAKE, ACCORD_DENY);
+    puppet_does(&hub, "early-secret");
+    hub_expect_log(&hub, "result", "-12");
+    hub_end(&hub);
+}
+
 static void a_denied_session_gets_no_secret(void **state)
 {
     (void)state;
@@ -153,6 +167,7 @@ int main(void)
         cmocka_unit_test(a_late_dialed_message_is_dropped_with_its_descriptor),
         cmocka_unit_test(a_descriptor_that_nobody_asked_for_is_refused),
         cmocka_unit_test(facts_and_secrets_come_in_their_order),
+        cmocka_unit_test(a_secret_for_the_handshake_is_read_before_it),
         cmocka_unit_test(a_denied_session_gets_no_secret),
         cmocka_unit_test(late_answers_for_an_ended_session_are_dropped),
         cmocka_unit_test(a_dead_session_may_not_be_used),

@@ -59,11 +59,14 @@ static void plugins_counts_add_up(void **state)
 {
     (void)state;
     struct plugin_metrics metrics = {0};
-    plugin_metric_add(&metrics, "sftp", "files", 2);
-    plugin_metric_add(&metrics, "sftp", "files", -5);
-    plugin_metric_add(&metrics, "other", "files", 1);
-    assert_int_equal(metrics.count, 2);
+    plugin_metric_put(&metrics, "sftp", "files", false, 2);
+    plugin_metric_put(&metrics, "sftp", "files", false, -5);
+    plugin_metric_put(&metrics, "other", "files", false, 1);
+    plugin_metric_put(&metrics, "sftp", "waiting", true, 7);
+    plugin_metric_put(&metrics, "sftp", "waiting", true, 4);
+    assert_int_equal(metrics.count, 3);
     assert_int_equal(metrics.items[0].value, -3);
+    assert_int_equal(metrics.items[2].value, 4);
     assert_int_equal(metrics.left_out, 0);
     plugin_metrics_free(&metrics);
 }
@@ -75,13 +78,13 @@ static void plugins_cannot_make_names_without_end(void **state)
     char name[80], instance[16];
     for (int i = 0; i < 100; i++) {
         snprintf(name, sizeof name, "n%d", i);
-        plugin_metric_add(&metrics, "one", name, 1);
+        plugin_metric_put(&metrics, "one", name, false, 1);
     }
     assert_int_equal(metrics.count, PLUGIN_METRICS_EACH);
     assert_int_equal(metrics.left_out, 100 - PLUGIN_METRICS_EACH);
     for (int i = 0; i < 1000; i++) {
         snprintf(instance, sizeof instance, "i%d", i);
-        plugin_metric_add(&metrics, instance, "n", 1);
+        plugin_metric_put(&metrics, instance, "n", false, 1);
     }
     assert_int_equal(metrics.count, PLUGIN_METRICS_ALL);
     plugin_metrics_free(&metrics);
@@ -94,16 +97,16 @@ static void plugins_names_are_checked(void **state)
     struct plugin_metrics metrics = {0};
     char longest[METRIC_NAME_MAX + 1];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        plugin_metric_add(&metrics, "one", bad[i], 1);
+        plugin_metric_put(&metrics, "one", bad[i], false, 1);
     memset(longest, 'a', METRIC_NAME_MAX);
     longest[METRIC_NAME_MAX] = 0;
-    plugin_metric_add(&metrics, "one", longest, 1);
-    plugin_metric_add(&metrics, "", "name", 1);
-    plugin_metric_add(&metrics, "bad\xff", "name", 1);
+    plugin_metric_put(&metrics, "one", longest, false, 1);
+    plugin_metric_put(&metrics, "", "name", false, 1);
+    plugin_metric_put(&metrics, "bad\xff", "name", false, 1);
     assert_int_equal(metrics.count, 0);
     assert_int_equal(metrics.left_out, sizeof bad / sizeof *bad + 3);
-    plugin_metric_add(&metrics, "one", "most", INT64_MAX);
-    plugin_metric_add(&metrics, "one", "most", 1);
+    plugin_metric_put(&metrics, "one", "most", false, INT64_MAX);
+    plugin_metric_put(&metrics, "one", "most", false, 1);
     assert_int_equal(metrics.left_out, sizeof bad / sizeof *bad + 4);
     plugin_metrics_free(&metrics);
 }

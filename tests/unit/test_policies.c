@@ -1,4 +1,4 @@
-/* The four policies as they are built, asked by a stand-in host. */
+/* The four policies as they are built, in the fake host. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "policy_host.h"
+#include "policy_load.h"
 
 #define SECOND INT64_C(1000000)
 
@@ -35,109 +35,110 @@ static const struct accord_policy_service responses = {.name = "responses",
                                                        .names = ""};
 static const struct accord_envelope plan = {.id = "m1", .type = "stow-plan", .name = "a.edi", .size = 1000};
 
-static void open_services(struct policy_host *h)
+static struct testpolicy *open_services(void)
 {
     static const struct accord_policy_service *const services[] = {&responses, &stow_plan};
-    policy_host_init(h, "services");
+    struct testpolicy *h = policy_of("services");
     h->setup.services = services;
     h->setup.service_count = 2;
-    h->wall = 1736935200 * SECOND; /* 2025-01-15 10:00:00 */
+    testhost_set_wall(h->host, 1736935200 * SECOND); /* 2025-01-15 10:00:00 */
     h->setup.in_force_from = 1735689600 * SECOND;
     h->setup.in_force_until = 1767225600 * SECOND;
-    assert_int_equal(policy_host_open(h, NULL), 0);
+    assert_int_equal(testpolicy_open(h, NULL), 0);
+    return h;
 }
 
 static void a_service_carries_its_type_direction_size_and_names(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     struct accord_case c;
     struct accord_envelope other;
-    open_services(&h);
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    h = open_services();
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_ask(&h, &c, ACCORD_ASK_IN, &stow_plan, &plan);
+    testpolicy_ask(h, &c, ACCORD_ASK_IN, &stow_plan, &plan);
     expect(&c, ACCORD_DENY, "services.direction", "service stow-plan only sends messages");
     other = plan, other.type = "ace-transaction";
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
     expect(&c, ACCORD_DENY, "services.type", "carries stow-plan, this message is ace-transaction");
     other = plan, other.size = 1001;
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
     expect(&c, ACCORD_DENY, "services.size", "1001 bytes");
     other = plan, other.name = "a.exe";
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
     expect(&c, ACCORD_DENY, "services.name", "\"a.exe\" does not match \"*.edi\"");
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, NULL, &plan);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, NULL, &plan);
     expect(&c, ACCORD_DENY, "services.no-service", "cbp-isa");
     other = plan, other.type = "cbp-response", other.name = "x", other.size = -1;
-    policy_host_ask(&h, &c, ACCORD_ASK_IN, &responses, &other);
+    testpolicy_ask(h, &c, ACCORD_ASK_IN, &responses, &other);
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 static void a_full_minute_defers_and_says_until_when(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     struct accord_case c;
-    open_services(&h);
-    for (int i = 0; i < 3; i++, h.ticks += 10000, h.wall += 10 * SECOND) {
-        policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    h = open_services();
+    for (int i = 0; i < 3; i++, testhost_advance(h->host, 10000)) {
+        testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
         expect(&c, ACCORD_ALLOW, "", "");
     }
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     expect(&c, ACCORD_DEFER, "services.rate",
            "3 messages a minute; there is room again in 30.0 s, at 2025-01-15 10:01:00");
-    h.ticks += 29999;
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    testhost_advance(h->host, 29999);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     expect(&c, ACCORD_DEFER, "services.rate", "in 0.0 s");
-    h.ticks += 1;
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    testhost_advance(h->host, 1);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     expect(&c, ACCORD_DEFER, "services.rate", "in 10.0 s");
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 static void what_is_refused_anyway_takes_no_place_in_the_minute(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     struct accord_case c;
     struct accord_envelope big = plan;
     big.size = 5000;
-    open_services(&h);
+    h = open_services();
     for (int i = 0; i < 10; i++)
-        policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &big);
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+        testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &big);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 static void outside_of_its_dates_an_agreement_has_no_sessions_and_no_messages(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     struct accord_case c;
     const struct accord_policy_link link = {.name = "sftp", .connector = "sftp"};
     const struct accord_pair none[] = {{0}};
-    open_services(&h);
-    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &link, none);
+    h = open_services();
+    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &link, none);
     expect(&c, ACCORD_ALLOW, "", "");
-    h.wall = h.setup.in_force_until;
-    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &link, none);
+    testhost_set_wall(h->host, h->setup.in_force_until);
+    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &link, none);
     expect(&c, ACCORD_DENY, "services.not-in-force", "cbp-isa ended on 2026-01-01 00:00:00 UTC");
-    policy_host_ask_session(&h, &c, ACCORD_ASK_AUTHENTICATED, &link, none);
+    testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &link, none);
     expect(&c, ACCORD_DENY, "services.not-in-force", "ended");
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     expect(&c, ACCORD_DENY, "services.not-in-force", "ended");
-    h.wall = h.setup.in_force_from - 1;
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    testhost_set_wall(h->host, h->setup.in_force_from - 1);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     expect(&c, ACCORD_DENY, "services.not-in-force", "is not in force before 2025-01-01");
-    h.wall = h.setup.in_force_from;
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    testhost_set_wall(h->host, h->setup.in_force_from);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 /* ---- encryption ---- */
@@ -158,7 +159,9 @@ static const struct accord_pair good_handshake[] = {{"ssh.kex", "ecdh-sha2-nistp
                                                     {"ssh.cipher.in", "aes256-gcm@openssh.com"},
                                                     {"ssh.mac.out", "hmac-sha2-256-etm@openssh.com"},
                                                     {"ssh.mac.in", "aead-gcm"},
+                                                    {"ssh.strict-kex", "yes"},
                                                     {"ssh.host-key.type", "ssh-rsa"},
+                                                    {"ssh.host-key.bits", "3072"},
                                                     {"ssh.host-key.sha256", PIN},
                                                     {0}};
 static const struct accord_pair good_user[] = {{"ssh.user", "acme"},
@@ -168,11 +171,11 @@ static const struct accord_pair good_user[] = {{"ssh.user", "acme"},
                                                {0}};
 
 /* The verdict on the good facts with one of them changed (NULL: left out). */
-static struct accord_case session(struct policy_host *h, enum accord_question question, const char *name,
+static struct accord_case session(struct testpolicy *h, enum accord_question question, const char *name,
                                   const char *value)
 {
     const struct accord_pair *good = question == ACCORD_ASK_HANDSHAKE ? good_handshake : good_user;
-    struct accord_pair facts[9] = {{0}};
+    struct accord_pair facts[12] = {{0}};
     size_t count = 0;
     for (; good->name; good++) {
         bool changed = !strcmp(good->name, name);
@@ -180,24 +183,24 @@ static struct accord_case session(struct policy_host *h, enum accord_question qu
             facts[count++] = (struct accord_pair){good->name, changed ? value : good->value};
     }
     struct accord_case c;
-    policy_host_ask_session(h, &c, question, &sftp, facts);
+    testpolicy_ask_session(h, &c, question, &sftp, facts);
     return c;
 }
 
 static void a_strong_session_with_the_pinned_key_passes(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     struct accord_case c;
-    policy_host_init(&h, "encryption");
-    assert_int_equal(policy_host_open(&h, NULL), 0);
-    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &sftp, good_handshake);
+    h = policy_of("encryption");
+    assert_int_equal(testpolicy_open(h, NULL), 0);
+    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &sftp, good_handshake);
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_ask_session(&h, &c, ACCORD_ASK_AUTHENTICATED, &sftp, good_user);
+    testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &sftp, good_user);
     expect(&c, ACCORD_ALLOW, "", "");
-    c = session(&h, ACCORD_ASK_AUTHENTICATED, "ssh.user-key.type", "ecdsa-sha2-nistp256");
+    c = session(h, ACCORD_ASK_AUTHENTICATED, "ssh.user-key.type", "ecdsa-sha2-nistp256");
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 static void each_fact_is_judged_and_none_may_be_missing(void **state)
@@ -218,123 +221,126 @@ static void each_fact_is_judged_and_none_may_be_missing(void **state)
          "shows host key SHA256:ccc"},
         {ACCORD_ASK_HANDSHAKE, "ssh.host-key.sha256", "SHA256:", "encryption.host-key", "pinned is"},
         {ACCORD_ASK_HANDSHAKE, "ssh.host-key.sha256", OTHER ", " PIN, "encryption.host-key", "pinned is"},
+        {ACCORD_ASK_HANDSHAKE, "ssh.host-key.bits", "2048", "encryption.ssh-host-key-bits",
+         "the partner's ssh-rsa key has 2048 bits, at least 3072"},
+        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "publickey,password", "encryption.ssh-auth", "by password"},
+        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", ",", "encryption.ssh-auth", "says nothing"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user", "root", "encryption.ssh-user", "authenticated as root"},
-        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "password", "encryption.ssh-auth", "only publickey"},
+        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "password", "encryption.ssh-auth", "by password, which ssh-auth"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.type", "ssh-dss", "encryption.ssh-user-key-type", "ssh-dss"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.bits", "3071", "encryption.ssh-user-key-bits",
          "at least 3072"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.bits", "4096x", "encryption.ssh-user-key-bits", "4096x"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.bits", "-1", "encryption.ssh-user-key-bits", "-1"},
     };
-    struct policy_host h;
-    policy_host_init(&h, "encryption");
-    assert_int_equal(policy_host_open(&h, NULL), 0);
+    struct testpolicy *h;
+    h = policy_of("encryption");
+    assert_int_equal(testpolicy_open(h, NULL), 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct accord_case c = session(&h, cases[i].question, cases[i].name, cases[i].value);
+        struct accord_case c = session(h, cases[i].question, cases[i].name, cases[i].value);
         expect(&c, ACCORD_DENY, cases[i].rule, cases[i].part);
-        c = session(&h, cases[i].question, cases[i].name, NULL);
+        c = session(h, cases[i].question, cases[i].name, NULL);
         expect(&c, ACCORD_DENY, "encryption.fact-missing", cases[i].name);
-        c = session(&h, cases[i].question, cases[i].name, "");
+        c = session(h, cases[i].question, cases[i].name, "");
         expect(&c, ACCORD_DENY, "encryption.fact-missing", cases[i].name);
     }
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 static void a_link_without_pin_or_of_unknown_protocol_has_no_sessions(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     struct accord_case c;
     struct accord_policy_link link = sftp;
-    policy_host_init(&h, "encryption");
-    assert_int_equal(policy_host_open(&h, NULL), 0);
+    h = policy_of("encryption");
+    assert_int_equal(testpolicy_open(h, NULL), 0);
     link.option_count = 0;
-    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &link, good_handshake);
+    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &link, good_handshake);
     expect(&c, ACCORD_DENY, "encryption.host-key", "pins no host key");
     link = sftp, link.connector = "gopher";
-    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &link, good_handshake);
+    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &link, good_handshake);
     expect(&c, ACCORD_DENY, "encryption.unknown-protocol", "gopher");
-    assert_int_equal(policy_host_profile(&h, &link), 0);
-    assert_string_equal(h.profile, "");
-    policy_host_close(&h);
+    assert_int_equal(testpolicy_profile(h, &link), 0);
+    assert_string_equal(h->profile, "");
+    policy_end(h);
 }
 
 static void the_profile_is_the_lists_in_order_of_preference(void **state)
 {
     (void)state;
-    struct policy_host h;
-    policy_host_init(&h, "encryption");
-    assert_int_equal(policy_host_open(&h, NULL), 0);
-    assert_int_equal(policy_host_profile(&h, &sftp), 0);
-    assert_non_null(strstr(h.profile, "ssh.ciphers=aes256-gcm@openssh.com,aes256-ctr\n"));
-    assert_non_null(strstr(h.profile, "ssh.kex=ecdh-sha2-nistp384,ecdh-sha2-nistp521,ecdh-sha2-nistp256,"));
-    assert_non_null(strstr(h.profile, "\nssh.macs=hmac-sha2-256-etm@openssh.com,"));
-    assert_non_null(strstr(h.profile, "\nssh.host-key-types=ecdsa-sha2-nistp256,"));
-    assert_non_null(strstr(h.profile, "\nssh.user-key-types=ecdsa-sha2-nistp256,"));
-    policy_host_close(&h);
+    struct testpolicy *h;
+    h = policy_of("encryption");
+    assert_int_equal(testpolicy_open(h, NULL), 0);
+    assert_int_equal(testpolicy_profile(h, &sftp), 0);
+    assert_non_null(strstr(h->profile, "ssh.ciphers=aes256-gcm@openssh.com,aes256-ctr\n"));
+    assert_non_null(strstr(h->profile, "ssh.kex=ecdh-sha2-nistp384,ecdh-sha2-nistp521,ecdh-sha2-nistp256,"));
+    assert_non_null(strstr(h->profile, "\nssh.macs=hmac-sha2-256-etm@openssh.com,"));
+    assert_non_null(strstr(h->profile, "\nssh.host-key-types=ecdsa-sha2-nistp256,"));
+    assert_non_null(strstr(h->profile, "\nssh.user-key-types=ecdsa-sha2-nistp256,"));
+    testpolicy_close(h);
     const struct accord_pair options[] = {
         {"ssh-kex", "curve25519-sha256, ecdh-sha2-nistp256"}, {"fips", "preferred"}, {0}};
-    assert_int_equal(policy_host_open(&h, options), 0);
-    assert_int_equal(policy_host_profile(&h, &sftp), 0);
-    assert_non_null(strstr(h.profile, "ssh.kex=ecdh-sha2-nistp256,curve25519-sha256\n"));
-    struct accord_case c = session(&h, ACCORD_ASK_HANDSHAKE, "ssh.kex", "curve25519-sha256");
+    assert_int_equal(testpolicy_open(h, options), 0);
+    assert_int_equal(testpolicy_profile(h, &sftp), 0);
+    assert_non_null(strstr(h->profile, "ssh.kex=ecdh-sha2-nistp256,curve25519-sha256\n"));
+    struct accord_case c = session(h, ACCORD_ASK_HANDSHAKE, "ssh.kex", "curve25519-sha256");
     expect(&c, ACCORD_ALLOW, "", "");
-    c = session(&h, ACCORD_ASK_HANDSHAKE, "ssh.kex", "ecdh-sha2-nistp384");
+    c = session(h, ACCORD_ASK_HANDSHAKE, "ssh.kex", "ecdh-sha2-nistp384");
     expect(&c, ACCORD_DENY, "encryption.ssh-kex", "ecdh-sha2-nistp384");
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 static void only_listed_links_go_unencrypted(void **state)
 {
     (void)state;
-    struct policy_host h;
     struct accord_case c;
     struct accord_policy_link line = {.name = "line", .connector = "courier", .endpoint_host = "p.example"};
     const struct accord_policy_link *const links[] = {&line};
     const struct accord_pair facts[] = {{"session.encryption", "none"}, {0}};
     const struct accord_pair listed[] = {{"unencrypted", "line"}, {0}};
     const struct accord_pair unknown[] = {{"unencrypted", "lime"}, {0}};
-    policy_host_init(&h, "encryption");
-    h.setup.links = links, h.setup.link_count = 1;
-    assert_int_equal(policy_host_check(&h, unknown), ACCORD_EINVAL);
-    assert_string_equal(h.why, "unencrypted = lime, but this agreement has no link of that name");
-    assert_int_equal(policy_host_open(&h, NULL), 0);
-    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &line, facts);
+    struct testpolicy *h = policy_of("encryption");
+    h->setup.links = links, h->setup.link_count = 1;
+    assert_int_equal(testpolicy_check(h, unknown), ACCORD_EINVAL);
+    assert_string_equal(h->why, "unencrypted = lime, but this agreement has no link of that name");
+    assert_int_equal(testpolicy_open(h, NULL), 0);
+    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &line, facts);
     expect(&c, ACCORD_DENY, "encryption.unencrypted", "unencrypted = line");
-    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &sftp, facts);
+    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &sftp, facts);
     expect(&c, ACCORD_DENY, "encryption.unencrypted", "link sftp");
-    assert_int_equal(policy_host_profile(&h, &line), 0);
-    assert_string_equal(h.profile, "");
-    policy_host_close(&h);
-    assert_int_equal(policy_host_open(&h, listed), 0);
-    assert_int_equal(policy_host_profile(&h, &line), 0);
-    assert_string_equal(h.profile, "session.encryption=none\n");
-    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &line, facts);
+    assert_int_equal(testpolicy_profile(h, &line), 0);
+    assert_string_equal(h->profile, "");
+    testpolicy_close(h);
+    assert_int_equal(testpolicy_open(h, listed), 0);
+    assert_int_equal(testpolicy_profile(h, &line), 0);
+    assert_string_equal(h->profile, "session.encryption=none\n");
+    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &line, facts);
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_ask_session(&h, &c, ACCORD_ASK_AUTHENTICATED, &line, facts);
+    testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &line, facts);
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_ask_session(&h, &c, ACCORD_ASK_HANDSHAKE, &line, good_handshake);
+    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &line, good_handshake);
     expect(&c, ACCORD_DENY, "encryption.unknown-protocol", "courier");
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 static void fips_that_cannot_be_proven_is_refused(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     const struct accord_pair required[] = {{"fips", "required"}, {0}};
     const struct accord_pair nothing_left[] = {{"fips", "required"}, {"ssh-kex", "curve25519-sha256"}, {0}};
     const struct accord_pair empty[] = {{"ssh-macs", ""}, {0}};
-    policy_host_init(&h, "encryption");
-    assert_int_equal(policy_host_check(&h, required), ACCORD_EINVAL);
-    assert_non_null(strstr(h.why, "encryption.fips-missing"));
-    assert_int_equal(policy_host_open(&h, required), ACCORD_EINVAL);
-    assert_non_null(strstr(h.why, "cannot be proven yet"));
-    assert_int_equal(policy_host_check(&h, nothing_left), ACCORD_EINVAL);
-    assert_string_equal(h.why, "ssh-kex leaves nothing that a session may use");
-    assert_int_equal(policy_host_check(&h, empty), ACCORD_EINVAL);
-    assert_string_equal(h.why, "ssh-macs leaves nothing that a session may use");
-    policy_host_close(&h);
+    h = policy_of("encryption");
+    assert_int_equal(testpolicy_check(h, required), ACCORD_EINVAL);
+    assert_non_null(strstr(h->why, "encryption.fips-missing"));
+    assert_int_equal(testpolicy_open(h, required), ACCORD_EINVAL);
+    assert_non_null(strstr(h->why, "cannot be proven yet"));
+    assert_int_equal(testpolicy_check(h, nothing_left), ACCORD_EINVAL);
+    assert_string_equal(h->why, "ssh-kex leaves nothing that a session may use");
+    assert_int_equal(testpolicy_check(h, empty), ACCORD_EINVAL);
+    assert_string_equal(h->why, "ssh-macs leaves nothing that a session may use");
+    policy_end(h);
 }
 
 /* ---- logging ---- */
@@ -342,29 +348,29 @@ static void fips_that_cannot_be_proven_is_refused(void **state)
 static void less_retention_than_the_clause_is_refused(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     struct accord_case c;
     const struct accord_pair short_online[] = {{"online", "89 days"}, {0}};
     const struct accord_pair short_archive[] = {{"archive", "6 years"}, {0}};
     const struct accord_pair crossed[] = {{"online", "8 years"}, {0}};
     const struct accord_pair partly[] = {{"record", "sessions, admissions"}, {0}};
     const struct accord_pair own[] = {{"min-online", "30 days"}, {"online", "40 days"}, {0}};
-    policy_host_init(&h, "logging");
-    assert_int_equal(policy_host_check(&h, NULL), 0);
-    assert_int_equal(policy_host_check(&h, own), 0);
-    assert_int_equal(policy_host_check(&h, short_online), ACCORD_EINVAL);
-    assert_string_equal(h.why,
+    h = policy_of("logging");
+    assert_int_equal(testpolicy_check(h, NULL), 0);
+    assert_int_equal(testpolicy_check(h, own), 0);
+    assert_int_equal(testpolicy_check(h, short_online), ACCORD_EINVAL);
+    assert_string_equal(h->why,
                         "online = 89 days is less than the 90 days that the agreement demands (min-online)");
-    assert_int_equal(policy_host_check(&h, short_archive), ACCORD_EINVAL);
-    assert_non_null(strstr(h.why, "min-archive"));
-    assert_int_equal(policy_host_check(&h, crossed), ACCORD_EINVAL);
-    assert_int_equal(policy_host_check(&h, partly), ACCORD_EINVAL);
-    assert_non_null(strstr(h.why, "record leaves out refusals"));
-    assert_int_equal(policy_host_open(&h, short_online), ACCORD_EINVAL);
-    assert_int_equal(policy_host_open(&h, NULL), 0);
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    assert_int_equal(testpolicy_check(h, short_archive), ACCORD_EINVAL);
+    assert_non_null(strstr(h->why, "min-archive"));
+    assert_int_equal(testpolicy_check(h, crossed), ACCORD_EINVAL);
+    assert_int_equal(testpolicy_check(h, partly), ACCORD_EINVAL);
+    assert_non_null(strstr(h->why, "record leaves out refusals"));
+    assert_int_equal(testpolicy_open(h, short_online), ACCORD_EINVAL);
+    assert_int_equal(testpolicy_open(h, NULL), 0);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 /* ---- content ---- */
@@ -375,84 +381,84 @@ static const char good_plan[] = "UNB+UNOA:2+ACME+USCBP+260115:1200+C1'UNH+1+BAPL
 static void payload_is_read_to_the_end_and_then_answered(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     struct accord_case c;
-    policy_host_init(&h, "content");
-    assert_true(h.plugin->policy->flags & ACCORD_READS_PAYLOAD);
-    assert_int_equal(policy_host_open(&h, NULL), 0);
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    assert_true(policy_host_payload(&c, good_plan, 50, false));
+    h = policy_of("content");
+    assert_true(h->plugin->policy->flags & ACCORD_READS_PAYLOAD);
+    assert_int_equal(testpolicy_open(h, NULL), 0);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    assert_true(testpolicy_payload(&c, good_plan, 50, false));
     assert_int_equal(c.answers, 0);
-    assert_true(policy_host_payload(&c, good_plan + 50, sizeof good_plan - 51, true));
+    assert_true(testpolicy_payload(&c, good_plan + 50, sizeof good_plan - 51, true));
     expect(&c, ACCORD_ALLOW, "", "");
-    assert_string_equal(c.key, "edifact:ACME:C1");
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    assert_true(policy_host_payload(&c, good_plan, sizeof good_plan - 2, true));
+    assert_string_equal(c.keys[0], "edifact:ACME:C1");
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    assert_true(testpolicy_payload(&c, good_plan, sizeof good_plan - 2, true));
     expect(&c, ACCORD_DENY, "stow-plan.segment-end", "segment 6 (UNZ)");
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 static void a_fault_is_answered_at_once_and_credit_never_runs_dry(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     struct accord_case c;
-    policy_host_init(&h, "content");
-    assert_int_equal(policy_host_open(&h, NULL), 0);
-    policy_host_ask(&h, &c, ACCORD_ASK_IN, &stow_plan, &plan);
-    assert_true(policy_host_payload(&c, "PK\x03\x04", 4, false));
+    h = policy_of("content");
+    assert_int_equal(testpolicy_open(h, NULL), 0);
+    testpolicy_ask(h, &c, ACCORD_ASK_IN, &stow_plan, &plan);
+    assert_true(testpolicy_payload(&c, "PK\x03\x04", 4, false));
     expect(&c, ACCORD_DENY, "stow-plan.start", "not an EDIFACT interchange");
     char *blank = malloc(ACCORD_PIECE_MAX);
     memset(blank, '\n', ACCORD_PIECE_MAX);
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    assert_true(policy_host_payload(&c, good_plan, 37, false));
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    assert_true(testpolicy_payload(&c, good_plan, 37, false));
     for (int i = 0; i < 20; i++)
-        assert_true(policy_host_payload(&c, blank, ACCORD_PIECE_MAX, false));
-    assert_true(policy_host_payload(&c, good_plan + 37, sizeof good_plan - 38, true));
+        assert_true(testpolicy_payload(&c, blank, ACCORD_PIECE_MAX, false));
+    assert_true(testpolicy_payload(&c, good_plan + 37, sizeof good_plan - 38, true));
     expect(&c, ACCORD_ALLOW, "", "");
     free(blank);
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 static void what_nobody_can_examine_is_denied_unless_allowed(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     struct accord_case c;
     struct accord_envelope other = plan;
     const struct accord_pair options[] = {{"unvalidated", "allow"}, {0}};
-    policy_host_init(&h, "content");
-    assert_int_equal(policy_host_open(&h, NULL), 0);
+    h = policy_of("content");
+    assert_int_equal(testpolicy_open(h, NULL), 0);
     other.type = "aes-commodity";
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
     expect(&c, ACCORD_DENY, "content.no-validator", "unvalidated");
     other.type = "opaque";
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_close(&h);
-    assert_int_equal(policy_host_open(&h, options), 0);
+    testpolicy_close(h);
+    assert_int_equal(testpolicy_open(h, options), 0);
     other.type = "aes-commodity";
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
     expect(&c, ACCORD_ALLOW, "", "");
-    policy_host_ask(&h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
+    testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     assert_int_equal(c.answers, 0);
-    policy_host_close(&h);
+    policy_end(h);
 }
 
 static void open_cases_are_deferred_by_cancel_and_close(void **state)
 {
     (void)state;
-    struct policy_host h;
+    struct testpolicy *h;
     struct accord_case c[3];
-    policy_host_init(&h, "content");
-    assert_int_equal(policy_host_open(&h, NULL), 0);
+    h = policy_of("content");
+    assert_int_equal(testpolicy_open(h, NULL), 0);
     for (int i = 0; i < 3; i++)
-        policy_host_ask(&h, &c[i], ACCORD_ASK_OUT, &stow_plan, &plan);
-    h.plugin->policy->cancel(h.state, &c[1].inquiry);
+        testpolicy_ask(h, &c[i], ACCORD_ASK_OUT, &stow_plan, &plan);
+    testpolicy_cancel(&c[1]);
     expect(&c[1], ACCORD_DEFER, "content.canceled", "given up");
-    h.plugin->policy->cancel(h.state, &c[1].inquiry);
+    h->plugin->policy->cancel(h->state, &c[1].inquiry);
     assert_int_equal(c[0].answers + c[2].answers, 0);
-    policy_host_close(&h);
+    policy_end(h);
     expect(&c[0], ACCORD_DEFER, "content.stopped", "stopped");
     expect(&c[2], ACCORD_DEFER, "content.stopped", "stopped");
 }

@@ -58,7 +58,7 @@ static bool collect(struct upload *upload, const uint8_t *bytes, size_t size)
         return true;
     if (upload->chunk_size + size > upload->chunk_room) {
         size_t room = upload->chunk_size + size;
-        room = room < SFTP_CHUNK && upload->out->envelope.size > SFTP_CHUNK ? SFTP_CHUNK : room;
+        room = room < SFTP_CHUNK && upload->out->envelope->size > SFTP_CHUNK ? SFTP_CHUNK : room;
         uint8_t *chunk = realloc(upload->chunk, room);
         if (!chunk) {
             upload_give_up(upload, ACCORD_RETRY, "out of memory");
@@ -108,7 +108,7 @@ static bool digest_update(struct upload *upload, const uint8_t *bytes, size_t si
 
 bool flow_verify(struct upload *upload)
 {
-    const struct accord_envelope *envelope = &upload->out->envelope;
+    const struct accord_envelope *envelope = upload->out->envelope;
     char hash[65];
     if (upload->given != envelope->size) {
         upload_give_up(upload, ACCORD_RETRY, "the host gave %" PRId64 " bytes of %" PRId64, upload->given,
@@ -188,7 +188,7 @@ void flow_end(struct upload *upload)
 /* How far this one may be asked for now. */
 static int64_t reach(const struct upload *upload)
 {
-    int64_t size = upload->out->envelope.size;
+    int64_t size = upload->out->envelope->size;
     if (upload->state == UPLOAD_WRITING)
         return size;
     if (upload->state == UPLOAD_RESUMING)
@@ -198,7 +198,7 @@ static int64_t reach(const struct upload *upload)
 
 static bool wants(const struct upload *upload)
 {
-    return upload->pulled < reach(upload) || (upload->out->envelope.size == 0 && !upload->asked);
+    return upload->pulled < reach(upload) || (upload->out->envelope->size == 0 && !upload->asked);
 }
 
 static void pull(struct upload *upload, int64_t bytes)

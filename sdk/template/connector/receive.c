@@ -33,10 +33,10 @@ static void look(void *arg);
 
 static void look_later(struct receiver *receiver)
 {
-    const struct sample *sample = receiver->session.sample;
+    const struct self *self = receiver->session.self;
     receiver->step = IDLE;
-    if (sample->started && !receiver->timer)
-        receiver->timer = sample->host->timer(sample->instance, link_options(sample)->poll, look, receiver);
+    if (self->started && !receiver->timer)
+        receiver->timer = self->host->timer(self->instance, link_options(self)->poll, look, receiver);
 }
 
 static void end_look(struct receiver *receiver, const char *reason)
@@ -48,17 +48,17 @@ static void end_look(struct receiver *receiver, const char *reason)
 /* Goes on with the service `at`, or the next one that receives. */
 static void ask(struct receiver *receiver, size_t at)
 {
-    const struct sample *sample = receiver->session.sample;
-    const struct accord_link_setup *setup = sample->setup;
+    const struct self *self = receiver->session.self;
+    const struct accord_link_setup *setup = self->setup;
     while (at < setup->service_count && setup->services[at]->direction != ACCORD_RECEIVE)
         at++;
     receiver->service = at;
-    if (at == setup->service_count || !sample->started) {
+    if (at == setup->service_count || !self->started) {
         end_look(receiver, "nothing more to fetch");
         return;
     }
     receiver->step = ASKED;
-    session_say(&receiver->session, "next %s\n", box_of(sample, at));
+    session_say(&receiver->session, "next %s\n", box_of(self, at));
     session_await(&receiver->session, true);
 }
 
@@ -77,7 +77,7 @@ static int64_t least(int64_t a, int64_t b)
 static void tell(struct receiver *receiver, const char *word)
 {
     receiver->step = TOLD;
-    session_say(&receiver->session, "%s %s %s\n", word, box_of(receiver->session.sample, receiver->service),
+    session_say(&receiver->session, "%s %s %s\n", word, box_of(receiver->session.self, receiver->service),
                 receiver->id);
     session_await(&receiver->session, true);
 }
@@ -93,8 +93,8 @@ static void hand_over(struct receiver *receiver)
     receiver->credit -= size;
     if (!receiver->left)
         receiver->step = JUDGED;
-    session->sample->host->offer_write(receiver->offer, (const uint8_t *)session->in, (size_t)size,
-                                       !receiver->left);
+    session->self->host->offer_write(receiver->offer, (const uint8_t *)session->in, (size_t)size,
+                                     !receiver->left);
     session_take(session, (size_t)size);
     session_await(session, receiver->left && receiver->credit); /* otherwise it is the host's turn */
 }
@@ -110,7 +110,7 @@ static void skip(struct receiver *receiver)
 
 static void offer(struct receiver *receiver, const char *line)
 {
-    const struct sample *sample = receiver->session.sample;
+    const struct self *self = receiver->session.self;
     int name = 0;
     if (sscanf(line, "message %127s %" SCNd64 " %n", receiver->id, &receiver->left, &name) != 2 || !name ||
         receiver->left < 0) {
@@ -118,11 +118,13 @@ static void offer(struct receiver *receiver, const char *line)
         return;
     }
     /* The id is what tells a repeat from a new message, should we be cut off before the partner was told. */
-    const struct accord_incoming message = {
-        .name = line[name] ? line + name : receiver->id, .source_id = receiver->id, .size = receiver->left};
+    const struct accord_incoming message = {.name = line[name] ? line + name : receiver->id,
+                                            .source_id = receiver->id,
+                                            .size = receiver->left,
+                                            .session = receiver->session.handle};
     session_await(&receiver->session, false);
     receiver->credit = 0;
-    receiver->offer = sample->host->offer(sample->instance, receiver->service, &message, receiver);
+    receiver->offer = self->host->offer(self->instance, receiver->service, &message, receiver);
     if (receiver->offer)
         receiver->step = BODY;
     else
@@ -136,8 +138,9 @@ void receiver_pull(struct receiver *receiver, int64_t bytes)
     hand_over(receiver);
 }
 
-/* ACCEPTED and QUARANTINED mean that the host holds it, whatever happens; only then may the partner forget it. REJECTED:
- * it never will be taken, so a person must look. DEFERRED: it is asked for again. The host may say so before the last byte. */
+/* ACCEPTED and QUARANTINED mean that the host holds it, whatever happens; only then may the partner forget
+ * it. REJECTED: it never will be taken, so a person must look. DEFERRED: it is asked for again. The host
+ * may say so before the last byte. */
 void receiver_admitted(struct receiver *receiver, const struct accord_admitted *admitted)
 {
     bool held = admitted->admission == ACCORD_ACCEPTED || admitted->admission == ACCORD_QUARANTINED;
@@ -171,7 +174,7 @@ static void came(void *arg)
     char copy[SESSION_IN];
     snprintf(copy, sizeof copy, "%s", line);
     session_take(&receiver->session, strlen(copy) + 1);
-    if (receiver->step == ASKED && (!strcmp(copy, "none") || !receiver->session.sample->started))
+    if (receiver->step == ASKED && (!strcmp(copy, "none") || !receiver->session.self->started))
         ask(receiver, receiver->service + 1);
     else if (receiver->step == ASKED)
         offer(receiver, copy);
@@ -189,11 +192,11 @@ static void drained(void *arg)
 static void lost(void *arg, const char *reason)
 {
     struct receiver *receiver = arg;
-    const struct sample *sample = receiver->session.sample;
+    const struct self *self = receiver->session.self;
     if (receiver->offer)
-        sample->host->offer_abort(receiver->offer);
+        self->host->offer_abort(receiver->offer);
     receiver->offer = NULL;
-    sample->host->log(sample->instance, ACCORD_NOTICE, "sample.not-fetched", reason);
+    self->host->log(self->instance, ACCORD_NOTICE, "sample.not-fetched", reason);
     look_later(receiver);
 }
 
@@ -206,21 +209,21 @@ static void look(void *arg)
     session_begin(&receiver->session);
 }
 
-static bool receives(const struct sample *sample)
+static bool receives(const struct self *self)
 {
-    for (size_t i = 0; i < sample->setup->service_count; i++)
-        if (sample->setup->services[i]->direction == ACCORD_RECEIVE)
+    for (size_t i = 0; i < self->setup->service_count; i++)
+        if (self->setup->services[i]->direction == ACCORD_RECEIVE)
             return true;
     return false;
 }
 
 void receiver_look(struct receiver *receiver)
 {
-    const struct sample *sample = receiver->session.sample;
-    if (!receives(sample) || receiver->step != IDLE)
+    const struct self *self = receiver->session.self;
+    if (!receives(self) || receiver->step != IDLE)
         return;
     if (receiver->timer)
-        sample->host->timer_stop(receiver->timer);
+        self->host->timer_stop(receiver->timer);
     receiver->timer = NULL;
     session_begin(&receiver->session);
 }
@@ -228,17 +231,17 @@ void receiver_look(struct receiver *receiver)
 void receiver_stop(struct receiver *receiver)
 {
     if (receiver->timer)
-        receiver->session.sample->host->timer_stop(receiver->timer);
+        receiver->session.self->host->timer_stop(receiver->timer);
     receiver->timer = NULL;
 }
 
-struct receiver *receiver_new(struct sample *sample)
+struct receiver *receiver_new(struct self *self)
 {
     static const struct session_events events = {ready, came, drained, lost};
     struct receiver *receiver = calloc(1, sizeof *receiver);
     if (!receiver)
         return NULL;
-    receiver->session.sample = sample;
+    receiver->session.self = self;
     receiver->session.events = &events;
     receiver->session.arg = receiver;
     return receiver;
@@ -251,6 +254,6 @@ void receiver_free(struct receiver *receiver)
     receiver_stop(receiver);
     session_close(&receiver->session, "the link is closed");
     if (receiver->offer)
-        receiver->session.sample->host->offer_abort(receiver->offer);
+        receiver->session.self->host->offer_abort(receiver->offer);
     free(receiver);
 }

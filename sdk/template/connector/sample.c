@@ -1,5 +1,6 @@
-/* Connector `sample`: speaks a small line protocol with a partner, both ways. Here is what the host sees of it: options,
- * their rules, the table of functions, the descriptor. session.c has one connection, send.c and receive.c the traffic.
+/* Connector `sample`: speaks a small line protocol with a partner, both ways. Here is what the host sees
+ * of it: options, their rules, the table of functions, the descriptor. session.c has one connection,
+ * send.c and receive.c the traffic.
  *
  *     store BOX ID SIZE NAME, then SIZE bytes   ->  ok TEXT | later TEXT | no TEXT
  *     next BOX                                  ->  none | message ID SIZE NAME, then SIZE bytes
@@ -15,8 +16,8 @@
 #include "receive.h"
 #include "send.h"
 
-/* A table declares what may stand in conf.d: the host parses it, checks it, fills the struct, and `accord reference` makes
- * the documentation from it. See <accord/option.h>. */
+/* A table declares what may stand in conf.d: the host parses it, checks it, fills the struct, and `accord
+ * reference` makes the documentation from it. See <accord/option.h>. */
 static const struct accord_option link_table[] = {
     {.name = "timeout",
      .kind = ACCORD_DURATION,
@@ -45,7 +46,8 @@ static const struct accord_option service_table[] = {
     {0},
 };
 
-/* Rules that no single option can state. `accord check` shows the sentence at the line of the first key that it names. */
+/* Rules that no single option can state. `accord check` shows the sentence at the line of the first key
+ * that it names. */
 static int check(const struct accord_link_setup *setup, char *why, size_t why_size)
 {
     for (size_t i = 0; i < setup->service_count; i++) {
@@ -63,75 +65,75 @@ static int check(const struct accord_link_setup *setup, char *why, size_t why_si
 
 static void close_link(void *state)
 {
-    struct sample *sample = state;
-    sender_free(sample->sender);
-    receiver_free(sample->receiver);
+    struct self *self = state;
+    sender_free(self->sender);
+    receiver_free(self->receiver);
 }
 
 static int open_link(void *state, struct accord_instance *instance, const struct accord_host *host,
                      const struct accord_link_setup *setup, char *why, size_t why_size)
 {
-    struct sample *sample = state;
-    *sample = (struct sample){.instance = instance, .host = host, .setup = setup};
-    sample->sender = sender_new(sample);
-    sample->receiver = receiver_new(sample);
-    if (sample->sender && sample->receiver)
+    struct self *self = state;
+    *self = (struct self){.instance = instance, .host = host, .setup = setup};
+    self->sender = sender_new(self);
+    self->receiver = receiver_new(self);
+    if (self->sender && self->receiver)
         return ACCORD_OK;
-    close_link(sample); /* failing leaves nothing behind */
+    close_link(self); /* failing leaves nothing behind */
     snprintf(why, why_size, "out of memory");
     return ACCORD_ENOMEM;
 }
 
 static void start(void *state)
 {
-    struct sample *sample = state;
-    sample->started = true;
-    receiver_look(sample->receiver);
+    struct self *self = state;
+    self->started = true;
+    receiver_look(self->receiver);
 }
 
 /* Begins nothing new; what is under way may come to its end. */
 static void stop(void *state)
 {
-    struct sample *sample = state;
-    sample->started = false;
-    receiver_stop(sample->receiver);
+    struct self *self = state;
+    self->started = false;
+    receiver_stop(self->receiver);
 }
 
 /* ---- messages ---- */
 
 static void deliver(void *state, const struct accord_outgoing *out)
 {
-    sender_deliver(((struct sample *)state)->sender, out);
+    sender_deliver(((struct self *)state)->sender, out);
 }
 
 static void payload(void *state, struct accord_delivery *delivery, const uint8_t *bytes, size_t size,
                     bool last)
 {
     (void)delivery; /* one at a time has been asked for */
-    sender_payload(((struct sample *)state)->sender, bytes, size, last);
+    sender_payload(((struct self *)state)->sender, bytes, size, last);
 }
 
 static void cancel(void *state, struct accord_delivery *delivery)
 {
-    sender_cancel(((struct sample *)state)->sender, delivery);
+    sender_cancel(((struct self *)state)->sender, delivery);
 }
 
 static void offer_pull(void *state, struct accord_offer *offer, void *arg, int64_t bytes)
 {
     (void)offer, (void)arg;
-    receiver_pull(((struct sample *)state)->receiver, bytes);
+    receiver_pull(((struct self *)state)->receiver, bytes);
 }
 
 static void offer_done(void *state, struct accord_offer *offer, void *arg,
                        const struct accord_admitted *admitted)
 {
     (void)offer, (void)arg;
-    receiver_admitted(((struct sample *)state)->receiver, admitted);
+    receiver_admitted(((struct self *)state)->receiver, admitted);
 }
 
 static void offer_ready(void *state)
 {
-    receiver_look(((struct sample *)state)->receiver);
+    receiver_look(((struct self *)state)->receiver);
 }
 
 static const struct accord_connector connector = {
@@ -140,7 +142,7 @@ static const struct accord_connector connector = {
     .link_options = {link_table, sizeof(struct link_options)},
     .service_options = {service_table, sizeof(struct service_options)},
     .check = check,
-    .state_size = sizeof(struct sample),
+    .state_size = sizeof(struct self),
     .open = open_link,
     .start = start,
     .stop = stop,

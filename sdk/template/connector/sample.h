@@ -15,7 +15,7 @@ struct service_options {
 };
 
 /* One open link: accord_connector.state_size bytes of the host's. */
-struct sample {
+struct self {
     struct accord_instance *instance; /* to be named in every call to the host */
     const struct accord_host *host;   /* what the host does for us */
     const struct accord_link_setup *setup;
@@ -24,14 +24,14 @@ struct sample {
     struct receiver *receiver;
 };
 
-static inline const struct link_options *link_options(const struct sample *sample)
+static inline const struct link_options *link_options(const struct self *self)
 {
-    return sample->setup->options;
+    return self->setup->options;
 }
 
-static inline const char *box_of(const struct sample *sample, size_t service)
+static inline const char *box_of(const struct self *self, size_t service)
 {
-    const struct service_options *options = sample->setup->services[service]->options;
+    const struct service_options *options = self->setup->services[service]->options;
     return options->box;
 }
 

@@ -20,7 +20,8 @@ struct sender {
     bool whole; /* its last byte was put: from here on the partner may have it */
 };
 
-/* Every delivery is finished exactly once, and this is the one place. `parcel` is the first, or was waiting. */
+/* Every delivery is finished exactly once, and this is the one place. `parcel` is the first, or was
+ * waiting. */
 static void finish(struct sender *sender, struct parcel **at, enum accord_outcome outcome, const char *text)
 {
     struct parcel *parcel = *at;
@@ -37,12 +38,12 @@ static void finish(struct sender *sender, struct parcel **at, enum accord_outcom
     *at = parcel->next;
     if (!*at)
         sender->last = at;
-    sender->session.sample->host->finish(parcel->out->handle, &result);
+    sender->session.self->host->finish(parcel->out->handle, &result);
     free(parcel);
 }
 
-/* Nobody knows what became of a message that was cut off between its last byte and the answer: saying UNCERTAIN lets the
- * agreement's file decide (on-uncertain) whether it may go twice. */
+/* Nobody knows what became of a message that was cut off between its last byte and the answer: saying
+ * UNCERTAIN lets the agreement's file decide (on-uncertain) whether it may go twice. */
 static void fail_first(struct sender *sender, const char *reason)
 {
     finish(sender, &sender->first, sender->whole ? ACCORD_UNCERTAIN : ACCORD_RETRY, reason);
@@ -51,7 +52,7 @@ static void fail_first(struct sender *sender, const char *reason)
 static void begin_next(void *arg)
 {
     struct sender *sender = arg;
-    const struct sample *sample = sender->session.sample;
+    const struct self *self = sender->session.self;
     if (!sender->first) {
         session_close(&sender->session, "nothing more to send");
         return;
@@ -59,9 +60,9 @@ static void begin_next(void *arg)
     const struct accord_outgoing *out = sender->first->out;
     sender->begun = true;
     /* The id is the same at every attempt: a partner that keeps it can tell a repeat. */
-    session_say(&sender->session, "store %s %s %" PRId64 " %s\n", box_of(sample, out->service),
-                out->envelope.id, out->envelope.size, out->envelope.name);
-    sample->host->pull(out->handle, sender->session.handle, PIECE);
+    session_say(&sender->session, "store %s %s %" PRId64 " %s\n", box_of(self, out->service),
+                out->envelope->id, out->envelope->size, out->envelope->name);
+    self->host->pull(out->handle, sender->session.handle, PIECE);
 }
 
 void sender_payload(struct sender *sender, const uint8_t *bytes, size_t size, bool last)
@@ -71,13 +72,13 @@ void sender_payload(struct sender *sender, const uint8_t *bytes, size_t size, bo
     session_await(&sender->session, last);
 }
 
-/* The last piece has gone to the system: it is time for another. A slow partner thus slows down the host, and nothing is
- * heaped up here. */
+/* The last piece has gone to the system: it is time for another. A slow partner thus slows down the host,
+ * and nothing is heaped up here. */
 static void drained(void *arg)
 {
     struct sender *sender = arg;
     if (sender->begun && !sender->whole)
-        sender->session.sample->host->pull(sender->first->out->handle, sender->session.handle, PIECE);
+        sender->session.self->host->pull(sender->first->out->handle, sender->session.handle, PIECE);
 }
 
 /* The host tries each of them again when its time has come. */
@@ -90,7 +91,7 @@ static void lost(void *arg, const char *reason)
 
 static void go_on(struct sender *sender)
 {
-    if (sender->first && sender->session.sample->started)
+    if (sender->first && sender->session.self->started)
         session_begin(&sender->session);
     else
         lost(sender, "the link is stopping");
@@ -136,7 +137,7 @@ void sender_deliver(struct sender *sender, const struct accord_outgoing *out)
     if (!parcel) {
         const struct accord_result result = {
             .outcome = ACCORD_RETRY, .reason = "out of memory", .receipt = ""};
-        sender->session.sample->host->finish(out->handle, &result);
+        sender->session.self->host->finish(out->handle, &result);
         return;
     }
     *parcel = (struct parcel){.out = out};
@@ -161,13 +162,13 @@ void sender_cancel(struct sender *sender, const struct accord_delivery *delivery
     go_on(sender);
 }
 
-struct sender *sender_new(struct sample *sample)
+struct sender *sender_new(struct self *self)
 {
     static const struct session_events events = {begin_next, answer_came, drained, lost};
     struct sender *sender = calloc(1, sizeof *sender);
     if (!sender)
         return NULL;
-    sender->session.sample = sample;
+    sender->session.self = self;
     sender->session.events = &events;
     sender->session.arg = sender;
     sender->last = &sender->first;

@@ -4,7 +4,7 @@
 
 #include "sample.h"
 
-struct sender *sender_new(struct sample *);
+struct sender *sender_new(struct self *);
 void sender_free(struct sender *);
 void sender_deliver(struct sender *, const struct accord_outgoing *);
 void sender_payload(struct sender *, const uint8_t *bytes, size_t size, bool last);

@@ -10,13 +10,13 @@
 static void session_rest(struct session *session)
 {
     if (session->silence)
-        session->sample->host->timer_stop(session->silence);
+        session->self->host->timer_stop(session->silence);
     session->silence = NULL;
 }
 
 void session_close(struct session *session, const char *reason)
 {
-    const struct accord_host *host = session->sample->host;
+    const struct accord_host *host = session->self->host;
     session->wanted = session->due = false; /* a dial cannot be taken back: dialed() looks at this */
     session_rest(session);
     if (!session->handle)
@@ -45,15 +45,14 @@ static void silent(void *arg)
 /* After every change: what is waited for now, and how long. */
 static void watch(struct session *session)
 {
-    const struct sample *sample = session->sample;
+    const struct self *self = session->self;
     bool writing = session->out_sent < session->out_size;
     uint32_t events = session->in_size < SESSION_IN ? ACCORD_READABLE : 0;
-    sample->host->watch_set(session->watch, writing ? events | ACCORD_WRITABLE : events);
+    self->host->watch_set(session->watch, writing ? events | ACCORD_WRITABLE : events);
     if (!writing && !session->due)
         session_rest(session);
     else if (!session->silence)
-        session->silence =
-            sample->host->timer(sample->instance, link_options(sample)->timeout, silent, session);
+        session->silence = self->host->timer(self->instance, link_options(self)->timeout, silent, session);
 }
 
 /* false: it was lost. */
@@ -152,7 +151,7 @@ void session_say(struct session *session, const char *format, ...)
 /* A refusal that trying again will not change, until a person has changed something. */
 static void park(struct session *session, const char *rule, const char *reason)
 {
-    session->sample->host->park(session->sample->instance, rule, reason);
+    session->self->host->park(session->self->instance, rule, reason);
     lose(session, reason);
 }
 
@@ -167,19 +166,21 @@ static void authenticated(void *arg, enum accord_answer answer, const char *rule
         lose(session, reason);
 }
 
-/* This protocol has no encryption, and says so: the agreement's encryption policy allows that only on links that it lists.
- * One that uses TLS or SSH reports what was negotiated here: docs/reference/session-facts.md. */
+/* This protocol has no encryption, and says so: the agreement's encryption policy allows that only on
+ * links that it lists. One that uses TLS or SSH reports what was negotiated here: docs/reference/session-
+ * facts.md. */
 static const struct accord_pair facts[] = {{"session.encryption", "none"}};
 
 static void known(void *arg, enum accord_answer answer, const char *rule, const char *reason)
 {
     struct session *session = arg;
-    const struct accord_host *host = session->sample->host;
+    const struct accord_host *host = session->self->host;
     if (answer == ACCORD_DENY)
         park(session, rule, reason);
     else if (answer == ACCORD_DEFER)
         lose(session, reason);
-    /* A protocol with a login logs in here; accord_host.secret gives the password, from now on and not before. */
+    /* A protocol with a login logs in here; accord_host.secret gives the password, from now on and not
+     * before. */
     else if (host->report(session->handle, ACCORD_AUTHENTICATED, facts, 1, authenticated, session) < 0)
         lose(session, "the host took no facts");
 }
@@ -187,7 +188,7 @@ static void known(void *arg, enum accord_answer answer, const char *rule, const 
 static void dialed(void *arg, struct accord_session *handle, int fd, const char *reason)
 {
     struct session *session = arg;
-    const struct accord_host *host = session->sample->host;
+    const struct accord_host *host = session->self->host;
     session->dialing = false;
     if (!handle || !session->wanted) {
         if (fd >= 0)
@@ -201,7 +202,7 @@ static void dialed(void *arg, struct accord_session *handle, int fd, const char 
     session->handle = handle;
     session->fd = fd;
     session->in_size = session->out_size = session->out_sent = 0;
-    session->watch = host->watch(session->sample->instance, fd, moved, session);
+    session->watch = host->watch(session->self->instance, fd, moved, session);
     const char *profile = host->profile(handle, "session.encryption");
     if (!session->watch) {
         close(fd);
@@ -221,7 +222,7 @@ void session_begin(struct session *session)
     session->wanted = true;
     if (session->handle || session->dialing)
         return;
-    session->dialing = session->sample->host->dial(session->sample->instance, dialed, session) == ACCORD_OK;
+    session->dialing = session->self->host->dial(session->self->instance, dialed, session) == ACCORD_OK;
     if (!session->dialing)
         lose(session, "the host dials no more sessions now");
 }

@@ -1,4 +1,5 @@
-/* One connection to the partner: dialled by the host, judged, then lines and bytes both ways, without ever blocking. */
+/* One connection to the partner: dialled by the host, judged, then lines and bytes both ways, without ever
+ * blocking. */
 #ifndef SESSION_H
 #define SESSION_H
 
@@ -17,7 +18,7 @@ struct session_events {
 };
 
 struct session {
-    struct sample *sample;
+    struct self *self;
     const struct session_events *events;
     void *arg;
     bool wanted, dialing;

@@ -1,4 +1,5 @@
-/* The partner's end of the protocol, in the test's own thread: peer_turn() does what there is to do and never blocks. */
+/* The partner's end of the protocol, in the test's own thread: peer_turn() does what there is to do and
+ * never blocks. */
 #ifndef PEER_H
 #define PEER_H
 

@@ -1,5 +1,5 @@
-/* The connector in the test kit's fake host, against a partner of our own. The fake host complains about every breach of the
- * contract in <accord/host.h>; each test ends with none. */
+/* The connector in the test kit's fake host, against a partner of our own. The fake host complains about
+ * every breach of the contract in <accord/host.h>; each test ends with none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,8 +15,6 @@
 
 #include "../sample.h"
 #include "peer.h"
-
-extern const struct accord_plugin accord_plugin;
 
 enum { TAKE, STORE };
 
