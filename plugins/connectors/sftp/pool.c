@@ -298,7 +298,8 @@ void pool_lost(struct session *session, bool was_ready, const char *rule, const 
     struct link *link = session->link;
     struct pool *pool = &link->pool;
     struct use *lost = NULL;
-    if (rule[0])
+    link->broke_at = session->broke_at;
+    if (rule[0] && !link->probes)
         link->host->park(link->instance, rule, reason);
     if (rule[0])
         doom_sessions(pool, &lost, reason);
