@@ -74,7 +74,7 @@ class Pickup:
                 words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"--role=link" in words and b"--name=isa" in words:
+            if b"--role=link" in words and b"--name=link-isa" in words:
                 return pid
         return None
 
