@@ -61,26 +61,33 @@ static bool is(const struct blob *part, const char *text)
     return (size_t)(part->end - part->at) == size && memcmp(part->at, text, size) == 0;
 }
 
-/* Bits of an RSA modulus, from the public key's blob (RFC 4253 section 6.6: name, e, n); 0: unknown. */
-static int rsa_bits(ssh_key key)
+/* The public key without the name of its type, from its own blob (RFC 4253 section 6.6, RFC 5656 section 3.1). What
+ * base64 fills its last group with is zeros behind the end. */
+static struct blob public_parts(ssh_key key, uint8_t *bytes, size_t room)
 {
     char *text = NULL;
-    unsigned char bytes[4096];
-    int bits = 0;
+    struct blob blob = {bytes, bytes, true};
     if (ssh_pki_export_pubkey_base64(key, &text) != SSH_OK)
-        return 0;
+        return blob;
     size_t length = strlen(text);
-    int size =
-        length / 4 * 3 <= sizeof bytes ? EVP_DecodeBlock(bytes, (unsigned char *)text, (int)length) : 0;
-    struct blob blob = {bytes, bytes + (size > 0 ? size : 0), false};
+    int size = length / 4 * 3 <= room ? EVP_DecodeBlock(bytes, (unsigned char *)text, (int)length) : 0;
+    blob = (struct blob){bytes, bytes + (size > 0 ? size : 0), false};
     take_string(&blob);
+    ssh_string_free_char(text);
+    return blob;
+}
+
+static int rsa_bits(ssh_key key)
+{
+    uint8_t bytes[4096];
+    int bits = 0;
+    struct blob blob = public_parts(key, bytes, sizeof bytes);
     take_string(&blob);
     struct blob modulus = take_string(&blob);
     while (modulus.at < modulus.end && *modulus.at == 0)
         modulus.at++;
     if (!blob.broken && modulus.at < modulus.end)
         bits = (int)(modulus.end - modulus.at) * 8 - __builtin_clz(*modulus.at) + 24;
-    ssh_string_free_char(text);
     return bits;
 }
 
@@ -119,9 +126,11 @@ bool certificate_read(struct certificate *certificate, const uint8_t *bytes, siz
     struct blob blob = {bytes, bytes + size, false}, type = take_string(&blob);
     int parts = key_parts(&type);
     take_string(&blob); /* nonce */
+    const uint8_t *key = blob.at;
     for (int i = 0; i < parts; i++)
         take_string(&blob);
-    *certificate = (struct certificate){.serial = take_number(&blob, 8)};
+    *certificate = (struct certificate){.key = key, .key_size = (size_t)(blob.at - key)};
+    certificate->serial = take_number(&blob, 8);
     uint64_t kind = take_number(&blob, 4);
     struct blob id = take_string(&blob);
     take_string(&blob); /* principals */
@@ -130,4 +139,13 @@ bool certificate_read(struct certificate *certificate, const uint8_t *bytes, siz
     for (size_t i = 0; id.at < id.end && i < sizeof certificate->id - 1; i++, id.at++)
         certificate->id[i] = (char)(*id.at > 0x20 && *id.at < 0x7f ? *id.at : '?');
     return parts && !blob.broken && kind == USER_CERTIFICATE;
+}
+
+bool certificate_is_of(const struct certificate *certificate, ssh_key key)
+{
+    uint8_t bytes[4096];
+    struct blob own = public_parts(key, bytes, sizeof bytes);
+    size_t size = (size_t)(own.end - own.at), padding = size - certificate->key_size;
+    return !own.broken && size >= certificate->key_size && padding <= 2 &&
+           memcmp(own.at, certificate->key, certificate->key_size) == 0;
 }

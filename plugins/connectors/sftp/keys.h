@@ -19,9 +19,13 @@ struct certificate {
     char id[CERTIFICATE_ID_MAX]; /* its key id, what is not printable as '?' */
     uint64_t serial;
     uint64_t from, until; /* seconds since 1970; `until` exclusive, UINT64_MAX: for ever */
+    const uint8_t *key;   /* in the blob: the certified key, without the name of its type */
+    size_t key_size;
 };
 
 /* Reads the blob of a certificate, as it comes out of base64. False: it is none of a user's, or broken. */
 bool certificate_read(struct certificate *, const uint8_t *blob, size_t size);
+/* It is of this key. The blob must still be there. */
+bool certificate_is_of(const struct certificate *, ssh_key);
 
 #endif
