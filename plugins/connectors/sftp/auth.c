@@ -233,6 +233,7 @@ static void use_certificate(struct session *session, char *line)
         bad_certificate(session, "libssh does not put it together with the key");
     else if (check_dates(session))
         key_is_there(session);
+    auth->certificate.key = NULL; /* what it pointed into is gone */
     ssh_key_free(certificate);
 }
 
