@@ -152,9 +152,10 @@ static int parse_hash(const char *tail, struct audit_seal_facts *facts)
     return hex_decode(facts->hash, DIGEST_SIZE, hex) ? 0 : ACCORD_EFORMAT;
 }
 
-int audit_unseal(const char *line, size_t size, struct audit_seal_facts *facts, struct reason *why)
+/* Where the hashed part of the line ends. */
+static int read_seal(const char *line, size_t size, struct audit_seal_facts *facts, size_t *hashed,
+                     struct reason *why)
 {
-    uint8_t hash[DIGEST_SIZE];
     if (size > AUDIT_LINE_MAX)
         return fail(why, ACCORD_EFORMAT, "the line is longer than %d bytes", AUDIT_LINE_MAX);
     if (size < HASH_TAIL || parse_hash(line + size - HASH_TAIL, facts))
@@ -166,6 +167,22 @@ int audit_unseal(const char *line, size_t size, struct audit_seal_facts *facts, 
     if (parse_seal((struct seal){seal, line + size}, facts))
         return fail(why, ACCORD_EFORMAT,
                     "chain, sequence or previous hash of the line is unreadable; it was changed");
+    *hashed = size;
+    return 0;
+}
+
+int audit_read_seal(const char *line, size_t size, struct audit_seal_facts *facts, struct reason *why)
+{
+    size_t hashed;
+    return read_seal(line, size, facts, &hashed, why);
+}
+
+int audit_unseal(const char *line, size_t size, struct audit_seal_facts *facts, struct reason *why)
+{
+    uint8_t hash[DIGEST_SIZE];
+    int result = read_seal(line, size, facts, &size, why);
+    if (result)
+        return result;
     if (digest_of(line, size, hash))
         return fail(why, ACCORD_EIO, "cannot compute SHA-256");
     if (memcmp(hash, facts->hash, DIGEST_SIZE))

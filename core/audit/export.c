@@ -46,7 +46,9 @@ struct export
     struct progress *progress; /* one for each of state.chains */
     size_t progress_room;
     uint64_t unreadable, unreadable_now;
-    bool dirty;  /* a failed batch may have left bytes: resume before the next */
+    uint64_t position; /* that the lines written so far have come to */
+    bool begun;        /* lines were written since the last sync */
+    bool dirty;        /* a failed batch may have left bytes: resume before the next */
     bool synced; /* the lines of this batch are durable: they stay even when the position cannot be written */
 };
 
@@ -99,7 +101,7 @@ static int open_target(struct export *export, struct target *target)
     return 0;
 }
 
-static int flush_target(struct target *target)
+static int write_target(struct target *target)
 {
     const uint8_t *bytes = target->pending.data;
     size_t size = target->pending.size;
@@ -117,22 +119,31 @@ static int flush_target(struct target *target)
         size -= (size_t)n;
     }
     buf_clear(&target->pending);
-    return fsync(target->fd);
+    return 0;
+}
+
+static int write_targets(struct export *export, struct reason *why)
+{
+    for (size_t i = 0; i < export->target_count; i++)
+        if (write_target(&export->targets[i]) < 0)
+            return fail_write(export, &export->targets[i], why);
+    return 0;
 }
 
 /* Writes and syncs what is pending, and notes how large the files have become. */
 static int flush(struct export *export, struct reason *why)
 {
-    for (size_t i = 0; i < export->target_count; i++) {
+    int result = write_targets(export, why);
+    for (size_t i = 0; !result && i < export->target_count; i++) {
         struct target *target = &export->targets[i];
         struct stat st;
-        if (flush_target(target) < 0 || fstat(target->fd, &st) < 0)
+        if (fsync(target->fd) < 0 || fstat(target->fd, &st) < 0)
             return fail_write(export, target, why);
         struct progress *progress = target->chain == SIZE_MAX ? NULL : &export->progress[target->chain];
         if (progress && !strcmp(progress->date, target->date))
             progress->size = st.st_size;
     }
-    return 0;
+    return result;
 }
 
 static void close_targets(struct export *export, bool undo)
@@ -201,7 +212,7 @@ static int take_line(struct export *export, const char *line, size_t size, struc
 {
     struct audit_seal_facts facts;
     char date[LINE_DATE_SIZE];
-    if (audit_unseal(line, size, &facts, NULL) || !line_date(line, size, date) ||
+    if (audit_read_seal(line, size, &facts, NULL) || !line_date(line, size, date) ||
         !text_is_name(facts.chain, 63))
         return set_aside(export, line, size, why);
     struct export_chain *chain = export_chain_of(&export->state, facts.chain);
@@ -252,7 +263,7 @@ static void count_progress(struct export_state *state, const struct progress *pr
     }
 }
 
-static int commit(struct export *export, uint64_t position, struct reason *why)
+static int commit(struct export *export, struct reason *why)
 {
     int result = flush(export, why);
     if (result)
@@ -266,13 +277,23 @@ static int commit(struct export *export, uint64_t position, struct reason *why)
         if (!progress_of(export, i))
             return fail(why, ACCORD_ENOMEM, "out of memory exporting the audit trail");
     count_progress(&export->state, export->progress);
-    export->state.position = position;
+    export->state.position = export->position;
     return export_state_save(&export->state, export->folder, why);
 }
 
-int export_append(struct export *export, const void *lines, size_t size, uint64_t position,
-                  struct reason *why)
+/* Nothing of the batch counts any more. */
+static int give_up(struct export *export, int result)
 {
+    close_targets(export, !export->synced);
+    export->dirty = true;
+    export->begun = false;
+    return result;
+}
+
+static int begin(struct export *export, struct reason *why)
+{
+    if (export->begun)
+        return 0;
     if (export->dirty) {
         export_state_fini(&export->state);
         int result = export_resume(&export->state, export->folder, why);
@@ -284,14 +305,43 @@ int export_append(struct export *export, const void *lines, size_t size, uint64_
         memset(export->progress, 0, export->progress_room * sizeof *export->progress);
     export->unreadable_now = 0;
     export->synced = false;
-    int result = take_lines(export, lines, size, why);
+    export->position = export->state.position;
+    export->begun = true;
+    return 0;
+}
+
+int export_write(struct export *export, const void *lines, size_t size, uint64_t position, struct reason *why)
+{
+    int result = begin(export, why);
+    if (result)
+        return result;
+    result = take_lines(export, lines, size, why);
     if (!result)
-        result = commit(export, position, why);
-    close_targets(export, result != 0 && !export->synced);
-    export->dirty = result != 0;
-    if (!result)
-        export->unreadable += export->unreadable_now;
-    return result;
+        result = write_targets(export, why);
+    if (result)
+        return give_up(export, result);
+    export->position = position;
+    return 0;
+}
+
+int export_sync(struct export *export, struct reason *why)
+{
+    if (!export->begun)
+        return 0;
+    int result = commit(export, why);
+    if (result)
+        return give_up(export, result);
+    close_targets(export, false);
+    export->begun = false;
+    export->unreadable += export->unreadable_now;
+    return 0;
+}
+
+int export_append(struct export *export, const void *lines, size_t size, uint64_t position,
+                  struct reason *why)
+{
+    int result = export_write(export, lines, size, position, why);
+    return result ? result : export_sync(export, why);
 }
 
 /* ---- life ---- */

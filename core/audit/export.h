@@ -1,6 +1,6 @@
 /* The exported trail: sealed lines from the store, in FOLDER/CHAIN/YYYY-MM-DD.jsonl by each record's own date.
  *
- * Durable in steps: lines are appended, the files synced, and then FOLDER/export.position replaced; so that after a
+ * Durable in steps: lines are written, the files synced, and then FOLDER/export.position replaced; so that after a
  * crash nothing is missing. Lines that were written but not yet counted in the position are recognised by
  * their sequence and not written twice; a half line at the end of a file is cut off.
  *
@@ -28,11 +28,15 @@ void export_lasts(const struct export *, void (*each)(void *arg, const char *cha
 /* Begins again with the store's first record, durably: the store has gone back, and its positions mean something else
  * now. What is in the files already is not written again. */
 int export_rewind(struct export *, struct reason *why);
-/* Appends sealed lines, each ended by \n, and then makes `position` durable. After a failure nothing of this
- * call counts: call it again with the same lines. Lines that are no sealed records go to FOLDER/unreadable.txt,
- * where they are counted and the trail goes on without them. */
+/* Writes sealed lines, each ended by \n, up to `position`; export_sync() makes them and the position durable. After a
+ * failure of either nothing counts that came after the last sync: go on from export_position() again. Lines that are no
+ * sealed records go to FOLDER/unreadable.txt, where they are counted and the trail goes on without them. Whether a hash
+ * belongs to its line is for the verifier to say. */
+int export_write(struct export *, const void *lines, size_t size, uint64_t position, struct reason *why);
+int export_sync(struct export *, struct reason *why);
+/* Both. */
 int export_append(struct export *, const void *lines, size_t size, uint64_t position, struct reason *why);
-uint64_t export_unreadable(const struct export *); /* lines set aside since export_open() */
+uint64_t export_unreadable(const struct export *); /* lines set aside since export_open(), and synced */
 void export_close(struct export *);
 
 #endif

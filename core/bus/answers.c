@@ -1,5 +1,6 @@
 #include "bus/answers.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "bus/offer.h"
@@ -97,8 +98,16 @@ static struct bus_lane *lane_of(struct bus *bus, const struct store_delivery *de
     return party ? bus_lane_find(party, delivery->service) : NULL;
 }
 
+static void describe(char reason[ACCORD_REASON_MAX], const struct store_delivery *delivery)
+{
+    snprintf(reason, ACCORD_REASON_MAX, "message %s was delivered to %s/%s, and " REASON ": ask the partner",
+             delivery->message[0] ? delivery->message : "(its record is damaged)", delivery->agreement,
+             delivery->service);
+}
+
 static void render(struct bus *bus, size_t i)
 {
+    char reason[ACCORD_REASON_MAX];
     const struct store_delivery *delivery = &bus->answers.found[i];
     const struct bus_lane *lane = lane_of(bus, delivery);
     struct audit_event event = {.action = AUDIT_OVERDUE,
@@ -109,17 +118,23 @@ static void render(struct bus *bus, size_t i)
                                 .message = delivery->message,
                                 .rule = RULE,
                                 .reason = REASON};
-    bus_trail_render(&bus->answers.audit[i], &event);
+    bus_trail_render(&bus->answers.audit[2 * i], &event);
+    describe(reason, delivery);
+    event.action = AUDIT_INCIDENT;
+    event.outcome = AUDIT_UNKNOWN;
+    event.reason = reason;
+    bus_trail_render(&bus->answers.audit[2 * i + 1], &event);
 }
 
 static void tell(struct bus *bus, const struct store_delivery *delivery)
 {
     struct bus_lane *lane = lane_of(bus, delivery);
+    char reason[ACCORD_REASON_MAX];
     if (lane)
         lane->overdue++;
-    bus_incident(bus, delivery->agreement, lane ? lane->service->link->name : NULL, RULE,
-                 "message %s was delivered to %s/%s, and " REASON ": ask the partner", delivery->message,
-                 delivery->agreement, delivery->service);
+    describe(reason, delivery);
+    bus->ports.incident(bus->arg, delivery->agreement, lane ? lane->service->link->name : NULL, RULE, reason,
+                        true);
 }
 
 static void unknown(int result)
@@ -142,7 +157,7 @@ static void missed(void *arg, int result)
             tell(bus, &answers->found[i]);
         more = more || (!result && answers->told[i]);
     }
-    bus_trail_free(answers->audit, answers->missed.count);
+    bus_trail_free(answers->audit, 2 * answers->missed.count);
     if (more && answers->missed.count == OVERDUE_PAGE)
         bus_answers_tick(bus);
 }
@@ -161,6 +176,7 @@ static void overdue_found(void *arg, int result)
         render(bus, i);
     answers->missed = (struct store_missed){.deliveries = answers->found,
                                             .audit = answers->audit,
+                                            .audit_each = 2,
                                             .told = answers->told,
                                             .count = answers->overdue.count};
     store_missed(bus->store, &answers->missed, missed, bus);

@@ -55,9 +55,9 @@ struct bus_ports {
     void (*send)(void *arg, struct bus_dispatch *);
     /* An audit record that belongs to no commit. */
     void (*record)(void *arg, const struct audit_event *);
-    /* Something that a person must look at. `link` may be NULL. */
+    /* Something that a person must look at. `link` may be NULL. `recorded`: a commit has its audit record already. */
     void (*incident)(void *arg, const char *agreement, const char *link, const char *rule,
-                     const char *reason);
+                     const char *reason, bool recorded);
 };
 
 struct bus *bus_new(uv_loop_t *, struct store *, const struct bus_ports *, void *arg);

@@ -18,6 +18,10 @@
 #define KEYS_MAX       256
 #define VERDICTS_TOLD  32 /* in the source's record */
 
+/* Of a message whose content (possible), or whose source's name for it (changed), the store has seen before: behind the
+ * source's record. */
+#define REPEAT_NOTE(which) ",\"accord.details.repeat\":\"" which "-repeat\""
+
 static bool add_audit(struct bus_offer *offer, const struct audit_event *event)
 {
     struct store_audit *audit = realloc(offer->audit, (offer->audit_count + 1) * sizeof *audit);
@@ -210,6 +214,24 @@ static bool prepare_quarantined(struct bus_offer *offer)
     return ok;
 }
 
+/* An agreement that has taken over another's messages has its repeats and its unique keys, too. */
+static bool name_formers(struct bus_offer *offer)
+{
+    const struct conf_agreement *origin = offer->party->conf;
+    bool some = origin->formerly[0];
+    for (size_t i = 0; i < offer->route_count; i++)
+        some = some || offer->routes[i].party->conf->formerly[0];
+    offer->former[0] = 0;
+    if (origin->formerly[0])
+        text_join(offer->former, sizeof offer->former, origin->formerly, "/", offer->service->name);
+    if (!some || !offer->key_count)
+        return true;
+    offer->key_formers = malloc(offer->key_count * sizeof *offer->key_formers);
+    for (size_t i = 0; offer->key_formers && i < offer->key_count; i++)
+        offer->key_formers[i] = (offer->key_routes[i] ? offer->key_routes[i]->party->conf : origin)->formerly;
+    return offer->key_formers;
+}
+
 static void committed(void *arg, int result);
 
 void offer_commit(struct bus_offer *offer, bool quarantined)
@@ -226,7 +248,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
     }
     if (quarantined ? offer_over_quarantine(offer) : offer_over_limit(offer))
         return;
-    if (quarantined ? !prepare_quarantined(offer) : !offer_prepare(offer)) {
+    if ((quarantined ? !prepare_quarantined(offer) : !offer_prepare(offer)) || !name_formers(offer)) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
         return;
     }
@@ -249,7 +271,11 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         .key_count = offer->key_count,
         .audit = offer->audit,
         .audit_count = offer->audit_count,
+        .note_possible = REPEAT_NOTE("possible"),
+        .note_changed = REPEAT_NOTE("changed"),
         .duplicate_horizon = bus->duplicate_horizon,
+        .former_origin = offer->former[0] ? offer->former : NULL,
+        .key_formers = offer->key_formers,
     };
     offer_count(offer, quarantined);
     store_admit(bus->store, &offer->admission, committed, offer);
@@ -262,6 +288,8 @@ static void unprepare(struct bus_offer *offer)
     for (size_t i = 0; i < offer->key_count; i++)
         free((char *)offer->keys[i]);
     offer->key_count = 0;
+    free(offer->key_formers);
+    offer->key_formers = NULL;
     bus_trail_free(offer->audit, offer->audit_count);
     offer->audit_count = 0;
     free(offer->deliveries);
@@ -315,24 +343,6 @@ static void repeated(void *arg, int result)
     store_message_free(message);
 }
 
-/* The store has seen the content, or the source's name for it, before. */
-static void note_repeat(struct bus_offer *offer)
-{
-    uint32_t flags = offer->admission.flags;
-    struct bus *bus = offer->party->bus;
-    struct audit_event event = event_of(offer, AUDIT_REPEATED);
-    event.outcome = AUDIT_UNKNOWN;
-    event.agreement = offer->party->conf->name;
-    event.link = offer->service->link->name;
-    event.service = offer->service->name;
-    event.rule = flags & STORE_CHANGED_REPEAT ? "hub.changed-repeat" : "hub.possible-repeat";
-    event.reason = flags & STORE_CHANGED_REPEAT
-                       ? "its source has used this name before, for other content; it is a message of its own"
-                       : "the same content came before, and its source gives no name: it may be a repeat";
-    if (flags & (STORE_CHANGED_REPEAT | STORE_POSSIBLE_REPEAT))
-        bus->ports.record(bus->arg, &event);
-}
-
 static void committed(void *arg, int result)
 {
     struct bus_offer *offer = arg;
@@ -357,7 +367,6 @@ static void committed(void *arg, int result)
     } else {
         offer_feed(offer);
         offer_answered(offer);
-        note_repeat(offer);
         offer_answer(offer, quarantined ? ACCORD_QUARANTINED : ACCORD_ACCEPTED, offer->content->id.text,
                      quarantined ? offer->verdict.rule : "", quarantined ? offer->verdict.reason : "");
     }

@@ -206,12 +206,26 @@ static void set_view(struct bus_dispatch *dispatch, const struct accord_envelope
                                                 .source = &dispatch->source};
 }
 
+/* The store has lost the message: there is nothing to judge or to send. */
+static void claimed_lost(struct bus_dispatch *dispatch)
+{
+    dispatch->envelope =
+        (struct accord_envelope){.id = "", .type = "", .name = "", .origin = "", .source_id = ""};
+    set_view(dispatch, &dispatch->envelope);
+    bus_lane_take(dispatch->lane, dispatch->size);
+    bus_settle_damaged(dispatch);
+}
+
 void bus_dispatch_claimed(struct bus_lane *lane, const struct store_claimed *claimed)
 {
     struct bus_dispatch *dispatch = bus_spare_take(lane->party->bus);
     struct store_message *message = claimed->message;
     *dispatch = (struct bus_dispatch){
-        .lane = lane, .delivery = claimed->delivery, .message = message, .size = message->size};
+        .lane = lane, .delivery = claimed->delivery, .message = message, .size = claimed->size};
+    if (!message) {
+        claimed_lost(dispatch);
+        return;
+    }
     hex_encode(dispatch->sha256, message->sha256, DIGEST_SIZE);
     dispatch->envelope = (struct accord_envelope){
         .id = message->id,

@@ -176,7 +176,7 @@ static void claimed(void *arg, int result)
     note_block(lane, result ? lane->blocked_by : claim.blocked_by);
     lane->clear = !result && !claim.count && !claim.next && !claim.stopped;
     for (size_t i = 0; i < claim.count; i++) {
-        bytes += claim.claimed[i].message->size;
+        bytes += claim.claimed[i].size;
         bus_dispatch_claimed(lane, &claim.claimed[i]);
     }
     if (claim.count)

@@ -29,6 +29,7 @@ static void offer_free(struct bus_offer *offer)
     buf_fini(&offer->waiting);
     free(offer->verdict.keys);
     free(offer->keys);
+    free(offer->key_formers);
     free(offer->key_routes);
     free(offer->deliveries);
     free(offer->audit);

@@ -52,6 +52,8 @@ struct bus_offer {
     const char **keys;
     size_t key_count;
     struct offer_route **key_routes; /* which route gave the key; NULL: the source */
+    const char **key_formers;        /* what their agreements were called before; NULL: nothing else */
+    char former[STORE_ROUTE_MAX];    /* what the origin was called before; "" */
     struct store_admission admission;
     struct offer_release *release; /* it comes out of quarantine; NULL */
     struct store_get get;          /* the message that this one repeats */

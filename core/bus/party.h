@@ -19,7 +19,7 @@ struct answers {
     struct store_overdue overdue;
     struct store_delivery found[OVERDUE_PAGE];
     struct store_missed missed;
-    struct store_audit audit[OVERDUE_PAGE];
+    struct store_audit audit[2 * OVERDUE_PAGE]; /* that it is overdue, and the incident */
     bool told[OVERDUE_PAGE];
 };
 

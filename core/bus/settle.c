@@ -255,7 +255,7 @@ void bus_settle_dead(struct bus_dispatch *dispatch, const char *rule, const char
 void bus_settle_damaged(struct bus_dispatch *dispatch)
 {
     struct log_about about = {dispatch->delivery.agreement, NULL, dispatch->delivery.message};
-    const char *reason = "the store's copy of the payload is damaged; get the message from its source again";
+    const char *reason = "the store's copy of the message is damaged; get it from its source again";
     log_event(ACCORD_ERROR, "bus.damaged", &about, "a message cannot be delivered: %s", reason);
     bus_settle_dead(dispatch, "store.damaged", reason);
 }

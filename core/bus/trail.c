@@ -40,5 +40,5 @@ void bus_incident(struct bus *bus, const char *agreement, const char *link, cons
     va_start(list, format);
     vsnprintf(reason, sizeof reason, format, list);
     va_end(list);
-    bus->ports.incident(bus->arg, agreement, link, rule, reason);
+    bus->ports.incident(bus->arg, agreement, link, rule, reason, false);
 }

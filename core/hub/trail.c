@@ -16,8 +16,8 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define EXPORT_LINES 8192 /* in one batch */
-#define EXPORT_EVERY 1000 /* ms */
+#define EXPORT_LINES 2048 /* in one batch */
+#define EXPORT_EVERY 1000 /* ms: then what was written is synced, too */
 #define EXPORT_PAUSE 5000 /* ms after an export that failed */
 
 /* Someone who waits until all that was recorded before is in the files. */
@@ -32,11 +32,14 @@ struct trail {
     struct hub *hub;
     struct anchor_key *key;
     struct export *export;
-    uint64_t exported;
+    uint64_t exported, written; /* positions; `exported`: durably */
     struct buf lines;
     struct store_trail verb;
     uv_work_t work;
-    bool exporting;
+    bool exporting, more; /* more: lines lie in memory since it began */
+    bool sync_due;        /* the pass, or one that follows, ends with a sync */
+    bool sync_now;        /* with the batch at hand */
+    bool unsynced;        /* lines have been written since the last one */
     int export_result;
     struct reason export_why;
     int64_t export_at, anchor_at; /* ticks */
@@ -85,6 +88,12 @@ void trail_incident(struct hub *hub, const char *agreement, const char *link, co
                                 .rule = rule,
                                 .reason = reason};
     trail_event(hub, &event);
+    trail_incident_told(hub, agreement, link, rule, reason);
+}
+
+void trail_incident_told(struct hub *hub, const char *agreement, const char *link, const char *rule,
+                         const char *reason)
+{
     struct log_about about = {agreement, link, NULL};
     log_event(ACCORD_ERROR, "hub.incident", &about, "INCIDENT %s: %s", rule, reason);
     hub->trail->incidents++;
@@ -100,11 +109,9 @@ uint64_t trail_incident_count(const struct hub *hub)
 static void export_next(struct trail *trail);
 static void export_begin(struct trail *trail);
 
-/* An export is over, with or without success: whoever waited for it goes on. */
-static void export_over(struct trail *trail)
+/* What is over, with or without success: whoever waited for it goes on. */
+static void release_waiters(struct trail *trail)
 {
-    trail->exporting = false;
-    buf_fini(&trail->lines); /* megabytes under load */
     struct waiter *list = trail->waiters;
     trail->waiters = NULL;
     while (list) {
@@ -118,15 +125,42 @@ static void export_over(struct trail *trail)
         waiter->done(waiter->arg);
         free(waiter);
     }
-    if (trail->waiters)
+}
+
+/* `complete`: all of it is durable, or it failed. */
+static void export_over(struct trail *trail, bool complete)
+{
+    trail->exporting = false;
+    if (complete) {
+        buf_fini(&trail->lines); /* a megabyte under load */
+        release_waiters(trail);
+    }
+    trail->sync_due |= trail->waiters != NULL;
+    if (trail->sync_due || trail->more)
         export_begin(trail);
+}
+
+static void export_failed(struct trail *trail)
+{
+    trail->export_at = clock_ticks() + EXPORT_PAUSE;
+    trail->written = trail->exported;
+    trail->sync_due = trail->unsynced = trail->more = false;
+    export_over(trail, true);
 }
 
 static void export_work(uv_work_t *work)
 {
     struct trail *trail = work->data;
-    trail->export_result = export_append(trail->export, trail->lines.data, trail->lines.size,
-                                         trail->verb.position, &trail->export_why);
+    trail->export_result = export_write(trail->export, trail->lines.data, trail->lines.size,
+                                        trail->verb.position, &trail->export_why);
+    if (!trail->export_result && trail->sync_now)
+        trail->export_result = export_sync(trail->export, &trail->export_why);
+}
+
+/* A batch that found little more was the last of its pass: what has come since waits for the next one. */
+static bool is_last(const struct trail *trail)
+{
+    return trail->verb.count < EXPORT_LINES / 2;
 }
 
 static void export_worked(uv_work_t *work, int status)
@@ -135,14 +169,16 @@ static void export_worked(uv_work_t *work, int status)
     (void)status;
     if (trail->export_result) {
         log_event(ACCORD_ERROR, "audit.export-failed", NULL, "%s; trying again", trail->export_why.text);
-        trail->export_at = clock_ticks() + EXPORT_PAUSE;
-        export_over(trail);
+        export_failed(trail);
         return;
     }
-    trail->exported = trail->verb.position;
-    /* What has come since waits for the next pass: a batch of few lines costs as many syncs as a large one. */
-    if (trail->verb.count < EXPORT_LINES)
-        export_over(trail);
+    trail->unsynced = !trail->sync_now;
+    if (trail->sync_now) {
+        trail->exported = trail->written;
+        trail->sync_due = false;
+    }
+    if (is_last(trail))
+        export_over(trail, trail->sync_now);
     else
         export_next(trail);
 }
@@ -150,10 +186,16 @@ static void export_worked(uv_work_t *work, int status)
 static void lines_read(void *arg, int result)
 {
     struct trail *trail = arg;
-    if (result || !trail->verb.count) {
-        if (result)
-            log_event(ACCORD_ERROR, "audit.export-failed", NULL, "the store could not be read (%d)", result);
-        export_over(trail);
+    if (result) {
+        log_event(ACCORD_ERROR, "audit.export-failed", NULL, "the store could not be read (%d)", result);
+        export_failed(trail);
+        return;
+    }
+    trail->written = trail->verb.position;
+    trail->sync_now = trail->sync_due && is_last(trail);
+    if (!trail->verb.count && !(trail->sync_now && trail->unsynced)) {
+        trail->sync_due &= trail->unsynced;
+        export_over(trail, !trail->unsynced);
         return;
     }
     trail->work.data = trail;
@@ -163,8 +205,9 @@ static void lines_read(void *arg, int result)
 static void export_next(struct trail *trail)
 {
     buf_clear(&trail->lines);
+    trail->more = false;
     trail->verb =
-        (struct store_trail){.position = trail->exported, .limit = EXPORT_LINES, .lines = &trail->lines};
+        (struct store_trail){.position = trail->written, .limit = EXPORT_LINES, .lines = &trail->lines};
     store_trail(trail->hub->store, &trail->verb, lines_read, trail);
 }
 
@@ -175,6 +218,15 @@ static void export_begin(struct trail *trail)
     trail->exporting = true;
     trail->pass++;
     export_next(trail);
+}
+
+/* Under load: what lies in memory is written before it is too much. */
+static void lines_wait(void *arg)
+{
+    struct trail *trail = arg;
+    trail->more = true;
+    if (!trail->export_result)
+        export_begin(trail);
 }
 
 uint64_t trail_position(const struct hub *hub)
@@ -190,6 +242,7 @@ int trail_exported(struct hub *hub, void (*done)(void *arg), void *arg)
         return ACCORD_ENOMEM;
     *waiter = (struct waiter){.next = trail->waiters, .pass = trail->pass + 1, .done = done, .arg = arg};
     trail->waiters = waiter;
+    trail->sync_due = true;
     export_begin(trail);
     return 0;
 }
@@ -267,6 +320,7 @@ void trail_tick(struct hub *hub, int64_t ticks)
     }
     if (ticks >= trail->export_at) {
         trail->export_at = ticks + EXPORT_EVERY;
+        trail->sync_due = true;
         export_begin(trail);
     }
 }
@@ -334,7 +388,8 @@ int trail_open(struct hub *hub, uint64_t store_end, struct reason *why)
     if (!result && export_position(trail->export) > store_end)
         result = export_rewind(trail->export, why);
     if (!result)
-        trail->exported = export_position(trail->export);
+        trail->exported = trail->written = export_position(trail->export);
+    store_trail_watch(hub->store, lines_wait, trail);
     trail->anchor_at = clock_ticks() + hub->conf->conf->agent.anchor_every;
     return result;
 }

@@ -19,6 +19,9 @@ bool trail_failing(const struct hub *);
 /* An incident: audited, logged, shown in status. */
 void trail_incident(struct hub *, const char *agreement, const char *link, const char *rule,
                     const char *reason);
+/* Its audit record is in a commit already. */
+void trail_incident_told(struct hub *, const char *agreement, const char *link, const char *rule,
+                         const char *reason);
 uint64_t trail_incident_count(const struct hub *);
 void trail_tick(struct hub *, int64_t ticks);
 /* Of the store's trail: what is before it is in the exported files. */

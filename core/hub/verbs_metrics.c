@@ -157,10 +157,9 @@ static void put_own(struct answer *answer, const struct unit *unit)
 {
     for (size_t i = 0; i < unit->counts.count; i++) {
         const struct plugin_metric *metric = &unit->counts.items[i];
-        put_signed(
-            answer, METRIC_PLUGIN,
-            LABELS({"agreement", unit->name}, {"instance", metric->instance}, {"metric", metric->name}),
-            metric->value);
+        put_signed(answer, METRIC_PLUGIN,
+                   LABELS({"agreement", unit->name}, {"instance", metric->instance}, {"name", metric->name}),
+                   metric->value);
     }
     if (unit->counts.left_out)
         put(answer, METRIC_PLUGIN_LEFT_OUT, LABELS({"agreement", unit->name}), unit->counts.left_out);

@@ -18,6 +18,7 @@ struct delivery {
     bool waits;       /* it is in link_role->early */
     struct buf early; /* so much of it came before the connector asked */
     struct accord_outgoing out;
+    struct accord_envelope envelope;
     /* texts and headers of the envelope follow */
 };
 
@@ -38,9 +39,10 @@ static struct delivery *delivery_new(const struct wire_DELIVER *from, const stru
     delivery->out =
         (struct accord_outgoing){.handle = HANDLE(accord_delivery, from->delivery),
                                  .service = service->index,
+                                 .envelope = &delivery->envelope,
                                  .attempt = from->attempt,
                                  .not_after = from->patience ? clock_ticks() + from->patience : 0};
-    envelope_copy(&delivery->out.envelope, &envelope, &from->headers, (char *)delivery + envelope_at());
+    envelope_copy(&delivery->envelope, &envelope, &from->headers, (char *)delivery + envelope_at());
     return delivery;
 }
 
@@ -89,7 +91,7 @@ static void hand_over(struct delivery *delivery, const uint8_t *bytes, size_t si
 {
     struct link *link = delivery->link;
     delivery->received += (int64_t)size;
-    delivery->ended = delivery->whole && delivery->received == delivery->out.envelope.size;
+    delivery->ended = delivery->whole && delivery->received == delivery->envelope.size;
     instance_enter(&link->base);
     link->connector.payload(link->state, delivery->out.handle, bytes, size, delivery->ended);
 }
@@ -102,7 +104,7 @@ static void hand_over_early(uint64_t id)
     struct buf early = delivery->early;
     int64_t size = delivery->asked - delivery->received;
     delivery->waits = false;
-    if (size <= 0 && delivery->out.envelope.size)
+    if (size <= 0 && delivery->envelope.size)
         return;
     size = size < (int64_t)early.size ? size : (int64_t)early.size;
     delivery->early = (struct buf){0};
@@ -159,7 +161,7 @@ void delivery_piece(const struct wire_message *m)
     struct delivery *delivery = table_get(&link_role->deliveries, piece->stream);
     if (!delivery)
         return;
-    int64_t size = (int64_t)piece->data.size, whole = delivery->out.envelope.size;
+    int64_t size = (int64_t)piece->data.size, whole = delivery->envelope.size;
     int64_t here = delivery->received + (int64_t)delivery->early.size;
     bool unasked = !delivery->pushed && size > delivery->asked - delivery->received;
     if (delivery->whole || unasked || size > whole - here || piece->last > 1 ||
@@ -208,7 +210,7 @@ void delivery_sweep(void)
     struct delivery *delivery;
     for (size_t at = 0; (delivery = table_next(&link_role->deliveries, &at)); at = 0) {
         instance_say(&delivery->link->base, ACCORD_ERROR, "plugin.leaks",
-                     "the plugin's close left delivery of %s unfinished", delivery->out.envelope.id);
+                     "the plugin's close left delivery of %s unfinished", delivery->envelope.id);
         delivery_free(table_take(&link_role->deliveries, delivery->id));
     }
 }

@@ -45,7 +45,8 @@ struct store {
     bool asks_room; /* in this group it matters whether there is room for admissions */
     bool no_room;   /* not even for the group */
     uint64_t usual; /* nanoseconds that a commit takes these days */
-    atomic_bool failed;
+    bool told;      /* the loop thread, that the trail has lines in memory */
+    atomic_bool failed, lost_index;
 
     /* loop thread */
     struct store_signal *signal;
@@ -56,6 +57,8 @@ struct store {
     struct call_list finishing;
     uint64_t outstanding;
     struct store_payload *payloads;
+    void (*watch)(void *arg); /* of the trail; NULL */
+    void *watch_arg;
 
     struct inbox inbox;
 
@@ -64,7 +67,7 @@ struct store {
     struct call_list ready;
     struct accounts accounts;
     struct store_payload *staged; /* payloads that have pieces in the journal */
-    bool roomy;
+    bool roomy, trail_ready;
     struct store_stats stats;
     uv_thread_t thread;
 };

@@ -18,6 +18,15 @@ struct journal_payload { /* whose pieces were read last; a position never means 
     uint8_t id[SEAL_PAYLOAD_ID];
 };
 
+/* Sealed lines of the newest groups, for a reader of the trail that keeps up: so that it need not read them again. */
+struct journal_newest {
+    bool kept;           /* from `begin` on */
+    uint64_t begin, end; /* end: behind the last group, also when none are kept */
+    struct buf lines;
+    size_t count;
+    size_t whole, whole_count; /* of it, what is in the journal: the rest is of the group at hand */
+};
+
 struct journal_backup;
 
 /* What retention has come to (journal_retain.c, journal_clean.c). */
@@ -46,6 +55,7 @@ struct journal {
     struct index index;
     struct keys keys;
     struct journal_payload payload;
+    struct journal_newest newest;
     struct journal_backup *backup; /* being made; NULL */
     uint64_t segment_size, reserve;
     void (*fault)(const char *point);
@@ -58,6 +68,9 @@ struct journal {
     bool broken;        /* an fdatasync or a clean-up failed, or the index: nothing is written any more */
     bool tail_dirty;    /* behind `at` is what a failed write left */
     bool behind;        /* the index must be filled from the journal before anything else */
+
+    uint64_t prepared; /* up to here zeros have been written */
+    uint64_t last;     /* bytes of the last group */
 
     uint64_t cached_from, cached; /* what has been written since and is in the page cache: from where, how much */
 
@@ -126,7 +139,13 @@ int journal_get(void *state, struct store_get *);
 int journal_scan(void *state, struct store_scan *);
 int journal_counts(void *state, struct store_counts *);
 int journal_cursor(void *state, struct store_cursor *);
+/* journal_trail.c. A line of the group at hand; the group is in the journal; it is undone. */
+void journal_newest_add(struct journal *, const struct record_audit *);
+void journal_newest_keep(struct journal *);
+void journal_newest_undo(struct journal *);
+void journal_newest_fini(struct journal *);
 int journal_trail(void *state, struct store_trail *);
+size_t journal_trail_waiting(void *state);
 int journal_heads(void *state, struct store_heads *);
 
 /* journal_life.c */

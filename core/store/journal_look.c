@@ -82,24 +82,21 @@ struct candidate {
     struct index_delivery delivery; /* number 0: none */
 };
 
-/* The message is lost, and a delivery that cannot be sent must not be met again and again. */
-static int end_lost(struct journal *journal, const struct index_delivery *delivery)
+/* The message is lost: whoever claims this can only end it. */
+static int claim_lost(struct journal *journal, struct store_claim *claim,
+                      const struct index_delivery *delivery)
 {
-    int result = journal_begin(journal, 4096);
+    struct store_claimed *claimed = &claim->claimed[claim->count];
+    const struct place *place = &journal->index.places[delivery->place];
+    int result = index_claimed(&journal->index, delivery);
     if (result)
         return result;
-    struct record_settlement settlement = {
-        .number = delivery->number,
-        .state = STORE_DEAD,
-        .changed = clock_wall(),
-        .rule = "store.damaged",
-        .reason = "the store's record of the message is damaged; it was set aside",
-        .receipt = ""};
-    result = journal_put_settlement(journal, &settlement);
-    if (!result)
-        return journal_commit(journal);
-    store_journal.rollback(journal);
-    return result;
+    claimed->message = NULL;
+    claimed->delivery = (struct store_delivery){.number = delivery->number, .state = STORE_SENDING};
+    text_copy(claimed->delivery.agreement, sizeof claimed->delivery.agreement, place->agreement);
+    text_copy(claimed->delivery.service, sizeof claimed->delivery.service, place->service);
+    claim->count++;
+    return 0;
 }
 
 static int claim_one(struct journal *journal, struct store_claim *claim,
@@ -108,8 +105,9 @@ static int claim_one(struct journal *journal, struct store_claim *claim,
     struct record_admission_room room;
     struct store_claimed *claimed = &claim->claimed[claim->count];
     int result = journal_admission(journal, delivery->message, &room);
+    claimed->size = (int64_t)delivery->size;
     if (result == ACCORD_EFORMAT)
-        return end_lost(journal, delivery);
+        return claim_lost(journal, claim, delivery);
     if (result)
         return result;
     if (!(claimed->message = message_new(&room.admission)))
@@ -454,29 +452,6 @@ int journal_cursor(void *state, struct store_cursor *cursor)
 }
 
 /* ---- audit ---- */
-
-int journal_trail(void *state, struct store_trail *trail)
-{
-    struct journal *journal = state;
-    struct scan scan;
-    struct scanned found;
-    struct record_audit audit;
-    int result = 0;
-    trail->count = 0;
-    scan_init(&scan, &journal->segments, trail->position, journal->at);
-    scan.skip_pieces = true;
-    while (trail->count < trail->limit && (result = scan_next(&scan, &found)) > 0) {
-        trail->position = scan.at;
-        if (found.head.type != RECORD_AUDIT || !found.good ||
-            record_get_audit(found.body, found.head.size, &audit))
-            continue;
-        buf_put(trail->lines, audit.line, audit.size);
-        buf_byte(trail->lines, '\n');
-        trail->count++;
-    }
-    scan_fini(&scan);
-    return result < 0 ? result : trail->lines->failed ? ACCORD_ENOMEM : 0;
-}
 
 int journal_heads(void *state, struct store_heads *heads)
 {

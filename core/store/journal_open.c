@@ -395,6 +395,7 @@ static void release(struct journal *journal)
     buf_fini(&journal->second);
     buf_fini(&journal->numbers);
     journal_cleaner_fini(&journal->cleaner);
+    journal_newest_fini(journal);
     free(journal);
 }
 
@@ -420,11 +421,13 @@ int journal_open(void **state, const struct store_config *config, struct backend
         result = recover_all(journal, found, why);
     if (!result)
         result = leave_old_file(journal, why);
-    if (result)
+    if (result) {
         release(journal);
-    else
-        *state = journal;
-    return result;
+        return result;
+    }
+    journal_newest_keep(journal);
+    *state = journal;
+    return 0;
 }
 
 void journal_close(void *state)

@@ -17,6 +17,7 @@ static int claim_one(struct memory *m, struct store_claim *claim, struct store_d
     claimed->message->flags = kept->flags;
     delivery->state = STORE_SENDING;
     claimed->delivery = *delivery;
+    claimed->size = claimed->message->size;
     claim->count++;
     return 0;
 }

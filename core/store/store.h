@@ -124,6 +124,8 @@ void store_close(struct store *);
 /* The disk has failed under it: nothing is written any more, and nobody knows what the disk has of what was being
  * written. Only opening it again, in a new process, finds out. Loop thread; at once. */
 bool store_failed(const struct store *);
+/* It was not the disk: the index is damaged, and is made anew when the store is opened again. */
+bool store_lost_index(const struct store *);
 /* Deliveries with smaller numbers are older than this opening of the store: a process that was killed may have sent
  * them without coming to settle them. */
 uint64_t store_first_number(const struct store *);
@@ -166,7 +168,11 @@ struct store_admission {
     size_t key_count;
     struct store_audit *audit;
     size_t audit_count;
+    const char *note_possible, *note_changed; /* put behind the first audit record when that repeat is found; short;
+                                               * NULL: nothing is */
     int64_t duplicate_horizon;           /* microseconds; 0: do not look for repeats */
+    const char *former_origin;           /* what the origin was called before: its messages are looked at too; NULL */
+    const char *const *key_formers;      /* for each key what its agreement was called before, or ""; NULL: nothing else */
     /* out */
     bool repeat;                         /* same origin, source id and hash: nothing was written, `repeated` is its id */
     char repeated[ACCORD_ID_MAX];
@@ -186,7 +192,8 @@ enum store_order { STORE_ANY_ORDER, STORE_ORDERED, STORE_ORDERED_SKIP_DEAD };
 
 struct store_claimed {
     struct store_delivery delivery;
-    struct store_message *message;
+    struct store_message *message; /* NULL: its record is damaged; of the delivery there is the number and where it goes */
+    int64_t size;                  /* of the payload */
 };
 struct store_claim {
     const char *agreement;
@@ -242,11 +249,12 @@ struct store_overdue {
 };
 void store_overdue(struct store *, struct store_overdue *, store_done, void *arg);
 
-/* Their answers are not expected any more; the audit record of each is sealed in the same commit. What was answered
- * since it was found is left out, with its record. */
+/* Their answers are not expected any more; the audit records of each are sealed in the same commit. What was answered
+ * since it was found is left out, with its records. */
 struct store_missed {
     const struct store_delivery *deliveries; /* as store_overdue() found them */
-    struct store_audit *audit;               /* one for each */
+    struct store_audit *audit;               /* `audit_each` for each, one after the other */
+    size_t audit_each;
     bool *told;                              /* out: room for `count`; false: it was left out */
     size_t count;                            /* at most STORE_PAGE_MAX */
 };
@@ -427,6 +435,10 @@ struct store_trail {
     size_t count;       /* out */
 };
 void store_trail(struct store *, struct store_trail *, store_done, void *arg);
+/* Calls back when a good many new lines lie in memory, where store_trail() from the position that it returned last finds
+ * them without reading the disk, and again after the next store_trail(). Lines that wait too long are read from the disk.
+ * Loop thread; one watcher. */
+void store_trail_watch(struct store *, void (*ready)(void *arg), void *arg);
 
 struct store_head {
     char chain[STORE_NAME_MAX];

@@ -1,4 +1,5 @@
 /* The rules of the store, on the store thread: what a verb checks, seals and puts. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +64,7 @@ uint64_t verb_need(const struct store *store, const struct call *call)
     case CALL_NOTE:
         return 4096 + audit_need(note->audit, note->audit_count);
     case CALL_MISSED:
-        return 4096 + missed->count * 8 + audit_need(missed->audit, missed->count);
+        return 4096 + missed->count * 8 + audit_need(missed->audit, missed->count * missed->audit_each);
     case CALL_RETAIN:
         return store->backend->retention_need(store->state);
     case CALL_ROTATE:
@@ -155,6 +156,10 @@ static int look_for_repeat(struct store *store, struct store_admission *a)
     if (a->duplicate_horizon <= 0)
         return 0;
     int result = store->backend->find_repeat(store->state, &repeat, &match);
+    if (!result && match == BACKEND_UNSEEN && a->former_origin) {
+        repeat.origin = a->former_origin;
+        result = store->backend->find_repeat(store->state, &repeat, &match);
+    }
     if (result || match == BACKEND_UNSEEN)
         return result;
     if (match == BACKEND_CHANGED) {
@@ -168,11 +173,21 @@ static int look_for_repeat(struct store *store, struct store_admission *a)
     return 0;
 }
 
+static int look_for_former(struct store *store, const char *key, const char *former, bool *used)
+{
+    char old[RECORD_KEY_MAX];
+    const char *rest = strchr(key, '\x1f');
+    int size = rest ? snprintf(old, sizeof old, "%s%s", former, rest) : 0;
+    return size > 0 && (size_t)size < sizeof old ? store->backend->find_key(store->state, old, used) : 0;
+}
+
 static int look_for_keys(struct store *store, struct store_admission *a)
 {
     for (size_t i = 0; i < a->key_count; i++) {
         bool used = false;
         int result = store->backend->find_key(store->state, a->keys[i], &used);
+        if (!result && !used && a->key_formers && a->key_formers[i][0])
+            result = look_for_former(store, a->keys[i], a->key_formers[i], &used);
         a->used_key = i;
         if (result)
             return result;
@@ -301,6 +316,21 @@ static int put_admission(struct store *store, struct store_admission *a)
     return 0;
 }
 
+static int put_admission_audit(struct store *store, const struct store_admission *a)
+{
+    const char *note = a->flags & STORE_POSSIBLE_REPEAT  ? a->note_possible
+                       : a->flags & STORE_CHANGED_REPEAT ? a->note_changed
+                                                         : NULL;
+    if (!note || !a->audit_count)
+        return audit_put(store, a->audit, a->audit_count);
+    struct buf *body = &a->audit[0].body;
+    size_t size = body->size;
+    buf_text(body, note);
+    int result = body->failed ? ACCORD_ENOMEM : audit_put(store, a->audit, a->audit_count);
+    body->size = size; /* the caller may try again */
+    return result;
+}
+
 static int apply_admit(struct store *store, struct store_admission *a)
 {
     a->repeat = a->answered = false;
@@ -321,7 +351,7 @@ static int apply_admit(struct store *store, struct store_admission *a)
     if (!result)
         result = put_answer(store, a);
     if (!result)
-        result = audit_put(store, a->audit, a->audit_count);
+        result = put_admission_audit(store, a);
     return store->group_error = result;
 }
 
@@ -445,6 +475,7 @@ int verb_look(struct store *store, struct call *call)
     case CALL_CURSOR:
         return backend->cursor(store->state, call->request);
     case CALL_TRAIL:
+        store->told = false;
         return backend->trail(store->state, call->request);
     case CALL_HEADS:
         return backend->heads(store->state, call->request);

@@ -9,7 +9,13 @@
 
 static int check_missed(const struct store_missed *missed)
 {
-    return missed->count > STORE_PAGE_MAX ? ACCORD_ELIMIT : audit_check(missed->audit, missed->count);
+    return missed->count > STORE_PAGE_MAX ? ACCORD_ELIMIT
+                                          : audit_check(missed->audit, missed->count * missed->audit_each);
+}
+
+static int audit_of(struct store *store, const struct store_missed *missed, size_t i)
+{
+    return audit_put(store, &missed->audit[i * missed->audit_each], missed->audit_each);
 }
 
 /* What was answered since it was found overdue is none of it. */
@@ -24,7 +30,7 @@ static int find_missed(struct store *store, struct store_missed *missed, struct 
         if (missed->told[i])
             record_add_number(numbers, number);
         if (result == ACCORD_ENOENT)
-            result = audit_put(store, &missed->audit[i], 1);
+            result = audit_of(store, missed, i);
     }
     return !result && numbers->failed ? ACCORD_ENOMEM : result;
 }
@@ -42,7 +48,7 @@ int verb_missed(struct store *store, struct store_missed *missed)
     result = store->backend->put_answered(store->state, &record);
     for (size_t i = 0; !result && i < missed->count; i++)
         if (missed->told[i])
-            result = audit_put(store, &missed->audit[i], 1);
+            result = audit_of(store, missed, i);
     return store->group_error = result;
 }
 

@@ -47,7 +47,7 @@
     M(COMMITS, "accord_commits_total", "counter", "", "commits of the store, each one write to the disk for all that came meanwhile") \
     M(COMMIT_SECONDS, "accord_commit_seconds_total", "counter", "", "time that the commits took")                    \
     M(COMMIT_LONGEST, "accord_commit_seconds_max", "gauge", "", "the longest of them")                               \
-    M(PLUGIN, "accord_plugin_metric", "gauge", "agreement, instance, metric", "what a connector or policy has counted itself, by its own name") \
+    M(PLUGIN, "accord_plugin_metric", "gauge", "agreement, instance, name", "what a connector or policy has counted itself, by its own name") \
     M(PLUGIN_LEFT_OUT, "accord_plugin_metrics_left_out_total", "counter", "agreement", "counts of plugins that were not kept: a bad name, or too many names")
 
 enum metric {

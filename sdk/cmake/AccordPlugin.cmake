@@ -20,12 +20,12 @@ endfunction()
 
 # accord_add_plugin_test(NAME KIND SOURCES...)
 #
-# A cmocka program with the plugin in it and the test kit around it, which ctest runs as test-KIND-NAME.
+# A cmocka program with the plugin in it and the test kit around it (its allocations counted), which ctest runs as test-KIND-NAME.
 function(accord_add_plugin_test name kind)
     set(plugin ${kind}-${name})
     set(target test-${plugin})
     add_executable(${target} ${ARGN} $<TARGET_OBJECTS:${plugin}>)
-    target_link_libraries(${target} PRIVATE Accord::testkit PkgConfig::cmocka $<TARGET_PROPERTY:${plugin},LINK_LIBRARIES>)
+    target_link_libraries(${target} PRIVATE Accord::testkit-memory PkgConfig::cmocka $<TARGET_PROPERTY:${plugin},LINK_LIBRARIES>)
     add_test(NAME ${target} COMMAND ${target})
     set_tests_properties(${target} PROPERTIES TIMEOUT 120)
 endfunction()

@@ -6,6 +6,7 @@
 #include <string.h>
 
 char *testkit_watched;
+void (*testkit_complained)(const char *text);
 
 /* memory.c, when it is linked */
 bool testmemory_plugin_runs(bool) __attribute__((weak));

@@ -106,7 +106,7 @@ static void on_tick(uv_timer_t *tick)
     (void)tick; /* only wakes the loop */
 }
 
-static void turn(struct testhost *host, int64_t wait)
+void testhost_one_turn(struct testhost *host, int64_t wait)
 {
     bool ran = run_events(host);
     /* A timer of 0 ms that starts another is for the next turn, or it would never end. */
@@ -135,7 +135,7 @@ bool testhost_run_until(struct testhost *host, bool (*condition)(void *arg), voi
         int64_t left = until - real_ms();
         if (left <= 0)
             return false;
-        turn(host, left < 100 ? left : 100); /* the condition may be about the world outside */
+        testhost_one_turn(host, left < 100 ? left : 100); /* the condition may be about the world outside */
     }
     return true;
 }
@@ -149,7 +149,7 @@ void testhost_turn(struct testhost *host)
 {
     int64_t until = real_ms() + 10000; /* events that begin each other for ever */
     do
-        turn(host, 0);
+        testhost_one_turn(host, 0);
     while ((host->events || is_due(host)) && real_ms() < until);
 }
 

@@ -175,6 +175,11 @@ bool testkit_plugin_runs(bool);
 /* Where the name of the slot that runs is written for someone who watches; NULL: nobody. */
 extern char *testkit_watched;
 #define TESTKIT_WATCHED 48
+#define TESTKIT_NOTE    80 /* behind it: what the suite is about */
+/* Hears every complaint instead of standard error; NULL: nobody. */
+extern void (*testkit_complained)(const char *text);
+/* One turn of the loop, which waits for at most so many ms. */
+void testhost_one_turn(struct testhost *, int64_t wait);
 
 /* Around every call into the plugin. */
 void testhost_enter(struct testhost *, const char *slot);

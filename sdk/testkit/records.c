@@ -72,7 +72,10 @@ void testhost_complain(struct testhost *host, const char *format, ...)
     if (host->complaints < COMPLAINTS_KEPT)
         host->complaint[host->complaints] = testkit_copy(text);
     host->complaints++;
-    fprintf(stderr, "contract broken: %s\n", text);
+    if (testkit_complained)
+        testkit_complained(text);
+    else
+        fprintf(stderr, "contract broken: %s\n", text);
 }
 
 size_t testhost_complaints(const struct testhost *host)
@@ -257,8 +260,9 @@ const struct testhost_step *testhost_step(const struct testhost *host, size_t in
     return index < host->step_count ? &host->steps[index] : NULL;
 }
 
-bool testhost_probed(const struct testhost *host)
+bool testhost_probed(void *arg)
 {
+    const struct testhost *host = arg;
     return host->step_count && !host->probe.running;
 }
 

@@ -72,6 +72,15 @@ class Puppets:
         return next(iter(self.agent.ask("status").tables.get("services", [])), None)
 
 
+def admitted(puppets, chain, *messages):
+    """The records of their admission, by message."""
+    def found():
+        records = {record["accord.message"]: record for record in puppets.agent.audit_records(chain)
+                   if record["event.action"] in ("message-admitted", "message-quarantined")}
+        return set(messages) <= set(records) and records
+    return wait_for(found, "the records of their admission")
+
+
 @pytest.fixture
 def puppets(agent):
     return Puppets(agent)
@@ -275,7 +284,9 @@ def test_show_names_what_answers_a_message_and_what_it_answers(puppets):
     assert related(puppets, rows["good"]) == set()
     assert second["flags"] == "changed-repeat" and not first.get("flags")
     assert puppets.agent.ask("show", second["id"])["message"][0]["flags"] == "changed-repeat"
-    assert puppets.record("message-repeated")["rule.name"] == "hub.changed-repeat"
+    records = admitted(puppets, "isa", first["id"], second["id"])
+    assert records[second["id"]]["accord.details.repeat"] == "changed-repeat"
+    assert "accord.details.repeat" not in records[first["id"]]
 
 
 def test_same_content_without_a_name_of_its_source_is_a_possible_repeat(puppets, tmp_path):
@@ -289,4 +300,6 @@ def test_same_content_without_a_name_of_its_source_is_a_possible_repeat(puppets,
     assert rows[second]["flags"] == "possible-repeat" and not rows[first].get("flags")
     assert puppets.agent.ask("show", second)["message"][0]["flags"] == "possible-repeat"
     assert puppets.agent.ask("show", first)["message"][0]["flags"] == ""
-    assert puppets.record("message-repeated", "site")["rule.name"] == "hub.possible-repeat"
+    records = admitted(puppets, "site", first, second)
+    assert records[second]["accord.details.repeat"] == "possible-repeat"
+    assert "accord.details.repeat" not in records[first]

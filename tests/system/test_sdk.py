@@ -5,11 +5,14 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 from harness import BUILD, ROOT, SANITIZERS, Agent, Installation, wait_for
-from line_partner import LinePartner
 from traffic import conf
+
+sys.path.insert(0, str(ROOT / "sdk/template/connector"))
+from partner import LinePartner  # noqa: E402
 
 # Below the prefix; {lib} is the library folder of this system.
 INSTALLED = """
@@ -24,7 +27,7 @@ INSTALLED = """
     lib/systemd/system/accordd.service lib/sysusers.d/accord.conf lib/tmpfiles.d/accord.conf
     share/man/man1/accord.1 share/man/man5/accord.conf.5 share/man/man8/accordd.8
     share/bash-completion/completions/accord
-    share/doc/accord/reference/options.md share/doc/accord/reference/commands.md
+    share/doc/accord/PLUGIN-GUIDE.md share/doc/accord/CHANGES.md share/doc/accord/reference/options.md share/doc/accord/reference/commands.md
     share/accord/template/connector/CMakeLists.txt share/accord/template/connector/sample.c
     share/accord/template/connector/tests/test_sample.c share/accord/template/connector/conf.d/partner.conf
     share/accord/template/policy/CMakeLists.txt share/accord/template/policy/sample.c""".split()

@@ -199,11 +199,13 @@ static void record(void *arg, const struct audit_event *event)
         snprintf(w->detail, sizeof w->detail, "%s=%s", event->details[0].name, event->details[0].value);
 }
 
-static void incident(void *arg, const char *agreement, const char *link, const char *rule, const char *reason)
+static void incident(void *arg, const char *agreement, const char *link, const char *rule, const char *reason,
+                     bool recorded)
 {
     (void)agreement, (void)link, (void)reason;
     struct world *w = arg;
     w->incidents++;
+    w->incident_recorded = recorded;
     text_copy(w->incident, sizeof w->incident, rule);
 }
 
@@ -409,6 +411,25 @@ static int broken_with;
 static int begin_broken(void *state, uint64_t need)
 {
     return broken_with ? broken_with : store_memory.begin(state, need);
+}
+
+static int claim_damaged(void *state, struct store_claim *claim)
+{
+    int result = store_memory.claim(state, claim);
+    for (size_t i = 0; i < claim->count; i++) {
+        store_message_free(claim->claimed[i].message);
+        claim->claimed[i].message = NULL;
+        claim->claimed[i].delivery.message[0] = 0;
+    }
+    return result;
+}
+
+void store_lose(struct world *w)
+{
+    static struct backend damaged;
+    damaged = store_memory;
+    damaged.claim = claim_damaged;
+    w->store->backend = &damaged;
 }
 
 void store_break(struct world *w, int result)

@@ -47,6 +47,7 @@ struct world {
     int records[AUDIT_ACTION_END];
     char detail[128]; /* the first of the last record */
     int incidents;
+    bool incident_recorded; /* its audit record was in a commit */
     char incident[ACCORD_RULE_MAX]; /* the rule of the last one */
 };
 
@@ -78,5 +79,7 @@ size_t records_of(struct world *, const char *chain, const char *action);
 
 /* Makes every write of the store fail with this result; 0: no more. */
 void store_break(struct world *, int result);
+/* What is claimed from here on is damaged. */
+void store_lose(struct world *);
 
 #endif

@@ -43,7 +43,8 @@ static size_t tell(struct bench *bench, const struct store_delivery *found, size
     size_t sum = 0;
     for (size_t i = 0; i < count; i++)
         audit[i] = (struct store_audit){.chain = "isa", .body = make_body("response-overdue")};
-    struct store_missed missed = {.deliveries = found, .audit = audit, .told = told, .count = count};
+    struct store_missed missed = {
+        .deliveries = found, .audit = audit, .audit_each = 1, .told = told, .count = count};
     assert_int_equal(tell_missed(bench, &missed), expected);
     for (size_t i = 0; i < count; i++) {
         sum += told[i];

@@ -95,6 +95,8 @@ static void answer_that_does_not_come_is_missed_once(void **state)
         turn(w);
     }
     assert_int_equal(records_of(w, "isa", "response-overdue"), 1);
+    assert_int_equal(records_of(w, "isa", "incident-opened"), 1); /* of the same commit */
+    assert_true(w->incident_recorded);
     assert_string_equal(w->incident, "hub.response-overdue");
     assert_true(bus_party_lane(w->isa, 0, &lane));
     assert_int_equal(lane.overdue, 1);

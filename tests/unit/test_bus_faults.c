@@ -283,6 +283,22 @@ static void delivery_whose_payload_is_lost_is_dead(void **state)
     world_free(w);
 }
 
+static void delivery_whose_record_is_damaged_is_dead_and_on_record(void **state)
+{
+    (void)state;
+    struct world *w = world_new(false);
+    bus_party_block(w->isa, "link", true);
+    offer(w, "1");
+    store_lose(w);
+    bus_party_block(w->isa, "link", false);
+    turn(w);
+    assert_int_equal(w->sent, 0);
+    assert_int_equal(delivery_of(w, "isa")->state, STORE_DEAD);
+    assert_string_equal(delivery_of(w, "isa")->rule, "store.damaged");
+    assert_int_equal(records_of(w, "isa", "delivery-dead"), 1);
+    world_free(w);
+}
+
 static void agreement_goes_off_while_its_delivery_is_judged(void **state)
 {
     (void)state;
@@ -470,6 +486,7 @@ int main(void)
         T(delivery_that_its_link_could_not_take_waits_and_counts_no_attempt),
         T(link_that_dies_after_the_last_byte_leaves_it_to_the_service),
         T(delivery_whose_payload_is_lost_is_dead),
+        T(delivery_whose_record_is_damaged_is_dead_and_on_record),
         T(agreement_goes_off_while_its_delivery_is_judged),
         T(attempt_that_fails_while_the_agreement_is_off_is_held),
         T(message_that_was_held_for_long_is_not_given_up_after_one_attempt),

@@ -374,14 +374,13 @@ static void the_profile_is_the_lists_in_order_of_preference(void **state)
 static void only_listed_links_go_unencrypted(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     struct accord_case c;
     struct accord_policy_link line = {.name = "line", .connector = "courier", .endpoint_host = "p.example"};
     const struct accord_policy_link *const links[] = {&line};
     const struct accord_pair facts[] = {{"session.encryption", "none"}, {0}};
     const struct accord_pair listed[] = {{"unencrypted", "line"}, {0}};
     const struct accord_pair unknown[] = {{"unencrypted", "lime"}, {0}};
-    h = policy_of("encryption");
+    struct testpolicy *h = policy_of("encryption");
     h->setup.links = links, h->setup.link_count = 1;
     assert_int_equal(testpolicy_check(h, unknown), ACCORD_EINVAL);
     assert_string_equal(h->why, "unencrypted = lime, but this agreement has no link of that name");

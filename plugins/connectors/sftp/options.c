@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "poll.h"
 #include "sftp.h"
 
 #define FIELD(type, name) offsetof(struct type, name)
@@ -55,11 +56,12 @@ const struct accord_option sftp_link_table[] = {
     {.name = "connections",
      .kind = ACCORD_INTEGER,
      .offset = FIELD(link_options, connections),
-     .fallback = "1",
+     .fallback = "4",
      .min = 1,
      .max = 16,
-     .help = "How many sessions may be open at the same time. Further ones are opened while there is more to "
-             "do."},
+     .help = "How many sessions may be open at the same time. A further one is opened for each file of more "
+             "than 1 MiB and "
+             "for every eight others. Where the partner refuses it, the link goes on with those it has."},
     {.name = "files",
      .kind = ACCORD_INTEGER,
      .offset = FIELD(link_options, files),
@@ -93,6 +95,7 @@ const struct accord_option sftp_link_table[] = {
     {0},
 };
 
+static const char *const after_choices[] = {"delete", "move", "keep", NULL};
 static const char *const exists_choices[] = {"fail", "same-content-is-delivered", "replace",
                                              "replace-by-removing", NULL};
 static const char *const resume_choices[] = {"yes", "verified", "no", NULL};
@@ -155,6 +158,69 @@ const struct accord_option sftp_service_table[] = {
      .min = 60000,
      .max = INT64_C(365) * 86400000,
      .help = "Unfinished files of ours that are older are removed."},
+    {.name = "poll",
+     .kind = ACCORD_DURATION,
+     .offset = FIELD(service_options, poll),
+     .fallback = "1 min",
+     .min = 100,
+     .max = 86400000,
+     .help = "Receiving: how long after a listing of the folder it is listed again."},
+    {.name = "settle",
+     .kind = ACCORD_DURATION,
+     .offset = FIELD(service_options, settle),
+     .fallback = "10 s",
+     .min = 0,
+     .max = 86400000,
+     .help = "Receiving: a file is taken when its size and its time have stayed the same for so long."},
+    {.name = "pattern",
+     .kind = ACCORD_LIST,
+     .offset = FIELD(service_options, pattern),
+     .help = "Receiving: names of files that are taken, as in a shell (*.xml). Not set: all but those that "
+             "begin with "
+             "a dot."},
+    {.name = "recursive",
+     .kind = ACCORD_BOOL,
+     .offset = FIELD(service_options, recursive),
+     .fallback = "no",
+     .help =
+         "Receiving: also from the folders below, but for hidden ones. Symbolic links are never followed."},
+    {.name = "depth",
+     .kind = ACCORD_INTEGER,
+     .offset = FIELD(service_options, depth),
+     .fallback = "8",
+     .min = 1,
+     .max = 32,
+     .help = "Receiving, with recursive = yes: how many folders deep."},
+    {.name = "after",
+     .kind = ACCORD_CHOICE,
+     .offset = FIELD(service_options, after),
+     .fallback = "delete",
+     .choices = after_choices,
+     .help = "Receiving: what becomes of a file at the partner when we have it. With keep each file is taken "
+             "once as "
+             "long as its time is not more than look-back older than the newest one that was taken."},
+    {.name = "move-to",
+     .kind = ACCORD_TEXT,
+     .offset = FIELD(service_options, move_to),
+     .max = 1024,
+     .help =
+         "Receiving, with after = move: the partner's folder for what was taken; relative: below directory."},
+    {.name = "rejected",
+     .kind = ACCORD_TEXT,
+     .offset = FIELD(service_options, rejected),
+     .max = 1024,
+     .help =
+         "Receiving: the partner's folder for files that are not taken and never will be; relative: below "
+         "directory. Not set: they are left where they are."},
+    {.name = "look-back",
+     .kind = ACCORD_DURATION,
+     .offset = FIELD(service_options, look_back),
+     .fallback = "1 day",
+     .min = 0,
+     .max = INT64_C(365) * 86400000,
+     .help = "Receiving, with after = keep: how much older than the newest one that was taken a new file may "
+             "be. Must "
+             "be shorter than the agent's duplicate-horizon."},
     {0},
 };
 
@@ -178,6 +244,26 @@ static bool is_mode(const char *text)
     return strspn(text, "01234567") == size && (size == 3 || (size == 4 && text[0] == '0'));
 }
 
+static bool is_folder(const char *path)
+{
+    const char *dots = strstr(path, "..");
+    return *path && !(dots && (dots == path || dots[-1] == '/') && (dots[2] == '/' || !dots[2]));
+}
+
+static int check_receive(const struct accord_service *service, char *why, size_t why_size)
+{
+    const struct service_options *options = service->options;
+    if (options->after == AFTER_MOVE && !options->move_to)
+        snprintf(why, why_size, "service %s: after = move needs move-to = FOLDER", service->name);
+    else if (options->move_to && !is_folder(options->move_to))
+        snprintf(why, why_size, "service %s: move-to must be a folder, without ..", service->name);
+    else if (options->rejected && !is_folder(options->rejected))
+        snprintf(why, why_size, "service %s: rejected must be a folder, without ..", service->name);
+    else
+        return ACCORD_OK;
+    return ACCORD_EINVAL;
+}
+
 static int check_service(const struct accord_service *service, char *why, size_t why_size)
 {
     const struct service_options *options = service->options;
@@ -193,7 +279,7 @@ static int check_service(const struct accord_service *service, char *why, size_t
         snprintf(why, why_size, "service %s: permissions \"%s\" must be octal, 0000 to 0777", service->name,
                  options->permissions);
     else
-        return ACCORD_OK;
+        return service->direction == ACCORD_RECEIVE ? check_receive(service, why, why_size) : ACCORD_OK;
     return ACCORD_EINVAL;
 }
 

@@ -86,7 +86,7 @@ static void take_down(void *arg)
     session->soon = NULL;
     snprintf(reason, sizeof reason, "%s", session->reason);
     snprintf(rule, sizeof rule, "%s", session->rule);
-    pool_lost(session, session->was_ready, rule, reason);
+    pool_lost(session, rule, reason);
 }
 
 void session_break(struct session *session, const char *rule, const char *format, ...)
@@ -245,6 +245,7 @@ static bool read_some(struct session *session)
         session->was_ready = true;
         session_enter(session, SESSION_READY);
         begin_keeping_alive(session);
+        pool_ready(session);
     }
     return true;
 }

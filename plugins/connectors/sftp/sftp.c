@@ -1,6 +1,8 @@
 /* The SFTP connector's vtable. */
 #include "sftp.h"
 
+#include "poll.h"
+
 #include <accord/plugin.h>
 #include <libssh/libssh.h>
 #include <stdarg.h>
@@ -27,10 +29,32 @@ void link_log(struct link *link, enum accord_level level, const char *event, con
 
 static void free_link(struct link *link)
 {
+    for (size_t i = 0; link->polls && i < link->setup->service_count; i++)
+        poll_free(link->polls[i]);
+    free(link->polls);
+    link->polls = NULL;
     free(link->swept);
     EVP_MD_free(link->sha256);
     link->swept = NULL;
     link->sha256 = NULL;
+}
+
+/* False: out of memory. */
+static bool open_polls(struct link *link)
+{
+    const struct accord_link_setup *setup = link->setup;
+    link->polls = calloc(setup->service_count + 1, sizeof(struct poll *));
+    for (size_t i = 0; link->polls && i < setup->service_count; i++)
+        if (setup->services[i]->direction == ACCORD_RECEIVE && !(link->polls[i] = poll_new(link, i)))
+            return false;
+    return link->polls;
+}
+
+static void each_poll(struct link *link, void (*each)(struct poll *))
+{
+    for (size_t i = 0; i < link->setup->service_count; i++)
+        if (link->polls[i])
+            each(link->polls[i]);
 }
 
 static int sftp_open(void *state, struct accord_instance *instance, const struct accord_host *host,
@@ -44,7 +68,7 @@ static int sftp_open(void *state, struct accord_instance *instance, const struct
     pool_init(link);
     link->swept = calloc(setup->service_count + 1, sizeof *link->swept);
     link->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
-    if (link->swept && link->sha256 && ssh_init() == SSH_OK)
+    if (link->swept && link->sha256 && open_polls(link) && ssh_init() == SSH_OK)
         return ACCORD_OK;
     snprintf(why, why_size, "%s", link->swept ? "libssh or OpenSSL cannot be initialised" : "out of memory");
     free_link(link);
@@ -56,6 +80,7 @@ static void sftp_start(void *state)
     struct link *link = state;
     const struct accord_host *host = link->host;
     link->started = true;
+    each_poll(link, poll_start);
     /* A few more than are on their way, so that the next is there when one ends. */
     if (host->size > offsetof(struct accord_host, window) && host->window)
         host->window(link->instance, link->options->connections * link->options->files * 3 / 2 + 1);
@@ -65,6 +90,7 @@ static void sftp_stop(void *state)
 {
     struct link *link = state;
     link->started = false;
+    each_poll(link, poll_stop);
     pool_stop(link, "the link is stopping");
 }
 
@@ -94,10 +120,10 @@ static void sftp_deliver(void *state, const struct accord_outgoing *out)
     struct link *link = state;
     struct accord_result result = {.outcome = ACCORD_RETRY, .reason = "the link is stopping", .receipt = ""};
     char reason[ACCORD_REASON_MAX];
-    const char *wrong = bad_name(out->envelope.name);
+    const char *wrong = bad_name(out->envelope->name);
     if (wrong) {
         snprintf(reason, sizeof reason, "the name of message %s %s; it cannot be a file at the partner",
-                 out->envelope.id, wrong);
+                 out->envelope->id, wrong);
         result.outcome = ACCORD_REFUSED;
         result.reason = reason;
     } else if (link->started && upload_new(link, out)) {
@@ -127,9 +153,29 @@ static void sftp_cancel(void *state, struct accord_delivery *handle)
     pool_soon(link);
 }
 
+/* ---- offers ---- */
+
+static void sftp_offer_pull(void *state, struct accord_offer *offer, void *arg, int64_t bytes)
+{
+    (void)state, (void)offer;
+    fetch_pull(arg, bytes);
+}
+
+static void sftp_offer_done(void *state, struct accord_offer *offer, void *arg,
+                            const struct accord_admitted *admitted)
+{
+    (void)state, (void)offer;
+    fetch_verdict(arg, admitted);
+}
+
+static void sftp_offer_ready(void *state)
+{
+    each_poll(state, poll_ready);
+}
+
 static const struct accord_connector sftp = {
     .size = sizeof(struct accord_connector),
-    .flags = ACCORD_CAN_SEND | ACCORD_DIALS,
+    .flags = ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE | ACCORD_DIALS,
     .link_options = {sftp_link_table, sizeof(struct link_options)},
     .service_options = {sftp_service_table, sizeof(struct service_options)},
     .check = sftp_check,
@@ -141,6 +187,9 @@ static const struct accord_connector sftp = {
     .deliver = sftp_deliver,
     .payload = sftp_payload,
     .cancel = sftp_cancel,
+    .offer_pull = sftp_offer_pull,
+    .offer_done = sftp_offer_done,
+    .offer_ready = sftp_offer_ready,
 };
 
 ACCORD_PLUGIN = {
@@ -150,6 +199,6 @@ ACCORD_PLUGIN = {
     .kind = ACCORD_CONNECTOR,
     .name = "sftp",
     .version = "0.1",
-    .summary = "Sends files to a partner's SFTP server, with pinned host keys and key authentication.",
+    .summary = "Sends files to a partner's SFTP server and fetches files from it, with pinned host keys.",
     .connector = &sftp,
 };

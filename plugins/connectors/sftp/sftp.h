@@ -6,6 +6,7 @@
  *   client.c   SFTP requests and replies on that channel; packets.c their bytes
  *   upload.c   one delivery (upload.h: its other files); compare.c looks at a file that is there already,
  *              readback.c reads it
+ *   poll.c     one folder that is received from (poll.h: its other files)
  *   stale.c    removes temporary files that interrupted deliveries left behind
  *
  * Everything runs on the loop thread. What breaks a session inside one of its own callbacks only marks it; a
@@ -53,9 +54,20 @@ struct service_options {
     int64_t resume;    /* enum resume_rule */
     int64_t taken_early; /* enum taken_rule */
     int64_t stale_after;
+    /* receiving (poll.h) */
+    int64_t poll;   /* between two listings */
+    int64_t settle; /* how long a file has to stay as it is */
+    struct accord_list pattern;
+    bool recursive;
+    int64_t depth;
+    int64_t after; /* enum after_rule */
+    const char *move_to;
+    const char *rejected; /* NULL: they are left */
+    int64_t look_back;
 };
 
 struct upload;
+struct poll;
 
 /* The state of one link. */
 struct link {
@@ -68,6 +80,7 @@ struct link {
     EVP_MD *sha256;
     bool stepwise; /* the partner does not keep the order of requests */
     struct pool pool;
+    struct poll **polls; /* for each service; NULL: it sends */
     int64_t *swept; /* for each service: ticks of the last look for stale temporaries; 0: never */
     bool started;
 };

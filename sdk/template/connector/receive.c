@@ -118,8 +118,10 @@ static void offer(struct receiver *receiver, const char *line)
         return;
     }
     /* The id is what tells a repeat from a new message, should we be cut off before the partner was told. */
-    const struct accord_incoming message = {
-        .name = line[name] ? line + name : receiver->id, .source_id = receiver->id, .size = receiver->left};
+    const struct accord_incoming message = {.name = line[name] ? line + name : receiver->id,
+                                            .source_id = receiver->id,
+                                            .size = receiver->left,
+                                            .session = receiver->session.handle};
     session_await(&receiver->session, false);
     receiver->credit = 0;
     receiver->offer = self->host->offer(self->instance, receiver->service, &message, receiver);

@@ -16,8 +16,6 @@
 #include "../sample.h"
 #include "peer.h"
 
-extern const struct accord_plugin accord_plugin;
-
 enum { TAKE, STORE };
 
 static struct link_options options = {.timeout = 5000, .poll = 60000};

@@ -1,92 +1,52 @@
-/* The policy as its host asks it: questions, payload in pieces of every size, cancelling. */
+/* The policy in the test kit's fake host, with options as they stand in conf.d. The host complains about
+ * every breach of the contract in <accord/policy.h>; each test ends with none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include <accord/plugin.h>
+#include <accord/testkit/policy.h>
 
-#include "../search.h"
-
-extern const struct accord_plugin accord_plugin;
-
-/* ---- the host: one question at a time ---- */
-
-struct accord_case {
-    struct accord_inquiry inquiry;
-    void *state;
-    int64_t asked; /* bytes of payload */
-    unsigned answers;
-    enum accord_answer answer;
-    char rule[ACCORD_RULE_MAX], reason[ACCORD_REASON_MAX];
-};
-
-static void answered(struct accord_case *one, const struct accord_verdict *verdict)
-{
-    one->answers++;
-    one->answer = verdict->answer;
-    strncpy(one->rule, verdict->rule, sizeof one->rule - 1);
-    strncpy(one->reason, verdict->reason, sizeof one->reason - 1);
-}
-
-static void pulled(struct accord_case *one, int64_t bytes)
-{
-    one->asked += bytes;
-}
-
-static const struct accord_policy_host host = {.size = sizeof host, .answer = answered, .pull = pulled};
-
-static const char *words[] = {"SECRET", "do not send"}, *headers[] = {"subject"};
-static struct {
-    struct accord_list headers, words;
-} options;
-static const struct accord_policy_setup setup = {
-    .agreement = "test", .module = "sample", .options = &options};
-static void *module;
+static const struct accord_policy_service service = {.name = "orders",
+                                                     .type = "opaque",
+                                                     .link = "line",
+                                                     .direction = ACCORD_SEND,
+                                                     .max_size = 1 << 20,
+                                                     .names = ""};
+static struct testpolicy *module;
 
 static int set_up(void **state)
 {
     (void)state;
-    const struct accord_policy *policy = accord_plugin.policy;
-    options.words = (struct accord_list){words, 2};
-    options.headers = (struct accord_list){NULL, 0};
-    module = calloc(1, policy->state_size);
-    return policy->open(module, NULL, &host, &setup, (char[ACCORD_REASON_MAX]){0}, ACCORD_REASON_MAX);
+    module = testpolicy_new(&accord_plugin);
+    return module ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    accord_plugin.policy->close(module);
-    free(module);
-    return 0;
+    testpolicy_close(module);
+    size_t complaints = testhost_complaints(module->host);
+    testpolicy_free(module);
+    return (int)complaints;
 }
 
-static void ask(struct accord_case *one, const struct accord_envelope *envelope)
+static void begin(const char *words, const char *headers)
 {
-    *one = (struct accord_case){.inquiry = {.handle = one, .question = ACCORD_ASK_OUT, .envelope = envelope}};
-    one->inquiry.state = &one->state;
-    accord_plugin.policy->judge(module, &one->inquiry);
+    const struct accord_pair options[] = {{"words", words}, {"headers", headers}, {0}};
+    assert_int_equal(testpolicy_open(module, options), ACCORD_OK);
 }
 
 static struct accord_case ask_about(const char *text, size_t piece)
 {
     const struct accord_envelope envelope = {.id = "id1", .size = (int64_t)strlen(text)};
     struct accord_case one;
-    size_t size = strlen(text), at = 0;
-    for (ask(&one, &envelope); !one.answers;) {
-        size_t next = size - at < piece ? size - at : piece;
-        assert_true(one.asked >= (int64_t)(at + next));
-        accord_plugin.policy->payload(module, &one.inquiry, (const uint8_t *)text + at, next,
-                                      at + next == size);
-        at += next;
-    }
-    assert_int_equal(one.answers, 1);
-    assert_null(one.state);
+    testpolicy_ask(module, &one, ACCORD_ASK_OUT, &service, &envelope);
+    assert_true(testpolicy_feed(&one, text, strlen(text), piece));
     return one;
 }
 
@@ -95,9 +55,9 @@ static struct accord_case ask_about(const char *text, size_t piece)
 static void a_word_is_found_wherever_the_pieces_are_cut(void **state)
 {
     (void)state;
-    const char *text = "This is no SECRET; but some would say: do not send it.";
+    begin("SECRET, do not send", "");
     for (size_t piece = 1; piece < 60; piece++) {
-        struct accord_case one = ask_about(text, piece);
+        struct accord_case one = ask_about("This is no SECRET; but some would say: do not send it.", piece);
         assert_int_equal(one.answer, ACCORD_DENY);
         assert_string_equal(one.rule, "sample.word");
         assert_string_equal(one.reason, "the word \"SECRET\" stands at byte 11");
@@ -107,6 +67,7 @@ static void a_word_is_found_wherever_the_pieces_are_cut(void **state)
 static void other_text_is_allowed(void **state)
 {
     (void)state;
+    begin("SECRET", "");
     for (size_t piece = 1; piece < 60; piece++)
         assert_int_equal(ask_about("Secret, SECRE, S E C R E T", piece).answer, ACCORD_ALLOW);
     assert_int_equal(ask_about("", 1).answer, ACCORD_ALLOW);
@@ -116,29 +77,30 @@ static void a_missing_header_is_denied_before_any_payload_is_read(void **state)
 {
     (void)state;
     const struct accord_pair pairs[] = {{"content-type", "text/plain"}, {"subject", "orders"}};
-    const struct accord_envelope without = {.headers = pairs, .header_count = 1};
-    const struct accord_envelope with = {.headers = pairs, .header_count = 2};
+    const struct accord_envelope without = {.id = "id1", .headers = pairs, .header_count = 1};
+    const struct accord_envelope with = {.id = "id2", .headers = pairs, .header_count = 2};
     struct accord_case one;
-    options.headers = (struct accord_list){headers, 1};
-    ask(&one, &without);
+    begin("SECRET", "subject");
+    testpolicy_ask(module, &one, ACCORD_ASK_OUT, &service, &without);
     assert_int_equal(one.answer, ACCORD_DENY);
     assert_string_equal(one.rule, "sample.header");
     assert_string_equal(one.reason, "the message has no header subject");
-    assert_int_equal(one.asked, 0);
-    ask(&one, &with);
+    assert_int_equal(one.credit, 0);
+    testpolicy_ask(module, &one, ACCORD_ASK_OUT, &service, &with);
     assert_int_equal(one.answers, 0);
-    accord_plugin.policy->cancel(module, &one.inquiry);
+    testpolicy_cancel(&one);
     assert_int_equal(one.answer, ACCORD_DEFER);
 }
 
 static void closing_defers_what_is_open(void **state)
 {
     (void)state;
-    const struct accord_envelope envelope = {.id = "id1"};
+    const struct accord_envelope envelope = {.id = "id1", .size = 100};
     struct accord_case one, other;
-    ask(&one, &envelope);
-    ask(&other, &envelope);
-    accord_plugin.policy->close(module);
+    begin("SECRET", "");
+    testpolicy_ask(module, &one, ACCORD_ASK_IN, &service, &envelope);
+    testpolicy_ask(module, &other, ACCORD_ASK_OUT, &service, &envelope);
+    testpolicy_close(module);
     assert_int_equal(one.answers + other.answers, 2);
     assert_int_equal(one.answer, ACCORD_DEFER);
 }
@@ -146,24 +108,24 @@ static void closing_defers_what_is_open(void **state)
 static void a_word_that_is_too_long_is_a_mistake_in_the_file(void **state)
 {
     (void)state;
-    char why[ACCORD_REASON_MAX], word[WORD_MAX + 2];
-    memset(word, 'x', WORD_MAX + 1);
-    word[WORD_MAX + 1] = 0;
-    assert_int_equal(accord_plugin.policy->check(&setup, why, sizeof why), ACCORD_OK);
-    words[1] = word;
-    assert_int_equal(accord_plugin.policy->check(&setup, why, sizeof why), ACCORD_EINVAL);
-    assert_string_equal(why, "words: a word has 1 to 64 bytes, this one has 65");
-    words[1] = "do not send";
+    const struct accord_pair longest[] = {
+        {"words", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}, {0}};
+    const struct accord_pair longer[] = {
+        {"words", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}, {0}};
+    assert_int_equal(testpolicy_check(module, longest), ACCORD_OK);
+    assert_int_equal(testpolicy_check(module, longer), ACCORD_EINVAL);
+    assert_string_equal(module->why, "words: a word has 1 to 64 bytes, this one has 65");
+    begin("SECRET", "");
 }
 
-#define opened(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define hosted(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        opened(a_word_is_found_wherever_the_pieces_are_cut),           opened(other_text_is_allowed),
-        opened(a_missing_header_is_denied_before_any_payload_is_read), opened(closing_defers_what_is_open),
-        opened(a_word_that_is_too_long_is_a_mistake_in_the_file),
+        hosted(a_word_is_found_wherever_the_pieces_are_cut),           hosted(other_text_is_allowed),
+        hosted(a_missing_header_is_denied_before_any_payload_is_read), hosted(closing_defers_what_is_open),
+        hosted(a_word_that_is_too_long_is_a_mistake_in_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -234,7 +234,7 @@ unsigned testhost_secrets(const struct testhost *);  /* handed out */
 /* The steps of the last probe, and whether it has ended. */
 size_t testhost_steps(const struct testhost *);
 const struct testhost_step *testhost_step(const struct testhost *, size_t index);
-bool testhost_probed(const struct testhost *);
+bool testhost_probed(void *host); /* a condition */
 
 #ifdef __cplusplus
 }

@@ -1,10 +1,14 @@
-"""The partner of the template's connector (sdk/template/connector/sample.c says what is spoken), on a thread of its own."""
+#!/usr/bin/env python3
+"""A partner to rehearse with (sample.c says what is spoken): partner.py PORT keeps what is stored in the folder in-tray, and
+gives what lies in out-tray."""
+import pathlib
 import socketserver
+import sys
 import threading
 
 
 class LinePartner:
-    def __init__(self):
+    def __init__(self, port=0):
         self.stored = []   # (box, id, name, bytes)
         self.boxes = {}    # box -> [(id, name, bytes)], to be fetched
         self.rejected = []
@@ -17,9 +21,9 @@ class LinePartner:
                     partner.answer(line.decode().rstrip("\n").split(" "), self.rfile, self.wfile)
 
         class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
+            daemon_threads = allow_reuse_address = True
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -47,3 +51,24 @@ class LinePartner:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+class FolderPartner(LinePartner):
+    """Each box is a folder; a message's id is its file's name."""
+
+    def answer(self, words, reader, writer):
+        box = pathlib.Path(words[1])
+        box.mkdir(exist_ok=True)
+        self.boxes[words[1]] = [(path.name.replace(" ", "-"), path.name, path.read_bytes()) for path in box.iterdir()]
+        waiting = list(self.boxes[words[1]])
+        super().answer(words, reader, writer)
+        if words[0] == "store":
+            (box / self.stored[-1][2]).write_bytes(self.stored[-1][3])
+        for message in waiting:
+            if message not in self.boxes[words[1]]:
+                (box / message[1]).unlink()
+
+
+if __name__ == "__main__":
+    FolderPartner(int(sys.argv[1]))
+    threading.Event().wait()
