@@ -79,6 +79,7 @@ struct store {
     uint64_t next_number, next_before, first_number;
     bool stale;      /* a newer epoch has written */
     int group_error; /* the open group must be rolled back */
+    uint64_t commit_ns; /* what a commit takes, of late */
     bool has_admission, has_settlement;
     struct buf scratch;
     struct accounts counting;

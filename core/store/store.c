@@ -7,6 +7,10 @@
 
 #define IDLE_NS 20000000 /* quiet for this long: the back end finishes what it put off */
 
+/* A group ends when applying it has taken so many times what a commit takes, so that whoever waits for the first of
+ * it can work while the next is applied, and syncs take a known share of the time. */
+#define GROUP_COMMITS  4
+#define GROUP_LEAST    32 /* calls */
 #define HANDED_AT_ONCE 32 /* calls: so many do not wait for the end of the loop's turn */
 
 /* Outlives the store until libuv has let go of the handles. */
@@ -77,14 +81,21 @@ static void fault(struct store *store, const char *point)
         store->fault(point);
 }
 
+static bool is_long(const struct store *store, size_t calls, uint64_t began)
+{
+    return calls >= GROUP_LEAST && uv_hrtime() - began > GROUP_COMMITS * store->commit_ns;
+}
+
 /* Applies the writing calls of one group; returns the first call that does not belong to it. */
 static struct call *apply_group(struct store *store, struct call *first, bool *begun)
 {
     struct call *call = first;
+    uint64_t began = uv_hrtime();
+    size_t count = 0;
     for (; call && !store->group_error; call = call->next) {
         if (!writes(call))
             continue;
-        if (*begun && verb_is_first(call))
+        if (*begun && (verb_is_first(call) || is_long(store, count++, began)))
             break;
         if (verb_is_first(call))
             store->backend->settle_down(store->state);
@@ -108,6 +119,7 @@ static int commit(struct store *store)
     uint64_t began = uv_hrtime();
     int result = store->backend->commit(store->state);
     uint64_t took = uv_hrtime() - began;
+    store->commit_ns = (7 * store->commit_ns + took) / 8;
     uv_mutex_lock(&store->lock);
     struct store_stats *stats = &store->stats;
     stats->commits++;
