@@ -26,14 +26,6 @@ const struct bus_case_view *bus_case_view(const struct bus_case *c)
     return &c->view;
 }
 
-static bool has_payload_policy(const struct conf_agreement *agreement)
-{
-    for (size_t i = 0; i < agreement->policy_count; i++)
-        if (agreement->policies[i].module->flags & ACCORD_READS_PAYLOAD)
-            return true;
-    return false;
-}
-
 static void conclude(struct bus_case *c, const struct bus_verdict *verdict)
 {
     struct bus_verdict last = *verdict;
@@ -108,7 +100,7 @@ static void answered(struct bus_case *c, struct bus_verdict *verdict)
     }
     keep_until(&c->sum, verdict->good_until);
     bus_verdict_fini(verdict);
-    if (c->at == BUS_GUARD && !c->view.without_payload && has_payload_policy(c->view.party->conf)) {
+    if (c->at == BUS_GUARD && !c->view.without_payload && conf_reads_payload(c->view.party->conf)) {
         c->at = BUS_INSPECT;
         ask(c);
         return;

@@ -86,14 +86,8 @@ static int check_enabled(struct cli *cli, const struct toggle *t)
 
 static int write_new(const struct toggle *t, int fd, struct reason *why)
 {
-    for (size_t at = 0; at < t->after.size;) {
-        ssize_t n = write(fd, t->after.data + at, t->after.size - at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail(why, error_from_errno(errno), "cannot write beside %s: %s", t->path, strerror(errno));
-        at += (size_t)n;
-    }
+    if (file_write_all(fd, t->after.data, t->after.size) < 0)
+        return fail(why, error_from_errno(errno), "cannot write beside %s: %s", t->path, strerror(errno));
     struct stat st;
     bool foreign = fstat(fd, &st) == 0 && (st.st_uid != t->st.st_uid || st.st_gid != t->st.st_gid);
     if (foreign && fchown(fd, t->st.st_uid, t->st.st_gid) < 0)

@@ -229,6 +229,8 @@ void conf_free(struct conf *);
 int conf_secret_path(const struct conf_agent *, const char *agreement, const char *name, char *to, size_t room);
 
 const struct conf_agreement *conf_agreement_find(const struct conf *, const char *name);
+/* Some policy of it reads payload: it has an inspect process. */
+bool conf_reads_payload(const struct conf_agreement *);
 const struct conf_service *conf_service_find(const struct conf_agreement *, const char *name);
 const struct conf_type *conf_type_find(const struct conf_agent *, const char *name);
 

@@ -251,3 +251,11 @@ const struct conf_service *conf_service_find(const struct conf_agreement *agreem
             return &agreement->services[i];
     return NULL;
 }
+
+bool conf_reads_payload(const struct conf_agreement *agreement)
+{
+    for (size_t i = 0; i < agreement->policy_count; i++)
+        if (agreement->policies[i].module->flags & ACCORD_READS_PAYLOAD)
+            return true;
+    return false;
+}

@@ -46,6 +46,14 @@ bool child_ready(const struct child *child)
     return child && child->life.state == CHILD_READY && child->channel;
 }
 
+uint32_t child_service_index(const struct child *child, const struct conf_service *service)
+{
+    for (size_t i = 0; i < child->service_count; i++)
+        if (strcmp(child->services[i]->name, service->name) == 0)
+            return (uint32_t)i;
+    return WIRE_NONE;
+}
+
 /* ---- what its life asks for (child_life.h) ---- */
 
 static void spawn(struct child *child);

@@ -51,6 +51,8 @@ struct child {
 bool child_running(const struct child *);
 /* It may be asked and told things: its channel is open. */
 bool child_ready(const struct child *);
+/* The number that its process knows the service by; WIRE_NONE: it has no such service. */
+uint32_t child_service_index(const struct child *, const struct conf_service *);
 /* Unless it runs, or waits for its time after a failure. */
 void child_start(struct child *);
 /* Ends it: the channel closes, the process exits by itself, or is killed after a grace period. `why` is

@@ -23,14 +23,6 @@ struct flight {
 
 static struct pool flights = {.size = sizeof(struct flight), .most = 512};
 
-static uint32_t service_index(const struct child *child, const struct conf_service *service)
-{
-    for (size_t i = 0; i < child->service_count; i++)
-        if (strcmp(child->services[i]->name, service->name) == 0)
-            return (uint32_t)i;
-    return WIRE_NONE;
-}
-
 /* ---- out ---- */
 
 static void flight_freed(struct stream *stream)
@@ -76,7 +68,7 @@ static void put_deliver(struct child *child, const struct bus_dispatch_view *vie
 void link_side_send(struct child *child, struct bus_dispatch *dispatch)
 {
     const struct bus_dispatch_view *view = bus_dispatch_view(dispatch);
-    uint32_t service = child ? service_index(child, view->service) : WIRE_NONE;
+    uint32_t service = child ? child_service_index(child, view->service) : WIRE_NONE;
     if (!child_ready(child) || service == WIRE_NONE) {
         bus_dispatch_return(dispatch, "the link's process is not ready");
         return;

@@ -98,14 +98,6 @@ static uint32_t index_of_link(const struct child *child, const struct conf_link 
     return WIRE_NONE;
 }
 
-static uint32_t index_of_service(const struct child *child, const struct conf_service *service)
-{
-    for (size_t i = 0; i < child->service_count; i++)
-        if (strcmp(child->services[i]->name, service->name) == 0)
-            return (uint32_t)i;
-    return WIRE_NONE;
-}
-
 void policy_side_ask(struct child *child, struct bus_case *bus_case)
 {
     const struct bus_case_view *view = bus_case_view(bus_case);
@@ -117,7 +109,7 @@ void policy_side_ask(struct child *child, struct bus_case *bus_case)
                    &(struct wire_JUDGE){.stream = inquiry->stream.id,
                                         .question = (uint8_t)view->question,
                                         .link = index_of_link(child, view->service->link),
-                                        .service = index_of_service(child, view->service),
+                                        .service = child_service_index(child, view->service),
                                         .envelope = wire_envelope_of(view->envelope, view->encoded)});
 }
 

@@ -150,14 +150,6 @@ static void add_child(struct unit *unit, enum child_role role, const struct conf
     unit->child_count++;
 }
 
-static bool has_payload_policy(const struct conf_agreement *agreement)
-{
-    for (size_t i = 0; i < agreement->policy_count; i++)
-        if (agreement->policies[i].module->flags & ACCORD_READS_PAYLOAD)
-            return true;
-    return false;
-}
-
 static void drop_children(struct unit *unit)
 {
     for (size_t i = 0; i < unit->child_count; i++) {
@@ -183,7 +175,7 @@ static bool make_children(struct unit *unit)
     if (agreement->link_count)
         add_child(unit, CHILD_LINK, NULL);
     add_child(unit, CHILD_GUARD, NULL);
-    if (has_payload_policy(agreement))
+    if (conf_reads_payload(agreement))
         add_child(unit, CHILD_INSPECT, NULL);
     return true;
 }

@@ -132,17 +132,11 @@ int index_stale(struct index *index,
 
 /* ---- adoption ---- */
 
-static bool is_of(const char *route, const char *agreement)
-{
-    size_t size = strlen(agreement);
-    return !strncmp(route, agreement, size) && route[size] == '/';
-}
-
 /* Its routes begin with the agreement; its notes end with it. */
 static bool is_name_of(const char *name, const char *agreement)
 {
     const char *slash = strchr(name, '/');
-    return name[0] == '!' ? slash && !strcmp(slash + 1, agreement) : is_of(name, agreement);
+    return name[0] == '!' ? slash && !strcmp(slash + 1, agreement) : text_is_below(name, agreement);
 }
 
 static uint64_t move_counts(struct place *from, struct place *to)

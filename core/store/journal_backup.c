@@ -109,15 +109,7 @@ static int begin_segment(struct journal_backup *backup, struct reason *why)
 
 static int write_chunk(struct journal_backup *backup, size_t size, struct reason *why)
 {
-    for (size_t at = 0; at < size;) {
-        ssize_t n = write(backup->fd, backup->chunk + at, size - at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail_write(backup, why);
-        at += (size_t)n;
-    }
-    return 0;
+    return file_write_all(backup->fd, backup->chunk, size) < 0 ? fail_write(backup, why) : 0;
 }
 
 static int end_segment(struct journal_backup *backup, struct reason *why)

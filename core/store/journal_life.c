@@ -47,12 +47,6 @@ struct staleness {
     int result;
 };
 
-static bool of_agreement(const char *route, const char *agreement)
-{
-    size_t size = strlen(agreement);
-    return !strncmp(route, agreement, size) && route[size] == '/';
-}
-
 static int on_quarantined(void *arg, const char *id, const char *origin, uint64_t position)
 {
     struct staleness *staleness = arg;
@@ -60,7 +54,7 @@ static int on_quarantined(void *arg, const char *id, const char *origin, uint64_
     struct record_admission_room room;
     if (stale->count == stale->limit)
         return 1;
-    if (!of_agreement(origin, stale->agreement))
+    if (!text_is_below(origin, stale->agreement))
         return 0;
     int result = journal_admission(staleness->journal, position, &room);
     if (result == ACCORD_EFORMAT)

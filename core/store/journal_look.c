@@ -348,12 +348,6 @@ struct page {
     int result;
 };
 
-static bool of_agreement(const char *route, const char *agreement)
-{
-    size_t size = strlen(agreement);
-    return !strncmp(route, agreement, size) && route[size] == '/';
-}
-
 static void match_deliveries(const struct page *page, uint64_t first, uint64_t count, bool *agreement,
                              bool *state)
 {
@@ -372,7 +366,7 @@ static bool delivery_matches(const struct page *page, const struct index_message
 {
     const struct store_scan *scan = page->scan;
     struct index_entry entry;
-    bool agreement = !scan->agreement || of_agreement(message->origin, scan->agreement),
+    bool agreement = !scan->agreement || text_is_below(message->origin, scan->agreement),
          state = scan->state <= 0;
     match_deliveries(page, message->first, message->count, &agreement, &state);
     /* Out of quarantine it got deliveries of its own. */

@@ -71,7 +71,6 @@ bool memory_grow(void **items, size_t *room, size_t count, size_t size);
 struct record_admission *memory_decode(const struct kept *, struct record_admission_room *); /* NULL: never */
 struct kept *memory_message(struct memory *, const char *id); /* NULL: none, or forgotten */
 bool memory_of_route(const struct store_delivery *, const char *agreement, const char *service);
-bool memory_from(const char *route, const char *agreement);
 const char *memory_cursor_of(const struct memory *, const char *route);
 /* To be changed; what it was is kept for rollback. */
 struct filed *memory_change(struct memory *, size_t delivery);

@@ -86,7 +86,7 @@ int memory_stale(void *state, struct store_stale *stale)
         struct record_admission_room room;
         const struct kept *kept = &m->messages.items[i];
         if (kept->gone || !(kept->flags & STORE_QUARANTINED) || kept->time >= stale->before ||
-            !memory_from(kept->origin, stale->agreement) || !memory_decode(kept, &room))
+            !text_is_below(kept->origin, stale->agreement) || !memory_decode(kept, &room))
             continue;
         memcpy(stale->found[stale->count++], room.admission.id, ACCORD_ID_MAX);
     }
@@ -116,7 +116,7 @@ static int adopt_messages(struct memory *m, const struct record_adoption *adopti
     for (size_t i = 0; i < m->messages.count; i++) {
         char origin[STORE_ROUTE_MAX];
         struct kept *kept = &m->messages.items[i];
-        if (!(kept->flags & STORE_QUARANTINED) || !memory_from(kept->origin, adoption->from))
+        if (!(kept->flags & STORE_QUARANTINED) || !text_is_below(kept->origin, adoption->from))
             continue;
         if (!(kept = memory_change_message(m, kept)))
             return ACCORD_ENOMEM;
@@ -133,7 +133,7 @@ static bool adopted_name(char to[STORE_ROUTE_MAX + 8], const char *name,
 {
     const char *slash = strchr(name, '/');
     bool note = name[0] == '!';
-    if (note ? !slash || strcmp(slash + 1, adoption->from) : !memory_from(name, adoption->from))
+    if (note ? !slash || strcmp(slash + 1, adoption->from) : !text_is_below(name, adoption->from))
         return false;
     if (note)
         snprintf(to, STORE_ROUTE_MAX + 8, "%.*s/%s", (int)(slash - name), name, adoption->to);

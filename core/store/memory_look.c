@@ -128,15 +128,9 @@ int memory_get(void *state, struct store_get *get)
     return !kept ? ACCORD_ENOENT : get->found ? 0 : ACCORD_ENOMEM;
 }
 
-bool memory_from(const char *route, const char *agreement)
-{
-    size_t size = strlen(agreement);
-    return !strncmp(route, agreement, size) && route[size] == '/';
-}
-
 static bool of_agreement(const struct store_message *message, const char *agreement)
 {
-    if (memory_from(message->origin, agreement))
+    if (text_is_below(message->origin, agreement))
         return true;
     for (size_t i = 0; i < message->delivery_count; i++)
         if (!strcmp(message->deliveries[i].agreement, agreement))

@@ -25,20 +25,6 @@ static int fail_copy(const char *what, const char *path, struct reason *why)
                 "cannot %s %s: %s", what, path, strerror(number));
 }
 
-static int write_all(int fd, const char *bytes, size_t size)
-{
-    while (size) {
-        ssize_t n = write(fd, bytes, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        bytes += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
-
 /* At most `size` bytes. */
 static int copy_bytes(int source, int target, const char *from, const char *to, uint64_t size,
                       uint64_t *copied, struct reason *why)
@@ -51,7 +37,7 @@ static int copy_bytes(int source, int target, const char *from, const char *to, 
             continue;
         if (n < 0)
             result = fail_copy("read", from, why);
-        else if (write_all(target, chunk, (size_t)n) < 0)
+        else if (file_write_all(target, chunk, (size_t)n) < 0)
             result = fail_copy("write", to, why);
         else
             *copied += (uint64_t)n, size -= (uint64_t)n;

@@ -100,8 +100,9 @@ int file_read_secret(const char *path, size_t limit, struct buf *out, struct rea
     return read_file(path, limit, true, out, why);
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t size)
+int file_write_all(int fd, const void *all, size_t size)
 {
+    const char *bytes = all;
     while (size) {
         ssize_t n = write(fd, bytes, size);
         if (n < 0 && errno == EINTR)
@@ -124,7 +125,8 @@ int file_replace(const char *path, const void *bytes, size_t size, unsigned mode
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return fail_errno(why, "create", temporary);
-    int result = write_all(fd, bytes, size) < 0 || fsync(fd) < 0 ? fail_errno(why, "write", temporary) : 0;
+    int result =
+        file_write_all(fd, bytes, size) < 0 || fsync(fd) < 0 ? fail_errno(why, "write", temporary) : 0;
     close(fd);
     if (!result && rename(temporary, path) < 0)
         result = fail_errno(why, "rename to", path);

@@ -17,6 +17,8 @@ int file_read_secret(const char *path, size_t limit, struct buf *out, struct rea
 bool file_is_credential(const struct stat *, const char *path);
 /* Temporary name, fsync, rename, fsync of the folder: the whole new content or the old one. */
 int file_replace(const char *path, const void *bytes, size_t size, unsigned mode, struct reason *why);
+/* -1: errno says why, and some of it may be there. */
+int file_write_all(int fd, const void *bytes, size_t size);
 /* Makes the folder's entries durable. */
 int file_sync_folder(const char *folder, struct reason *why);
 /* Makes a folder and its parents (mode 0700 for what it makes). */

@@ -250,3 +250,9 @@ void text_time(char *to, size_t room, int64_t wall_us)
     if (used)
         snprintf(to + used, room - used, ".%06dZ", (int)us);
 }
+
+bool text_is_below(const char *text, const char *head)
+{
+    size_t size = strlen(head);
+    return !strncmp(text, head, size) && text[size] == '/';
+}

@@ -24,6 +24,8 @@ bool text_may_be_shown(uint32_t code);
 void text_make_visible(char *text);
 /* Lower-case letters, digits and hyphens, starting with a letter or digit, 1..max characters. */
 bool text_is_name(const char *text, size_t max);
+/* "HEAD/..." for this head, as routes are written. */
+bool text_is_below(const char *text, const char *head);
 /* The nearest of `names` (NULL-terminated) to `text`, or NULL when none is near enough to be meant. */
 const char *text_nearest(const char *text, const char *const *names);
 /* Makes a message name safe as one path component: no slash, no character that may not be shown, no leading dot,
