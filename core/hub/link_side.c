@@ -65,23 +65,12 @@ static void unreadable(struct stream *stream)
 
 static void put_deliver(struct child *child, const struct bus_dispatch_view *view, uint32_t service)
 {
-    static const struct accord_pair none;
-    const struct accord_envelope *e = view->envelope;
-    wire_put_DELIVER(
-        channel_out(child->channel),
-        &(struct wire_DELIVER){.delivery = view->number,
-                               .service = service,
-                               .attempt = view->attempt,
-                               .patience = view->service->delivery_timeout,
-                               .id = e->id,
-                               .type = e->type,
-                               .name = e->name,
-                               .origin = e->origin,
-                               .source_id = e->source_id,
-                               .time = e->time,
-                               .size = e->size,
-                               .sha256 = e->sha256,
-                               .headers = WIRE_PAIRS(e->header_count ? e->headers : &none, e->header_count)});
+    wire_put_DELIVER(channel_out(child->channel),
+                     &(struct wire_DELIVER){.delivery = view->number,
+                                            .service = service,
+                                            .attempt = view->attempt,
+                                            .patience = view->service->delivery_timeout,
+                                            .envelope = wire_envelope_of(view->envelope, view->encoded)});
 }
 
 void link_side_send(struct child *child, struct bus_dispatch *dispatch)
