@@ -17,7 +17,7 @@
 
 /* What the partner has, and what it has been sent. */
 struct message {
-    char name[256];
+    char name[512];
     char *bytes;
     size_t size;
     bool gone; /* we told it that it may forget it */
