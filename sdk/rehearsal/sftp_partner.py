@@ -94,7 +94,20 @@ def host_key():
     return asyncssh.read_private_key(options.host_key)
 
 
+def be_peculiar():
+    """What the library gives no choice about."""
+    handler = asyncssh.sftp.SFTPServerHandler
+    handler._extensions = [pair for pair in handler._extensions if pair[0].decode() not in options.without]
+    if options.side_by_side:
+        one_at_a_time = handler._process_packet
+
+        async def begin(*packet):
+            asyncio.ensure_future(one_at_a_time(*packet))
+        handler._process_packet = begin
+
+
 async def serve():
+    be_peculiar()
     key = host_key()
     lists = {name: getattr(options, name).split(",")
              for name in ("kex_algs", "encryption_algs", "mac_algs") if getattr(options, name)}
@@ -121,6 +134,8 @@ def parse():
     faulty.add_argument("--cut-times", type=int, default=1, help="how often to cut (default: once)")
     faulty.add_argument("--refuse-rename", action="store_true")
     faulty.add_argument("--disk-full", type=int, metavar="BYTES", help="writes behind this offset fail")
+    faulty.add_argument("--side-by-side", action="store_true", help="work on requests in no order (see --slow)")
+    faulty.add_argument("--without", action="append", default=[], metavar="NAME", help="an SFTP extension that is not offered")
     faulty.add_argument("--slow", type=int, metavar="BYTES", help="take this many bytes a second")
     return parser.parse_args(namespace=options)
 
