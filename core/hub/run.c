@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -316,6 +317,7 @@ static int open_store(struct hub *hub, struct reason *why)
 
 static int start(struct hub *hub, struct reason *why)
 {
+    again_reap();
     int result = reload_open(hub, why);
     if (result)
         return result;
@@ -391,6 +393,14 @@ static int give_up_start(struct hub *hub, const struct reason *why)
     return 1;
 }
 
+/* Large buffers come and go with the load, on many threads: they are given back, and not kept by each thread's heap. */
+static void bound_memory(void)
+{
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
 int hub_main(const struct hub_options *options)
 {
     static struct hub hub;
@@ -398,6 +408,7 @@ int hub_main(const struct hub_options *options)
     /* libuv lets name look-ups have half of its threads, so that those that no server answers leave the other half to
      * the export of the trail. */
     setenv("UV_THREADPOOL_SIZE", "16", 0);
+    bound_memory();
     notify_open(&hub.notify);
     hub.options = *options;
     hub.started = clock_wall();

@@ -18,6 +18,7 @@ struct delivery {
     bool waits;       /* it is in link_role->early */
     struct buf early; /* so much of it came before the connector asked */
     struct accord_outgoing out;
+    struct accord_envelope envelope;
     /* texts and headers of the envelope follow */
 };
 
@@ -28,19 +29,19 @@ static size_t envelope_at(void)
 
 static struct delivery *delivery_new(const struct wire_DELIVER *from, const struct link_service *service)
 {
-    struct accord_envelope envelope = ENVELOPE_OF(from);
-    struct delivery *delivery = malloc(envelope_at() + envelope_room(&envelope, &from->headers));
+    struct delivery *delivery = malloc(envelope_at() + envelope_room(&from->envelope));
     if (!delivery)
         return NULL;
     *delivery = (struct delivery){.id = from->delivery,
                                   .link = service->link,
-                                  .pushed = !service->link->setup.endpoint_host && from->size <= WIRE_SMALL};
+                                  .pushed = !service->link->setup.endpoint_host && from->envelope.size <= WIRE_SMALL};
     delivery->out =
         (struct accord_outgoing){.handle = HANDLE(accord_delivery, from->delivery),
                                  .service = service->index,
+                                 .envelope = &delivery->envelope,
                                  .attempt = from->attempt,
                                  .not_after = from->patience ? clock_ticks() + from->patience : 0};
-    envelope_copy(&delivery->out.envelope, &envelope, &from->headers, (char *)delivery + envelope_at());
+    envelope_copy(&delivery->envelope, &from->envelope, (char *)delivery + envelope_at());
     return delivery;
 }
 
@@ -59,8 +60,8 @@ void delivery_begin(const struct wire_message *m)
 {
     const struct wire_DELIVER *from = &m->DELIVER;
     struct process *p = &link_role->process;
-    if (from->service >= link_role->service_count || !from->delivery || from->size < 0 ||
-        from->patience < 0 || from->patience > PATIENCE_MOST || from->headers.count > ACCORD_HEADERS_MAX)
+    if (from->service >= link_role->service_count || !from->delivery || from->envelope.size < 0 ||
+        from->patience < 0 || from->patience > PATIENCE_MOST || from->envelope.headers.count > ACCORD_HEADERS_MAX)
         process_refuse(p, m, "delivery %llu to service %u cannot be", (unsigned long long)from->delivery,
                        from->service);
     const struct link_service *service = &link_role->services[from->service];
@@ -89,7 +90,7 @@ static void hand_over(struct delivery *delivery, const uint8_t *bytes, size_t si
 {
     struct link *link = delivery->link;
     delivery->received += (int64_t)size;
-    delivery->ended = delivery->whole && delivery->received == delivery->out.envelope.size;
+    delivery->ended = delivery->whole && delivery->received == delivery->envelope.size;
     instance_enter(&link->base);
     link->connector.payload(link->state, delivery->out.handle, bytes, size, delivery->ended);
 }
@@ -102,7 +103,7 @@ static void hand_over_early(uint64_t id)
     struct buf early = delivery->early;
     int64_t size = delivery->asked - delivery->received;
     delivery->waits = false;
-    if (size <= 0 && delivery->out.envelope.size)
+    if (size <= 0 && delivery->envelope.size)
         return;
     size = size < (int64_t)early.size ? size : (int64_t)early.size;
     delivery->early = (struct buf){0};
@@ -159,7 +160,7 @@ void delivery_piece(const struct wire_message *m)
     struct delivery *delivery = table_get(&link_role->deliveries, piece->stream);
     if (!delivery)
         return;
-    int64_t size = (int64_t)piece->data.size, whole = delivery->out.envelope.size;
+    int64_t size = (int64_t)piece->data.size, whole = delivery->envelope.size;
     int64_t here = delivery->received + (int64_t)delivery->early.size;
     bool unasked = !delivery->pushed && size > delivery->asked - delivery->received;
     if (delivery->whole || unasked || size > whole - here || piece->last > 1 ||
@@ -208,7 +209,7 @@ void delivery_sweep(void)
     struct delivery *delivery;
     for (size_t at = 0; (delivery = table_next(&link_role->deliveries, &at)); at = 0) {
         instance_say(&delivery->link->base, ACCORD_ERROR, "plugin.leaks",
-                     "the plugin's close left delivery of %s unfinished", delivery->out.envelope.id);
+                     "the plugin's close left delivery of %s unfinished", delivery->envelope.id);
         delivery_free(table_take(&link_role->deliveries, delivery->id));
     }
 }

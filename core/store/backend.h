@@ -103,7 +103,9 @@ struct backend {
     size_t (*trail_waiting)(void *state); /* bytes that `trail` has in memory; NULL: never any */
     int (*heads)(void *state, struct store_heads *);
     int (*backup)(void *state, struct store_backup *);
-    /* Nothing is queued: finish what was put off. */
+    /* Nothing is queued at the moment: a short piece of work that makes the next commit quicker. NULL: none. */
+    void (*pause)(void *state);
+    /* Nothing has been queued for a while: finish what was put off. */
     void (*idle)(void *state);
 };
 

@@ -23,7 +23,7 @@ static const char *const texts[INDEX_STATEMENTS] = {
  * but whole index, and the journal fills it up. The lock on the folder makes this process the only user. */
 static const char *const settings = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
                                     "PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
-                                    "PRAGMA wal_autocheckpoint=2000; PRAGMA cache_size=-8192;"
+                                    "PRAGMA wal_autocheckpoint=2000; PRAGMA cache_size=-4096;"
                                     "PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF;";
 
 static const char *const schema =

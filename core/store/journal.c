@@ -15,6 +15,8 @@
 #define CACHED_MAX  (32u << 20) /* bytes of the journal's end that stay in the page cache */
 #define CACHED_STEP (1u << 20)
 #define PATIENCE    64           /* groups */
+#define SMALL       (32u << 10)  /* bytes of a group of which many may follow, each with its own sync */
+#define PREPARED    (256u << 10) /* bytes that are prepared for such */
 #define LEARN_IDLE  32           /* pieces that the index's filter learns in a pause */
 #define FLUSH_ROOM  (256u << 10) /* bytes on the disk that a flush is tried with after one that lacked room */
 
@@ -136,7 +138,7 @@ int journal_begin(void *state, uint64_t need)
         result = keep_index(journal);
     if (!journal->broken && index_lost(&journal->index)) {
         end_with_index(journal);
-        result = ACCORD_EIO;
+        result = ACCORD_EFORMAT;
     }
     if (result)
         return result;
@@ -418,6 +420,7 @@ int journal_commit(void *state)
     progress->group = journal->group;
     progress->next_number = journal->next_number;
     journal_newest_keep(journal);
+    journal->last = journal->bytes.size;
     release_cached(journal, journal->bytes.size);
     buf_clear(&journal->bytes);
     apply_changes(journal);
@@ -433,6 +436,21 @@ void journal_finish(struct journal *journal)
     journal->durable = true;
     if (remaining(journal) >= COMMIT_SPAN && !put_commit(journal))
         write_group(journal);
+}
+
+/* Where few messages come at a time, the sync of each is all that its source waits for. */
+static void journal_pause(void *state)
+{
+    struct journal *journal = state;
+    uint64_t from = (journal->at + 4095) & ~(uint64_t)4095;
+    if (journal->broken || journal->last > SMALL ||
+        (POSITION_SEGMENT(journal->prepared) == POSITION_SEGMENT(journal->at) &&
+         journal->prepared > journal->at + PREPARED / 4))
+        return;
+    if (journal->prepared > from && POSITION_SEGMENT(journal->prepared) == POSITION_SEGMENT(from))
+        from = journal->prepared;
+    segments_prepare(&journal->segments, from, PREPARED);
+    journal->prepared = from + PREPARED;
 }
 
 static void journal_idle(void *state)
@@ -562,5 +580,6 @@ const struct backend store_journal = {
     .trail_waiting = journal_trail_waiting,
     .heads = journal_heads,
     .backup = journal_backup,
+    .pause = journal_pause,
     .idle = journal_idle,
 };

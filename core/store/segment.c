@@ -413,6 +413,16 @@ static int write_zeros(int fd, uint64_t offset, uint64_t end)
     return result;
 }
 
+int segments_prepare(struct segments *segments, uint64_t position, uint64_t size)
+{
+    struct segment *segment = segments_find(segments, POSITION_SEGMENT(position));
+    uint64_t offset = POSITION_OFFSET(position), end = offset + size;
+    int fd = segment ? segment_fd(segments, segment) : -1;
+    if (fd < 0)
+        return ACCORD_EIO;
+    return write_zeros(fd, offset, end < segment->size ? end : segment->size);
+}
+
 int segments_zero(struct segments *segments, uint64_t position)
 {
     struct segment *segment = segments_find(segments, POSITION_SEGMENT(position));

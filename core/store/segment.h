@@ -62,6 +62,9 @@ int segment_fd(struct segments *, struct segment *);
 int segments_read(struct segments *, uint64_t position, void *to, size_t size, size_t *got);
 int segments_write(struct segments *, uint64_t position, const void *bytes, size_t size);
 int segments_sync(struct segments *, uint64_t position);
+/* Writes zeros, up to the file's end at most: what is written there later needs no change of the file's own record, which
+ * would be synced with it. Not durable, and no matter when it fails. */
+int segments_prepare(struct segments *, uint64_t position, uint64_t size);
 /* Lets go of what is cached from the position on, so that it is read from the disk: after a failed sync the
  * cache holds pages that never got there. */
 void segments_forget(struct segments *, uint64_t position);

@@ -68,6 +68,10 @@ static struct call *apply_group(struct store *store, struct call *first, bool *b
         if (!*begun && (call->result = store->backend->begin(store->state, need))) {
             if (call->result == ACCORD_ELIMIT)
                 store->asks_room = store->no_room = true;
+            if (call->result == ACCORD_EFORMAT) {
+                store->lost_index = true; /* before `failed`, which is looked at first */
+                call->result = ACCORD_EIO;
+            }
             store->failed |= call->result == ACCORD_EIO;
             continue;
         }
@@ -172,6 +176,8 @@ static bool wait_for_calls(struct store *store, struct call_list *list, bool *un
     while (!(*list = inbox_take(&store->inbox)).first) {
         if (store->inbox.closing && !atomic_load(&store->inbox.newest))
             return false;
+        if (*unsettled && store->backend->pause)
+            store->backend->pause(store->state);
         if (!inbox_wait(&store->inbox, *unsettled ? IDLE_NS : 0)) {
             store->backend->idle(store->state);
             *unsettled = false;
@@ -472,6 +478,11 @@ void store_close(struct store *store)
     store_release(store);
 }
 
+bool store_lost_index(const struct store *store)
+{
+    return store->lost_index;
+}
+
 bool store_failed(const struct store *store)
 {
     return store->failed;
@@ -496,107 +507,4 @@ uint64_t store_chain_resume(struct store *store, const char *chain, const struct
     if (lost)
         found->head = *last;
     return lost;
-}
-
-/* ---- calls ---- */
-
-void store_admit(struct store *store, struct store_admission *request, store_done done, void *arg)
-{
-    store_call(store, CALL_ADMIT, request, done, arg);
-}
-
-void store_claim(struct store *store, struct store_claim *request, store_done done, void *arg)
-{
-    store_call(store, CALL_CLAIM, request, done, arg);
-}
-
-void store_settle(struct store *store, struct store_settlement *request, store_done done, void *arg)
-{
-    store_call(store, CALL_SETTLE, request, done, arg);
-}
-
-void store_move(struct store *store, struct store_move *request, store_done done, void *arg)
-{
-    store_call(store, CALL_MOVE, request, done, arg);
-}
-
-void store_read(struct store *store, struct store_read *request, store_done done, void *arg)
-{
-    store_call(store, CALL_READ, request, done, arg);
-}
-
-void store_get(struct store *store, struct store_get *request, store_done done, void *arg)
-{
-    store_call(store, CALL_GET, request, done, arg);
-}
-
-void store_scan(struct store *store, struct store_scan *request, store_done done, void *arg)
-{
-    store_call(store, CALL_SCAN, request, done, arg);
-}
-
-void store_counts(struct store *store, struct store_counts *request, store_done done, void *arg)
-{
-    store_call(store, CALL_COUNTS, request, done, arg);
-}
-
-void store_cursor(struct store *store, struct store_cursor *request, store_done done, void *arg)
-{
-    store_call(store, CALL_CURSOR, request, done, arg);
-}
-
-void store_trail_watch(struct store *store, void (*ready)(void *arg), void *arg)
-{
-    store->watch = ready;
-    store->watch_arg = arg;
-}
-
-void store_trail(struct store *store, struct store_trail *request, store_done done, void *arg)
-{
-    store_call(store, CALL_TRAIL, request, done, arg);
-}
-
-void store_heads(struct store *store, struct store_heads *request, store_done done, void *arg)
-{
-    store_call(store, CALL_HEADS, request, done, arg);
-}
-
-void store_decide(struct store *store, struct store_decision *request, store_done done, void *arg)
-{
-    store_call(store, CALL_DECIDE, request, done, arg);
-}
-
-void store_unquarantine(struct store *store, struct store_unquarantine *request, store_done done, void *arg)
-{
-    store_call(store, CALL_UNQUARANTINE, request, done, arg);
-}
-
-void store_adopt(struct store *store, struct store_adoption *request, store_done done, void *arg)
-{
-    store_call(store, CALL_ADOPT, request, done, arg);
-}
-
-void store_note(struct store *store, struct store_note *request, store_done done, void *arg)
-{
-    store_call(store, CALL_NOTE, request, done, arg);
-}
-
-void store_overdue(struct store *store, struct store_overdue *request, store_done done, void *arg)
-{
-    store_call(store, CALL_OVERDUE, request, done, arg);
-}
-
-void store_missed(struct store *store, struct store_missed *request, store_done done, void *arg)
-{
-    store_call(store, CALL_MISSED, request, done, arg);
-}
-
-void store_retain(struct store *store, struct store_retention *request, store_done done, void *arg)
-{
-    store_call(store, CALL_RETAIN, request, done, arg);
-}
-
-void store_stale(struct store *store, struct store_stale *request, store_done done, void *arg)
-{
-    store_call(store, CALL_STALE, request, done, arg);
 }

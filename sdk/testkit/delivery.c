@@ -10,11 +10,10 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
-static void fill_envelope(struct testhost *host, struct accord_outgoing *out,
-                          const struct testhost_message *message)
+static struct accord_envelope *new_envelope(struct testhost *host, const struct testhost_message *message)
 {
     char made_up[ACCORD_ID_MAX];
-    struct accord_envelope *envelope = &out->envelope;
+    struct accord_envelope *envelope = testkit_alloc(sizeof *envelope);
     snprintf(made_up, sizeof made_up, "testmessage%013u", ++host->ids);
     envelope->id = testkit_copy(message->id ? message->id : made_up);
     envelope->type = testkit_copy(message->type ? message->type : "opaque");
@@ -26,14 +25,16 @@ static void fill_envelope(struct testhost *host, struct accord_outgoing *out,
     envelope->time = testhost_do_wall(&host->instance);
     envelope->headers = message->headers;
     envelope->header_count = message->header_count;
+    return envelope;
 }
 
 static void free_outgoing(struct accord_outgoing *out)
 {
-    const char *owned[] = {out->envelope.id,     out->envelope.type,   out->envelope.name,
-                           out->envelope.origin, out->envelope.sha256, out->envelope.source_id};
+    const char *owned[] = {out->envelope->id,     out->envelope->type,   out->envelope->name,
+                           out->envelope->origin, out->envelope->sha256, out->envelope->source_id};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free((char *)owned[i]);
+    free((void *)out->envelope);
     memset(out, 0xa5, sizeof *out);
     free(out);
 }
@@ -100,7 +101,7 @@ struct accord_delivery *testhost_deliver(struct testhost *host, size_t service,
     out->service = service;
     out->attempt = message->attempt ? message->attempt : 1;
     out->not_after = message->patience ? testhost_ticks(host) + message->patience : 0;
-    fill_envelope(host, out, message);
+    out->envelope = new_envelope(host, message);
     delivery->waiting = host->window && in_flight(host, service) >= host->window;
     delivery->next = host->deliveries;
     host->deliveries = delivery;
@@ -269,7 +270,7 @@ void testhost_check_deliveries(struct testhost *host)
             take_back(delivery);
         else if (!delivery->finished)
             testhost_complain(host, "close left the delivery of \"%s\" unfinished",
-                              delivery->out->envelope.name);
+                              delivery->out->envelope->name);
     }
 }
 

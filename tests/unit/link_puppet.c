@@ -240,11 +240,11 @@ static bool obey_offer(struct puppet *p, const char *verb)
 static void deliver(void *state, const struct accord_outgoing *out)
 {
     struct puppet *p = state;
-    const char *verb = out->envelope.name;
+    const char *verb = out->envelope->name;
     if (!strcmp(verb, "hold") || !strcmp(verb, "deaf") || !strcmp(verb, "pull")) {
         p->held = out->handle;
-        say(p, verb, "%zu %s %s %s %s=%s attempt %d", out->service, out->envelope.id, out->envelope.type,
-            out->envelope.origin, out->envelope.headers[0].name, out->envelope.headers[0].value,
+        say(p, verb, "%zu %s %s %s %s=%s attempt %d", out->service, out->envelope->id, out->envelope->type,
+            out->envelope->origin, out->envelope->headers[0].name, out->envelope->headers[0].value,
             (int)out->attempt);
         if (!strcmp(verb, "pull"))
             p->host->pull(out->handle, p->session, 10);

@@ -141,7 +141,7 @@ static void published(struct parcel *parcel)
 /* Writes what has come, or goes on to the end. */
 static void go_on(struct parcel *parcel)
 {
-    int64_t size = parcel->out->envelope.size;
+    int64_t size = parcel->out->envelope->size;
     if (parcel->cancelled) {
         conclude(parcel, ACCORD_RETRY, "given up by request");
     } else if (parcel->filling->size) {
@@ -203,8 +203,8 @@ void drop_deliver(struct drop *drop, const struct accord_outgoing *out)
     parcel->out = out;
     parcel->file.fd = parcel->file.folder = -1;
     parcel->file.repeat = out->attempt > 1;
-    name_safe(parcel->file.name, out->envelope.name);
-    name_safe(id, out->envelope.id);
+    name_safe(parcel->file.name, out->envelope->name);
+    name_safe(id, out->envelope->id);
     snprintf(parcel->file.temporary, sizeof parcel->file.temporary, "%.200s%.48s", drop->place.prefix, id);
     parcel->sweep = !drop->swept && !drop->parcels;
     parcel->next = drop->parcels;

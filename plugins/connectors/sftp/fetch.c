@@ -126,6 +126,8 @@ void fetch_offer(struct fetch *fetch)
     char cursor[ACCORD_CURSOR_MAX];
     struct mark mark = poll->mark;
     fetch->wants_offer = true;
+    if (!has_session(fetch))
+        return; /* from the beginning, in another */
     if (poll->owed && !fetch->again)
         return; /* what was deferred goes first */
     if (!mark_has(&mark, found, INT64_MAX / 4))
@@ -138,7 +140,8 @@ void fetch_offer(struct fetch *fetch)
     const struct accord_incoming message = {.name = name,
                                             .source_id = source,
                                             .size = (int64_t)found->size,
-                                            .cursor = poll->options->after == AFTER_KEEP ? cursor : NULL};
+                                            .cursor = poll->options->after == AFTER_KEEP ? cursor : NULL,
+                                            .session = use_session(&fetch->use)};
     fetch->offer = host_of(fetch)->offer(poll->link->instance, poll->service, &message, fetch);
     fetch->wants_offer = !fetch->offer;
     if (!fetch->offer)

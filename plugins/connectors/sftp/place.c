@@ -46,7 +46,7 @@ static void settle_existing(struct upload *upload, bool perhaps_ours)
     }
     upload->state = UPLOAD_COMPARING;
     upload->compare = compare_new(upload_client(upload), upload->link->sha256, upload->final,
-                                  out->envelope.size, out->envelope.sha256, on_compared, upload);
+                                  out->envelope->size, out->envelope->sha256, on_compared, upload);
     if (!upload->compare)
         upload_give_up(upload, ACCORD_RETRY, "out of memory");
 }

@@ -21,7 +21,7 @@ struct resume {
 bool resume_wanted(const struct upload *upload)
 {
     return upload->service->resume != RESUME_NO && upload->out->attempt > 1 &&
-           upload->out->envelope.size > SFTP_WINDOW + SFTP_CHUNK;
+           upload->out->envelope->size > SFTP_WINDOW + ACCORD_PIECE_MAX;
 }
 
 void resume_free(struct resume *resume)
@@ -61,7 +61,7 @@ static void conclude(struct upload *upload)
     }
     upload->resumed_at = resume->point;
     link_log(upload->link, ACCORD_INFO, "sftp.resumed", "%s goes on at byte %" PRId64 " of %" PRId64,
-             upload->out->envelope.id, resume->point, upload->out->envelope.size);
+             upload->out->envelope->id, resume->point, upload->out->envelope->size);
     begin_anew(upload);
 }
 
@@ -107,7 +107,7 @@ static bool compare_from(struct upload *upload, int64_t point)
 static void on_sized(void *arg, uint32_t note, struct sftp_reply *reply)
 {
     struct upload *upload = arg;
-    uint64_t size = reply->attrs.size, ours = (uint64_t)upload->out->envelope.size;
+    uint64_t size = reply->attrs.size, ours = (uint64_t)upload->out->envelope->size;
     (void)note;
     if (reply->type != SFTP_ATTRS) {
         upload_refused(upload, "size", upload->temporary, reply);
@@ -119,9 +119,9 @@ static void on_sized(void *arg, uint32_t note, struct sftp_reply *reply)
             "what an earlier attempt left in %.200s is longer than the message; it is removed, and all is "
             "sent again",
             upload->temporary);
-    else if (!(reply->attrs.flags & SFTP_ATTR_SIZE) || size < SFTP_WINDOW + SFTP_CHUNK)
+    else if (!(reply->attrs.flags & SFTP_ATTR_SIZE) || size < SFTP_WINDOW + ACCORD_PIECE_MAX)
         begin_anew(upload);
-    else if (!compare_from(upload, (int64_t)((size - SFTP_WINDOW) / SFTP_CHUNK * SFTP_CHUNK)))
+    else if (!compare_from(upload, (int64_t)((size - SFTP_WINDOW) / ACCORD_PIECE_MAX * ACCORD_PIECE_MAX)))
         upload_give_up(upload, ACCORD_RETRY, "out of memory");
 }
 

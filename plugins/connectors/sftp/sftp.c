@@ -121,10 +121,10 @@ static void sftp_deliver(void *state, const struct accord_outgoing *out)
     struct link *link = state;
     struct accord_result result = {.outcome = ACCORD_RETRY, .reason = "the link is stopping", .receipt = ""};
     char reason[ACCORD_REASON_MAX];
-    const char *wrong = bad_name(out->envelope.name);
+    const char *wrong = bad_name(out->envelope->name);
     if (wrong) {
         snprintf(reason, sizeof reason, "the name of message %s %s; it cannot be a file at the partner",
-                 out->envelope.id, wrong);
+                 out->envelope->id, wrong);
         result.outcome = ACCORD_REFUSED;
         result.reason = reason;
     } else if (link->started && upload_new(link, out)) {

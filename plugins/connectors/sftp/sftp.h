@@ -33,8 +33,11 @@ enum resume_rule { RESUME_YES, RESUME_VERIFIED, RESUME_NO };
 
 struct link_options {
     const char *user;
-    const char *key;            /* name of the secret */
-    const char *key_passphrase; /* name of the secret; NULL: none */
+    struct accord_list auth;    /* methods, in order */
+    const char *key;            /* name of the secret; NULL: none */
+    const char *key_passphrase; /* likewise */
+    const char *certificate;    /* likewise */
+    const char *password;       /* likewise */
     struct accord_list host_keys;
     int64_t connections;
     int64_t files;      /* uploads at the same time, in one session; as many downloads */

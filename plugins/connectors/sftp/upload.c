@@ -81,7 +81,7 @@ static void join(struct upload *upload)
 {
     upload->state = UPLOAD_WAITING;
     upload->use = (struct use){
-        .kind = USE_SEND, .heavy = upload->out->envelope.size > HEAVY, .begin = begin, .broken = on_broken};
+        .kind = USE_SEND, .heavy = upload->out->envelope->size > HEAVY, .begin = begin, .broken = on_broken};
     pool_join(upload->link, &upload->use);
 }
 
@@ -103,8 +103,8 @@ static struct upload *allocate(struct link *link, const struct accord_outgoing *
 {
     const struct service_options *service = link_service(link, out->service);
     const char *folder = service->directory, *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
-    size_t temporary = strlen(folder) + 1 + strlen(service->temporary) + strlen(out->envelope.id) + 5;
-    size_t final = strlen(folder) + 1 + strlen(out->envelope.name) + 1;
+    size_t temporary = strlen(folder) + 1 + strlen(service->temporary) + strlen(out->envelope->id) + 5;
+    size_t final = strlen(folder) + 1 + strlen(out->envelope->name) + 1;
     struct upload *upload = calloc(1, sizeof *upload + temporary + final);
     if (!upload)
         return NULL;
@@ -113,8 +113,8 @@ static struct upload *allocate(struct link *link, const struct accord_outgoing *
     upload->service = service;
     upload->final = upload->temporary + temporary;
     snprintf(upload->temporary, temporary, "%s%s%s%s.tmp", folder, slash, service->temporary,
-             out->envelope.id);
-    snprintf(upload->final, final, "%s%s%s", folder, slash, out->envelope.name);
+             out->envelope->id);
+    snprintf(upload->final, final, "%s%s%s", folder, slash, out->envelope->name);
     return upload;
 }
 
@@ -268,7 +268,7 @@ void upload_refused(struct upload *upload, const char *what, const char *path, c
 
 void upload_delivered(struct upload *upload, const char *how)
 {
-    const struct accord_envelope *envelope = &upload->out->envelope;
+    const struct accord_envelope *envelope = upload->out->envelope;
     char receipt[SFTP_PATH_MAX + 192], resumed[48] = "";
     if (upload->resumed_at)
         snprintf(resumed, sizeof resumed, " resumed-at=%" PRId64, upload->resumed_at);

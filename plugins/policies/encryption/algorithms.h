@@ -1,4 +1,8 @@
-/* Names of SSH algorithms: which may be configured, which are FIPS-approved, and lists of them. */
+/* SSH algorithms: all that libssh 0.10 and OpenSSH 9.2 know, which of them a session may use, and why the others not.
+ *
+ * Debian 12's libssh 0.10 against OpenSSH 9.2 has all that are allowed here. docs/reference/ssh-algorithms.md is made of
+ * this table.
+ */
 #ifndef ENCRYPTION_ALGORITHMS_H
 #define ENCRYPTION_ALGORITHMS_H
 
@@ -6,21 +10,39 @@
 
 enum fips { FIPS_OFF, FIPS_PREFERRED, FIPS_REQUIRED };
 
+enum algorithm_kind {
+    ALGORITHM_KEX,
+    ALGORITHM_CIPHER,
+    ALGORITHM_MAC,
+    ALGORITHM_KEY, /* signatures by which keys are proven, the host's and ours */
+};
+
+struct algorithm {
+    enum algorithm_kind kind;
+    const char *name;
+    const char *refused;  /* why no session may use it; NULL: it may */
+    const char *instead;  /* of those refused: the nearest that may */
+    const char *approved; /* where it is approved for federal use; NULL: nowhere, or not as libcrypto's provider has it */
+};
+
 #define ALGORITHMS_TEXT_MAX 1024
 
-/* What the options may name, NULL-terminated. What is not here (SHA-1, CBC, 3DES, DSA, groups under 3072
- * bits) cannot be configured at all. */
-extern const char *const algorithms_kex[], *const algorithms_ciphers[], *const algorithms_macs[];
-extern const char *const algorithms_host_keys[], *const algorithms_user_keys[];
+extern const struct algorithm algorithms[]; /* the last has no name */
 
-/* Approved in FIPS 140-3 terms and offered by libcrypto's FIPS provider as libssh uses it. */
-bool algorithms_approved(const char *name);
+const struct algorithm *algorithms_find(enum algorithm_kind, const char *name); /* NULL: not known */
+/* Every item may be used. Otherwise ACCORD_EINVAL, and `why` has the first that may not, the reason, and what may. */
+int algorithms_check(enum algorithm_kind, const char *option, const struct accord_list *, char *why,
+                     size_t why_size);
+/* Allowed here, and approved in FIPS 140-3 terms as libcrypto's provider offers it. */
+bool algorithms_approved(enum algorithm_kind, const char *name);
 bool algorithms_lists(const struct accord_list *, const char *name);
 /* A key type as a session reports it: an RSA key is "ssh-rsa" whatever it signs with, and the list names the
  * signatures: rsa-sha2-256, rsa-sha2-512. */
 bool algorithms_lists_key(const struct accord_list *, const char *type);
 /* The list as the session profile has it, comma-separated: FIPS_REQUIRED leaves out what is not approved,
  * FIPS_PREFERRED puts it last. "" when nothing is left. ACCORD_ELIMIT: does not fit. */
-int algorithms_compile(const struct accord_list *, enum fips, char to[ALGORITHMS_TEXT_MAX]);
+int algorithms_compile(enum algorithm_kind, const struct accord_list *, enum fips, char to[ALGORITHMS_TEXT_MAX]);
+/* Behind each name the certificates of such keys, for what proves our own key. */
+int algorithms_add_certificates(char text[ALGORITHMS_TEXT_MAX]);
 
 #endif

@@ -18,31 +18,32 @@
 static const char *const fips[] = {
     [FIPS_OFF] = "off", [FIPS_PREFERRED] = "preferred", [FIPS_REQUIRED] = "required", NULL};
 
+static const char *const auth_methods[] = {"publickey", "password", "keyboard-interactive", NULL};
+static const char *const strict_kex[] = {
+    [STRICT_WHEN_NEEDED] = "when-needed", [STRICT_ALWAYS] = "always", NULL};
+
 static const struct accord_option options[] = {
     {.name = "ssh-kex",
      .kind = ACCORD_LIST,
      .offset = OPTION(kex),
-     .choices = algorithms_kex,
      .fallback = "ecdh-sha2-nistp384, ecdh-sha2-nistp521, ecdh-sha2-nistp256, diffie-hellman-group16-sha512, "
                  "diffie-hellman-group18-sha512, curve25519-sha256, curve25519-sha256@libssh.org",
      .help =
-         "SSH key exchanges that a session may use, the preferred one first (RFC 8268, RFC 5656, RFC 8731)."},
+         "SSH key exchanges that a session may use, the preferred one first (RFC 8268, RFC 5656, RFC 8731). "
+         "docs/reference/ssh-algorithms.md has every algorithm, and why some are never allowed."},
     {.name = "ssh-ciphers",
      .kind = ACCORD_LIST,
      .offset = OPTION(ciphers),
-     .choices = algorithms_ciphers,
      .fallback = "aes256-gcm@openssh.com, aes256-ctr",
      .help = "SSH ciphers, the preferred one first; by default AES-256 alone (CBP-2a, CBP-2f)."},
     {.name = "ssh-macs",
      .kind = ACCORD_LIST,
      .offset = OPTION(macs),
-     .choices = algorithms_macs,
      .fallback = "hmac-sha2-256-etm@openssh.com, hmac-sha2-512-etm@openssh.com, hmac-sha2-256, hmac-sha2-512",
      .help = "SSH message authentication codes for ciphers that do not bring their own."},
     {.name = "ssh-host-key-types",
      .kind = ACCORD_LIST,
      .offset = OPTION(host_keys),
-     .choices = algorithms_host_keys,
      .fallback = "ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, ecdsa-sha2-nistp521, rsa-sha2-512, rsa-sha2-256, "
                  "ssh-ed25519",
      .help =
@@ -50,17 +51,33 @@ static const struct accord_option options[] = {
     {.name = "ssh-user-key-types",
      .kind = ACCORD_LIST,
      .offset = OPTION(user_keys),
-     .choices = algorithms_user_keys,
      .fallback = "ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, ecdsa-sha2-nistp521, rsa-sha2-512, rsa-sha2-256, "
                  "ssh-ed25519",
-     .help = "Signatures by which we may prove ours."},
+     .help = "Signatures by which we may prove ours, and certificates of such keys."},
+    {.name = "ssh-auth",
+     .kind = ACCORD_LIST,
+     .offset = OPTION(auth),
+     .choices = auth_methods,
+     .fallback = "publickey",
+     .help = "Ways by which we may authenticate; of several that the partner asks for in turn each must be "
+             "here. A "
+             "password leaves only in a session whose handshake was allowed."},
     {.name = "ssh-rsa-bits",
      .kind = ACCORD_INTEGER,
      .offset = OPTION(rsa_bits),
      .fallback = "3072",
      .min = 2048,
      .max = 16384,
-     .help = "Shortest RSA user key, in bits (NIST SP 800-57: 3072 for 128 bits of strength)."},
+     .help = "Shortest RSA key, the partner's and ours, in bits (NIST SP 800-57: 3072 for 128 bits of "
+             "strength)."},
+    {.name = "ssh-strict-kex",
+     .kind = ACCORD_CHOICE,
+     .offset = OPTION(strict_kex),
+     .fallback = "when-needed",
+     .choices = strict_kex,
+     .help = "Whether both sides must have agreed on strict key exchange (CVE-2023-48795): when the cipher "
+             "needs it, "
+             "which is chacha20-poly1305@openssh.com, or always."},
     {.name = "fips",
      .kind = ACCORD_CHOICE,
      .offset = OPTION(fips),
@@ -88,12 +105,14 @@ struct encryption {
 static const struct {
     const char *name, *option;
     size_t offset;
+    enum algorithm_kind kind;
+    bool certificates;
 } profile_lists[] = {
-    {"ssh.kex", "ssh-kex", OPTION(kex)},
-    {"ssh.ciphers", "ssh-ciphers", OPTION(ciphers)},
-    {"ssh.macs", "ssh-macs", OPTION(macs)},
-    {"ssh.host-key-types", "ssh-host-key-types", OPTION(host_keys)},
-    {"ssh.user-key-types", "ssh-user-key-types", OPTION(user_keys)},
+    {"ssh.kex", "ssh-kex", OPTION(kex), ALGORITHM_KEX, false},
+    {"ssh.ciphers", "ssh-ciphers", OPTION(ciphers), ALGORITHM_CIPHER, false},
+    {"ssh.macs", "ssh-macs", OPTION(macs), ALGORITHM_MAC, false},
+    {"ssh.host-key-types", "ssh-host-key-types", OPTION(host_keys), ALGORITHM_KEY, false},
+    {"ssh.user-key-types", "ssh-user-key-types", OPTION(user_keys), ALGORITHM_KEY, true},
 };
 #define PROFILE_LISTS (sizeof profile_lists / sizeof *profile_lists)
 
@@ -101,7 +120,12 @@ static int compile(const struct encryption_options *o, size_t list, char text[AL
                    size_t why_size)
 {
     const struct accord_list *items = (const void *)((const char *)o + profile_lists[list].offset);
-    int result = algorithms_compile(items, (enum fips)o->fips, text);
+    int result = algorithms_check(profile_lists[list].kind, profile_lists[list].option, items, why, why_size);
+    if (result)
+        return result;
+    result = algorithms_compile(profile_lists[list].kind, items, (enum fips)o->fips, text);
+    if (!result && profile_lists[list].certificates)
+        result = algorithms_add_certificates(text);
     if (!result && *text)
         return 0;
     snprintf(why, why_size, result ? "%s is too long" : "%s leaves nothing that a session may use",
@@ -117,12 +141,37 @@ static bool is_link(const struct accord_policy_setup *setup, const char *name)
     return false;
 }
 
+/* What a link says itself about how it authenticates. */
+static int check_auth(const struct encryption_options *o, const struct accord_policy_link *link, char *why,
+                      size_t why_size)
+{
+    for (size_t i = 0; i < link->option_count && session_known(link); i++) {
+        if (strcmp(link->options[i].name, "auth"))
+            continue;
+        for (const char *at = link->options[i].value; *(at += strspn(at, ", \t"));) {
+            char name[64];
+            size_t size = strcspn(at, ", \t");
+            snprintf(name, sizeof name, "%.*s", (int)size, at);
+            if (!algorithms_lists(&o->auth, name)) {
+                snprintf(why, why_size, "ssh-auth does not allow %s, which link %s has in its auth", name,
+                         link->name);
+                return ACCORD_EINVAL;
+            }
+            at += size;
+        }
+    }
+    return 0;
+}
+
 static int check(const struct accord_policy_setup *setup, char *why, size_t why_size)
 {
     const struct encryption_options *o = setup->options;
     char text[ALGORITHMS_TEXT_MAX];
     for (size_t i = 0; i < PROFILE_LISTS; i++)
         if (compile(o, i, text, why, why_size))
+            return ACCORD_EINVAL;
+    for (size_t i = 0; i < setup->link_count; i++)
+        if (check_auth(o, setup->links[i], why, why_size))
             return ACCORD_EINVAL;
     for (size_t i = 0; i < o->unencrypted.count; i++)
         if (!is_link(setup, o->unencrypted.items[i])) {
@@ -168,6 +217,18 @@ static void cancel(void *state, const struct accord_inquiry *inquiry)
     (void)state, (void)inquiry;
 }
 
+static int put_auth(const struct encryption_options *o, const struct accord_profile_sink *sink, char *why,
+                    size_t why_size)
+{
+    char text[128] = "";
+    for (size_t i = 0; i < o->auth.count; i++) /* three choices, none twice */
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? "," : "", o->auth.items[i]);
+    int result = sink->put(sink->arg, "ssh.auth", text);
+    if (result)
+        snprintf(why, why_size, "the profile could not take ssh.auth");
+    return result;
+}
+
 /* A link of a protocol that is not known here gets an empty profile: its connector must not go on. */
 static int profile(void *state, const struct accord_policy_link *link, const struct accord_profile_sink *sink,
                    char *why, size_t why_size)
@@ -183,6 +244,8 @@ static int profile(void *state, const struct accord_policy_link *link, const str
         if (result)
             snprintf(why, why_size, "the profile could not take %s", profile_lists[i].name);
     }
+    if (!result && session_known(link))
+        result = put_auth(e->options, sink, why, why_size);
     if (!result && session_may_be_plain(e->options, link)) {
         result = sink->put(sink->arg, "session.encryption", "none");
         if (result)

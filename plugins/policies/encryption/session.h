@@ -6,10 +6,14 @@
 
 #include "algorithms.h"
 
+enum strict_kex { STRICT_WHEN_NEEDED, STRICT_ALWAYS };
+
 /* Filled from the option table of encryption.c. */
 struct encryption_options {
     struct accord_list kex, ciphers, macs, host_keys, user_keys;
+    struct accord_list auth; /* methods by which we may authenticate */
     int64_t rsa_bits;
+    int64_t strict_kex;             /* enum strict_kex */
     int64_t fips;                   /* enum fips */
     struct accord_list unencrypted; /* names of links */
 };

@@ -12,7 +12,7 @@
  * How the ABI grows, within one major: tables of functions gain slots at their end, and a slot that the table's `size`
  * does not reach, or that is NULL, is missing; structs that the host makes gain fields at their end; structs that the
  * plugin makes do too, and the host reads of them what the plugin's minor knew. A struct that stands inside another or in
- * an array by value never changes: accord_pair, accord_option, accord_options, accord_envelope. Enums gain values, and
+ * an array by value never changes: accord_pair, accord_option, accord_options. Enums gain values, and
  * the host gives a plugin only those that the plugin's minor knew. Nothing is ever removed or given another meaning.
  * docs/reference/abi.md lists since which minor each symbol is there.
  */

@@ -44,7 +44,7 @@ struct accord_link_setup {
 struct accord_outgoing {
     struct accord_delivery *handle;
     size_t service;
-    struct accord_envelope envelope;
+    const struct accord_envelope *envelope;
     int64_t attempt;    /* 1: nobody has tried before; more when someone has, or may have before being killed */
     int64_t not_after;  /* accord_host.ticks by which it should have finished; 0: no limit */
 };

@@ -61,7 +61,7 @@ static void begin_next(void *arg)
     sender->begun = true;
     /* The id is the same at every attempt: a partner that keeps it can tell a repeat. */
     session_say(&sender->session, "store %s %s %" PRId64 " %s\n", box_of(self, out->service),
-                out->envelope.id, out->envelope.size, out->envelope.name);
+                out->envelope->id, out->envelope->size, out->envelope->name);
     self->host->pull(out->handle, sender->session.handle, PIECE);
 }
 

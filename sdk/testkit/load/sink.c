@@ -189,7 +189,7 @@ static void arrived(struct arrival *arrival)
 {
     struct outlet *outlet = arrival->outlet;
     struct sink *sink = outlet->sink;
-    const struct accord_envelope *e = &arrival->out->envelope;
+    const struct accord_envelope *e = arrival->out->envelope;
     const char *word = decide(arrival);
     if (arrival->hung)
         return;
@@ -215,7 +215,7 @@ static void sink_deliver(void *state, const struct accord_outgoing *out)
     }
     if (arrival == sink->spare)
         sink->spare = arrival->next;
-    const struct accord_envelope *e = &out->envelope;
+    const struct accord_envelope *e = out->envelope;
     struct arrival **at = bucket(sink, out->handle);
     *arrival = (struct arrival){.outlet = &sink->outlets[out->service],
                                 .chain = *at,
@@ -251,7 +251,7 @@ static void sink_payload(void *state, struct accord_delivery *handle, const uint
 static void sink_cancel(void *state, struct accord_delivery *handle)
 {
     struct arrival *arrival = find(state, handle);
-    if (arrival && !arrival->hung && arrival->offset < arrival->out->envelope.size)
+    if (arrival && !arrival->hung && arrival->offset < arrival->out->envelope->size)
         finish(arrival, ACCORD_RETRY);
 }
 

@@ -1,9 +1,10 @@
 /* What the store costs: messages that are admitted with one delivery and settled, as many at a time as the window
  * says. One line for each run.
  *
- *     bench_store FOLDER [MESSAGES [WINDOW [PAYLOAD [direct|claim]]]]
+ *     bench_store FOLDER [MESSAGES [WINDOW [PAYLOAD [direct|claim|hold]]]]
  *
- * `direct` admits deliveries as being sent; `claim` as waiting, and claims them. FOLDER must not exist.
+ * `direct` admits deliveries as being sent; `claim` as waiting, and claims them; `hold` as held, and leaves them.
+ * FOLDER must not exist.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ struct run {
     struct message *messages;
     struct store_claimed claimed[CLAIM_MAX];
     struct store_claim claim;
-    bool direct, claiming;
+    bool direct, hold, claiming;
     size_t window, payload_size;
     uint64_t wanted, started, admitted, handed, settled;
     uint8_t *payload;
@@ -125,7 +126,10 @@ static void on_admitted(void *arg, int result)
     must(result, "admit");
     store_payload_free(message->admission.payload);
     message->run->admitted++;
-    if (message->run->direct)
+    if (message->run->hold) {
+        message->run->settled++;
+        start(message);
+    } else if (message->run->direct)
         settle(message, message->delivery.number);
     else
         claim_more(message->run);
@@ -157,8 +161,10 @@ static void start(struct message *message)
                                                  .time = clock_wall(),
                                                  .size = (int64_t)run->payload_size,
                                                  .sha256 = ""};
-    message->delivery =
-        (struct store_delivery){.state = run->direct ? STORE_SENDING : STORE_WAITING, .generation = 1};
+    message->delivery = (struct store_delivery){.state = run->hold     ? STORE_HELD
+                                                         : run->direct ? STORE_SENDING
+                                                                       : STORE_WAITING,
+                                                .generation = 1};
     text_copy(message->delivery.agreement, STORE_NAME_MAX, "isa");
     text_copy(message->delivery.service, STORE_NAME_MAX, "out");
     set_body(run, &message->audit[0], "isa");
@@ -201,8 +207,11 @@ static void run_all(struct run *run, uv_loop_t *loop)
     all = cpu(RUSAGE_SELF) - all;
     printf("%s window %zu payload %zu: %.0f messages/s, CPU us/message %.2f (loop %.2f, store %.2f), "
            "fdatasync/s %.0f\n",
-           run->direct ? "direct" : "claim", run->window, run->payload_size, n / took, all / n * 1e6,
-           own / n * 1e6, (all - own) / n * 1e6, (double)(syncs - synced) / took);
+           run->hold     ? "hold"
+           : run->direct ? "direct"
+                         : "claim",
+           run->window, run->payload_size, n / took, all / n * 1e6, own / n * 1e6, (all - own) / n * 1e6,
+           (double)(syncs - synced) / took);
 }
 
 static size_t number_or(char **argv, int argc, int at, size_t otherwise)
@@ -216,9 +225,10 @@ int main(int argc, char **argv)
     struct run run = {.wanted = number_or(argv, argc, 2, 200000),
                       .window = number_or(argv, argc, 3, 512),
                       .payload_size = number_or(argv, argc, 4, 1024),
-                      .direct = argc <= 5 || !strcmp(argv[5], "direct")};
+                      .direct = argc <= 5 || !strcmp(argv[5], "direct"),
+                      .hold = argc > 5 && !strcmp(argv[5], "hold")};
     if (argc < 2 || !run.wanted || !run.window || run.payload_size < 16) {
-        fprintf(stderr, "usage: bench_store FOLDER [MESSAGES [WINDOW [PAYLOAD [direct|claim]]]]\n");
+        fprintf(stderr, "usage: bench_store FOLDER [MESSAGES [WINDOW [PAYLOAD [direct|claim|hold]]]]\n");
         return 2;
     }
     uv_loop_t loop;

@@ -40,7 +40,7 @@ static int puppet_open(void *state, struct accord_instance *instance, const stru
 static bool says(const struct puppet *puppet, const struct accord_outgoing *out, const char *word)
 {
     const char *service = puppet->setup->services[out->service]->name;
-    const char *at = strstr(out->envelope.name, word);
+    const char *at = strstr(out->envelope->name, word);
     if (!at || at[strlen(word)] != '@')
         return at != NULL;
     return strncmp(at + strlen(word) + 1, service, strlen(service)) == 0;
@@ -50,13 +50,13 @@ static bool says(const struct puppet *puppet, const struct accord_outgoing *out,
 
 static void answer(const struct puppet *puppet, const struct accord_outgoing *out)
 {
-    struct accord_pair header = {ACCORD_HEADER_CORRELATION, out->envelope.id};
+    struct accord_pair header = {ACCORD_HEADER_CORRELATION, out->envelope->id};
     const struct accord_incoming answer = {.name = "answer",
                                            .source_id = "answer",
-                                           .size = (int64_t)strlen(out->envelope.name),
+                                           .size = (int64_t)strlen(out->envelope->name),
                                            .headers = &header,
                                            .header_count = 1};
-    char *text = strdup(out->envelope.name);
+    char *text = strdup(out->envelope->name);
     for (size_t i = 0; i < puppet->setup->service_count && text; i++)
         if (puppet->setup->services[i]->direction == ACCORD_RECEIVE &&
             puppet->host->offer(puppet->instance, i, &answer, text))
