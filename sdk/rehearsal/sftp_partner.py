@@ -74,6 +74,17 @@ class Files(asyncssh.SFTPServer):
             self.cut("after %d bytes" % options.cut_after)
         return super().write(file_obj, offset, data)
 
+    def read(self, file_obj, offset, size):
+        if options.lose_permission is not None and offset + size > options.lose_permission:
+            raise asyncssh.SFTPPermissionDenied("not any more")
+        return super().read(file_obj, offset, size)
+
+    def remove(self, path):
+        if options.refuse_remove:
+            raise asyncssh.SFTPPermissionDenied("removing is not allowed here")
+        tell("removed", path=path.decode())
+        return super().remove(path)
+
     def rename(self, oldpath, newpath):
         if options.refuse_rename:
             raise asyncssh.SFTPPermissionDenied("renaming is not allowed here")
@@ -109,6 +120,8 @@ def be_peculiar():
 async def serve():
     be_peculiar()
     key = host_key()
+    if options.outbox:
+        os.makedirs(os.path.join(options.root, options.outbox), exist_ok=True)
     lists = {name: getattr(options, name).split(",")
              for name in ("kex_algs", "encryption_algs", "mac_algs") if getattr(options, name)}
     server = await asyncssh.create_server(
@@ -122,6 +135,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 (default): any free one")
     parser.add_argument("--root", required=True, help="the folder that visitors see as /")
+    parser.add_argument("--outbox", metavar="FOLDER", help="made below root: put files there, to be picked up")
     parser.add_argument("--host-key", required=True, help="private key file; made when it is missing")
     parser.add_argument("--host-key-type", default="ecdsa-sha2-nistp256")
     parser.add_argument("--authorized-keys", required=True, help="public keys that may come in, one a line")
@@ -133,6 +147,8 @@ def parse():
     faulty.add_argument("--cut-at-rename", action="store_true", help="rename, then drop it before answering")
     faulty.add_argument("--cut-times", type=int, default=1, help="how often to cut (default: once)")
     faulty.add_argument("--refuse-rename", action="store_true")
+    faulty.add_argument("--refuse-remove", action="store_true")
+    faulty.add_argument("--lose-permission", type=int, metavar="BYTES", help="reads behind this offset fail")
     faulty.add_argument("--disk-full", type=int, metavar="BYTES", help="writes behind this offset fail")
     faulty.add_argument("--side-by-side", action="store_true", help="work on requests in no order (see --slow)")
     faulty.add_argument("--without", action="append", default=[], metavar="NAME", help="an SFTP extension that is not offered")
