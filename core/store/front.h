@@ -81,7 +81,8 @@ void audit_batch_free(struct audit_batch *);
 
 struct store_payload {
     struct store *store;
-    struct digest *digest; /* NULL once sealed */
+    bool sealed;           /* nothing more comes */
+    struct digest *digest; /* of what is long, until it is sealed */
     uint8_t sha256[DIGEST_SIZE];
     char agreement[STORE_NAME_MAX]; /* whose key seals it */
     uint8_t id[SEAL_PAYLOAD_ID];    /* made with its first piece */

@@ -16,7 +16,8 @@
 #define CACHED_STEP (1u << 20)
 #define PATIENCE    64           /* groups */
 #define SMALL       (32u << 10)  /* bytes of a group of which many may follow, each with its own sync */
-#define PREPARED    (256u << 10) /* bytes that are prepared for such */
+#define PREPARED    (64u << 10)  /* bytes that are prepared for such */
+#define SMALL_RUN   8            /* of them make it worth while */
 #define LEARN_IDLE  32           /* pieces that the index's filter learns in a pause */
 #define FLUSH_ROOM  (256u << 10) /* bytes on the disk that a flush is tried with after one that lacked room */
 
@@ -420,7 +421,7 @@ int journal_commit(void *state)
     progress->group = journal->group;
     progress->next_number = journal->next_number;
     journal_newest_keep(journal);
-    journal->last = journal->bytes.size;
+    journal->small = journal->bytes.size <= SMALL ? journal->small + 1 : 0;
     release_cached(journal, journal->bytes.size);
     buf_clear(&journal->bytes);
     apply_changes(journal);
@@ -443,7 +444,7 @@ static void journal_pause(void *state)
 {
     struct journal *journal = state;
     uint64_t from = (journal->at + 4095) & ~(uint64_t)4095;
-    if (journal->broken || journal->last > SMALL ||
+    if (journal->broken || journal->small < SMALL_RUN ||
         (POSITION_SEGMENT(journal->prepared) == POSITION_SEGMENT(journal->at) &&
          journal->prepared > journal->at + PREPARED / 4))
         return;

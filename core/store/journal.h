@@ -70,7 +70,7 @@ struct journal {
     bool behind;        /* the index must be filled from the journal before anything else */
 
     uint64_t prepared; /* up to here zeros have been written */
-    uint64_t last;     /* bytes of the last group */
+    uint64_t small;    /* groups that follow each other and were small */
 
     uint64_t cached_from, cached; /* what has been written since and is in the page cache: from where, how much */
 

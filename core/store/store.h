@@ -143,6 +143,8 @@ struct store_payload *store_payload_new(struct store *, const char *agreement); 
 /* Appends a piece (copied). `done` when it was taken: wait for it before the next piece, to bound memory. What
  * stays in memory waits for no commit, so that this `done` may overtake those of earlier verbs; so may peek's. */
 void store_payload_add(struct store_payload *, const void *, size_t, store_done, void *arg);
+/* Adds a piece that stays in memory, at once. False: it does not, or something is under way: add it. */
+bool store_payload_take(struct store_payload *, const void *, size_t);
 /* Closes the running SHA-256. Call once, after the last piece. */
 void store_payload_seal(struct store_payload *, uint8_t sha256[DIGEST_SIZE], int64_t *size);
 /* Reads back what was added (for judging before admission), at most `room` bytes from `offset`. */

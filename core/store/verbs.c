@@ -114,7 +114,7 @@ static int check_payload(const struct store_admission *a)
 {
     const struct accord_envelope *e = a->envelope;
     char hex[DIGEST_HEX];
-    if (!a->payload || a->payload->digest || a->payload->pending)
+    if (!a->payload || !a->payload->sealed || a->payload->pending)
         return ACCORD_EINVAL;
     if (a->payload->failed)
         return a->payload->failed;

@@ -3,6 +3,7 @@
 #define TESTKIT_HOST_PRIVATE_H
 
 #include <accord/testkit/host.h>
+#include <uv.h>
 
 #define COMPLAINTS_KEPT 64
 #define METRICS_MAX     64

@@ -7,6 +7,7 @@
 #include "connectors/sftp/sftp.h"
 #include "sftp_servers.h"
 #include <accord/testkit/host.h>
+#include <uv.h>
 
 struct fixture {
     struct fixture *next;

@@ -331,7 +331,8 @@ static void end_all(struct session *session, const char *rule, const char *reaso
     struct link *link = session->link;
     struct pool *pool = &link->pool;
     struct use *lost = NULL;
-    if (rule[0])
+    link->broke_at = session->broke_at;
+    if (rule[0] && !link->probes)
         link->host->park(link->instance, rule, reason);
     doom_sessions(pool, &lost, reason);
     gather_waiting(pool, &lost); /* also what waits: trying again at once would not be kind to the partner */

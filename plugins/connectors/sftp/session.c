@@ -98,6 +98,7 @@ void session_break(struct session *session, const char *rule, const char *format
     vsnprintf(session->reason, sizeof session->reason, format, args);
     va_end(args);
     snprintf(session->rule, sizeof session->rule, "%s", rule ? rule : "");
+    session->broke_at = session->stage;
     session->stage = SESSION_BROKEN;
     session->stop = true;
     stop_timer(session, &session->deadline);

@@ -47,6 +47,7 @@ struct session {
     bool waited;               /* after the last pump answers were due */
     struct client client;
     bool was_ready;
+    enum session_stage broke_at;
     bool stop; /* broken: the client must not go on feeding */
     char mismatch[ACCORD_REASON_MAX]; /* what libssh said when no algorithm was common; "": nothing */
     char rule[ACCORD_RULE_MAX];
