@@ -113,6 +113,29 @@ static void put_details(struct json *json, const struct audit_event *event, size
     }
 }
 
+/* What every record of a message says of it. */
+static void put_message(struct buf *buf, const struct audit_event *event)
+{
+    size_t begin = buf->size;
+    if (event->kept && event->kept->size) {
+        buf_put(buf, event->kept->data, event->kept->size);
+        return;
+    }
+    PUT("accord.message", event->message);
+    PUT("accord.name", event->name);
+    PUT("accord.type", event->type);
+    if (event->sha256 && *event->sha256) {
+        struct json json = {.buf = buf, .more = true};
+        PUT("accord.sha256", event->sha256);
+        json_number(&json, "accord.size", event->size);
+    }
+    if (event->kept && !buf->failed) {
+        buf_put(event->kept, buf->data + begin, buf->size - begin);
+        if (event->kept->failed)
+            buf_clear(event->kept);
+    }
+}
+
 void audit_render(struct buf *buf, const struct audit_event *event)
 {
     size_t begin = buf->size;
@@ -133,15 +156,9 @@ void audit_render(struct buf *buf, const struct audit_event *event)
     PUT("accord.agreement", event->agreement);
     PUT("accord.link", event->link);
     PUT("accord.service", event->service);
-    PUT("accord.message", event->message);
-    PUT("accord.name", event->name);
-    PUT("accord.type", event->type);
-    struct json json = {.buf = buf, .more = true};
-    if (event->sha256 && *event->sha256) {
-        PUT("accord.sha256", event->sha256);
-        json_number(&json, "accord.size", event->size);
-    }
+    put_message(buf, event);
     PUT_CUT("accord.receipt", event->receipt, RECEIPT_MAX);
+    struct json json = {.buf = buf, .more = true};
     put_details(&json, event, begin);
 }
 

@@ -86,6 +86,8 @@ struct audit_event {
     const char *source_address, *destination_address;
     const struct accord_pair *details; /* accord.details.NAME */
     size_t detail_count;
+    struct buf *kept; /* what the first record with it says of message, name, type, hash and size is kept there for the
+                       * others; NULL */
 };
 
 const char *audit_action_name(enum audit_action);

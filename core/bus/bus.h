@@ -35,16 +35,27 @@ struct bus_key {
     char text[ACCORD_KEY_MAX];
 };
 
-struct bus_verdict {
-    enum accord_answer answer;
+struct bus_words {
     char module[64];
     char rule[ACCORD_RULE_MAX];
     char reason[ACCORD_REASON_MAX];
-    struct bus_key *keys; /* the receiver of the verdict frees */
+};
+
+/* Whoever is given one ends it: bus_verdict_fini(). */
+struct bus_verdict {
+    enum accord_answer answer;
     size_t key_count;
+    struct bus_key *keys;
+    const struct bus_words *words; /* NULL: it says nothing, as most that allow */
     int64_t wait;       /* defer: milliseconds until it is asked again; 0: the bus knows best */
     int64_t good_until; /* allow: ticks; then it must be asked again. 0: while the generation is the same */
 };
+
+/* All empty when it says nothing. */
+const struct bus_words *bus_verdict_words(const struct bus_verdict *);
+/* Instead of what it has said so far, to which the arguments must not point. */
+void bus_verdict_say(struct bus_verdict *, const char *module, const char *rule, const char *reason);
+void bus_verdict_fini(struct bus_verdict *);
 
 struct bus_ports {
     /* Puts a case to a process of its party; bus_case_answer() must follow, later, exactly once (defer
@@ -171,11 +182,12 @@ struct bus_case_view {
     enum accord_question question;
     const struct conf_service *service;
     const struct accord_envelope *envelope;
+    struct buf *encoded; /* where whoever sends the envelope on may keep it encoded; NULL: nowhere */
     struct bus_source *source; /* NULL for the guard */
     bool without_payload;      /* the inspector is not asked: a person has decided about the content */
 };
 const struct bus_case_view *bus_case_view(const struct bus_case *);
-/* Takes over verdict->keys. */
+/* Takes over what the verdict holds. */
 void bus_case_answer(struct bus_case *, struct bus_verdict *);
 /* The process that judges died or hung; `alone`: with no other question in it. The case is put to the next process
  * alone; one that ends that too is denied. */
@@ -189,6 +201,7 @@ struct bus_dispatch_view {
     uint64_t number; /* of the delivery */
     int64_t attempt;
     const struct accord_envelope *envelope;
+    struct buf *encoded; /* as of a case */
     struct bus_source *source;
 };
 const struct bus_dispatch_view *bus_dispatch_view(const struct bus_dispatch *);

@@ -22,14 +22,32 @@
  * source's record. */
 #define REPEAT_NOTE(which) ",\"accord.details.repeat\":\"" which "-repeat\""
 
-static bool add_audit(struct bus_offer *offer, const struct audit_event *event)
+static bool audit_reserve(struct bus_offer *offer)
 {
-    struct store_audit *audit = realloc(offer->audit, (offer->audit_count + 1) * sizeof *audit);
+    if (!offer->audit) {
+        offer->audit = offer->few_audit;
+        offer->audit_room = OFFER_FEW;
+    }
+    if (offer->audit_count < offer->audit_room)
+        return true;
+    bool few = offer->audit == offer->few_audit;
+    struct store_audit *audit = realloc(few ? NULL : offer->audit, 2 * offer->audit_room * sizeof *audit);
     if (!audit)
         return false;
+    if (few)
+        memcpy(audit, offer->few_audit, sizeof offer->few_audit);
     offer->audit = audit;
-    bus_trail_render(&audit[offer->audit_count++], event);
-    return !audit[offer->audit_count - 1].body.failed;
+    offer->audit_room *= 2;
+    return true;
+}
+
+static bool add_audit(struct bus_offer *offer, const struct audit_event *event)
+{
+    if (!audit_reserve(offer))
+        return false;
+    struct store_audit *audit = &offer->audit[offer->audit_count++];
+    bus_trail_render(audit, event);
+    return !audit->body.failed;
 }
 
 static struct audit_event event_of(const struct bus_offer *offer, enum audit_action action)
@@ -42,6 +60,7 @@ static struct audit_event event_of(const struct bus_offer *offer, enum audit_act
         .type = offer->service->type->name,
         .sha256 = offer->content->sha256,
         .size = offer->content->envelope.size,
+        .kept = &offer->content->recorded,
     };
 }
 
@@ -49,7 +68,8 @@ static const char *const answer_names[] = {"allow", "deny", "defer"};
 
 static void verdict_text(char *to, size_t room, const struct bus_verdict *verdict)
 {
-    text_join(to, room, answer_names[verdict->answer], verdict->rule[0] ? " " : "", verdict->rule);
+    const char *rule = bus_verdict_words(verdict)->rule;
+    text_join(to, room, answer_names[verdict->answer], rule[0] ? " " : "", rule);
 }
 
 /* The source's record, with every verdict as a detail: those that do not fit one record stand in their
@@ -76,9 +96,10 @@ static bool audit_source(struct bus_offer *offer, bool quarantined)
     event.link = offer->service->link->name;
     event.service = offer->service->name;
     if (quarantined) {
-        event.module = offer->verdict.module;
-        event.rule = offer->verdict.rule;
-        event.reason = offer->verdict.reason;
+        const struct bus_words *words = bus_verdict_words(&offer->verdict);
+        event.module = words->module;
+        event.rule = words->rule;
+        event.reason = words->reason;
     } else {
         verdict_text(verdicts[count], sizeof verdicts[0], &offer->verdict);
         details[count] = (struct accord_pair){"verdict", verdicts[count]};
@@ -100,9 +121,10 @@ static bool audit_route(struct bus_offer *offer, const struct offer_route *route
     event.agreement = route->party->conf->name;
     event.link = route->service->link->name;
     event.service = route->service->name;
-    event.module = route->verdict.module;
-    event.rule = route->verdict.rule;
-    event.reason = route->verdict.reason;
+    const struct bus_words *words = bus_verdict_words(&route->verdict);
+    event.module = words->module;
+    event.rule = words->rule;
+    event.reason = words->reason;
     event.details = &from;
     event.detail_count = 1;
     return add_audit(offer, &event);
@@ -115,7 +137,7 @@ static enum store_state state_of(struct offer_route *route, struct bus_lane *lan
         return STORE_DEAD;
     if (off)
         return STORE_HELD;
-    if (lane && route->verdict.answer == ACCORD_ALLOW && !route->offer->release)
+    if (route->verdict.answer == ACCORD_ALLOW && !route->offer->release)
         route->direct = bus_dispatch_reserve(lane, route->offer->content->envelope.size);
     return route->direct ? STORE_SENDING : STORE_WAITING;
 }
@@ -133,29 +155,42 @@ static bool audit_answer(struct bus_offer *offer)
     return !offer->answers[0] || add_audit(offer, &event);
 }
 
+/* Only the ends of its texts are written: it is large. */
+static void delivery_clear(struct store_delivery *delivery)
+{
+    delivery->number = delivery->generation = 0;
+    delivery->attempts = delivery->attempts_before = 0;
+    delivery->not_before = delivery->changed = delivery->since = 0;
+    delivery->message[0] = delivery->agreement[0] = delivery->service[0] = 0;
+    delivery->rule[0] = delivery->reason[0] = delivery->receipt[0] = 0;
+}
+
 static void deliver_to(struct store_delivery *delivery, struct offer_route *route)
 {
     const struct bus_party *party = route->party;
     const char *off = bus_party_off(party);
     const struct bus_verdict *verdict = &route->verdict;
-    struct bus_lane *lane = bus_lane_find(route->party, route->service->name);
+    struct bus_lane *lane = route->lane;
     bool denied = verdict->answer == ACCORD_DENY;
-    *delivery = (struct store_delivery){.state = state_of(route, lane, off),
-                                        .since = route->offer->content->envelope.time};
-    if (lane && route->service->ordered && !route->direct) {
+    delivery_clear(delivery);
+    delivery->state = state_of(route, lane, off);
+    delivery->since = route->offer->content->envelope.time;
+    if (route->service->ordered && !route->direct) {
         route->behind = lane;
         lane->coming++;
     }
     if (lane)
-        text_copy(lane->deferred, sizeof lane->deferred, verdict->answer == ACCORD_DEFER ? verdict->reason : "");
+        text_copy(lane->deferred, sizeof lane->deferred,
+                  verdict->answer == ACCORD_DEFER ? bus_verdict_words(verdict)->reason : "");
     text_copy(delivery->agreement, sizeof delivery->agreement, party->conf->name);
     text_copy(delivery->service, sizeof delivery->service, route->service->name);
     if (verdict->answer == ACCORD_ALLOW)
         delivery->generation = bus_allowed_under(party, verdict);
     else if (verdict->answer == ACCORD_DEFER && verdict->wait > 0)
         delivery->not_before = pace_now(&party->bus->pace) + bus_deferred_for(verdict, route->service);
-    text_copy(delivery->rule, sizeof delivery->rule, denied ? verdict->rule : off ? "hub.not-enabled" : "");
-    text_copy(delivery->reason, sizeof delivery->reason, denied ? verdict->reason : off ? off : "");
+    const struct bus_words *words = bus_verdict_words(verdict);
+    text_copy(delivery->rule, sizeof delivery->rule, denied ? words->rule : off ? "hub.not-enabled" : "");
+    text_copy(delivery->reason, sizeof delivery->reason, denied ? words->reason : off ? off : "");
 }
 
 static bool has_key(const struct bus_offer *offer, const char *key)
@@ -192,7 +227,8 @@ static bool add_keys(struct bus_offer *offer, const char *agreement, const struc
 
 bool offer_prepare(struct bus_offer *offer)
 {
-    offer->deliveries = calloc(offer->route_count, sizeof *offer->deliveries);
+    offer->deliveries = offer->route_count == 1 ? &offer->one_delivery
+                                                : calloc(offer->route_count, sizeof *offer->deliveries);
     bool ok = offer->deliveries && audit_source(offer, false) && audit_answer(offer) &&
               add_keys(offer, offer->party->conf->name, &offer->verdict, NULL);
     for (size_t i = 0; ok && i < offer->route_count; i++) {
@@ -214,6 +250,24 @@ static bool prepare_quarantined(struct bus_offer *offer)
     return ok;
 }
 
+/* An agreement that has taken over another's messages has its repeats and its unique keys, too. */
+static bool name_formers(struct bus_offer *offer)
+{
+    const struct conf_agreement *origin = offer->party->conf;
+    bool some = origin->formerly[0];
+    for (size_t i = 0; i < offer->route_count; i++)
+        some = some || offer->routes[i].party->conf->formerly[0];
+    offer->former[0] = 0;
+    if (origin->formerly[0])
+        text_join(offer->former, sizeof offer->former, origin->formerly, "/", offer->service->name);
+    if (!some || !offer->key_count)
+        return true;
+    offer->key_formers = malloc(offer->key_count * sizeof *offer->key_formers);
+    for (size_t i = 0; offer->key_formers && i < offer->key_count; i++)
+        offer->key_formers[i] = (offer->key_routes[i] ? offer->key_routes[i]->party->conf : origin)->formerly;
+    return offer->key_formers;
+}
+
 static void committed(void *arg, int result);
 
 void offer_commit(struct bus_offer *offer, bool quarantined)
@@ -230,7 +284,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
     }
     if (quarantined ? offer_over_quarantine(offer) : offer_over_limit(offer))
         return;
-    if (quarantined ? !prepare_quarantined(offer) : !offer_prepare(offer)) {
+    if ((quarantined ? !prepare_quarantined(offer) : !offer_prepare(offer)) || !name_formers(offer)) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
         return;
     }
@@ -242,8 +296,8 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
     offer->admission = (struct store_admission){
         .envelope = &offer->content->envelope,
         .flags = quarantined ? STORE_QUARANTINED : 0,
-        .rule = quarantined ? offer->verdict.rule : NULL,
-        .reason = quarantined ? offer->verdict.reason : NULL,
+        .rule = quarantined ? bus_verdict_words(&offer->verdict)->rule : NULL,
+        .reason = quarantined ? bus_verdict_words(&offer->verdict)->reason : NULL,
         .payload = offer->content->payload,
         .deliveries = offer->deliveries,
         .delivery_count = quarantined ? 0 : offer->route_count,
@@ -256,21 +310,25 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         .note_possible = REPEAT_NOTE("possible"),
         .note_changed = REPEAT_NOTE("changed"),
         .duplicate_horizon = bus->duplicate_horizon,
+        .former_origin = offer->former[0] ? offer->former : NULL,
+        .key_formers = offer->key_formers,
     };
     offer_count(offer, quarantined);
     store_admit(bus->store, &offer->admission, committed, offer);
 }
 
-/* Forgets a prepared commit, so that another can be prepared. */
-static void unprepare(struct bus_offer *offer)
+void offer_unprepare(struct bus_offer *offer)
 {
     offer_leave_lanes(offer);
     for (size_t i = 0; i < offer->key_count; i++)
         free((char *)offer->keys[i]);
     offer->key_count = 0;
+    free(offer->key_formers);
+    offer->key_formers = NULL;
     bus_trail_free(offer->audit, offer->audit_count);
     offer->audit_count = 0;
-    free(offer->deliveries);
+    if (offer->deliveries != &offer->one_delivery)
+        free(offer->deliveries);
     offer->deliveries = NULL;
 }
 
@@ -285,7 +343,7 @@ static void key_used(struct bus_offer *offer)
              "%s was used before in this agreement; send it under a new control number",
              key ? key + 1 : offer->keys[index]);
     offer_verdict_set(route ? &route->verdict : &offer->verdict, ACCORD_DENY, "hub", "hub.key-used", reason);
-    unprepare(offer);
+    offer_unprepare(offer);
     if (route)
         offer_conclude(offer);
     else
@@ -296,7 +354,7 @@ void offer_feed(struct bus_offer *offer)
 {
     for (size_t i = 0; offer->deliveries && i < offer->route_count; i++) {
         struct offer_route *route = &offer->routes[i];
-        struct bus_lane *lane = bus_lane_find(route->party, route->service->name);
+        struct bus_lane *lane = route->lane;
         struct bus_dispatch *direct = route->direct;
         bool before_others = route->behind;
         route->direct = NULL;
@@ -346,6 +404,7 @@ static void committed(void *arg, int result)
         offer_feed(offer);
         offer_answered(offer);
         offer_answer(offer, quarantined ? ACCORD_QUARANTINED : ACCORD_ACCEPTED, offer->content->id.text,
-                     quarantined ? offer->verdict.rule : "", quarantined ? offer->verdict.reason : "");
+                     quarantined ? bus_verdict_words(&offer->verdict)->rule : "",
+                     quarantined ? bus_verdict_words(&offer->verdict)->reason : "");
     }
 }

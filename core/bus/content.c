@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/buf_pool.h"
 #include "util/text.h"
+
+static struct buf_pool buffers = {.usual = 1024};
 
 /* At most `most` bytes with the NUL; moves *at behind them. */
 static const char *add_text(char **at, const char *from, size_t most)
@@ -48,7 +51,10 @@ struct bus_content *bus_content_new(struct store *store, const struct accord_env
     }
     struct accord_pair *headers = (struct accord_pair *)(content + 1);
     char *at = (char *)(headers + count);
-    *content = (struct bus_content){.users = 1, .payload = payload};
+    *content = (struct bus_content){.users = 1,
+                                    .payload = payload,
+                                    .encoded = buf_pool_take(&buffers),
+                                    .recorded = buf_pool_take(&buffers)};
     content->envelope = (struct accord_envelope){
         .id = content->id.text, .size = from->size, .sha256 = content->sha256, .name = at};
     text_safe_name(at, ACCORD_NAME_MAX, from->name);
@@ -72,5 +78,7 @@ void bus_content_unref(struct bus_content *content)
     if (!content || --content->users)
         return;
     store_payload_free(content->payload);
+    buf_pool_give(&buffers, &content->encoded);
+    buf_pool_give(&buffers, &content->recorded);
     free(content);
 }

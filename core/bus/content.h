@@ -9,6 +9,8 @@ struct bus_content {
     unsigned users;
     struct store_payload *payload;
     struct accord_envelope envelope;
+    struct buf encoded;  /* the envelope for other processes, once one has been sent it */
+    struct buf recorded; /* what audit records say of the message, once there is one */
     struct id id;
     char sha256[DIGEST_HEX];
     /* headers and texts follow */

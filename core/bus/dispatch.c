@@ -32,7 +32,24 @@ static bool run_out(const struct bus_dispatch *dispatch)
     return dispatch->good_until && clock_ticks() >= dispatch->good_until;
 }
 
-static void hand_over(struct bus_dispatch *dispatch)
+static void keep(struct bus_lane *lane, struct bus_dispatch *dispatch)
+{
+    dispatch->next = NULL;
+    if (lane->kept)
+        lane->kept_last->next = dispatch;
+    else
+        lane->kept = dispatch;
+    lane->kept_last = dispatch;
+}
+
+static struct bus_dispatch *take_kept(struct bus_lane *lane)
+{
+    struct bus_dispatch *dispatch = lane->kept;
+    lane->kept = dispatch->next;
+    return dispatch;
+}
+
+static void hand_over_now(struct bus_dispatch *dispatch)
 {
     struct bus *bus = bus_of(dispatch);
     struct bus_lane *lane = dispatch->lane;
@@ -46,14 +63,47 @@ static void hand_over(struct bus_dispatch *dispatch)
         return;
     }
     dispatch->at_gate.suspect = bus->suspects.count && table_get(&bus->suspects, dispatch->delivery.number);
+    lane->at_link++;
     gate_enter(lane->gate, &dispatch->at_gate);
+}
+
+static void hand_over(struct bus_dispatch *dispatch)
+{
+    struct bus_lane *lane = dispatch->lane;
+    if (lane->kept || lane->at_link >= bus_lane_window(lane))
+        keep(lane, dispatch);
+    else
+        hand_over_now(dispatch);
+}
+
+/* What comes back at once is met by the loop that runs. */
+static void go_on(struct bus_lane *lane)
+{
+    if (lane->going_on)
+        return;
+    lane->going_on = true;
+    while (lane->kept && lane->at_link < bus_lane_window(lane))
+        hand_over_now(take_kept(lane));
+    lane->going_on = false;
+}
+
+void bus_dispatch_flush(struct bus_lane *lane)
+{
+    struct bus_dispatch *list = lane->kept;
+    lane->kept = NULL;
+    while (list) {
+        struct bus_dispatch *dispatch = list;
+        list = dispatch->next;
+        hand_over_now(dispatch);
+    }
 }
 
 /* Much may have changed since it came to the gate. */
 void bus_dispatch_enter(struct gate_item *item)
 {
     struct bus_dispatch *dispatch = (struct bus_dispatch *)item;
-    hand_over(dispatch);
+    dispatch->lane->at_link--;
+    hand_over_now(dispatch);
 }
 
 void bus_dispatch_send(struct gate_item *item)
@@ -78,7 +128,10 @@ void bus_dispatch_send(struct gate_item *item)
 
 void bus_dispatch_left(struct bus_dispatch *dispatch)
 {
-    gate_leave(dispatch->lane->gate);
+    struct bus_lane *lane = dispatch->lane;
+    lane->at_link--;
+    gate_leave(lane->gate);
+    go_on(lane);
 }
 
 /* ---- the end ---- */
@@ -105,26 +158,26 @@ int64_t bus_deferred_for(const struct bus_verdict *verdict, const struct conf_se
 
 static void deferred(struct bus_dispatch *dispatch, const struct bus_verdict *verdict)
 {
-    text_copy(dispatch->lane->deferred, sizeof dispatch->lane->deferred, verdict->reason);
+    text_copy(dispatch->lane->deferred, sizeof dispatch->lane->deferred, bus_verdict_words(verdict)->reason);
     struct pace *pace = &bus_of(dispatch)->pace;
+    const struct bus_words *words = bus_verdict_words(verdict);
     int64_t pause = pace_age(pace, dispatch->view.envelope->time) / 8;
     pause = pause < DEFER_LEAST ? DEFER_LEAST : pause > DEFER_MOST ? DEFER_MOST : pause;
     if (verdict->wait > 0)
         pause = bus_deferred_for(verdict, dispatch->view.service);
-    bus_settle(dispatch,
-               &(struct bus_ending){.state = STORE_WAITING,
-                                    .action = AUDIT_RETRIED,
-                                    .unrecorded = strcmp(dispatch->delivery.rule, verdict->rule) == 0,
-                                    .not_before = pace_now(pace) + pause,
-                                    .module = verdict->module,
-                                    .rule = verdict->rule,
-                                    .reason = verdict->reason});
+    bus_settle(dispatch, &(struct bus_ending){.state = STORE_WAITING,
+                                              .action = AUDIT_RETRIED,
+                                              .unrecorded = strcmp(dispatch->delivery.rule, words->rule) == 0,
+                                              .not_before = pace_now(pace) + pause,
+                                              .module = words->module,
+                                              .rule = words->rule,
+                                              .reason = words->reason});
 }
 
 static void judged(void *arg, struct bus_verdict *verdict)
 {
     struct bus_dispatch *dispatch = arg;
-    free(verdict->keys); /* recorded at admission */
+    const struct bus_words *words = bus_verdict_words(verdict);
     if (verdict->answer == ACCORD_ALLOW) {
         dispatch->lane->deferred[0] = 0;
         dispatch->good_until = verdict->good_until;
@@ -135,12 +188,13 @@ static void judged(void *arg, struct bus_verdict *verdict)
     } else if (verdict->answer == ACCORD_DENY) {
         bus_settle(dispatch, &(struct bus_ending){.state = STORE_DEAD,
                                                   .action = AUDIT_DEAD,
-                                                  .module = verdict->module,
-                                                  .rule = verdict->rule,
-                                                  .reason = verdict->reason});
+                                                  .module = words->module,
+                                                  .rule = words->rule,
+                                                  .reason = words->reason});
     } else {
         deferred(dispatch, verdict);
     }
+    bus_verdict_fini(verdict); /* its keys were recorded at admission */
 }
 
 /* The hub's own word on a delivery; NULL: go on. */
@@ -180,7 +234,8 @@ static void begin(struct bus_dispatch *dispatch)
         struct bus_case_view view = {.party = party,
                                      .question = ACCORD_ASK_OUT,
                                      .service = dispatch->view.service,
-                                     .envelope = dispatch->view.envelope};
+                                     .envelope = dispatch->view.envelope,
+                                     .encoded = dispatch->view.encoded};
         bus_judge(party->bus, &view, &dispatch->source, judged, dispatch);
     }
 }
@@ -189,7 +244,7 @@ static void begin(struct bus_dispatch *dispatch)
 
 /* Claims are not durable: what was on its way when the agent was killed looks as if it had never been sent. A
  * connector that meets its own work at the partner's must know that it may be. */
-static int64_t attempt_of(const struct bus_lane *lane, const struct store_delivery *delivery)
+static int64_t attempt_of(const struct bus_lane *lane, const struct bus_delivery *delivery)
 {
     bool perhaps_sent = delivery->number < store_first_number(lane->party->bus->store);
     return delivery->attempts + 1 + perhaps_sent;
@@ -198,12 +253,32 @@ static int64_t attempt_of(const struct bus_lane *lane, const struct store_delive
 static void set_view(struct bus_dispatch *dispatch, const struct accord_envelope *envelope)
 {
     struct bus_lane *lane = dispatch->lane;
-    dispatch->view = (struct bus_dispatch_view){.party = lane->party,
-                                                .service = lane->service,
-                                                .number = dispatch->delivery.number,
-                                                .attempt = attempt_of(lane, &dispatch->delivery),
-                                                .envelope = envelope,
-                                                .source = &dispatch->source};
+    dispatch->view =
+        (struct bus_dispatch_view){.party = lane->party,
+                                   .service = lane->service,
+                                   .number = dispatch->delivery.number,
+                                   .attempt = attempt_of(lane, &dispatch->delivery),
+                                   .envelope = envelope,
+                                   .encoded = dispatch->content ? &dispatch->content->encoded : NULL,
+                                   .source = &dispatch->source};
+}
+
+static void begin_anew(struct bus_dispatch *dispatch, struct bus_lane *lane, int64_t size)
+{
+    memset(dispatch, 0, offsetof(struct bus_dispatch, texts));
+    dispatch->lane = lane;
+    dispatch->size = size;
+}
+
+static void learn(struct bus_dispatch *dispatch, const struct store_delivery *delivery)
+{
+    struct bus_delivery *to = &dispatch->delivery;
+    to->number = delivery->number;
+    to->attempts = delivery->attempts;
+    to->attempts_before = delivery->attempts_before;
+    to->since = delivery->since;
+    to->generation = delivery->generation;
+    text_copy(to->message, sizeof to->message, delivery->message);
 }
 
 /* The store has lost the message: there is nothing to judge or to send. */
@@ -220,8 +295,10 @@ void bus_dispatch_claimed(struct bus_lane *lane, const struct store_claimed *cla
 {
     struct bus_dispatch *dispatch = bus_spare_take(lane->party->bus);
     struct store_message *message = claimed->message;
-    *dispatch = (struct bus_dispatch){
-        .lane = lane, .delivery = claimed->delivery, .message = message, .size = claimed->size};
+    begin_anew(dispatch, lane, claimed->size);
+    dispatch->message = message;
+    learn(dispatch, &claimed->delivery);
+    text_copy(dispatch->delivery.rule, sizeof dispatch->delivery.rule, claimed->delivery.rule);
     if (!message) {
         claimed_lost(dispatch);
         return;
@@ -251,7 +328,7 @@ struct bus_dispatch *bus_dispatch_reserve(struct bus_lane *lane, int64_t size)
     struct bus_dispatch *dispatch = bus_lane_open(lane, size) ? bus_spare_take(lane->party->bus) : NULL;
     if (!dispatch)
         return NULL;
-    *dispatch = (struct bus_dispatch){.lane = lane, .size = size};
+    begin_anew(dispatch, lane, size);
     bus_lane_take(lane, size);
     return dispatch;
 }
@@ -265,7 +342,7 @@ void bus_dispatch_direct(struct bus_dispatch *dispatch, const struct store_deliv
                          struct bus_content *content, int64_t good_until)
 {
     size_t size;
-    dispatch->delivery = *delivery;
+    learn(dispatch, delivery);
     dispatch->good_until = good_until;
     dispatch->content = bus_content_ref(content);
     dispatch->source = (struct bus_source){
@@ -273,7 +350,6 @@ void bus_dispatch_direct(struct bus_dispatch *dispatch, const struct store_deliv
     if (store_payload_memory(content->payload,
                              &size)) /* otherwise it is read from the store, as for all others */
         dispatch->source.staged = content->payload;
-    text_copy(dispatch->delivery.message, sizeof dispatch->delivery.message, content->id.text);
     set_view(dispatch, &content->envelope);
     begin(dispatch);
 }

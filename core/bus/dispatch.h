@@ -6,12 +6,21 @@
 #include "bus/party.h"
 #include "bus/source.h"
 
+/* What is known of it beside its service. */
+struct bus_delivery {
+    uint64_t number;
+    int64_t attempts, attempts_before, since;
+    uint64_t generation;
+    char message[ACCORD_ID_MAX];
+    char rule[ACCORD_RULE_MAX]; /* as it was settled last; "" */
+};
+
 struct bus_dispatch {
     struct gate_item at_gate; /* first */
     struct bus_lane *lane;
     struct bus_dispatch *next; /* in bus->unsettled or bus->spare */
     struct bus_dispatch_view view;
-    struct store_delivery delivery;
+    struct bus_delivery delivery;
     int64_t size;
     int64_t sent_at;               /* ticks; 0: not at its link */
     int64_t good_until;            /* ticks: the allow that it has is worth nothing from then on; 0: see generation */
@@ -24,7 +33,8 @@ struct bus_dispatch {
     struct store_audit audit;
     enum audit_action action;
     bool recorded; /* the settlement has an audit record */
-    char module[64], rule[ACCORD_RULE_MAX], reason[ACCORD_REASON_MAX], receipt[STORE_RECEIPT_MAX];
+    const char *module, *rule, *reason, *receipt; /* of the settlement, in: */
+    char texts[64 + ACCORD_RULE_MAX + ACCORD_REASON_MAX + STORE_RECEIPT_MAX];
 };
 
 /* A place in the lane's window for what is being admitted, so that it leaves as soon as it is committed. NULL: it
@@ -45,6 +55,8 @@ void bus_dispatch_over(struct bus_dispatch *);
 uint64_t bus_allowed_under(const struct bus_party *, const struct bus_verdict *);
 /* Microseconds until a deferred question is put again, when the policy has said; 0: it has not. */
 int64_t bus_deferred_for(const struct bus_verdict *, const struct conf_service *);
+/* Its link takes nothing now, or its agreement is off: what is kept for it is given back. */
+void bus_dispatch_flush(struct bus_lane *);
 /* What a gate gave back: to its link, if that still takes it. */
 void bus_dispatch_enter(struct gate_item *);
 /* As gate->enter. */

@@ -6,7 +6,6 @@
 
 #include "bus/trail.h"
 #include "util/pool.h"
-#include "util/text.h"
 
 struct bus_case {
     struct gate_item at_gate; /* first */
@@ -80,18 +79,13 @@ static bool keep_keys(struct bus_verdict *sum, struct bus_verdict *verdict)
     memcpy(keys + sum->key_count, verdict->keys, verdict->key_count * sizeof *keys);
     sum->keys = keys;
     sum->key_count += verdict->key_count;
-    free(verdict->keys);
-    verdict->keys = NULL;
-    verdict->key_count = 0;
     return true;
 }
 
 static void defer(struct bus_verdict *verdict, const char *reason)
 {
     *verdict = (struct bus_verdict){.answer = ACCORD_DEFER};
-    text_copy(verdict->module, sizeof verdict->module, "hub");
-    text_copy(verdict->rule, sizeof verdict->rule, "hub.not-ready");
-    text_copy(verdict->reason, sizeof verdict->reason, reason);
+    bus_verdict_say(verdict, "hub", "hub.not-ready", reason);
 }
 
 static void keep_until(struct bus_verdict *sum, int64_t good_until)
@@ -104,15 +98,16 @@ static void keep_until(struct bus_verdict *sum, int64_t good_until)
 static void answered(struct bus_case *c, struct bus_verdict *verdict)
 {
     if (verdict->answer == ACCORD_ALLOW && !keep_keys(&c->sum, verdict)) {
-        free(verdict->keys);
+        bus_verdict_fini(verdict);
         defer(verdict, "out of memory for unique keys");
     }
     if (verdict->answer != ACCORD_ALLOW) {
-        free(c->sum.keys);
+        bus_verdict_fini(&c->sum);
         conclude(c, verdict);
         return;
     }
     keep_until(&c->sum, verdict->good_until);
+    bus_verdict_fini(verdict);
     if (c->at == BUS_GUARD && !c->view.without_payload && has_payload_policy(c->view.party->conf)) {
         c->at = BUS_INSPECT;
         ask(c);
@@ -135,14 +130,13 @@ static void poison(struct bus_case *c)
 {
     struct bus_verdict verdict = {.answer = ACCORD_DENY};
     bool inspects = c->at == BUS_INSPECT;
-    text_copy(verdict.module, sizeof verdict.module, "hub");
-    text_copy(verdict.rule, sizeof verdict.rule, inspects ? "hub.inspect-crashed" : "hub.guard-crashed");
-    text_copy(verdict.reason, sizeof verdict.reason,
-              inspects
-                  ? "the process that inspects it has died of it twice, with nothing else to read"
-                  : "the process that guards the agreement has died of it twice, with nothing else to judge");
-    bus_incident(c->bus, c->view.party->conf->name, NULL, verdict.rule, "message %s from %s: %s",
-                 c->view.envelope->id, c->view.envelope->origin, verdict.reason);
+    const char *rule = inspects ? "hub.inspect-crashed" : "hub.guard-crashed";
+    const char *reason =
+        inspects ? "the process that inspects it has died of it twice, with nothing else to read"
+                 : "the process that guards the agreement has died of it twice, with nothing else to judge";
+    bus_verdict_say(&verdict, "hub", rule, reason);
+    bus_incident(c->bus, c->view.party->conf->name, NULL, rule, "message %s from %s: %s",
+                 c->view.envelope->id, c->view.envelope->origin, reason);
     answered(c, &verdict);
 }
 

@@ -4,7 +4,7 @@
 
 #include "bus/party.h"
 
-/* The verdict's keys are the callee's. */
+/* What the verdict holds is the callee's. */
 typedef void (*bus_judged)(void *arg, struct bus_verdict *);
 /* Asks the party of the view; `source` for its inspector. `done` may run at once. */
 void bus_judge(struct bus *, const struct bus_case_view *, struct bus_source *source, bus_judged done,

@@ -68,11 +68,40 @@ void bus_lane_take(struct bus_lane *lane, int64_t size)
     lane->party->bus->dispatches++;
 }
 
+static void count_release(struct bus_lane *lane)
+{
+    uint64_t now = uv_now(lane->party->bus->loop);
+    if (now >= lane->counted_at + LANE_SPAN) {
+        lane->lately = now < lane->counted_at + 2 * LANE_SPAN ? lane->released : 0;
+        lane->released = 0;
+        lane->counted_at = now;
+    }
+    lane->released++;
+}
+
+static size_t ahead(const struct bus_lane *lane)
+{
+    size_t half = lane->lately / 2;
+    return half < LANE_AHEAD_MOST ? half : LANE_AHEAD_MOST;
+}
+
+size_t bus_lane_window(const struct bus_lane *lane)
+{
+    return lane->most && lane->most < lane->window ? lane->most : lane->window;
+}
+
+bool bus_lane_presses(const struct bus_lane *lane)
+{
+    return lane->lately >= LANE_FAST && !lane->blocked && lane->party->ready && !lane->service->ordered &&
+           (lane->hungry || lane->claiming || lane->in_flight > bus_lane_window(lane) + ahead(lane) / 4);
+}
+
 void bus_lane_release(struct bus_lane *lane, int64_t size)
 {
     struct bus *bus = lane->party->bus;
     lane->in_flight--;
     lane->bytes -= size;
+    count_release(lane);
     lane->party->dispatches--;
     bus->dispatches--;
     bus_lane_pump(lane);
@@ -87,11 +116,6 @@ void bus_lane_paced(struct bus_lane *lane, int64_t took)
         lane->window += lane->window < LANE_WINDOW_MOST;
     else if (took > patience / 4)
         lane->window = LANE_WINDOW_LEAST;
-}
-
-static size_t window_of(const struct bus_lane *lane)
-{
-    return lane->most && lane->most < lane->window ? lane->most : lane->window;
 }
 
 void bus_party_window(struct bus_party *party, const char *link, int64_t most)
@@ -113,7 +137,7 @@ bool bus_lane_open(const struct bus_lane *lane, int64_t size)
         return false;
     if (lane->service->ordered)
         return lane->clear && !lane->coming && !lane->in_flight;
-    return lane->in_flight < window_of(lane) && lane->bytes + size <= LANE_BYTES_MOST;
+    return lane->in_flight < bus_lane_window(lane) + ahead(lane) && lane->bytes + size <= LANE_BYTES_MOST;
 }
 
 /* How many may be claimed now; their sizes are not known before, and count once they are there. */
@@ -121,10 +145,10 @@ static size_t room_in(const struct bus_lane *lane)
 {
     if (lane->service->ordered)
         return lane->in_flight ? 0 : 1;
-    if (lane->in_flight > window_of(lane) / 2 || lane->in_flight >= window_of(lane) ||
+    if (lane->in_flight > bus_lane_window(lane) / 2 || lane->in_flight >= bus_lane_window(lane) ||
         lane->bytes >= LANE_BYTES_MOST)
         return 0;
-    size_t room = window_of(lane) - lane->in_flight;
+    size_t room = bus_lane_window(lane) - lane->in_flight;
     int64_t sizes =
         lane->bytes_each > 0 ? (LANE_BYTES_MOST - lane->bytes) / lane->bytes_each + 1 : STORE_PAGE_MAX;
     if (sizes < (int64_t)room)

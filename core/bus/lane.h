@@ -10,6 +10,11 @@
 #define LANE_WINDOW_LEAST 32
 #define LANE_WINDOW_MOST  512
 #define LANE_BYTES_MOST   (8 << 20)
+/* What leaves within half of the span is kept in memory beyond the window, up to so much; what leaves more slowly
+ * waits in the store. */
+#define LANE_SPAN       100 /* ms */
+#define LANE_AHEAD_MOST 1024
+#define LANE_FAST       100 /* in a span */
 
 /* There may be something to claim. */
 void bus_lane_feed(struct bus_lane *);
@@ -17,6 +22,10 @@ void bus_lane_pump(struct bus_lane *);
 /* Something of this size is in its window, or is not any more. */
 void bus_lane_take(struct bus_lane *, int64_t size);
 void bus_lane_release(struct bus_lane *, int64_t size);
+/* How many may be at its link at once: as it has shown, and no more than it wants. */
+size_t bus_lane_window(const struct bus_lane *);
+/* It goes out fast, and more comes in. */
+bool bus_lane_presses(const struct bus_lane *);
 /* A delivery was with its link for so long, in milliseconds. */
 void bus_lane_paced(struct bus_lane *, int64_t took);
 /* A delivery waits until then on the retry clock. */

@@ -74,19 +74,15 @@ static bool deferred(struct bus_offer *offer, struct bus_party *party, bool quar
     return true;
 }
 
-static void look_at(struct bus_offer *offer, struct bus_lane *lane)
-{
-    if (!offer->full && full(lane->party, false, offer->content->envelope.size))
-        offer->full = lane->party;
-}
-
 bool offer_over_limit(struct bus_offer *offer)
 {
     if (offer->party->stopped[true] && deferred(offer, offer->party, true))
         return true;
-    offer->full = NULL;
-    offer_each_taker(offer, look_at);
-    return offer->full && deferred(offer, offer->full, false);
+    const struct takers *takers = offer_takers(offer);
+    for (size_t i = 0; takers && i < takers->count; i++)
+        if (full(takers->lanes[i]->party, false, offer->content->envelope.size))
+            return deferred(offer, takers->lanes[i]->party, false);
+    return false;
 }
 
 bool offer_over_quarantine(struct bus_offer *offer)

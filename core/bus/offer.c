@@ -10,6 +10,7 @@
 #include "bus/answers.h"
 #include "bus/limits.h"
 #include "bus/count.h"
+#include "bus/lane.h"
 #include "bus/trail.h"
 #include "util/clock.h"
 #include "util/pool.h"
@@ -17,21 +18,21 @@
 
 /* ---- ending ---- */
 
-static struct pool offers = {.size = sizeof(struct bus_offer), .most = 512};
+static struct pool offers = {
+    .size = sizeof(struct bus_offer), .head = offsetof(struct bus_offer, one_delivery), .most = 512};
 
 static void offer_free(struct bus_offer *offer)
 {
     struct bus_party *party = offer->party;
-    for (size_t i = 0; i < offer->key_count; i++)
-        free((char *)offer->keys[i]);
-    bus_trail_free(offer->audit, offer->audit_count);
+    offer_unprepare(offer);
     offer_routes_free(offer);
     buf_fini(&offer->waiting);
-    free(offer->verdict.keys);
+    bus_verdict_fini(&offer->verdict);
     free(offer->keys);
+    free(offer->key_formers);
     free(offer->key_routes);
-    free(offer->deliveries);
-    free(offer->audit);
+    if (offer->audit != offer->few_audit)
+        free(offer->audit);
     bus_content_unref(offer->content);
     free(offer->release);
     struct gate *inlet = offer->entered ? &party->inlets[offer->service->link - party->conf->links] : NULL;
@@ -119,10 +120,21 @@ static void seal(struct bus_offer *offer)
     gate_enter(&party->inlets[offer->service->link - party->conf->links], &offer->at_inlet);
 }
 
+static void set_share(const struct bus_offer *offer)
+{
+    const struct takers *takers = offer_takers(offer);
+    bool little = false;
+    for (size_t i = 0; takers && i < takers->count && !little; i++)
+        little = bus_lane_presses(takers->lanes[i]);
+    offer->party->inlets[offer->service->link - offer->party->conf->links].most =
+        little ? INLET_LITTLE : INLET_SHARE;
+}
+
 void offer_enter(struct gate_item *item)
 {
     struct bus_offer *offer = (struct bus_offer *)item;
     offer->entered = true;
+    set_share(offer);
     if (!offer_over_limit(offer))
         offer_correlate(offer);
 }
@@ -135,11 +147,14 @@ static void grant(struct bus_offer *offer)
 
 static void taken(void *arg, int result);
 
-/* The store wants one piece at a time. */
+/* The store wants one piece at a time, and takes at once what it keeps in memory. */
 static void take(struct bus_offer *offer, const uint8_t *bytes, size_t size)
 {
     offer->taking = true;
-    store_payload_add(offer->content->payload, bytes, size, taken, offer);
+    if (store_payload_take(offer->content->payload, bytes, size))
+        taken(offer, 0);
+    else
+        store_payload_add(offer->content->payload, bytes, size, taken, offer);
 }
 
 static void take_waiting(struct bus_offer *offer)

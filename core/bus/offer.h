@@ -14,6 +14,7 @@
 struct offer_route {
     struct bus_offer *offer;
     struct bus_party *party;
+    struct bus_lane *lane;
     const struct conf_service *service;
     struct bus_source source; /* of its own: two inspectors read at the same time */
     struct bus_verdict verdict;
@@ -21,6 +22,8 @@ struct offer_route {
     struct bus_dispatch *direct; /* has a place in its lane's window, and goes when the commit is done */
     struct bus_lane *behind;     /* ordered, and not direct: nothing that comes later may go before it; NULL */
 };
+
+#define OFFER_FEW 3 /* audit records */
 
 struct bus_offer {
     struct gate_item at_inlet; /* first */
@@ -37,24 +40,29 @@ struct bus_offer {
     struct buf waiting; /* what came while the store was taking: at most what was granted */
     struct bus_content *content;
     char answers[ACCORD_ID_MAX]; /* the message that it answers; "" */
-    struct bus_party *full;      /* that has no room for it */
     struct bus_party *counted; /* in whose quarantine it is being committed; its routes say for themselves */
     struct cursor_turn turn;        /* in line at its service, unless a person submitted it */
-    char cursor[ACCORD_CURSOR_MAX]; /* that its commit takes along, */
-    uint64_t serial;                /* of this number; 0: none */
+    uint64_t serial;                /* of the cursor that its commit takes along; 0: none */
     struct bus_source source;
     struct bus_verdict verdict; /* of the source's policies, or of the routes when none takes it */
     struct offer_route *routes;
     size_t route_count, judging;
     struct store_delivery *deliveries;
     struct store_audit *audit;
-    size_t audit_count;
+    size_t audit_count, audit_room;
     const char **keys;
     size_t key_count;
     struct offer_route **key_routes; /* which route gave the key; NULL: the source */
+    const char **key_formers;        /* what their agreements were called before; NULL: nothing else */
+    char former[STORE_ROUTE_MAX];    /* what the origin was called before; "" */
     struct store_admission admission;
     struct offer_release *release; /* it comes out of quarantine; NULL */
     struct store_get get;          /* the message that this one repeats */
+    /* Where routes, audit and deliveries are when there are no more of them. */
+    struct offer_route one_route;
+    struct store_audit few_audit[OFFER_FEW];
+    struct store_delivery one_delivery; /* from here on nothing is zeroed */
+    char cursor[ACCORD_CURSOR_MAX];
 };
 
 /* offer.c: as gate->enter. */
@@ -69,8 +77,8 @@ void offer_record(struct bus_offer *, enum audit_action, const char *rule, const
 
 /* route.c: the payload is whole: have the source's policies judge, then every destination's. */
 void offer_judge(struct bus_offer *);
-/* Calls for every lane that takes the offer; returns how many. */
-size_t offer_each_taker(struct bus_offer *, void (*each)(struct bus_offer *, struct bus_lane *));
+/* The lanes that take the offer; NULL: out of memory. */
+const struct takers *offer_takers(const struct bus_offer *);
 /* Every verdict is there: commit, to quarantine when nobody may have it. */
 void offer_conclude(struct bus_offer *);
 /* Replaces a verdict. */
@@ -86,6 +94,8 @@ void offer_leave_lanes(struct bus_offer *);
 void offer_commit(struct bus_offer *, bool quarantined);
 /* Its deliveries and their audit records. False: no memory. */
 bool offer_prepare(struct bus_offer *);
+/* Forgets what was prepared. */
+void offer_unprepare(struct bus_offer *);
 /* They are committed: sends them, or lets them be claimed. */
 void offer_feed(struct bus_offer *);
 

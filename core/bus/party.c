@@ -19,7 +19,7 @@ struct bus *bus_new(uv_loop_t *loop, struct store *store, const struct bus_ports
     struct bus *bus = calloc(1, sizeof *bus);
     if (!bus)
         return NULL;
-    *bus = (struct bus){.loop = loop, .store = store, .ports = *ports, .arg = arg};
+    *bus = (struct bus){.loop = loop, .store = store, .ports = *ports, .arg = arg, .routing = 1};
     uv_timer_init(loop, &bus->timer);
     bus->timer.data = bus;
     return bus;
@@ -81,6 +81,13 @@ static size_t first_of_process(const struct bus_lane *lanes, size_t i, bool site
     return i;
 }
 
+static void takers_free(struct bus_party *party)
+{
+    for (size_t i = 0; party->takers && i <= party->taker_count; i++)
+        free(party->takers[i].lanes);
+    free(party->takers);
+}
+
 /* False: no memory, and nothing has changed. */
 static bool lanes_set(struct bus_party *party, const struct conf_agreement *conf)
 {
@@ -89,8 +96,10 @@ static bool lanes_set(struct bus_party *party, const struct conf_agreement *conf
     struct gate *gates = calloc(conf->service_count + 1, sizeof *gates);
     struct gate *inlets = calloc(conf->link_count + 1, sizeof *inlets);
     struct bus_source_line *source_lines = advance_lines_new(party, conf);
-    if (!lanes || !gates || !inlets || !source_lines) {
+    struct takers *takers = calloc(conf->service_count + 1, sizeof *takers);
+    if (!lanes || !gates || !inlets || !takers || !source_lines) {
         advance_lines_free(source_lines);
+        free(takers);
         free(lanes);
         free(gates);
         free(inlets);
@@ -111,6 +120,10 @@ static bool lanes_set(struct bus_party *party, const struct conf_agreement *conf
     free(party->gates);
     free(party->inlets);
     party->source_lines = source_lines;
+    takers_free(party);
+    party->takers = takers;
+    party->taker_count = conf->service_count;
+    party->bus->routing++;
     party->inlets = inlets;
     party->lanes = lanes;
     party->gates = gates;
@@ -260,8 +273,10 @@ void bus_party_move_again(struct bus_party *party)
 
 static void flush_gates(struct bus_party *party)
 {
-    for (size_t i = 0; i < party->lane_count; i++)
+    for (size_t i = 0; i < party->lane_count; i++) {
         bus_gate_flush(&party->gates[i]);
+        bus_dispatch_flush(&party->lanes[i]);
+    }
 }
 
 void bus_party_enable(struct bus_party *party, bool enabled, const char *why)
@@ -278,6 +293,7 @@ void bus_party_enable(struct bus_party *party, bool enabled, const char *why)
 void bus_party_retire(struct bus_party *party, bool retired)
 {
     party->retired = retired;
+    party->bus->routing++;
 }
 
 void bus_party_ready(struct bus_party *party, bool ready)
@@ -301,6 +317,12 @@ void bus_party_drain(struct bus_party *party)
     bus_judges_drain(party);
 }
 
+static void close_lane(struct bus_lane *lane)
+{
+    bus_gate_flush(lane->gate);
+    bus_dispatch_flush(lane);
+}
+
 void bus_party_block(struct bus_party *party, const char *link, bool blocked)
 {
     for (size_t i = 0; i < party->lane_count; i++) {
@@ -310,7 +332,7 @@ void bus_party_block(struct bus_party *party, const char *link, bool blocked)
         bool opened = lane->blocked && !blocked, closed = !lane->blocked && blocked;
         lane->blocked = blocked;
         if (closed) /* not each time that it is said: who comes back to the gate loses his turn */
-            bus_gate_flush(lane->gate);
+            close_lane(lane);
         if (opened)
             bus_lane_feed(lane);
     }
@@ -330,6 +352,8 @@ void bus_party_remove(struct bus_party *party)
     while (*at != party)
         at = &(*at)->next;
     *at = party->next;
+    party->bus->routing++;
+    takers_free(party);
     bus_counts_free(party);
     advance_lines_free(party->source_lines);
     free(party->lanes);

@@ -30,6 +30,11 @@ struct bus_lane {
     struct gate *gate; /* of the link's process, with the other lanes that it serves */
     size_t in_flight, window;
     size_t most; /* what its link wants to have at once; 0: it has not said */
+    size_t at_link; /* of those in flight: handed over, or at the gate */
+    struct bus_dispatch *kept, *kept_last; /* of those in flight: wait in memory until fewer are at the link */
+    bool going_on;
+    size_t released, lately; /* left the window: since `counted_at`, and in LANE_SPAN before it */
+    uint64_t counted_at;     /* of the loop's clock, milliseconds */
     int64_t bytes;      /* of those in flight */
     int64_t bytes_each; /* of those that were claimed last */
     bool blocked;       /* its link takes nothing */
@@ -45,6 +50,13 @@ struct bus_lane {
     struct store_claim claim;
 };
 
+/* Who takes what comes in by one service, as long as no configuration has changed. */
+struct takers {
+    uint64_t routing; /* of the bus, when they were found; 0: they were not */
+    struct bus_lane **lanes;
+    size_t count;
+};
+
 struct bus_party {
     struct bus *bus;
     struct bus_party *next;
@@ -56,7 +68,9 @@ struct bus_party {
     struct gate *gates; /* as many; those of the lanes that share a process are one */
     size_t lane_count;
     struct gate judges[2]; /* of the guard and of the inspector */
-    struct gate *inlets;   /* for each link: its messages that are judged and committed at once */
+    struct takers *takers; /* for each service, and one for any other */
+    size_t taker_count;
+    struct gate *inlets; /* for each link: its messages that are judged and committed at once */
     bool stopped[2];       /* its sources: by its store-limit, by its quarantine-limit */
     uint64_t coming[2];    /* bytes that are being committed: they count already */
     struct bus_source_line *source_lines; /* for each service */
@@ -73,6 +87,7 @@ struct bus {
     void *arg;
     int64_t duplicate_horizon; /* microseconds */
     struct bus_party *parties;
+    uint64_t routing; /* counts what changes who takes a message; from 1 */
     size_t offers, dispatches, cases;
     struct pace pace;
     struct table suspects;      /* by number of delivery: how sure it is that its link dies of it, never 0 */
@@ -91,6 +106,9 @@ struct bus_lane *bus_lane_find(struct bus_party *, const char *service);
 /* Messages of one link that are judged and committed at the same time, so that no link's flood fills the store's queue:
  * the others of it wait here. */
 #define INLET_SHARE 256
+/* When what it feeds goes out fast and has a queue all the same, it is not the partner that is slow: work on what is here
+ * goes before more of it. */
+#define INLET_LITTLE 32
 /* Why nothing may be sent for it now: switched off, or not in force. NULL: it may. */
 const char *bus_party_off(const struct bus_party *);
 /* Tries again what failed: open deliveries follow the party's switch. */

@@ -28,7 +28,8 @@ void offer_release_commit(struct bus_offer *offer, bool quarantined)
     struct offer_release *release = offer->release;
     const char *id = offer->content->id.text;
     if (quarantined) {
-        offer_answer(offer, ACCORD_REJECTED, id, offer->verdict.rule, offer->verdict.reason);
+        const struct bus_words *words = bus_verdict_words(&offer->verdict);
+        offer_answer(offer, ACCORD_REJECTED, id, words->rule, words->reason);
         return;
     }
     if (offer->route_count > RELEASED_MAX || !offer_prepare(offer)) {

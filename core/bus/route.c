@@ -11,11 +11,9 @@
 void offer_verdict_set(struct bus_verdict *verdict, enum accord_answer answer, const char *module,
                        const char *rule, const char *reason)
 {
-    free(verdict->keys);
-    *verdict = (struct bus_verdict){.answer = answer};
-    text_copy(verdict->module, sizeof verdict->module, module);
-    text_copy(verdict->rule, sizeof verdict->rule, rule);
-    text_copy(verdict->reason, sizeof verdict->reason, reason);
+    bus_verdict_fini(verdict);
+    verdict->answer = answer;
+    bus_verdict_say(verdict, module, rule, reason);
 }
 
 void offer_conclude(struct bus_offer *offer)
@@ -29,8 +27,8 @@ void offer_conclude(struct bus_offer *offer)
             denied = &offer->routes[i];
     }
     if (!wanted && denied) {
-        const struct bus_verdict *v = &denied->verdict;
-        offer_verdict_set(&offer->verdict, ACCORD_DENY, v->module, v->rule, v->reason);
+        const struct bus_words *words = bus_verdict_words(&denied->verdict);
+        offer_verdict_set(&offer->verdict, ACCORD_DENY, words->module, words->rule, words->reason);
     } else if (!wanted) {
         char reason[ACCORD_REASON_MAX];
         snprintf(reason, sizeof reason,
@@ -72,18 +70,40 @@ static bool takes(const struct bus_offer *offer, const struct bus_lane *lane)
             lists(lane->service->from, lane->service->from_count, from->name, offer->service->name));
 }
 
-size_t offer_each_taker(struct bus_offer *offer, void (*each)(struct bus_offer *, struct bus_lane *))
+/* False: no memory. */
+static bool add_taker(struct takers *takers, struct bus_lane *lane)
 {
-    size_t count = 0;
-    for (struct bus_party *party = offer->party->bus->parties; party; party = party->next)
-        for (size_t i = 0; i < party->lane_count; i++) {
-            if (!takes(offer, &party->lanes[i]))
-                continue;
-            count++;
-            if (each)
-                each(offer, &party->lanes[i]);
-        }
-    return count;
+    struct bus_lane **lanes = realloc(takers->lanes, (takers->count + 1) * sizeof(struct bus_lane *));
+    if (!lanes)
+        return false;
+    takers->lanes = lanes;
+    lanes[takers->count++] = lane;
+    return true;
+}
+
+static bool find_takers(struct takers *takers, const struct bus_offer *offer)
+{
+    const struct bus *bus = offer->party->bus;
+    takers->routing = 0;
+    takers->count = 0;
+    for (struct bus_party *party = bus->parties; party; party = party->next)
+        for (size_t i = 0; i < party->lane_count; i++)
+            if (takes(offer, &party->lanes[i]) && !add_taker(takers, &party->lanes[i]))
+                return false;
+    takers->routing = bus->routing;
+    return true;
+}
+
+const struct takers *offer_takers(const struct bus_offer *offer)
+{
+    const struct bus_party *party = offer->party;
+    size_t at = 0;
+    while (at < party->taker_count && offer->service != &party->conf->services[at])
+        at++;
+    struct takers *takers = &party->takers[at];
+    bool known =
+        (at < party->taker_count && takers->routing == party->bus->routing) || find_takers(takers, offer);
+    return known ? takers : NULL;
 }
 
 static void add_route(struct bus_offer *offer, struct bus_lane *lane)
@@ -91,7 +111,7 @@ static void add_route(struct bus_offer *offer, struct bus_lane *lane)
     struct bus_party *party = lane->party;
     party->guests++;
     offer->routes[offer->route_count++] = (struct offer_route){
-        .offer = offer, .party = party, .service = lane->service, .source = offer->source};
+        .offer = offer, .party = party, .lane = lane, .service = lane->service, .source = offer->source};
 }
 
 void offer_route_arrived(struct offer_route *route)
@@ -117,9 +137,10 @@ void offer_routes_free(struct bus_offer *offer)
     offer_leave_lanes(offer);
     for (size_t i = 0; i < offer->route_count; i++) {
         offer->routes[i].party->guests--;
-        free(offer->routes[i].verdict.keys);
+        bus_verdict_fini(&offer->routes[i].verdict);
     }
-    free(offer->routes);
+    if (offer->routes != &offer->one_route)
+        free(offer->routes);
     offer->routes = NULL;
     offer->route_count = 0;
 }
@@ -159,6 +180,7 @@ static void judge_route(struct offer_route *route)
                                  .question = ACCORD_ASK_OUT,
                                  .service = route->service,
                                  .envelope = &route->offer->content->envelope,
+                                 .encoded = &route->offer->content->encoded,
                                  .without_payload = route->offer->release != NULL};
     if (route_decided(route, &verdict))
         route_judged(route, &verdict);
@@ -168,13 +190,17 @@ static void judge_route(struct offer_route *route)
 
 static void judge_routes(struct bus_offer *offer)
 {
-    size_t count = offer_each_taker(offer, NULL);
-    offer->routes = calloc(count + 1, sizeof *offer->routes);
+    const struct takers *takers = offer_takers(offer);
+    size_t count = takers ? takers->count : 0;
+    offer->routes = !takers      ? NULL
+                    : count == 1 ? &offer->one_route
+                                 : calloc(count + 1, sizeof *offer->routes);
     if (!offer->routes) {
         offer_defer(offer, "hub.no-memory", "out of memory; the message stays with its source");
         return;
     }
-    offer_each_taker(offer, add_route);
+    for (size_t i = 0; i < count; i++)
+        add_route(offer, takers->lanes[i]);
     offer->judging = count + 1;
     for (size_t i = 0; i < count; i++)
         judge_route(&offer->routes[i]);
@@ -191,7 +217,7 @@ static void source_judged(void *arg, struct bus_verdict *verdict)
     else if (verdict->answer == ACCORD_DENY)
         offer_commit(offer, true);
     else
-        offer_defer(offer, offer->verdict.rule, offer->verdict.reason);
+        offer_defer(offer, bus_verdict_words(verdict)->rule, bus_verdict_words(verdict)->reason);
 }
 
 void offer_judge(struct bus_offer *offer)
@@ -200,6 +226,7 @@ void offer_judge(struct bus_offer *offer)
                                  .question = ACCORD_ASK_IN,
                                  .service = offer->service,
                                  .envelope = &offer->content->envelope,
+                                 .encoded = &offer->content->encoded,
                                  .without_payload = offer->release != NULL};
     bus_judge(offer->party->bus, &view, &offer->source, source_judged, offer);
 }

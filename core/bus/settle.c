@@ -1,6 +1,7 @@
 #include "bus/settle.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "bus/answers.h"
 #include "bus/count.h"
@@ -13,10 +14,15 @@
 #define RETURN_PAUSE   500000 /* microseconds until what its link could not take is claimed again */
 #define ATTEMPTS_LEAST 3 /* before retry-for may end a delivery: it may have been held for all that time */
 
+static const char *agreement_of(const struct bus_dispatch *dispatch)
+{
+    return dispatch->lane->party->conf->name;
+}
+
 static void settle_later(struct bus_dispatch *dispatch, int result)
 {
     struct bus *bus = dispatch->lane->party->bus;
-    struct log_about about = {dispatch->delivery.agreement, NULL, dispatch->delivery.message};
+    struct log_about about = {agreement_of(dispatch), NULL, dispatch->delivery.message};
     if (bus->giving_up) {
         bus_dispatch_over(dispatch);
         return;
@@ -53,7 +59,7 @@ static void settled(void *arg, int result)
     struct bus_dispatch *dispatch = arg;
     struct bus_lane *lane = dispatch->lane;
     struct bus *bus = lane->party->bus;
-    struct log_about about = {dispatch->delivery.agreement, NULL, dispatch->delivery.message};
+    struct log_about about = {agreement_of(dispatch), NULL, dispatch->delivery.message};
     if (result && result != ACCORD_ENOENT && result != ACCORD_ESTATE) {
         settle_later(dispatch, result);
         return;
@@ -77,14 +83,15 @@ static void render(struct bus_dispatch *dispatch)
     struct audit_event event = {
         .action = dispatch->action,
         .outcome = dispatch->settlement.state == STORE_DELIVERED ? AUDIT_SUCCESS : AUDIT_FAILURE,
-        .agreement = dispatch->delivery.agreement,
+        .agreement = agreement_of(dispatch),
         .link = dispatch->view.service->link->name,
-        .service = dispatch->delivery.service,
+        .service = dispatch->lane->service->name,
         .message = envelope->id,
         .name = envelope->name,
         .type = envelope->type,
         .sha256 = envelope->sha256,
         .size = envelope->size,
+        .kept = dispatch->content ? &dispatch->content->recorded : NULL,
         .module = dispatch->module,
         .rule = dispatch->rule,
         .reason = dispatch->reason,
@@ -126,17 +133,22 @@ void bus_give_up(struct bus *bus)
     }
 }
 
-static void keep(char *to, size_t room, const char *text)
+/* Moves *at behind the copy. */
+static const char *keep(char **at, size_t room, const char *text)
 {
+    char *to = *at;
     text_copy(to, room, text ? text : "");
+    *at += strlen(to) + 1;
+    return to;
 }
 
 void bus_settle(struct bus_dispatch *dispatch, const struct bus_ending *ending)
 {
-    keep(dispatch->module, sizeof dispatch->module, ending->module);
-    keep(dispatch->rule, sizeof dispatch->rule, ending->rule);
-    keep(dispatch->reason, sizeof dispatch->reason, ending->reason);
-    keep(dispatch->receipt, sizeof dispatch->receipt, ending->receipt);
+    char *at = dispatch->texts;
+    dispatch->module = keep(&at, 64, ending->module);
+    dispatch->rule = keep(&at, ACCORD_RULE_MAX, ending->rule);
+    dispatch->reason = keep(&at, ACCORD_REASON_MAX, ending->reason);
+    dispatch->receipt = keep(&at, STORE_RECEIPT_MAX, ending->receipt);
     dispatch->action = ending->action;
     dispatch->recorded = !ending->unrecorded;
     dispatch->settlement = (struct store_settlement){
@@ -228,7 +240,7 @@ static void settle_for_a_person(struct bus_dispatch *dispatch, const char *reaso
                                               .rule = "hub.uncertain",
                                               .reason = reason});
     bus_incident(
-        bus, dispatch->delivery.agreement, service->link->name, "hub.uncertain",
+        bus, agreement_of(dispatch), service->link->name, "hub.uncertain",
         "message %s to %s may or may not have reached the partner (%s): ask it, then retry or discard "
         "the message",
         dispatch->view.envelope->id, service->name, reason);
@@ -254,7 +266,7 @@ void bus_settle_dead(struct bus_dispatch *dispatch, const char *rule, const char
 
 void bus_settle_damaged(struct bus_dispatch *dispatch)
 {
-    struct log_about about = {dispatch->delivery.agreement, NULL, dispatch->delivery.message};
+    struct log_about about = {agreement_of(dispatch), NULL, dispatch->delivery.message};
     const char *reason = "the store's copy of the message is damaged; get it from its source again";
     log_event(ACCORD_ERROR, "bus.damaged", &about, "a message cannot be delivered: %s", reason);
     bus_settle_dead(dispatch, "store.damaged", reason);

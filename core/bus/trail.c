@@ -4,32 +4,21 @@
 #include <stdio.h>
 
 #include "bus/party.h"
+#include "util/buf_pool.h"
 
-/* Bodies of a usual size, for the next records. */
-#define SPARES     512
-#define SPARE_MOST 2048 /* bytes */
-
-static struct buf spares[SPARES];
-static size_t spare_count;
+static struct buf_pool bodies = {.usual = 2048};
 
 void bus_trail_render(struct store_audit *audit, const struct audit_event *event)
 {
     audit->chain = event->agreement;
-    audit->body = spare_count ? spares[--spare_count] : (struct buf){0};
+    audit->body = buf_pool_take(&bodies);
     audit_render(&audit->body, event);
 }
 
 void bus_trail_free(struct store_audit *audit, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct buf *body = &audit[i].body;
-        if (spare_count == SPARES || !body->data || body->room > SPARE_MOST)
-            buf_fini(body);
-        buf_clear(body);
-        if (body->data)
-            spares[spare_count++] = *body;
-        *body = (struct buf){0};
-    }
+    for (size_t i = 0; i < count; i++)
+        buf_pool_give(&bodies, &audit[i].body);
 }
 
 void bus_incident(struct bus *bus, const char *agreement, const char *link, const char *rule,

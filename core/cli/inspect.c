@@ -127,14 +127,14 @@ static int say_judge(struct inspection *s, struct reason *why)
                                               .question = ACCORD_ASK_OUT,
                                               .link = 0,
                                               .service = 0,
-                                              .id = id.text,
-                                              .type = s->question->type,
-                                              .name = name,
-                                              .origin = "site/file",
-                                              .source_id = "",
-                                              .time = clock_wall(),
-                                              .size = s->verdict->size,
-                                              .sha256 = s->verdict->sha256});
+                                              .envelope = {.id = id.text,
+                                                           .type = s->question->type,
+                                                           .name = name,
+                                                           .origin = "site/file",
+                                                           .source_id = "",
+                                                           .time = clock_wall(),
+                                                           .size = s->verdict->size,
+                                                           .sha256 = s->verdict->sha256}});
     return say(s, &out, why);
 }
 

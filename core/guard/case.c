@@ -70,11 +70,10 @@ static struct accord_inquiry inquiry_of(const struct wire_JUDGE *from, struct ju
 
 static struct judgement *judgement_new(const struct wire_JUDGE *from)
 {
-    struct accord_envelope envelope = ENVELOPE_OF(from);
     size_t count = count_asked(from->question);
     size_t head = sizeof(struct judgement) + count * sizeof(struct asked);
     size_t facts_room = pairs_room(&from->facts);
-    struct judgement *judgement = malloc(head + facts_room + envelope_room(&envelope, &from->headers));
+    struct judgement *judgement = malloc(head + facts_room + envelope_room(&from->envelope));
     if (!judgement)
         return NULL;
     memset(judgement, 0, head);
@@ -82,7 +81,7 @@ static struct judgement *judgement_new(const struct wire_JUDGE *from)
     judgement->count = count;
     char *room = (char *)judgement + head;
     const struct accord_pair *facts = pairs_copy(&from->facts, room);
-    envelope_copy(&judgement->envelope, &envelope, &from->headers, room + facts_room);
+    envelope_copy(&judgement->envelope, &from->envelope, room + facts_room);
     struct accord_inquiry inquiry = inquiry_of(from, judgement, facts);
     for (size_t i = 0, at = 0; i < guard_role->module_count; i++) {
         struct module *module = guard_role->modules[i];
@@ -238,13 +237,13 @@ static void check_judge(const struct wire_message *m)
     const struct wire_JUDGE *from = &m->JUDGE;
     bool message = from->question >= ACCORD_ASK_IN;
     if (!from->stream || from->question < ACCORD_ASK_HANDSHAKE || from->question > ACCORD_ASK_OUT ||
-        from->headers.count > ACCORD_HEADERS_MAX)
+        from->envelope.headers.count > ACCORD_HEADERS_MAX)
         process_refuse(&guard_role->process, m, "question %u cannot be", from->question);
     if (!message && (from->service != WIRE_NONE || from->link >= guard_role->link_count))
         process_refuse(&guard_role->process, m,
                        "a question about a session of link %u and service %u cannot be", from->link,
                        from->service);
-    if (message && (from->service >= guard_role->service_count || from->size < -1))
+    if (message && (from->service >= guard_role->service_count || from->envelope.size < -1))
         process_refuse(&guard_role->process, m, "a question about a message of service %u cannot be",
                        from->service);
 }

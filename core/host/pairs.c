@@ -42,24 +42,31 @@ struct accord_pair *pairs_keep(const struct wire_pairs *pairs)
     return room;
 }
 
-size_t envelope_room(const struct accord_envelope *from, const struct wire_pairs *headers)
+size_t envelope_room(const struct wire_envelope *from)
 {
-    return pairs_room(headers) +
-           aligned(strlen(from->id) + strlen(from->type) + strlen(from->name) + strlen(from->origin) +
-                   strlen(from->source_id) + strlen(from->sha256) + 6);
+    return aligned(from->headers.count * sizeof(struct accord_pair) + from->encoded.size);
 }
 
-void envelope_copy(struct accord_envelope *to, const struct accord_envelope *from,
-                   const struct wire_pairs *headers, void *room)
+/* Its texts are copied all at once, as they lie in the frame. */
+void envelope_copy(struct accord_envelope *to, const struct wire_envelope *from, void *room)
 {
-    char *texts = (char *)room + pairs_room(headers);
-    *to = *from;
-    to->headers = pairs_copy(headers, room);
-    to->header_count = headers->count;
-    to->id = copy_text(&texts, from->id);
-    to->type = copy_text(&texts, from->type);
-    to->name = copy_text(&texts, from->name);
-    to->origin = copy_text(&texts, from->origin);
-    to->source_id = copy_text(&texts, from->source_id);
-    to->sha256 = copy_text(&texts, from->sha256);
+    struct accord_pair *headers = room, pair;
+    char *texts = (char *)(headers + from->headers.count);
+    const char *begin = (const char *)from->encoded.data;
+    size_t count = 0;
+    memcpy(texts, begin, from->encoded.size);
+    for (size_t at = 0; wire_pairs_next(&from->headers, &at, &pair); count++)
+        headers[count] = (struct accord_pair){texts + (pair.name - begin), texts + (pair.value - begin)};
+    *to = (struct accord_envelope){
+        .id = texts + (from->id - begin),
+        .type = texts + (from->type - begin),
+        .name = texts + (from->name - begin),
+        .origin = texts + (from->origin - begin),
+        .source_id = texts + (from->source_id - begin),
+        .time = from->time,
+        .size = from->size,
+        .sha256 = texts + (from->sha256 - begin),
+        .headers = headers,
+        .header_count = count,
+    };
 }

@@ -14,19 +14,8 @@ const struct accord_pair *pairs_copy(const struct wire_pairs *, void *room);
 /* The same in an allocation of its own: free() it. NULL: out of memory. */
 struct accord_pair *pairs_keep(const struct wire_pairs *);
 
-/* The fields of DELIVER and JUDGE as an envelope whose texts are still in the datagram. */
-#define ENVELOPE_OF(m)                                                                                       \
-    ((struct accord_envelope){.id = (m)->id,                                                                 \
-                              .type = (m)->type,                                                             \
-                              .name = (m)->name,                                                             \
-                              .origin = (m)->origin,                                                         \
-                              .source_id = (m)->source_id,                                                   \
-                              .time = (m)->time,                                                             \
-                              .size = (m)->size,                                                             \
-                              .sha256 = (m)->sha256})
-
-size_t envelope_room(const struct accord_envelope *, const struct wire_pairs *headers);
-void envelope_copy(struct accord_envelope *to, const struct accord_envelope *from,
-                   const struct wire_pairs *headers, void *room);
+/* Likewise for a received envelope. */
+size_t envelope_room(const struct wire_envelope *);
+void envelope_copy(struct accord_envelope *to, const struct wire_envelope *from, void *room);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hub/child.h"
@@ -17,23 +18,47 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define WHEN "ACCORD_STORE_FAILED"   /* in the environment of the one that is started anew: the time */
+/* In the environment of the one that is started anew: the time, and what failed. */
+#define WHEN "ACCORD_STORE_FAILED"
+#define WHAT "ACCORD_STORE_FAILURE"
 #define SOON (INT64_C(60) * 1000000) /* us: a disk that fails again so soon is not to be tried again */
 
 void again_tell(struct hub *hub)
 {
-    const char *when = getenv(WHEN);
+    const char *when = getenv(WHEN), *what = getenv(WHAT);
     char reason[ACCORD_REASON_MAX];
     if (!when)
         return;
-    snprintf(reason, sizeof reason,
-             "the disk failed under the store at %.40s; what it has was read back, nothing that was "
-             "acknowledged is "
-             "missing. Look at the disk: the kernel's log says what failed",
-             when);
+    if (what && !strcmp(what, "index"))
+        snprintf(
+            reason, sizeof reason,
+            "the store's index was found damaged at %.40s, and was made anew from the journal; nothing is "
+            "missing. Look at the disk and at memory: something wrote into it that was not the agent",
+            when);
+    else
+        snprintf(reason, sizeof reason,
+                 "the disk failed under the store at %.40s; what it has was read back, nothing that was "
+                 "acknowledged is missing. Look at the disk: the kernel's log says what failed",
+                 when);
     trail_incident(hub, NULL, NULL, "store.failed", reason);
     hub->anew = true;
     unsetenv(WHEN);
+    unsetenv(WHAT);
+}
+
+#define REAP_STEP 5   /* ms */
+#define REAP_MOST 400 /* steps */
+
+void again_reap(void)
+{
+    struct timespec pause = {.tv_nsec = REAP_STEP * 1000000};
+    pid_t pid = 1;
+    for (int i = 0; getenv(WHEN) && pid >= 0 && i < REAP_MOST; i++) {
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+            ;
+        if (pid == 0)
+            nanosleep(&pause, NULL);
+    }
 }
 
 /* Nobody would reap them any more. */
@@ -60,7 +85,7 @@ static void start_anew(const struct hub *hub)
     }
     end_children(hub);
     text_time(when, sizeof when, clock_wall());
-    if (setenv(WHEN, when, 1) == 0)
+    if (setenv(WHEN, when, 1) == 0 && setenv(WHAT, store_lost_index(hub->store) ? "index" : "disk", 1) == 0)
         execv(options->executable, arguments);
     log_event(ACCORD_ERROR, "store.failed", NULL, "cannot start anew: %s; ending, start accordd again",
               strerror(errno));
@@ -71,8 +96,9 @@ void again_tick(struct hub *hub)
     if (!store_failed(hub->store))
         return;
     bool soon = hub->anew && clock_wall() - hub->started < SOON;
-    log_event(ACCORD_ERROR, "store.failed", NULL,
-              "the disk failed under the store: nothing was acknowledged since. %s",
+    log_event(ACCORD_ERROR, "store.failed", NULL, "%s: nothing was acknowledged since. %s",
+              store_lost_index(hub->store) ? "the store's index is damaged"
+                                           : "the disk failed under the store",
               hub->stopping ? "Ending"
               : soon        ? "It fails again and again: ending. Look at the disk, then start accordd again"
                             : "Starting anew, to read back what it has; look at the disk");

@@ -5,6 +5,9 @@
 
 #include "hub/hub.h"
 
+/* Before any process is begun: those that the old hub had begun on other threads end by themselves, and are its children
+ * still. */
+void again_reap(void);
 /* At start, once the trail is open: records why it was started anew, if it was. */
 void again_tell(struct hub *);
 /* Each tick. Does not return when the store has failed. */

@@ -65,23 +65,12 @@ static void unreadable(struct stream *stream)
 
 static void put_deliver(struct child *child, const struct bus_dispatch_view *view, uint32_t service)
 {
-    static const struct accord_pair none;
-    const struct accord_envelope *e = view->envelope;
-    wire_put_DELIVER(
-        channel_out(child->channel),
-        &(struct wire_DELIVER){.delivery = view->number,
-                               .service = service,
-                               .attempt = view->attempt,
-                               .patience = view->service->delivery_timeout,
-                               .id = e->id,
-                               .type = e->type,
-                               .name = e->name,
-                               .origin = e->origin,
-                               .source_id = e->source_id,
-                               .time = e->time,
-                               .size = e->size,
-                               .sha256 = e->sha256,
-                               .headers = WIRE_PAIRS(e->header_count ? e->headers : &none, e->header_count)});
+    wire_put_DELIVER(channel_out(child->channel),
+                     &(struct wire_DELIVER){.delivery = view->number,
+                                            .service = service,
+                                            .attempt = view->attempt,
+                                            .patience = view->service->delivery_timeout,
+                                            .envelope = wire_envelope_of(view->envelope, view->encoded)});
 }
 
 void link_side_send(struct child *child, struct bus_dispatch *dispatch)
@@ -137,17 +126,27 @@ static void pulled(struct child *child, const struct wire_PULL *m)
 
 /* ---- in ---- */
 
+static bool may_offer(struct child *child, const struct wire_OFFER *m)
+{
+    if (m->service >= child->service_count || child->services[m->service]->direction != ACCORD_RECEIVE)
+        return false;
+    const struct conf_link *link = child->services[m->service]->link;
+    return !link->endpoint || sessions_carry(child, m->session, link);
+}
+
 static void offered(struct child *child, const struct wire_OFFER *m)
 {
     struct intake_host host = {&child->channel, &child->intakes, WIRE_OFFERS_MAX * child->link_count,
                                &child->intakes_held, true};
     enum intake_result result = INTAKE_BROKEN;
-    if (m->service < child->service_count && child->services[m->service]->direction == ACCORD_RECEIVE) {
+    if (may_offer(child, m)) {
         unit_link_works(child->unit, child->services[m->service]->link);
         result = intake_offer(host, child->unit->party, child->services[m->service], m);
     }
     if (result == INTAKE_BROKEN)
-        child_fail(child, "hub.protocol", "it made an offer that its services do not allow");
+        child_fail(
+            child, "hub.protocol",
+            "it made an offer that its services do not allow, or over a session that may not carry it");
     else if (result == INTAKE_REJECTED)
         child_spend(child); /* each such answer is an audit record */
 }

@@ -28,6 +28,7 @@ static struct pool inquiries = {.size = sizeof(struct inquiry), .most = 512};
 static void answer(const struct inquiry *inquiry, struct bus_verdict *verdict)
 {
     if (inquiry->bus_case && inquiry->crashed) {
+        bus_verdict_fini(verdict);
         bus_case_crashed(inquiry->bus_case, inquiry->alone);
         return;
     }
@@ -36,7 +37,7 @@ static void answer(const struct inquiry *inquiry, struct bus_verdict *verdict)
         return;
     }
     inquiry->answered(inquiry->arg, verdict);
-    free(verdict->keys);
+    bus_verdict_fini(verdict);
 }
 
 static void concluded(struct stream *stream)
@@ -57,9 +58,7 @@ static void conclude(struct inquiry *inquiry, const struct bus_verdict *verdict)
 static struct bus_verdict deferral(const char *rule, const char *reason)
 {
     struct bus_verdict verdict = {.answer = ACCORD_DEFER};
-    text_copy(verdict.module, sizeof verdict.module, "hub");
-    text_copy(verdict.rule, sizeof verdict.rule, rule);
-    text_copy(verdict.reason, sizeof verdict.reason, reason);
+    bus_verdict_say(&verdict, "hub", rule, reason);
     return verdict;
 }
 
@@ -107,32 +106,19 @@ static uint32_t index_of_service(const struct child *child, const struct conf_se
     return WIRE_NONE;
 }
 
-static const struct accord_pair no_pairs;
-
 void policy_side_ask(struct child *child, struct bus_case *bus_case)
 {
     const struct bus_case_view *view = bus_case_view(bus_case);
-    const struct accord_envelope *e = view->envelope;
     struct inquiry *inquiry =
         inquiry_new(child, (struct inquiry){.bus_case = bus_case, .stream.source = view->source});
     if (!inquiry)
         return;
-    wire_put_JUDGE(
-        channel_out(child->channel),
-        &(struct wire_JUDGE){.stream = inquiry->stream.id,
-                             .question = (uint8_t)view->question,
-                             .link = index_of_link(child, view->service->link),
-                             .service = index_of_service(child, view->service),
-                             .id = e->id,
-                             .type = e->type,
-                             .name = e->name,
-                             .origin = e->origin,
-                             .source_id = e->source_id,
-                             .time = e->time,
-                             .size = e->size,
-                             .sha256 = e->sha256,
-                             .headers = WIRE_PAIRS(e->header_count ? e->headers : &no_pairs, e->header_count),
-                             .facts = WIRE_PAIRS(&no_pairs, 0)});
+    wire_put_JUDGE(channel_out(child->channel),
+                   &(struct wire_JUDGE){.stream = inquiry->stream.id,
+                                        .question = (uint8_t)view->question,
+                                        .link = index_of_link(child, view->service->link),
+                                        .service = index_of_service(child, view->service),
+                                        .envelope = wire_envelope_of(view->envelope, view->encoded)});
 }
 
 void policy_side_ask_session(struct child *child, enum accord_question question, const struct conf_link *link,
@@ -145,7 +131,6 @@ void policy_side_ask_session(struct child *child, enum accord_question question,
                                                                      .question = (uint8_t)question,
                                                                      .link = index_of_link(child, link),
                                                                      .service = WIRE_NONE,
-                                                                     .headers = WIRE_PAIRS(&no_pairs, 0),
                                                                      .facts = *facts});
 }
 
@@ -182,13 +167,12 @@ static void verdict_came(struct child *child, const struct wire_VERDICT *m)
         return; /* it was cancelled while this was on its way */
     if (!inquiry || m->answer > ACCORD_DEFER || !copy_keys(&verdict, &m->keys) ||
         (m->answer != ACCORD_ALLOW && !m->rule[0])) {
-        free(verdict.keys);
+        bus_verdict_fini(&verdict);
         child_fail(child, "hub.protocol", "it gave a verdict that nobody asked for, or an incomplete one");
         return;
     }
-    text_copy(verdict.module, sizeof verdict.module, m->module);
-    text_copy(verdict.rule, sizeof verdict.rule, m->rule);
-    text_copy(verdict.reason, sizeof verdict.reason, m->reason);
+    if (m->module[0] || m->rule[0] || m->reason[0])
+        bus_verdict_say(&verdict, m->module, m->rule, m->reason);
     conclude(inquiry, &verdict);
 }
 
@@ -255,12 +239,12 @@ void policy_side_message(struct child *child, const struct wire_message *m)
 
 void policy_side_gone(struct child *child)
 {
-    struct bus_verdict verdict = deferral("hub.judge-gone", "the process that judges ended in mid-case");
     struct inquiry *inquiry;
     bool alone = child->cases.count == 1;
     while ((inquiry = table_any(&child->cases, NULL))) {
         inquiry->crashed = !child->life.stopping;
         inquiry->alone = alone;
+        struct bus_verdict verdict = deferral("hub.judge-gone", "the process that judges ended in mid-case");
         conclude(inquiry, &verdict);
     }
     table_fini(&child->cases);

@@ -317,6 +317,7 @@ static int open_store(struct hub *hub, struct reason *why)
 
 static int start(struct hub *hub, struct reason *why)
 {
+    again_reap();
     int result = reload_open(hub, why);
     if (result)
         return result;

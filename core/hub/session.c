@@ -245,9 +245,10 @@ static void record_verdict(const struct session *session, const struct question 
     bool allowed = verdict->answer == ACCORD_ALLOW;
     struct audit_event event =
         event_of(session, allowed ? AUDIT_SESSION_ALLOWED : AUDIT_SESSION_DENIED, allowed);
-    event.module = verdict->module;
-    event.rule = verdict->rule;
-    event.reason = verdict->reason;
+    const struct bus_words *words = bus_verdict_words(verdict);
+    event.module = words->module;
+    event.rule = words->rule;
+    event.reason = words->reason;
     event.details = question->facts.items;
     event.detail_count = question->facts.count;
     trail_event(session->child->unit->hub, &event);
@@ -257,6 +258,7 @@ static void facts_judged(void *arg, const struct bus_verdict *verdict)
 {
     struct question *question = arg;
     struct session *session = session_of(question);
+    const struct bus_words *words = bus_verdict_words(verdict);
     if (session) {
         record_verdict(session, question, verdict);
         session->judging = false;
@@ -270,11 +272,11 @@ static void facts_judged(void *arg, const struct bus_verdict *verdict)
                                &(struct wire_FACTS_VERDICT){.session = session->id,
                                                             .stage = (uint8_t)question->stage,
                                                             .answer = (uint8_t)verdict->answer,
-                                                            .rule = verdict->rule,
-                                                            .reason = verdict->reason});
+                                                            .rule = words->rule,
+                                                            .reason = words->reason});
         if (verdict->answer == ACCORD_DENY) {
             session->stage = DENIED;
-            cut(session, verdict->rule, verdict->reason);
+            cut(session, words->rule, words->reason);
         }
     }
     question_free(question);
@@ -361,7 +363,7 @@ static void judged_again(void *arg, const struct bus_verdict *verdict)
     session->judging_again = false;
     if (verdict->answer != ACCORD_ALLOW) {
         session->revoked = true;
-        cut(session, verdict->rule, verdict->reason);
+        cut(session, bus_verdict_words(verdict)->rule, bus_verdict_words(verdict)->reason);
         return;
     }
     note_allowed(session, verdict);

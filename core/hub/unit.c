@@ -395,11 +395,21 @@ static bool why_is_news(const struct unit *unit, const struct unit_decision *dec
     return decision->actions & (UNIT_DO_DRAIN | UNIT_DO_CUT);
 }
 
+bool unit_taken_over(const struct unit *unit)
+{
+    const struct conf *conf = unit->hub->conf->conf;
+    for (size_t i = 0; unit->absent && i < conf->agreement_count; i++)
+        if (!strcmp(conf->agreements[i]->formerly, unit->name))
+            return true;
+    return false;
+}
+
+/* An agreement whose file is gone is switched off, and what comes for it is held; unless another one has taken it over. */
 void unit_update(struct unit *unit)
 {
     struct unit_decision decision;
     if (unit->party)
-        bus_party_retire(unit->party, unit->absent);
+        bus_party_retire(unit->party, unit_taken_over(unit));
     do {
         struct unit_facts facts = gather(unit);
         decision = unit_decide(&facts);

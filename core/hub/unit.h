@@ -59,6 +59,8 @@ struct unit *unit_find(const struct hub *, const char *name);
 
 /* Something about its children, its dates or its configuration changed. */
 void unit_update(struct unit *);
+/* Its file is gone, and another agreement's says that it was formerly this one. */
+bool unit_taken_over(const struct unit *);
 /* For people: up, disabled, not-in-force, ... */
 const char *unit_state_text(const struct unit *);
 struct child *unit_child(struct unit *, enum child_role, const struct conf_link *);

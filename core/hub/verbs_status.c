@@ -58,7 +58,9 @@ static void row_suspended(void *arg, const char *name, const struct suspension *
 static void rows_agreements(struct answer *answer)
 {
     for (const struct unit *unit = answer->hub->units; unit; unit = unit->next)
-        row_agreement(answer, unit);
+        if (unit->state != UNIT_DOWN ||
+            !unit_taken_over(unit)) /* otherwise there is nothing of it any more */
+            row_agreement(answer, unit);
     suspensions_each(answer->hub, row_suspended, answer);
 }
 

@@ -29,20 +29,19 @@ static size_t envelope_at(void)
 
 static struct delivery *delivery_new(const struct wire_DELIVER *from, const struct link_service *service)
 {
-    struct accord_envelope envelope = ENVELOPE_OF(from);
-    struct delivery *delivery = malloc(envelope_at() + envelope_room(&envelope, &from->headers));
+    struct delivery *delivery = malloc(envelope_at() + envelope_room(&from->envelope));
     if (!delivery)
         return NULL;
     *delivery = (struct delivery){.id = from->delivery,
                                   .link = service->link,
-                                  .pushed = !service->link->setup.endpoint_host && from->size <= WIRE_SMALL};
+                                  .pushed = !service->link->setup.endpoint_host && from->envelope.size <= WIRE_SMALL};
     delivery->out =
         (struct accord_outgoing){.handle = HANDLE(accord_delivery, from->delivery),
                                  .service = service->index,
                                  .envelope = &delivery->envelope,
                                  .attempt = from->attempt,
                                  .not_after = from->patience ? clock_ticks() + from->patience : 0};
-    envelope_copy(&delivery->envelope, &envelope, &from->headers, (char *)delivery + envelope_at());
+    envelope_copy(&delivery->envelope, &from->envelope, (char *)delivery + envelope_at());
     return delivery;
 }
 
@@ -61,8 +60,8 @@ void delivery_begin(const struct wire_message *m)
 {
     const struct wire_DELIVER *from = &m->DELIVER;
     struct process *p = &link_role->process;
-    if (from->service >= link_role->service_count || !from->delivery || from->size < 0 ||
-        from->patience < 0 || from->patience > PATIENCE_MOST || from->headers.count > ACCORD_HEADERS_MAX)
+    if (from->service >= link_role->service_count || !from->delivery || from->envelope.size < 0 ||
+        from->patience < 0 || from->patience > PATIENCE_MOST || from->envelope.headers.count > ACCORD_HEADERS_MAX)
         process_refuse(p, m, "delivery %llu to service %u cannot be", (unsigned long long)from->delivery,
                        from->service);
     const struct link_service *service = &link_role->services[from->service];

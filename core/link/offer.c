@@ -122,6 +122,7 @@ struct accord_offer *offer_begin(struct accord_instance *instance, size_t servic
     struct link *link = link_of(instance);
     uint32_t number = service_number(link, service);
     expect_cursor(message->cursor);
+    uint64_t carrier = message->session ? session_id(link, message->session) : 0; /* which the hub looks at */
     unsigned weight = wire_offer_weight(message->size);
     struct offer *offer = has_room(link, weight) ? malloc(sizeof *offer) : NULL;
     if (offer) {
@@ -132,6 +133,7 @@ struct accord_offer *offer_begin(struct accord_instance *instance, size_t servic
                            &(struct wire_OFFER){
                                .offer = offer->id,
                                .service = number,
+                               .session = carrier,
                                .route = "",
                                .name = text_or_empty(message->name),
                                .source_id = text_or_empty(message->source_id),

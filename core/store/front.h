@@ -46,7 +46,7 @@ struct store {
     bool no_room;   /* not even for the group */
     uint64_t usual; /* nanoseconds that a commit takes these days */
     bool told;      /* the loop thread, that the trail has lines in memory */
-    atomic_bool failed;
+    atomic_bool failed, lost_index;
 
     /* loop thread */
     struct store_signal *signal;
@@ -81,7 +81,8 @@ void audit_batch_free(struct audit_batch *);
 
 struct store_payload {
     struct store *store;
-    struct digest *digest; /* NULL once sealed */
+    bool sealed;           /* nothing more comes */
+    struct digest *digest; /* of what is long, until it is sealed */
     uint8_t sha256[DIGEST_SIZE];
     char agreement[STORE_NAME_MAX]; /* whose key seals it */
     uint8_t id[SEAL_PAYLOAD_ID];    /* made with its first piece */

@@ -140,7 +140,7 @@ int journal_begin(void *state, uint64_t need)
         result = keep_index(journal);
     if (!journal->broken && index_lost(&journal->index)) {
         end_with_index(journal);
-        result = ACCORD_EIO;
+        result = ACCORD_EFORMAT;
     }
     if (result)
         return result;

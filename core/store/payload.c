@@ -4,25 +4,28 @@
 #include <string.h>
 
 #include "store/front.h"
+#include "util/buf_pool.h"
+#include "util/pool.h"
 #include "util/text.h"
 
-#define TAIL_MAX (2 * (size_t)ACCORD_PIECE_MAX)
+#define TAIL_MAX    (2 * (size_t)ACCORD_PIECE_MAX)
+#define HASH_AT_END 16384 /* bytes: what is not longer is hashed when all of it is there */
+
+static struct pool payloads = {.size = sizeof(struct store_payload), .most = 512};
+static struct buf_pool tails = {.usual = 2048};
 
 struct store_payload *store_payload_new(struct store *store, const char *agreement)
 {
-    struct store_payload *payload = calloc(1, sizeof *payload);
-    if (payload && !(payload->digest = digest_new())) {
-        free(payload);
+    struct store_payload *payload = pool_take(&payloads);
+    if (!payload)
         return NULL;
-    }
-    if (payload) {
-        payload->store = store;
-        text_copy(payload->agreement, sizeof payload->agreement, agreement);
-        payload->first = UINT64_MAX;
-        if ((payload->next = store->payloads))
-            payload->next->previous = payload;
-        store->payloads = payload;
-    }
+    payload->store = store;
+    text_copy(payload->agreement, sizeof payload->agreement, agreement);
+    payload->first = UINT64_MAX;
+    payload->tail = buf_pool_take(&tails);
+    if ((payload->next = store->payloads))
+        payload->next->previous = payload;
+    store->payloads = payload;
     return payload;
 }
 
@@ -83,10 +86,10 @@ static void payload_release(struct store_payload *payload)
     if (payload->store)
         unlist(payload->store, payload);
     digest_free(payload->digest);
-    buf_fini(&payload->tail);
+    buf_pool_give(&tails, &payload->tail);
     buf_fini(&payload->pieces);
     buf_fini(&payload->fresh);
-    free(payload);
+    pool_give(&payloads, payload);
 }
 
 void store_payload_free(struct store_payload *payload)
@@ -111,7 +114,7 @@ static void payload_done(struct store_payload *payload, int result, store_done d
 const uint8_t *store_payload_memory(const struct store_payload *payload, size_t *size)
 {
     static const uint8_t nothing[1];
-    if (payload->digest || payload->failed || payload->pieces.size)
+    if (!payload->sealed || payload->failed || payload->pieces.size)
         return NULL;
     *size = payload->tail.size;
     return *size ? payload->tail.data : nothing;
@@ -170,19 +173,40 @@ static void on_spilled(void *arg, int result)
     payload_done(adding.payload, result ? result : adding.payload->failed, adding.done, adding.arg);
 }
 
+/* Of what is long all is hashed as it comes. */
+static void hash(struct store_payload *payload, const void *bytes, size_t size)
+{
+    if (payload->digest) {
+        digest_add(payload->digest, bytes, size);
+    } else if (payload->tail.size > HASH_AT_END) {
+        if ((payload->digest = digest_new()))
+            digest_add(payload->digest, payload->tail.data, payload->tail.size);
+        else
+            payload->failed = ACCORD_ENOMEM;
+    }
+}
+
+static void append(struct store_payload *payload, const void *bytes, size_t size)
+{
+    if (payload->sealed && !payload->failed)
+        payload->failed = ACCORD_ESTATE;
+    if (payload->failed)
+        return;
+    buf_put(&payload->tail, bytes, size);
+    payload->size += (int64_t)size;
+    if (payload->tail.failed)
+        payload->failed = ACCORD_ENOMEM;
+    else
+        hash(payload, bytes, size);
+}
+
 void store_payload_add(struct store_payload *payload, const void *bytes, size_t size, store_done done,
                        void *arg)
 {
     struct adding *adding = NULL;
-    if (!payload->failed && !payload->digest)
-        payload->failed = ACCORD_ESTATE;
-    if (!payload->failed) {
-        digest_add(payload->digest, bytes, size);
-        buf_put(&payload->tail, bytes, size);
-        payload->size += (int64_t)size;
-        if (payload->tail.failed || (payload->tail.size > TAIL_MAX && !(adding = malloc(sizeof *adding))))
-            payload->failed = ACCORD_ENOMEM;
-    }
+    append(payload, bytes, size);
+    if (!payload->failed && payload->tail.size > TAIL_MAX && !(adding = malloc(sizeof *adding)))
+        payload->failed = ACCORD_ENOMEM;
     if (!adding) {
         store_finish_later(payload->store, payload->failed, done, arg);
         return;
@@ -192,11 +216,22 @@ void store_payload_add(struct store_payload *payload, const void *bytes, size_t 
     store_call(payload->store, CALL_SPILL, payload, on_spilled, adding);
 }
 
+bool store_payload_take(struct store_payload *payload, const void *bytes, size_t size)
+{
+    if (payload->pending || payload->failed || payload->sealed || payload->tail.size + size > TAIL_MAX)
+        return false;
+    append(payload, bytes, size);
+    return true;
+}
+
 void store_payload_seal(struct store_payload *payload, uint8_t sha256[DIGEST_SIZE], int64_t *size)
 {
     if (payload->digest)
         digest_end(payload->digest, payload->sha256);
+    else if (!payload->sealed && digest_of(payload->tail.data, payload->tail.size, payload->sha256) < 0)
+        payload->failed = ACCORD_EIO;
     payload->digest = NULL;
+    payload->sealed = true;
     memcpy(sha256, payload->sha256, DIGEST_SIZE);
     *size = payload->size;
 }

@@ -1,16 +1,30 @@
 #include "store/scan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #define WINDOW (256u * 1024)
+#define PAGE   4096u
+
+/* Behind what is written in the last file the kernel must not read ahead: what is in its cache looks like data to it
+ * (pass_hole). */
+static void look_no_further(struct scan *scan)
+{
+    struct segment *segment = segments_find(scan->segments, POSITION_SEGMENT(scan->at));
+    bool last = segment && !segments_after(scan->segments, segment->number);
+    int fd = last ? segment_fd(scan->segments, segment) : -1;
+    if (fd >= 0)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+}
 
 void scan_init(struct scan *scan, struct segments *segments, uint64_t from, uint64_t end)
 {
     *scan = (struct scan){.segments = segments, .at = from, .end = end};
     if (POSITION_OFFSET(from) < SEGMENT_DATA)
         scan->at = POSITION(POSITION_SEGMENT(from), SEGMENT_DATA);
+    look_no_further(scan);
 }
 
 void scan_fini(struct scan *scan)
@@ -25,6 +39,7 @@ static int need(struct scan *scan, size_t size, const uint8_t **bytes)
     *bytes = NULL;
     if (scan->at < scan->window_at || skip > scan->window.size || scan->window.size - skip < size) {
         size_t want = size > WINDOW ? size : WINDOW, got = 0;
+        want += PAGE - (POSITION_OFFSET(scan->at) + want) % PAGE; /* of the last page, too, all is read */
         buf_clear(&scan->window);
         uint8_t *to = buf_reserve(&scan->window, want);
         if (!to)
@@ -62,8 +77,18 @@ static void pass_hole(struct scan *scan)
         data = (off_t)segment->size;
     if (data > offset + 8)
         pass(scan, (uint64_t)(data - offset) & ~(uint64_t)7, false);
-    else
-        pass(scan, 8, false);
+}
+
+/* Zeros up to the end of what was read, then what is not there at all. */
+static void pass_zeros(struct scan *scan, const uint8_t *bytes)
+{
+    size_t left = scan->window.size - (size_t)(scan->at - scan->window_at), size = 8;
+    uint64_t word = 0;
+    for (; size + 8 <= left && !word; size += word ? 0 : 8)
+        memcpy(&word, bytes + size, 8);
+    pass(scan, size, false);
+    if (left - size < RECORD_HEAD)
+        pass_hole(scan);
 }
 
 /* From a place where no record is to the next one that is, in this segment. */
@@ -81,10 +106,8 @@ static int resync(struct scan *scan, struct record_head *head, bool *found)
         }
         if (memcmp(bytes, zeros, 8))
             pass(scan, 8, true);
-        else if (POSITION_OFFSET(scan->at) % 4096 == 0)
-            pass_hole(scan);
         else
-            pass(scan, 8, false);
+            pass_zeros(scan, bytes);
     }
     return 0;
 }
@@ -100,6 +123,7 @@ static bool next_segment(struct scan *scan)
     scan->at = POSITION(next->number, SEGMENT_DATA);
     buf_clear(&scan->window);
     scan->window_at = scan->at;
+    look_no_further(scan);
     return true;
 }
 

@@ -124,6 +124,8 @@ void store_close(struct store *);
 /* The disk has failed under it: nothing is written any more, and nobody knows what the disk has of what was being
  * written. Only opening it again, in a new process, finds out. Loop thread; at once. */
 bool store_failed(const struct store *);
+/* It was not the disk: the index is damaged, and is made anew when the store is opened again. */
+bool store_lost_index(const struct store *);
 /* Deliveries with smaller numbers are older than this opening of the store: a process that was killed may have sent
  * them without coming to settle them. */
 uint64_t store_first_number(const struct store *);
@@ -141,6 +143,8 @@ struct store_payload *store_payload_new(struct store *, const char *agreement); 
 /* Appends a piece (copied). `done` when it was taken: wait for it before the next piece, to bound memory. What
  * stays in memory waits for no commit, so that this `done` may overtake those of earlier verbs; so may peek's. */
 void store_payload_add(struct store_payload *, const void *, size_t, store_done, void *arg);
+/* Adds a piece that stays in memory, at once. False: it does not, or something is under way: add it. */
+bool store_payload_take(struct store_payload *, const void *, size_t);
 /* Closes the running SHA-256. Call once, after the last piece. */
 void store_payload_seal(struct store_payload *, uint8_t sha256[DIGEST_SIZE], int64_t *size);
 /* Reads back what was added (for judging before admission), at most `room` bytes from `offset`. */
@@ -169,6 +173,8 @@ struct store_admission {
     const char *note_possible, *note_changed; /* put behind the first audit record when that repeat is found; short;
                                                * NULL: nothing is */
     int64_t duplicate_horizon;           /* microseconds; 0: do not look for repeats */
+    const char *former_origin;           /* what the origin was called before: its messages are looked at too; NULL */
+    const char *const *key_formers;      /* for each key what its agreement was called before, or ""; NULL: nothing else */
     /* out */
     bool repeat;                         /* same origin, source id and hash: nothing was written, `repeated` is its id */
     char repeated[ACCORD_ID_MAX];

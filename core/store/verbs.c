@@ -1,4 +1,5 @@
 /* The rules of the store, on the store thread: what a verb checks, seals and puts. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,7 +114,7 @@ static int check_payload(const struct store_admission *a)
 {
     const struct accord_envelope *e = a->envelope;
     char hex[DIGEST_HEX];
-    if (!a->payload || a->payload->digest || a->payload->pending)
+    if (!a->payload || !a->payload->sealed || a->payload->pending)
         return ACCORD_EINVAL;
     if (a->payload->failed)
         return a->payload->failed;
@@ -155,6 +156,10 @@ static int look_for_repeat(struct store *store, struct store_admission *a)
     if (a->duplicate_horizon <= 0)
         return 0;
     int result = store->backend->find_repeat(store->state, &repeat, &match);
+    if (!result && match == BACKEND_UNSEEN && a->former_origin) {
+        repeat.origin = a->former_origin;
+        result = store->backend->find_repeat(store->state, &repeat, &match);
+    }
     if (result || match == BACKEND_UNSEEN)
         return result;
     if (match == BACKEND_CHANGED) {
@@ -168,11 +173,21 @@ static int look_for_repeat(struct store *store, struct store_admission *a)
     return 0;
 }
 
+static int look_for_former(struct store *store, const char *key, const char *former, bool *used)
+{
+    char old[RECORD_KEY_MAX];
+    const char *rest = strchr(key, '\x1f');
+    int size = rest ? snprintf(old, sizeof old, "%s%s", former, rest) : 0;
+    return size > 0 && (size_t)size < sizeof old ? store->backend->find_key(store->state, old, used) : 0;
+}
+
 static int look_for_keys(struct store *store, struct store_admission *a)
 {
     for (size_t i = 0; i < a->key_count; i++) {
         bool used = false;
         int result = store->backend->find_key(store->state, a->keys[i], &used);
+        if (!result && !used && a->key_formers && a->key_formers[i][0])
+            result = look_for_former(store, a->keys[i], a->key_formers[i], &used);
         a->used_key = i;
         if (result)
             return result;

@@ -47,13 +47,26 @@ static size_t quote_wide(struct buf *buf, const char *text)
     return glyph.bytes;
 }
 
+/* Without a branch for each byte: compilers make vectors of it. */
+static bool is_plain(const uint8_t *text, size_t size)
+{
+    size_t at = 0;
+    uint8_t odd = 0;
+    for (; at + 16 <= size && !odd; at += 16)
+        for (size_t i = 0; i < 16; i++) {
+            uint8_t c = text[at + i];
+            odd |= (uint8_t)((uint8_t)(c - 0x20) >= 0x5f) | (uint8_t)(c == '"') | (uint8_t)(c == '\\');
+        }
+    while (at < size && plain(text[at]))
+        at++;
+    return !odd && at == size;
+}
+
 /* What needs no escapes, as most does, is written at once. */
 static bool quote_plain(struct buf *buf, const char *text)
 {
-    size_t size = 0;
-    while (plain((unsigned char)text[size]))
-        size++;
-    uint8_t *to = text[size] ? NULL : buf_reserve(buf, size + 2);
+    size_t size = strlen(text);
+    uint8_t *to = is_plain((const uint8_t *)text, size) ? buf_reserve(buf, size + 2) : NULL;
     if (!to)
         return false;
     to[0] = '"';

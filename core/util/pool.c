@@ -16,7 +16,7 @@ void *pool_take(struct pool *pool)
         return calloc(1, pool->size);
     memcpy(&pool->kept, object, sizeof pool->kept);
     pool->count--;
-    return memset(object, 0, pool->size);
+    return memset(object, 0, pool->head ? pool->head : pool->size);
 }
 
 void pool_give(struct pool *pool, void *object)

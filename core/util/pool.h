@@ -8,12 +8,13 @@
 
 struct pool {
     size_t size; /* of an object, a pointer at least */
+    size_t head; /* so much of it is zeroed, and the rest has any value; 0: all of it is */
     size_t most; /* kept at a time */
     size_t count;
     void *kept;
 };
 
-/* Zeroed; NULL: out of memory. */
+/* NULL: out of memory. */
 void *pool_take(struct pool *);
 void pool_give(struct pool *, void *object); /* NULL: nothing */
 

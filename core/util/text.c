@@ -50,8 +50,7 @@ static bool is_control(const unsigned char *p, size_t length)
     return p[0] < 0x20 || p[0] == 0x7f || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
-/* How many bytes at the front are ASCII and neither NUL nor, unless `controls`, control characters; a multiple
- * of eight. */
+/* How many bytes at the front are ASCII and neither NUL nor, unless `controls`, control characters. */
 static size_t plain_ascii(const unsigned char *p, size_t size, bool controls)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
@@ -65,6 +64,8 @@ static size_t plain_ascii(const unsigned char *p, size_t size, bool controls)
         if ((word | low) & tops)
             break;
     }
+    while (at < size && p[at] && p[at] < 0x80 && (controls || (p[at] >= 0x20 && p[at] != 0x7f)))
+        at++;
     return at;
 }
 
@@ -165,6 +166,11 @@ void text_safe_name(char *to, size_t room, const char *from)
 {
     const unsigned char *p = (const unsigned char *)from;
     size_t size = strlen(from), used = 0;
+    if (size && size < room && from[0] != '.' && plain_ascii(p, size, false) == size &&
+        !memchr(from, '/', size) && !memchr(from, '\\', size)) {
+        memcpy(to, from, size + 1);
+        return;
+    }
     for (size_t at = 0, length; at < size; at += length) {
         struct text_glyph glyph = text_glyph(from + at);
         length = glyph.bytes;

@@ -84,6 +84,44 @@ static void put_pairs(struct buf *buf, struct wire_pairs pairs)
     }
 }
 
+static void put_envelope(struct buf *buf, struct wire_envelope e)
+{
+    if (e.encoded.size) {
+        buf_put(buf, e.encoded.data, e.encoded.size);
+        return;
+    }
+    put_text(buf, e.id);
+    put_text(buf, e.type);
+    put_text(buf, e.name);
+    put_text(buf, e.origin);
+    put_text(buf, e.source_id);
+    put_i64(buf, e.time);
+    put_i64(buf, e.size);
+    put_text(buf, e.sha256);
+    put_pairs(buf, e.headers);
+}
+
+struct wire_envelope wire_envelope_of(const struct accord_envelope *e, struct buf *kept)
+{
+    static const struct accord_pair none;
+    struct wire_envelope envelope = {
+        .id = e->id,
+        .type = e->type,
+        .name = e->name,
+        .origin = e->origin,
+        .source_id = e->source_id,
+        .time = e->time,
+        .size = e->size,
+        .sha256 = e->sha256,
+        .headers = WIRE_PAIRS(e->header_count ? e->headers : &none, e->header_count),
+    };
+    if (kept && !kept->size)
+        put_envelope(kept, envelope);
+    if (kept && !kept->failed)
+        envelope.encoded = (struct wire_bytes){kept->data, kept->size};
+    return envelope;
+}
+
 static size_t frame_begin(struct buf *buf, enum wire_type type)
 {
     size_t at = buf->size;
@@ -187,6 +225,23 @@ static struct wire_pairs get_pairs(struct reader *r)
         get_text(r);
     pairs.raw.size = (size_t)(r->at - pairs.raw.data);
     return r->fault ? (struct wire_pairs){0} : pairs;
+}
+
+static struct wire_envelope get_envelope(struct reader *r)
+{
+    const uint8_t *begin = r->at;
+    struct wire_envelope e = {0};
+    e.id = get_text(r);
+    e.type = get_text(r);
+    e.name = get_text(r);
+    e.origin = get_text(r);
+    e.source_id = get_text(r);
+    e.time = get_i64(r);
+    e.size = get_i64(r);
+    e.sha256 = get_text(r);
+    e.headers = get_pairs(r);
+    e.encoded = (struct wire_bytes){begin, (size_t)(r->at - begin)};
+    return e;
 }
 
 bool wire_pairs_next(const struct wire_pairs *pairs, size_t *at, struct accord_pair *pair)

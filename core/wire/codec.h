@@ -9,6 +9,7 @@
 #define WIRE_CODEC_H
 
 #include <accord/base.h>
+#include <accord/message.h>
 
 #include "util/buf.h"
 #include "util/error.h"
@@ -25,6 +26,18 @@ struct wire_pairs {
     size_t count;
     struct wire_bytes raw; /* received only */
 };
+
+struct wire_envelope {
+    const char *id, *type, *name, *origin, *source_id;
+    int64_t time, size;
+    const char *sha256;
+    struct wire_pairs headers;
+    /* All of them as they are in a frame. To send: instead of them, unless it is empty. */
+    struct wire_bytes encoded;
+};
+
+/* To send this envelope. `kept` holds it encoded from the first time on, for the next; NULL: nothing is kept. */
+struct wire_envelope wire_envelope_of(const struct accord_envelope *, struct buf *kept);
 
 /* Steps through received pairs: false at the end. Start with *at = 0. */
 bool wire_pairs_next(const struct wire_pairs *, size_t *at, struct accord_pair *);
@@ -50,6 +63,7 @@ enum wire_type {
 #define F(kind, name) wire_##kind name;
 typedef struct wire_bytes wire_bytes;
 typedef struct wire_pairs wire_pairs;
+typedef struct wire_envelope wire_envelope;
 #define M(NAME, senders, fields)                                                                                     \
     struct wire_##NAME {                                                                                             \
         fields                                                                                                       \

@@ -1,7 +1,8 @@
 /* Every message between the hub and its children, and between the hub and the accord command: one table that
  * makes the structs, the encoders and the strict decoders (codec.h).
  *
- * A field is of kind u8, u32, u64, i64, text (NUL-terminated UTF-8), bytes, or pairs (names and values).
+ * A field is of kind u8, u32, u64, i64, text (NUL-terminated UTF-8), bytes, pairs (names and values), or envelope
+ * (codec.h: the texts id, type, name, origin and source_id, i64 time and size, text sha256, pairs headers).
  * Decoded text and bytes point into the datagram and live as long as it does.
  *
  * Senders: H hub, L link, P guard or inspect (policies), D describe, C the accord command. A message from a
@@ -62,9 +63,7 @@
     M(PROBED, WIRE_L, F(u64, probe) F(text, step) F(i64, result) F(text, text) F(u8, last))                          \
     /* ---- out ---- */                                                                                             \
     /* `patience`: milliseconds until the hub will cancel it */                                                     \
-    M(DELIVER, WIRE_H, F(u64, delivery) F(u32, service) F(i64, attempt) F(i64, patience) F(text, id) F(text, type)   \
-          F(text, name) F(text, origin) F(text, source_id) F(i64, time) F(i64, size) F(text, sha256)                 \
-          F(pairs, headers))                                                                                         \
+    M(DELIVER, WIRE_H, F(u64, delivery) F(u32, service) F(i64, attempt) F(i64, patience) F(envelope, envelope))      \
     /* session 0: a connector without endpoint; to it payloads of up to WIRE_SMALL bytes come with their DELIVER,    \
      * as if it had asked for all of them. */                                                                        \
     M(PULL, WIRE_L | WIRE_P, F(u64, stream) F(u64, session) F(i64, bytes))                                           \
@@ -72,8 +71,9 @@
     M(CANCEL, WIRE_H, F(u64, stream))                                                                                \
     M(FINISH, WIRE_L, F(u64, delivery) F(u8, outcome) F(text, reason) F(text, receipt) F(i64, wait))                 \
     /* ---- in: the first OFFER_PULL, of ACCORD_PIECE_MAX, goes without saying for a link's offer of weight 1 ---- */\
-    M(OFFER, WIRE_L | WIRE_C, F(u64, offer) F(u32, service) F(text, route) F(text, name) F(text, source_id)          \
-          F(i64, size) F(u32, voids) F(u8, has_cursor) F(text, cursor) F(pairs, headers))                            \
+    /* session 0: a connector without endpoint, or a command */                                                      \
+    M(OFFER, WIRE_L | WIRE_C, F(u64, offer) F(u32, service) F(u64, session) F(text, route) F(text, name)             \
+          F(text, source_id) F(i64, size) F(u32, voids) F(u8, has_cursor) F(text, cursor) F(pairs, headers))         \
     M(OFFER_PULL, WIRE_H, F(u64, offer) F(i64, bytes))                                                               \
     M(OFFER_DATA, WIRE_L | WIRE_C, F(u64, offer) F(u8, last) F(bytes, data))                                         \
     M(OFFER_ABORT, WIRE_L, F(u64, offer))                                                                            \
@@ -89,9 +89,8 @@
     M(COMPILE, WIRE_H, F(u32, link))                                                                                 \
     M(PROFILE, WIRE_P, F(u32, link) F(i64, result) F(text, reason) F(pairs, profile))                                \
     /* `service` is NONE for session questions, `facts` empty for message questions */                             \
-    M(JUDGE, WIRE_H, F(u64, stream) F(u8, question) F(u32, link) F(u32, service) F(text, id) F(text, type)           \
-          F(text, name) F(text, origin) F(text, source_id) F(i64, time) F(i64, size) F(text, sha256)                 \
-          F(pairs, headers) F(pairs, facts))                                                                         \
+    M(JUDGE, WIRE_H, F(u64, stream) F(u8, question) F(u32, link) F(u32, service) F(envelope, envelope)               \
+          F(pairs, facts))                                                                                           \
     /* `keys`: name is the key, value the module that gave it */                                                    \
     /* milliseconds, 0: not said. `wait`: of a defer; `good_for`: of an allow, the least that a module gave. */     \
     M(VERDICT, WIRE_P, F(u64, stream) F(u8, answer) F(text, module) F(text, rule) F(text, reason) F(i64, wait)       \

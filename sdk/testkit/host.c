@@ -164,7 +164,7 @@ void *testhost_state(struct testhost *host)
     return host->state;
 }
 
-uv_loop_t *testhost_loop(struct testhost *host)
+struct uv_loop_s *testhost_loop(struct testhost *host)
 {
     return &host->loop;
 }

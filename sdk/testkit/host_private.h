@@ -3,6 +3,7 @@
 #define TESTKIT_HOST_PRIVATE_H
 
 #include <accord/testkit/host.h>
+#include <uv.h>
 
 #define COMPLAINTS_KEPT 64
 #define METRICS_MAX     64
@@ -175,6 +176,7 @@ bool testkit_plugin_runs(bool);
 /* Where the name of the slot that runs is written for someone who watches; NULL: nobody. */
 extern char *testkit_watched;
 #define TESTKIT_WATCHED 48
+#define TESTKIT_NOTE    80 /* behind it: what the suite is about */
 /* Hears every complaint instead of standard error; NULL: nobody. */
 extern void (*testkit_complained)(const char *text);
 /* One turn of the loop, which waits for at most so many ms. */

@@ -77,6 +77,14 @@ void suite_give_up(void)
     _exit(ENDED);
 }
 
+void suite_note(const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(testkit_watched + TESTKIT_WATCHED, TESTKIT_NOTE, format, list);
+    va_end(list);
+}
+
 bool suite_complained(void)
 {
     return complained;
@@ -154,7 +162,10 @@ static void add(char *text, const char *format, ...)
 
 static void judge(struct testsuite_result *result, bool in_time, int status, int64_t patience)
 {
-    const char *where = *testkit_watched ? testkit_watched : "the host or the other side";
+    char where[TESTKIT_WATCHED + TESTKIT_NOTE + 8];
+    const char *slot = *testkit_watched ? testkit_watched : "the host or the other side";
+    const char *note = testkit_watched + TESTKIT_WATCHED;
+    snprintf(where, sizeof where, "%s%s%s", slot, *note ? ", " : "", note);
     if (!in_time)
         add(result->text, "it did not end within %lld ms: it hangs, or waits for what never comes; in %s\n",
             (long long)patience, where);
@@ -174,7 +185,7 @@ static void run_one(const struct suite_case *c, void *suite, around_fn *around, 
     int ends[2];
     result->name = c->name;
     result->text = testkit_alloc(TEXT_MAX);
-    *testkit_watched = 0;
+    *testkit_watched = testkit_watched[TESTKIT_WATCHED] = 0;
     fflush(NULL);
     if (pipe2(ends, O_CLOEXEC) < 0)
         abort();
@@ -202,7 +213,8 @@ struct testsuite_results *suite_run(const struct suite_case *cases, size_t count
     struct testsuite_results *results = testkit_alloc(sizeof *results);
     const char *wanted = getenv("TESTSUITE_CASE");
     results->items = testkit_alloc(count * sizeof *results->items);
-    testkit_watched = mmap(NULL, TESTKIT_WATCHED, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    testkit_watched =
+        mmap(NULL, TESTKIT_WATCHED + TESTKIT_NOTE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     for (size_t i = 0; i < count; i++) {
         if (wanted && !strstr(cases[i].name, wanted))
             continue;
@@ -212,7 +224,7 @@ struct testsuite_results *suite_run(const struct suite_case *cases, size_t count
         results->failed += result->outcome == TESTSUITE_FAILED;
         results->not_run += result->outcome == TESTSUITE_NOT_RUN;
     }
-    munmap(testkit_watched, TESTKIT_WATCHED);
+    munmap(testkit_watched, TESTKIT_WATCHED + TESTKIT_NOTE);
     testkit_watched = NULL;
     return results;
 }

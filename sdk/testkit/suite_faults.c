@@ -51,6 +51,7 @@ static void calls_of_the_host_may_fail(void *arg)
             bench_begin(bench);
             unsigned before = testhost_calls(bench->host, call);
             testhost_fail(bench->host, call, n);
+            suite_note("after call %u of %s had failed", n, names[call]);
             a_bit_of_everything(bench);
             bool came = testhost_calls(bench->host, call) - before >= n;
             bench_end(bench);
@@ -70,6 +71,7 @@ static void memory_may_fail(void *arg)
     for (unsigned long n = 1; n <= MEMORY_MOST && !suite_complained(); n++) {
         testmemory_reset();
         testmemory_fail(n);
+        suite_note("after its allocation %lu had failed", n);
         bench->expects_failure = true;
         if (bench_try_open(bench) >= 0) {
             testhost_start(bench->host);

@@ -142,7 +142,8 @@ static void check_survives_any_legal_values(void *arg)
         struct accord_policy_setup setup = bar->test->setup;
         char why[ACCORD_REASON_MAX] = "";
         setup.options = testoptions_struct(random);
-        snprintf(testkit_watched, TESTKIT_WATCHED, "check with random options, seed %u", seed);
+        snprintf(testkit_watched, TESTKIT_WATCHED, "check");
+        suite_note("with random options of seed %u", seed);
         int result = bar->policy->check(&setup, why, sizeof why);
         if (result > 0 || (result < 0 && !*why))
             suite_complain("check returned %d for random options (seed %u) and said \"%.80s\"", result, seed,
@@ -150,6 +151,7 @@ static void check_survives_any_legal_values(void *arg)
         testoptions_free(random);
     }
     *testkit_watched = 0;
+    suite_note("%s", "");
 }
 
 static void it_opens_and_closes(void *arg)
@@ -225,7 +227,7 @@ static void questions_do_not_disturb_each_other(void *arg)
         if (cases[i] && reads_payload(bar, q) && q->envelope->size > 10)
             testpolicy_payload(cases[i], q->payload, 5, false);
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = count; i-- > 0;) {
         struct testsuite_question q = bar->suite->questions[i];
         struct accord_envelope rest;
         if (cases[i] && reads_payload(bar, &q) && q.envelope->size > 10) {
@@ -397,6 +399,7 @@ static void memory_may_fail(void *arg)
     for (unsigned long n = 1; n <= MEMORY_MOST && !suite_complained(); n++) {
         testmemory_reset();
         testmemory_fail(n);
+        suite_note("after its allocation %lu had failed", n);
         one_round(bar);
         if (testmemory_held())
             suite_complain("%zu block(s) of memory were left", testmemory_held());

@@ -24,6 +24,8 @@ int suite_print(const char *plugin, struct testsuite_results *);
 void suite_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void suite_give_up(void); /* after a complaint */
 _Noreturn void suite_not_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What it is about just now, for when it dies; "": nothing special. */
+void suite_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool suite_complained(void);
 size_t suite_descriptors(void); /* open now */
 /* After everything was freed: does the plugin still hold memory? */

@@ -201,15 +201,19 @@ def test_an_agreement_whose_file_is_gone_is_down_and_its_messages_are_held(agent
     row = traffic.wait("plan.edi", "held")
     assert traffic.delivery(row)["reason"] == "its file is gone from conf.d"
     traffic.wait_record("delivery-held")
-    # Without a file there is no service: what comes now goes nowhere.
-    traffic.send("later.edi")
-    assert traffic.wait("later.edi", "quarantined")["rule"] == "services.no-service"
+    # It is known: what comes for it now waits too, and nobody has to let it out by hand.
+    later = traffic.send("later.edi")
+    assert traffic.delivery(traffic.wait("later.edi", "held"))["reason"] == "its file is gone from conf.d"
     agent.restart()
-    assert traffic.wait("plan.edi", "held")
+    assert traffic.wait("plan.edi", "held") and traffic.wait("later.edi", "held")
+    # A start without the file forgets it: there is no service, and what comes goes nowhere.
+    traffic.send("last.edi")
+    assert traffic.wait("last.edi", "quarantined")["rule"] == "services.no-service"
     sshd.start()
     agent.write_conf("isa.conf", text)
     assert traffic.reload().code == 0
     traffic.delivered("plan.edi", content)
+    traffic.delivered("later.edi", later)
 
 
 @pytest.mark.parametrize("acknowledged", ["2019-03-14", "2126-01-01"])

@@ -420,8 +420,8 @@ def test_a_renamed_agreement_takes_its_messages_along_once(agent, sshd):
     assert answer.code == 4 and "isa.conf is still there" in str(answer["problems"])
     assert traffic.state("port") is None and traffic.state() == "up"
     (agent.conf / "isa.conf").unlink()
-    traffic.wait_state("absent")
     traffic.wait_up("port")
+    wait_for(lambda: traffic.state() is None, "the former one to be gone from status")
     record = traffic.wait_record("agreement-adopted", chain="port")
     assert record["accord.details.formerly"] == "isa"
     sshd.start()

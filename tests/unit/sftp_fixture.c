@@ -25,7 +25,9 @@ struct fixture *fixture_new(enum server_kind kind, const char *const *extra)
     fixtures = f;
     server_start(&f->server, kind, extra);
     f->pins[0] = f->server.host_key;
+    f->auth[0] = "publickey";
     f->options = (struct link_options){.user = f->server.user,
+                                       .auth = {f->auth, 1},
                                        .key = "id_ecdsa",
                                        .host_keys = {f->pins, 1},
                                        .connections = 1,
@@ -53,7 +55,9 @@ struct fixture *fixture_new(enum server_kind kind, const char *const *extra)
     testhost_profile(f->host, "ssh.ciphers", "aes256-gcm@openssh.com,aes256-ctr");
     testhost_profile(f->host, "ssh.macs", "hmac-sha2-256");
     testhost_profile(f->host, "ssh.host-key-types", "ecdsa-sha2-nistp256");
-    testhost_profile(f->host, "ssh.user-key-types", "ecdsa-sha2-nistp256");
+    testhost_profile(f->host, "ssh.user-key-types",
+                     "ecdsa-sha2-nistp256,ecdsa-sha2-nistp256-cert-v01@openssh.com");
+    testhost_profile(f->host, "ssh.auth", "publickey");
     f->key = server_user_key(&f->server);
     testhost_secret(f->host, "key", f->key, strlen(f->key));
     return f;

@@ -7,6 +7,7 @@
 #include "connectors/sftp/sftp.h"
 #include "sftp_servers.h"
 #include <accord/testkit/host.h>
+#include <uv.h>
 
 struct fixture {
     struct fixture *next;
@@ -18,6 +19,7 @@ struct fixture {
     const struct accord_service *told;
     struct accord_link_setup setup;
     const char *pins[2];
+    const char *auth[3];
     char *key;
     uint8_t *bytes; /* of the last payload made */
     char sha256[65];

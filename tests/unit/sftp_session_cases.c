@@ -26,7 +26,9 @@ static void reports_the_facts_of_the_session(void **state)
     assert_string_equal(testhost_fact(f->host, "ssh.cipher.in"), "aes256-gcm@openssh.com");
     assert_string_equal(testhost_fact(f->host, "ssh.mac.out"), "aead-gcm");
     assert_string_equal(testhost_fact(f->host, "ssh.host-key.type"), "ecdsa-sha2-nistp256");
+    assert_string_equal(testhost_fact(f->host, "ssh.host-key.bits"), "256");
     assert_string_equal(testhost_fact(f->host, "ssh.host-key.sha256"), f->server.host_key);
+    assert_string_equal(testhost_fact(f->host, "ssh.strict-kex"), "yes"); /* both of Debian 12 have it */
     assert_string_equal(testhost_fact(f->host, "ssh.user"), f->server.user);
     assert_string_equal(testhost_fact(f->host, "ssh.auth"), "publickey");
     assert_string_equal(testhost_fact(f->host, "ssh.user-key.type"), "ecdsa-sha2-nistp256");
@@ -84,6 +86,45 @@ static void parks_when_the_key_is_refused(void **state)
     assert_true(server_saw_authentication(&f->server));
     fixture_free(f);
     fixture_free(other);
+}
+
+static void tries_no_method_that_the_profile_forbids(void **state)
+{
+    struct fixture *f = fixture_new(kind, NULL);
+    (void)state;
+    testhost_profile(f->host, "ssh.auth", "password,keyboard-interactive");
+    fixture_open(f);
+    struct testhost_message message = fixture_message(f, "a", 10, 1);
+    assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
+    assert_parked(f, "sftp.auth-not-allowed");
+    assert_int_equal(testhost_secrets(f->host), 0);
+    assert_false(server_saw_authentication(&f->server));
+    fixture_free(f);
+}
+
+static void asks_for_no_password_that_the_partner_does_not_take(void **state)
+{
+    struct fixture *f = fixture_new(kind, NULL);
+    (void)state;
+    testhost_profile(f->host, "ssh.auth", "publickey,password,keyboard-interactive");
+    f->auth[0] = "password";
+    f->auth[1] = "keyboard-interactive";
+    f->auth[2] = "publickey";
+    f->options.auth.count = 3;
+    f->options.password = "pw";
+    testhost_secret(f->host, "password", "open sesame", 11);
+    fixture_open(f);
+    struct testhost_message message = fixture_message(f, "a", 10, 1);
+    assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_DELIVERED);
+    assert_int_equal(testhost_secrets(f->host), 1); /* the key */
+    assert_string_equal(testhost_fact(f->host, "ssh.auth"), "publickey");
+    f->options.auth.count = 2;
+    assert_true(testhost_run_until(f->host, no_session, f, 5000));
+    assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
+    assert_parked(f, "sftp.auth-refused");
+    assert_non_null(strstr(testhost_park_reason(f->host), "it takes: publickey"));
+    assert_int_equal(testhost_secrets(f->host), 1);
+    fixture_free(f);
 }
 
 static void parks_when_the_private_key_is_no_key(void **state)
@@ -248,6 +289,8 @@ int run_session_cases(enum server_kind which)
         fixture_test(closes_the_session_when_it_is_idle),
         fixture_test(sends_nothing_to_a_changed_host_key),
         fixture_test(parks_when_the_key_is_refused),
+        fixture_test(tries_no_method_that_the_profile_forbids),
+        fixture_test(asks_for_no_password_that_the_partner_does_not_take),
         fixture_test(parks_when_the_private_key_is_no_key),
         fixture_test(refuses_a_server_without_an_allowed_algorithm),
         fixture_test(does_not_go_on_without_a_profile),

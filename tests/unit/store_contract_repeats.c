@@ -156,6 +156,39 @@ static void verbs_of_one_group_see_each_other(void **state)
         letter_fini(&letters[i]);
 }
 
+/* Another agreement has taken over what this one had: its file has another name now. */
+static void repeats_and_keys_of_a_former_name_are_found(void **state)
+{
+    struct bench *bench = *state;
+    struct letter first, second, third;
+    const char *old[] = {"isa\x1f"
+                         "17"},
+               *new[] = {"port\x1f"
+                         "17"},
+               *former[] = {"isa"}, *none[] = {""};
+    letter_init(&first, bench, "a", "one", 3);
+    first.admission.keys = old;
+    first.admission.key_count = 1;
+    assert_int_equal(admit(bench, &first), 0);
+    letter_init(&second, bench, "a", "one", 3);
+    second.envelope.origin = "port/in";
+    second.admission.duplicate_horizon = 1000000;
+    second.admission.former_origin = first.envelope.origin;
+    assert_int_equal(admit(bench, &second), 0);
+    assert_true(second.admission.repeat);
+    assert_string_equal(second.admission.repeated, first.id.text);
+    letter_init(&third, bench, "b", "two", 3);
+    third.admission.keys = new;
+    third.admission.key_count = 1;
+    third.admission.key_formers = former;
+    assert_int_equal(admit(bench, &third), ACCORD_EEXIST);
+    third.admission.key_formers = none;
+    assert_int_equal(admit(bench, &third), 0);
+    letter_fini(&first);
+    letter_fini(&second);
+    letter_fini(&third);
+}
+
 int contract_repeats(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +197,7 @@ int contract_repeats(void)
         contract_test(without_an_id_nothing_is_suppressed),
         contract_test(other_origins_and_old_messages_are_no_repeats),
         contract_test(a_key_can_be_used_once),
+        contract_test(repeats_and_keys_of_a_former_name_are_found),
         contract_test(verbs_of_one_group_see_each_other),
     };
     return cmocka_run_group_tests_name("repeats", tests, NULL, NULL);

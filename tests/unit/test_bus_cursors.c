@@ -142,7 +142,7 @@ static void cursor_is_set_and_removed_without_a_message(void **state)
     world_free(w);
 }
 
-static void nothing_that_a_gone_source_said_moves_its_cursor(void **state)
+static void of_a_gone_source_only_what_is_committed_already_moves_its_cursor(void **state)
 {
     (void)state;
     struct world *w = world_new(false);
@@ -155,8 +155,8 @@ static void nothing_that_a_gone_source_said_moves_its_cursor(void **state)
     *bus_voids(w->site, plans(w)) = 3;
     bus_source_gone(w->site, plans(w));
     assert_int_equal(*bus_voids(w->site, plans(w)), 0);
-    turn(w); /* it is admitted all the same */
-    expect_cursor(w, "");
+    turn(w); /* it was whole, and is admitted all the same */
+    expect_cursor(w, "a");
     assert_int_equal(w->sent, 1);
     world_free(w);
 }
@@ -185,7 +185,7 @@ int main(void)
         cmocka_unit_test(deferral_voids_the_cursors_behind_it),
         cmocka_unit_test(quarantine_and_repeats_advance_too),
         cmocka_unit_test(cursor_is_set_and_removed_without_a_message),
-        cmocka_unit_test(nothing_that_a_gone_source_said_moves_its_cursor),
+        cmocka_unit_test(of_a_gone_source_only_what_is_committed_already_moves_its_cursor),
         cmocka_unit_test(link_gets_no_more_at_once_than_it_wants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,7 +226,8 @@ static void each_fact_is_judged_and_none_may_be_missing(void **state)
         {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "publickey,password", "encryption.ssh-auth", "by password"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.auth", ",", "encryption.ssh-auth", "says nothing"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user", "root", "encryption.ssh-user", "authenticated as root"},
-        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "password", "encryption.ssh-auth", "by password, which ssh-auth"},
+        {ACCORD_ASK_AUTHENTICATED, "ssh.auth", "password", "encryption.ssh-auth",
+         "by password, which ssh-auth"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.type", "ssh-dss", "encryption.ssh-user-key-type", "ssh-dss"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.bits", "3071", "encryption.ssh-user-key-bits",
          "at least 3072"},
@@ -244,6 +245,85 @@ static void each_fact_is_judged_and_none_may_be_missing(void **state)
         c = session(h, cases[i].question, cases[i].name, "");
         expect(&c, ACCORD_DENY, "encryption.fact-missing", cases[i].name);
     }
+    policy_end(h);
+}
+
+static void strict_key_exchange_is_demanded_where_it_matters(void **state)
+{
+    (void)state;
+    struct testpolicy *h = policy_of("encryption");
+    const struct accord_pair chacha[] = {
+        {"ssh-ciphers", "chacha20-poly1305@openssh.com, aes256-ctr, aes256-gcm@openssh.com"}, {0}};
+    const struct accord_pair always[] = {{"ssh-strict-kex", "always"}, {0}};
+    assert_int_equal(testpolicy_open(h, chacha), 0);
+    struct accord_case c = session(h, ACCORD_ASK_HANDSHAKE, "ssh.strict-kex", "no");
+    expect(&c, ACCORD_ALLOW, "", ""); /* aes256 */
+    struct accord_pair facts[12] = {{0}};
+    for (size_t i = 0; good_handshake[i].name; i++) {
+        facts[i] = good_handshake[i];
+        if (strstr(facts[i].name, "cipher"))
+            facts[i].value = "chacha20-poly1305@openssh.com";
+    }
+    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &sftp, facts);
+    expect(&c, ACCORD_ALLOW, "", "");
+    for (size_t i = 0; facts[i].name; i++)
+        if (!strcmp(facts[i].name, "ssh.strict-kex"))
+            facts[i].value = "no";
+    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &sftp, facts);
+    expect(&c, ACCORD_DENY, "encryption.ssh-strict-kex", "CVE-2023-48795");
+    testpolicy_close(h);
+    assert_int_equal(testpolicy_open(h, always), 0);
+    c = session(h, ACCORD_ASK_HANDSHAKE, "ssh.strict-kex", "no");
+    expect(&c, ACCORD_DENY, "encryption.ssh-strict-kex", "ssh-strict-kex = always");
+    policy_end(h);
+}
+
+static void ways_of_authentication_are_those_of_the_file(void **state)
+{
+    (void)state;
+    struct testpolicy *h = policy_of("encryption");
+    const struct accord_pair both[] = {{"ssh-auth", "publickey, password"}, {0}};
+    const struct accord_pair written[] = {
+        {"host-key", PIN}, {"user", "acme"}, {"auth", "publickey, password"}};
+    struct accord_policy_link link = sftp;
+    const struct accord_policy_link *const links[] = {&link};
+    struct accord_case c;
+    link.options = written, link.option_count = 3;
+    h->setup.links = links, h->setup.link_count = 1;
+    assert_int_equal(testpolicy_check(h, NULL), ACCORD_EINVAL);
+    assert_string_equal(h->why, "ssh-auth does not allow password, which link sftp has in its auth");
+    assert_int_equal(testpolicy_check(h, both), 0);
+    assert_int_equal(testpolicy_open(h, both), 0);
+    assert_int_equal(testpolicy_profile(h, &link), 0);
+    assert_non_null(strstr(h->profile, "\nssh.auth=publickey,password\n"));
+    c = session(h, ACCORD_ASK_AUTHENTICATED, "ssh.auth", "publickey,password");
+    expect(&c, ACCORD_ALLOW, "", "");
+    const struct accord_pair password[] = {{"ssh.user", "acme"}, {"ssh.auth", "password"}, {0}};
+    testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &sftp, password);
+    expect(&c, ACCORD_ALLOW, "", "");
+    const struct accord_pair nothing[] = {{"ssh.user", "acme"}, {"ssh.auth", "none"}, {0}};
+    testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &sftp, nothing);
+    expect(&c, ACCORD_DENY, "encryption.ssh-auth", "by none");
+    const struct accord_pair keyless[] = {{"ssh.user", "acme"}, {"ssh.auth", "publickey"}, {0}};
+    testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &sftp, keyless);
+    expect(&c, ACCORD_DENY, "encryption.fact-missing", "ssh.user-key.type");
+    policy_end(h);
+}
+
+static void weak_algorithms_are_refused_when_the_file_is_read(void **state)
+{
+    (void)state;
+    struct testpolicy *h = policy_of("encryption");
+    const struct accord_pair cbc[] = {{"ssh-ciphers", "aes256-ctr, aes256-cbc"}, {0}};
+    const struct accord_pair sha1[] = {{"ssh-host-key-types", "ssh-rsa"}, {0}};
+    const struct accord_pair typo[] = {{"ssh-macs", "hmac-sha2-257"}, {0}};
+    assert_int_equal(testpolicy_check(h, cbc), ACCORD_EINVAL);
+    assert_non_null(strstr(h->why, "ssh-ciphers: aes256-cbc is never allowed: CBC in SSH"));
+    assert_non_null(strstr(h->why, "the nearest that is: aes256-ctr"));
+    assert_int_equal(testpolicy_check(h, sha1), ACCORD_EINVAL);
+    assert_non_null(strstr(h->why, "ssh-host-key-types: ssh-rsa is never allowed: it signs with SHA-1"));
+    assert_int_equal(testpolicy_check(h, typo), ACCORD_EINVAL);
+    assert_non_null(strstr(h->why, "no algorithm that is known here; the nearest: hmac-sha2-256"));
     policy_end(h);
 }
 
@@ -472,6 +552,9 @@ int main(void)
         cmocka_unit_test(outside_of_its_dates_an_agreement_has_no_sessions_and_no_messages),
         cmocka_unit_test(a_strong_session_with_the_pinned_key_passes),
         cmocka_unit_test(each_fact_is_judged_and_none_may_be_missing),
+        cmocka_unit_test(strict_key_exchange_is_demanded_where_it_matters),
+        cmocka_unit_test(ways_of_authentication_are_those_of_the_file),
+        cmocka_unit_test(weak_algorithms_are_refused_when_the_file_is_read),
         cmocka_unit_test(a_link_without_pin_or_of_unknown_protocol_has_no_sessions),
         cmocka_unit_test(the_profile_is_the_lists_in_order_of_preference),
         cmocka_unit_test(only_listed_links_go_unencrypted),

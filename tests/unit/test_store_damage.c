@@ -306,7 +306,7 @@ static void an_index_that_is_damaged_while_it_is_used_ends_the_store_and_is_made
     struct journal *journal = bench.store->state; /* its thread has nothing to do */
     journal->index.corrupt = true;
     assert_int_equal(settle(&bench, number, STORE_DELIVERED), ACCORD_EIO);
-    assert_true(store_failed(bench.store));
+    assert_true(store_failed(bench.store) && store_lost_index(bench.store));
     snprintf(path, sizeof path, "%s/index.sqlite", bench.folder);
     assert_int_not_equal(access(path, F_OK), 0); /* also for one that is started in its place */
     bench_shut(&bench);

@@ -19,15 +19,19 @@ static void end(struct fetch *fetch, enum fetch_end how, enum seen_state state)
 static void stays(struct fetch *fetch, const char *what, const struct sftp_reply *reply)
 {
     struct poll *poll = fetch->poll;
-    char name[200], words[24];
+    char name[200], words[24], text[ACCORD_REASON_MAX];
     struct seen *seen = seen_find(&poll->seen, fetch->found->key);
     found_text(fetch->found->path, name, sizeof name);
-    if (seen && !seen->told)
-        poll_trouble(poll, "sftp.stays",
-                     "%s/%s was %s and cannot be %s: %s %s; it stays there and is not taken again: let us %s",
-                     poll->options->directory, name, fetch->due == SEEN_HELD ? "received" : "rejected", what,
-                     reply->type == SFTP_STATUS ? sftp_status_text(reply->status, words) : "a wrong answer",
-                     reply->message, *what == 'd' ? "delete files there" : "rename files there");
+    if (seen && !seen->told) {
+        snprintf(
+            text, sizeof text,
+            "%.100s/%s was %s and cannot be %s: %s %.100s; it stays there and is not taken again: let us %s",
+            poll->options->directory, name, fetch->due == SEEN_HELD ? "received" : "rejected", what,
+            reply->type == SFTP_STATUS ? sftp_status_text(reply->status, words) : "a wrong answer",
+            reply->message, *what == 'd' ? "delete files there" : "rename files there");
+        link_log(poll->link, ACCORD_WARNING, "sftp.stays", "%s", text);
+        poll->link->host->incident(poll->link->instance, "sftp.stays", text);
+    }
     if (seen)
         seen->told = true;
     end(fetch, FETCH_DONE, fetch->due);

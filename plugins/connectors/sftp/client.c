@@ -140,7 +140,8 @@ int client_feed(struct client *client, const uint8_t *bytes, size_t size, const 
         result = dispatch(client, client->inbox + at + 4, length, why, why_size);
         at += 4 + length;
     }
-    memmove(client->inbox, client->inbox + at, client->in_size - at);
+    if (at)
+        memmove(client->inbox, client->inbox + at, client->in_size - at);
     client->in_size -= at;
     return result;
 }

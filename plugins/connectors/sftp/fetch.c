@@ -113,7 +113,7 @@ static void failed(struct fetch *fetch, const char *what, const struct sftp_repl
              reply->message);
     if (reply->type != SFTP_STATUS || reply->status != SFTP_NO_SUCH_FILE) /* taken by somebody else */
         tell_once(fetch, "sftp.unreadable", what, text);
-    end(fetch, fetch->offer ? FETCH_CHANGED : FETCH_DONE, SEEN_NEW);
+    end(fetch, fetch->offer ? FETCH_CHANGED : FETCH_LATER, SEEN_NEW);
 }
 
 /* ---- offering ---- */
@@ -126,6 +126,8 @@ void fetch_offer(struct fetch *fetch)
     char cursor[ACCORD_CURSOR_MAX];
     struct mark mark = poll->mark;
     fetch->wants_offer = true;
+    if (!has_session(fetch))
+        return; /* from the beginning, in another */
     if (poll->owed && !fetch->again)
         return; /* what was deferred goes first */
     if (!mark_has(&mark, found, INT64_MAX / 4))
@@ -138,7 +140,8 @@ void fetch_offer(struct fetch *fetch)
     const struct accord_incoming message = {.name = name,
                                             .source_id = source,
                                             .size = (int64_t)found->size,
-                                            .cursor = poll->options->after == AFTER_KEEP ? cursor : NULL};
+                                            .cursor = poll->options->after == AFTER_KEEP ? cursor : NULL,
+                                            .session = use_session(&fetch->use)};
     fetch->offer = host_of(fetch)->offer(poll->link->instance, poll->service, &message, fetch);
     fetch->wants_offer = !fetch->offer;
     if (!fetch->offer)
@@ -151,6 +154,11 @@ void fetch_offer(struct fetch *fetch)
 }
 
 /* ---- reading ---- */
+
+static void heard(struct fetch *fetch)
+{
+    fetch->heard = host_of(fetch)->ticks(fetch->poll->link->instance);
+}
 
 static void hand_over(struct fetch *fetch);
 static void on_read(void *arg, uint32_t note, struct sftp_reply *reply);
@@ -217,6 +225,7 @@ static void on_read(void *arg, uint32_t note, struct sftp_reply *reply)
 {
     struct fetch *fetch = arg;
     struct piece *piece = &fetch->pieces[note];
+    heard(fetch);
     if (reply->type == SFTP_STATUS && reply->status == SFTP_EOF) {
         changed(fetch); /* it is shorter than it was */
     } else if (reply->type == SFTP_STATUS) {
@@ -239,6 +248,7 @@ static void on_checked(void *arg, uint32_t note, struct sftp_reply *reply)
 {
     struct fetch *fetch = arg;
     const struct found *found = fetch->found;
+    heard(fetch);
     (void)note;
     if (!fetch->checking)
         return; /* one that is behind the last READ is on its way */
@@ -300,6 +310,20 @@ static void hand_over(struct fetch *fetch)
     handed_over(fetch);
 }
 
+static bool awaits(const struct fetch *fetch)
+{
+    if (fetch->stage != FETCH_OPEN)
+        return fetch->stage == FETCH_LOOKING || fetch->stage == FETCH_OPENING || fetch->stage == FETCH_AFTER;
+    return fetch->checking || !all_read(fetch);
+}
+
+void fetch_look(struct fetch *fetch, int64_t now)
+{
+    if (has_session(fetch) && awaits(fetch) && now - fetch->heard > fetch->poll->link->options->timeout)
+        use_break(&fetch->use, "waited %lld s in vain for an answer about a file, while it gives others",
+                  (long long)(fetch->poll->link->options->timeout / 1000));
+}
+
 void fetch_pull(struct fetch *fetch, int64_t bytes)
 {
     fetch->credit += bytes;
@@ -315,6 +339,7 @@ static void on_opened(void *arg, uint32_t note, struct sftp_reply *reply)
 {
     struct fetch *fetch = arg;
     struct poll *poll = fetch->poll;
+    heard(fetch);
     (void)note;
     if (reply->type != SFTP_HANDLE) {
         failed(fetch, "it cannot be opened", reply);
@@ -344,6 +369,7 @@ static void ask_open(struct fetch *fetch)
 static void on_looked(void *arg, uint32_t note, struct sftp_reply *reply)
 {
     struct fetch *fetch = arg;
+    heard(fetch);
     (void)note;
     if (reply->type != SFTP_ATTRS) {
         failed(fetch, "it cannot be looked at", reply);
@@ -362,6 +388,7 @@ static void begin(struct use *use)
     struct fetch *fetch = (struct fetch *)use;
     struct client *client = use_client(use);
     char path[SFTP_PATH_MAX];
+    heard(fetch);
     if (fetch->stage == FETCH_AFTER) {
         after_begin(fetch);
     } else if ((int64_t)fetch->found->size >
@@ -437,6 +464,7 @@ static void put_away(struct fetch *fetch, enum seen_state due)
 {
     fetch->due = due;
     fetch->stage = FETCH_AFTER;
+    heard(fetch);
     let_go(fetch);
     if (has_session(fetch)) {
         after_begin(fetch);

@@ -1,19 +1,19 @@
 /* Payload: asked of the host as far as the session's window goes, hashed as it comes, and put into writes.
  *
  * The window is what was asked for and is not acknowledged by the partner. It grows while it alone holds things
- * up: everything is sent, nothing is awaited from the host, and there would be more. A thin line fills the outbox
- * instead, and the window stays as it is. */
+ * up: everything that came is sent, and there could be more. What waits here to be sent has a limit of its own, so
+ * that a thin line or a slow partner costs no more memory than that. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "upload.h"
 
-#define WINDOW_LEAST (2 << 20)
+#define WINDOW_LEAST (4 << 20)
 #define WINDOW_MOST  SFTP_WINDOW
-#define WINDOW_STEP  (256 * 1024)
-#define PULL_LEAST   (64 * 1024) /* less is not worth a message between the processes */
-#define EARLY        (64 * 1024) /* payload up to here is asked for before the file is open */
+#define AHEAD_MOST   (4 << 20)        /* on its way from the host, or here and not sent yet */
+#define PULL_LEAST   ACCORD_PIECE_MAX /* whole pieces, as the store keeps them, but for the last */
+#define EARLY        (64 * 1024)      /* payload up to here is asked for before the file is open */
 
 /* ---- writes ---- */
 
@@ -157,10 +157,10 @@ void flow_begin(struct upload *upload)
         upload_written(upload);
 }
 
-/* The line is idle, and all that the host was asked for has come and gone: the window is short for this delay. */
+/* The line is idle, and there would be more to send. */
 static bool window_is_short(const struct session *session)
 {
-    return session->awaited == 0 && outbox_size(&session->client.outbox) == 0 &&
+    return outbox_size(&session->client.outbox) == 0 &&
            session->window - session->unacknowledged < session->window / 4;
 }
 
@@ -211,17 +211,24 @@ static void pull(struct upload *upload, int64_t bytes)
     upload->link->host->pull(upload->out->handle, use_session(&upload->use), bytes ? bytes : 1);
 }
 
+static int64_t room_of(const struct session *session)
+{
+    int64_t window = session->window - session->unacknowledged;
+    int64_t ahead = AHEAD_MOST - session->awaited - (int64_t)outbox_size(&session->client.outbox);
+    return window < ahead ? window : ahead;
+}
+
 /* The window is shared evenly; what one does not use, because another holds it, is asked for when that one's writes
  * are answered. */
 static void fill(struct upload *upload, int64_t share)
 {
-    const struct session *session = upload->use.session;
-    int64_t room = session->window - session->unacknowledged, left = reach(upload) - upload->pulled;
+    int64_t room = room_of(upload->use.session), left = reach(upload) - upload->pulled;
     int64_t bytes = share - (upload->pulled - upload->acknowledged);
     bytes = bytes < room ? bytes : room;
-    bytes = bytes < left ? bytes : left;
-    if (left == 0 || (bytes > 0 && (bytes >= PULL_LEAST || bytes == left)))
-        pull(upload, bytes);
+    if (bytes >= left)
+        pull(upload, left);
+    else if (bytes >= PULL_LEAST)
+        pull(upload, bytes / PULL_LEAST * PULL_LEAST);
 }
 
 static struct upload *next_of(struct use **use)

@@ -27,6 +27,7 @@ struct listing {
     struct folder *in; /* being listed */
     bool open, ended, whole;
     unsigned under_way, empty;
+    int64_t heard; /* ticks: of the last answer */
     struct sftp_handle handle;
     char refused_name[128]; /* the first */
 };
@@ -69,6 +70,19 @@ void listing_free(struct listing *listing)
         free(folder);
     }
     free(listing);
+}
+
+static void heard(struct listing *listing)
+{
+    const struct link *link = listing->poll->link;
+    listing->heard = link->host->ticks(link->instance);
+}
+
+void listing_look(struct listing *listing, int64_t now)
+{
+    if (listing->use.session && now - listing->heard > listing->poll->link->options->timeout)
+        use_break(&listing->use, "waited %lld s in vain for an answer about a folder, while it gives others",
+                  (long long)(listing->poll->link->options->timeout / 1000));
 }
 
 static void end(struct listing *listing, const char *reason)
@@ -180,6 +194,7 @@ static void on_names(void *arg, uint32_t note, struct sftp_reply *reply)
     char words[24];
     (void)note;
     listing->under_way--;
+    heard(listing);
     if (reply->type == SFTP_STATUS && reply->status != SFTP_EOF && !listing->ended) {
         poll_trouble(listing->poll, NULL, "%s: listing it failed: %s %s", listing->poll->options->directory,
                      sftp_status_text(reply->status, words), reply->message);
@@ -209,6 +224,7 @@ static void on_opened(void *arg, uint32_t note, struct sftp_reply *reply)
     struct listing *listing = arg;
     char words[24], text[ACCORD_REASON_MAX];
     (void)note;
+    heard(listing);
     if (reply->type == SFTP_HANDLE) {
         listing->handle = reply->handle;
         listing->open = true;
@@ -251,6 +267,7 @@ static void next_folder(struct listing *listing)
 
 static void begin(struct use *use)
 {
+    heard((struct listing *)use);
     next_folder((struct listing *)use);
 }
 

@@ -1,14 +1,11 @@
 /* From the connected socket to the SFTP greeting. The order is the promise: algorithms from the profile only;
- * host key compared with the pins before anything of ours is sent; the handshake's verdict before the private
- * key is even asked for; the verdict on the authenticated session before the channel is opened. */
+ * host key compared with the pins before anything of ours is sent; the handshake's verdict before a secret is
+ * even asked for (auth.c); the verdict on the authenticated session before the channel is opened. */
 #include "session.h"
 
 #include <fcntl.h>
 #include <libssh/callbacks.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *peer_of(const struct session *session)
@@ -97,27 +94,6 @@ static bool pinned(const struct accord_list *pins, const char *fingerprint)
     return false;
 }
 
-static const char *key_type(const ssh_key key)
-{
-    /* For ECDSA the type names the family only; the curve matters. */
-    const char *curve = ssh_pki_key_ecdsa_name(key);
-    if (strncmp(ssh_key_type_to_char(ssh_key_type(key)), "ecdsa", 5) == 0 && curve)
-        return curve;
-    return ssh_key_type_to_char(ssh_key_type(key));
-}
-
-/* The fingerprint as ssh-keygen -l prints it, to be freed with ssh_string_free_char. */
-static char *fingerprint_of(const ssh_key key)
-{
-    unsigned char *hash = NULL;
-    size_t size = 0;
-    if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &size) != 0)
-        return NULL;
-    char *text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, size);
-    ssh_clean_pubkey_hash(&hash);
-    return text;
-}
-
 static void complain_of_key(struct session *session, const char *type, const char *got)
 {
     const struct accord_list *pins = &session->link->options->host_keys;
@@ -130,15 +106,19 @@ static void complain_of_key(struct session *session, const char *type, const cha
 
 static void on_peer_verdict(void *arg, enum accord_answer answer, const char *rule, const char *reason);
 
-static void report_peer(struct session *session, const char *type, const char *fingerprint)
+static void report_peer(struct session *session, ssh_key key, const char *fingerprint)
 {
+    char bits[16];
+    snprintf(bits, sizeof bits, "%d", key_bits(key));
     const struct accord_pair facts[] = {
         {"ssh.kex", ssh_get_kex_algo(session->ssh)},
         {"ssh.cipher.out", ssh_get_cipher_out(session->ssh)},
         {"ssh.cipher.in", ssh_get_cipher_in(session->ssh)},
         {"ssh.mac.out", ssh_get_hmac_out(session->ssh)},
         {"ssh.mac.in", ssh_get_hmac_in(session->ssh)},
-        {"ssh.host-key.type", type},
+        {"ssh.strict-kex", session->strict_kex ? "yes" : "no"},
+        {"ssh.host-key.type", key_type(key)},
+        {"ssh.host-key.bits", bits},
         {"ssh.host-key.sha256", fingerprint},
     };
     const size_t count = sizeof facts / sizeof facts[0];
@@ -160,21 +140,21 @@ static void check_peer(struct session *session)
     ssh_key key = NULL;
     char *fingerprint = NULL;
     if (ssh_get_server_publickey(session->ssh, &key) == SSH_OK)
-        fingerprint = fingerprint_of(key);
+        fingerprint = key_fingerprint(key);
     if (!fingerprint)
         session_break(session, NULL, "%s: libssh gives no host key", peer_of(session));
     else if (!pinned(&session->link->options->host_keys, fingerprint))
         complain_of_key(session, key_type(key), fingerprint);
     else
-        report_peer(session, key_type(key), fingerprint);
+        report_peer(session, key, fingerprint);
     ssh_string_free_char(fingerprint);
     ssh_key_free(key);
 }
 
 /* libssh 0.10 forgets that no algorithm was common when the partner's list comes while ours is not yet written:
  * it closes the socket, goes on to write to it, and the error of that ("Socket error", with whatever errno is)
- * replaces the first. Its log has both. */
-static void keep_mismatch(int priority, const char *function, const char *text, void *arg)
+ * replaces the first. Its log has both, and it alone says whether strict key exchange was agreed on. */
+static void keep_words(int priority, const char *function, const char *text, void *arg)
 {
     struct session *session = arg;
     const char *at = strstr(text, "kex error");
@@ -182,15 +162,17 @@ static void keep_mismatch(int priority, const char *function, const char *text, 
     (void)function;
     if (session && at && strstr(at, "no match for method") && !session->mismatch[0])
         snprintf(session->mismatch, sizeof session->mismatch, "%s", at);
+    if (session && strstr(text, "Server supports strict kex, enabling"))
+        session->strict_kex = true;
 }
 
 /* The level is put back and the argument forgotten; the callback stays, for libssh does not take NULL for one. */
 static int connect_and_listen(struct session *session)
 {
     int level = ssh_get_log_level();
-    ssh_set_log_callback(keep_mismatch);
+    ssh_set_log_callback(keep_words);
     ssh_set_log_userdata(session);
-    ssh_set_log_level(SSH_LOG_WARN);
+    ssh_set_log_level(SSH_LOG_DEBUG);
     int result = ssh_connect(session->ssh);
     ssh_set_log_level(level);
     ssh_set_log_userdata(NULL);
@@ -232,78 +214,6 @@ static void refuse(struct session *session, enum accord_answer answer, const cha
                   denied ? "denied" : "deferred", rule, reason);
 }
 
-void login_wipe(struct session *session)
-{
-    if (session->key_text) {
-        OPENSSL_cleanse(session->key_text, session->key_size);
-        free(session->key_text);
-    }
-    session->key_text = NULL;
-    ssh_key_free(session->key);
-    session->key = NULL;
-}
-
-static void import_key(struct session *session, const char *passphrase)
-{
-    /* "" and not NULL: with NULL the library would ask at the terminal. */
-    int result = ssh_pki_import_privkey_base64(session->key_text, passphrase, NULL, NULL, &session->key);
-    OPENSSL_cleanse(session->key_text, session->key_size);
-    free(session->key_text);
-    session->key_text = NULL;
-    if (result != SSH_OK) {
-        session_break(session, "sftp.bad-key",
-                      "the private key \"%s\" cannot be read: not an OpenSSH or PEM key, or %s",
-                      session->link->options->key,
-                      *passphrase ? "the passphrase is wrong"
-                                  : "it has a passphrase and key-passphrase is not set");
-        return;
-    }
-    session_enter(session, SESSION_AUTH);
-    login_step(session);
-}
-
-static void on_passphrase(void *arg, int result, const uint8_t *bytes, size_t size, const char *reason)
-{
-    struct session *session = arg;
-    char passphrase[1024];
-    if (session->stage != SESSION_KEY)
-        return;
-    if (result < 0 || size >= sizeof passphrase) {
-        session_break(session, "sftp.bad-key", "the secret \"%s\" cannot be read: %s",
-                      session->link->options->key_passphrase, result < 0 ? reason : "it is too long");
-        return;
-    }
-    while (size > 0 && (bytes[size - 1] == '\n' || bytes[size - 1] == '\r'))
-        size--; /* files end with a line end */
-    memcpy(passphrase, bytes, size);
-    passphrase[size] = '\0';
-    import_key(session, passphrase);
-    OPENSSL_cleanse(passphrase, sizeof passphrase);
-}
-
-static void on_key(void *arg, int result, const uint8_t *bytes, size_t size, const char *reason)
-{
-    struct session *session = arg;
-    const struct link_options *options = session->link->options;
-    if (session->stage != SESSION_KEY)
-        return;
-    if (result < 0) {
-        session_break(session, "sftp.bad-key", "the secret \"%s\" cannot be read: %s", options->key, reason);
-        return;
-    }
-    session->key_text = calloc(1, size + 1);
-    session->key_size = size + 1;
-    if (!session->key_text) {
-        session_break(session, NULL, "out of memory");
-        return;
-    }
-    memcpy(session->key_text, bytes, size);
-    if (!options->key_passphrase)
-        import_key(session, "");
-    else if (session->link->host->secret(session->handle, "key-passphrase", on_passphrase, session) < 0)
-        session_break(session, NULL, "the host gives no secrets");
-}
-
 static void on_peer_verdict(void *arg, enum accord_answer answer, const char *rule, const char *reason)
 {
     struct session *session = arg;
@@ -313,50 +223,7 @@ static void on_peer_verdict(void *arg, enum accord_answer answer, const char *ru
         refuse(session, answer, "encrypted", rule, reason);
         return;
     }
-    session_enter(session, SESSION_KEY);
-    if (session->link->host->secret(session->handle, "key", on_key, session) < 0)
-        session_break(session, NULL, "the host gives no secrets");
-}
-
-/* Bits of an RSA modulus, from the public key's blob (RFC 4253 section 6.6: name, e, n); 0: unknown. */
-static int rsa_bits(const ssh_key key)
-{
-    char *text = NULL;
-    unsigned char blob[4096];
-    int bits = 0;
-    if (ssh_pki_export_pubkey_base64(key, &text) != SSH_OK)
-        return 0;
-    size_t length = strlen(text);
-    int size = length / 4 * 3 <= sizeof blob ? EVP_DecodeBlock(blob, (unsigned char *)text, (int)length) : 0;
-    size_t at = 0, part = 0;
-    for (int i = 0; i < 3 && size > 0; i++) {
-        at += part;
-        if (at + 4 > (size_t)size)
-            goto out;
-        part = (size_t)blob[at] << 24 | (size_t)blob[at + 1] << 16 | (size_t)blob[at + 2] << 8 | blob[at + 3];
-        at += 4;
-        if (part > (size_t)size - at)
-            goto out;
-    }
-    while (part > 0 && blob[at] == 0)
-        at++, part--;
-    if (part > 0)
-        bits = (int)part * 8 - __builtin_clz(blob[at]) + 24;
-out:
-    ssh_string_free_char(text);
-    return bits;
-}
-
-static int key_bits(const ssh_key key)
-{
-    const char *type = key_type(key);
-    if (strstr(type, "nistp256") || strstr(type, "ed25519"))
-        return 256;
-    if (strstr(type, "nistp384"))
-        return 384;
-    if (strstr(type, "nistp521"))
-        return 521;
-    return rsa_bits(key);
+    auth_begin(session);
 }
 
 static void on_self_verdict(void *arg, enum accord_answer answer, const char *rule, const char *reason)
@@ -372,43 +239,30 @@ static void on_self_verdict(void *arg, enum accord_answer answer, const char *ru
     login_step(session);
 }
 
-static void report_self(struct session *session)
+void login_authenticated(struct session *session)
 {
-    char bits[16];
-    snprintf(bits, sizeof bits, "%d", key_bits(session->key));
+    const struct auth *auth = &session->auth;
+    const struct accord_host *host = session->link->host;
+    char bits[16] = "", serial[24], until[24];
+    snprintf(serial, sizeof serial, "%llu", (unsigned long long)auth->certificate.serial);
+    snprintf(until, sizeof until, "%llu", (unsigned long long)auth->certificate.until);
+    if (auth->key)
+        snprintf(bits, sizeof bits, "%d", key_bits(auth->key));
     const struct accord_pair facts[] = {
         {"ssh.user", session->link->options->user},
-        {"ssh.auth", "publickey"},
-        {"ssh.user-key.type", key_type(session->key)},
+        {"ssh.auth", auth->used},
+        {"ssh.user-key.type", auth->key ? key_type(auth->key) : ""},
         {"ssh.user-key.bits", bits},
+        {"ssh.user-key.certificate", auth->certificate.id},
+        {"ssh.user-key.serial", serial},
+        {"ssh.user-key.until", until},
     };
-    const struct accord_host *host = session->link->host;
+    size_t count = auth->certificate.until ? 7 : strstr(auth->used, "publickey") ? 4 : 2;
     session_enter(session, SESSION_SELF_JUDGED);
     host->watch_set(session->watch, 0);
-    if (host->report(session->handle, ACCORD_AUTHENTICATED, facts, 4, on_self_verdict, session) < 0)
+    if (host->report(session->handle, ACCORD_AUTHENTICATED, facts, count, on_self_verdict, session) < 0)
         session_break(session, NULL, "the host takes no session facts");
-    login_wipe(session);
-}
-
-static void step_auth(struct session *session)
-{
-    int result = ssh_userauth_publickey(session->ssh, NULL, session->key);
-    if (result == SSH_AUTH_AGAIN)
-        return;
-    if (result == SSH_AUTH_SUCCESS)
-        report_self(session);
-    else if (result == SSH_AUTH_DENIED || result == SSH_AUTH_PARTIAL)
-        session_break(
-            session, "sftp.auth-refused",
-            "%s refuses user %s with the %s key \"%s\" (%s); ask the partner whether this key is known "
-            "there",
-            peer_of(session), session->link->options->user, key_type(session->key),
-            session->link->options->key,
-            result == SSH_AUTH_PARTIAL ? "it wants a second way of authentication"
-                                       : ssh_get_error(session->ssh));
-    else
-        session_break(session, NULL, "%s: authentication broke off: %s", peer_of(session),
-                      ssh_get_error(session->ssh));
+    auth_wipe(&session->auth);
 }
 
 /* ---- the channel ---- */
@@ -440,7 +294,7 @@ static void step_subsystem(struct session *session)
 void login_step(struct session *session)
 {
     static void (*const steps[])(struct session *) = {
-        [SESSION_HANDSHAKE] = step_handshake, [SESSION_AUTH] = step_auth, [SESSION_CHANNEL] = step_channel,
+        [SESSION_HANDSHAKE] = step_handshake, [SESSION_AUTH] = auth_step, [SESSION_CHANNEL] = step_channel,
         [SESSION_SUBSYSTEM] = step_subsystem, [SESSION_BROKEN] = NULL,
     };
     enum session_stage before;

@@ -8,21 +8,44 @@
 
 #define FIELD(type, name) offsetof(struct type, name)
 
+static const char *const auth_choices[] = {"publickey", "password", "keyboard-interactive", NULL};
+
 const struct accord_option sftp_link_table[] = {
     {.name = "user",
      .kind = ACCORD_TEXT,
      .flags = ACCORD_REQUIRED,
      .offset = FIELD(link_options, user),
      .help = "The name that the partner knows us by."},
+    {.name = "auth",
+     .kind = ACCORD_LIST,
+     .offset = FIELD(link_options, auth),
+     .fallback = "publickey",
+     .choices = auth_choices,
+     .help = "How we prove who we are, in this order, each way once; what the partner does not take is "
+             "passed over, and a "
+             "partner that wants several in turn gets them. Others than publickey must be allowed in [policy "
+             "encryption] "
+             "ssh-auth."},
     {.name = "key",
      .kind = ACCORD_SECRET,
-     .flags = ACCORD_REQUIRED,
      .offset = FIELD(link_options, key),
-     .help = "The private key, an OpenSSH or PEM file. There is no other way of authentication."},
+     .help = "The private key, an OpenSSH or PEM file. Required when `auth` names publickey."},
     {.name = "key-passphrase",
      .kind = ACCORD_SECRET,
      .offset = FIELD(link_options, key_passphrase),
      .help = "The private key's passphrase, when it has one."},
+    {.name = "certificate",
+     .kind = ACCORD_SECRET,
+     .offset = FIELD(link_options, certificate),
+     .help = "The certificate of that key, as ssh-keygen -s writes it (KEY-cert.pub). Out of its dates it "
+             "parks the link "
+             "before it is sent."},
+    {.name = "password",
+     .kind = ACCORD_SECRET,
+     .offset = FIELD(link_options, password),
+     .help = "The password, for `auth` with password or keyboard-interactive: of the latter a single "
+             "question for it is "
+             "answered."},
     {.name = "host-key",
      .kind = ACCORD_LIST,
      .flags = ACCORD_REQUIRED,
@@ -33,11 +56,12 @@ const struct accord_option sftp_link_table[] = {
     {.name = "connections",
      .kind = ACCORD_INTEGER,
      .offset = FIELD(link_options, connections),
-     .fallback = "1",
+     .fallback = "4",
      .min = 1,
      .max = 16,
-     .help = "How many sessions may be open at the same time. Further ones are opened while there is more to "
-             "do."},
+     .help = "How many sessions may be open at the same time. A further one is opened for each file of more "
+             "than 1 MiB and "
+             "for every eight others. Where the partner refuses it, the link goes on with those it has."},
     {.name = "files",
      .kind = ACCORD_INTEGER,
      .offset = FIELD(link_options, files),
@@ -259,9 +283,44 @@ static int check_service(const struct accord_service *service, char *why, size_t
     return ACCORD_EINVAL;
 }
 
+static bool names(const struct accord_list *list, const char *item)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], item) == 0)
+            return true;
+    return false;
+}
+
+/* Each way has its secret, and each secret its way. */
+static int check_auth(const struct link_options *options, char *why, size_t why_size)
+{
+    bool key = names(&options->auth, "publickey");
+    bool password = names(&options->auth, "password") || names(&options->auth, "keyboard-interactive");
+    if (!options->auth.count)
+        snprintf(why, why_size,
+                 "auth must name at least one way: publickey, password or keyboard-interactive");
+    else if (key && !options->key)
+        snprintf(why, why_size, "auth names publickey, and key is missing: a file in the credentials folder");
+    else if (password && !options->password)
+        snprintf(why, why_size,
+                 "auth names a way with a password, and password is missing: a file in the credentials "
+                 "folder");
+    else if (!password && options->password)
+        snprintf(why, why_size, "password is set, and auth names neither password nor keyboard-interactive");
+    else if (!key && (options->key || options->key_passphrase || options->certificate))
+        snprintf(why, why_size,
+                 "key, key-passphrase or certificate is set, and auth does not name publickey");
+    else
+        return ACCORD_OK;
+    return ACCORD_EINVAL;
+}
+
 int sftp_check(const struct accord_link_setup *setup, char *why, size_t why_size)
 {
     const struct link_options *options = setup->options;
+    int checked = check_auth(options, why, why_size);
+    if (checked < 0)
+        return checked;
     if (options->host_keys.count == 0) {
         snprintf(why, why_size, "host-key must name at least one key");
         return ACCORD_EINVAL;

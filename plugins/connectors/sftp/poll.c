@@ -56,7 +56,12 @@ static void go_on(struct poll *poll);
 static void on_timer(void *arg)
 {
     struct poll *poll = arg;
+    int64_t now = ticks_of(poll);
     poll->timer = NULL;
+    for (struct fetch *fetch = poll->fetches; fetch; fetch = fetch->next)
+        fetch_look(fetch, now); /* a session breaks later, never now */
+    if (poll->listing)
+        listing_look(poll->listing, now);
     go_on(poll);
 }
 
@@ -68,7 +73,7 @@ static size_t most_at_once(const struct poll *poll)
 
 static bool queue_waits(const struct poll *poll)
 {
-    return poll->queue.at < poll->queue.count;
+    return !poll->listing && poll->queue.at < poll->queue.count; /* it is in order only after the listing */
 }
 
 static bool may_list(const struct poll *poll)
@@ -87,6 +92,8 @@ static void plan(struct poll *poll)
         at = poll->list_at;
     if ((poll->again || queue_waits(poll)) && poll->fetching < most_at_once(poll) && poll->not_before < at)
         at = poll->not_before;
+    if ((poll->fetches || poll->listing) && now + poll->link->options->timeout / 2 < at)
+        at = now + poll->link->options->timeout / 2; /* to look */
     if (poll->started && at != INT64_MAX)
         poll->timer = host->timer(poll->link->instance, at > now ? at - now : 0, on_timer, poll);
 }
@@ -204,6 +211,8 @@ void poll_fetched(struct poll *poll, struct fetch *fetch, enum fetch_end end, en
         mark_remove(&poll->mark, fetch->found);
     if (seen && end == FETCH_CHANGED)
         seen->since = ticks_of(poll), seen->size = UINT64_MAX; /* it has to settle again */
+    if (seen && end == FETCH_LATER)
+        seen->since = ticks_of(poll) + PAUSE_LEAST; /* those that can be read go first */
     if (end == FETCH_FAILED || end == FETCH_DEFERRED)
         back_off(poll);
     else if (end == FETCH_DONE)

@@ -68,12 +68,14 @@ void poll_listed(struct poll *, bool whole, const char *reason);
 /* NULL: out of memory. */
 struct listing *listing_new(struct poll *);
 void listing_free(struct listing *);
+void listing_look(struct listing *, int64_t now); /* as fetch_look() */
 
 /* ---- for fetch.c and after.c ---- */
 
 enum fetch_end {
     FETCH_DONE,     /* nothing more to do with this file: `state` */
     FETCH_CHANGED,  /* it is not as it was listed */
+    FETCH_LATER,    /* it cannot be read: others first */
     FETCH_FAILED,   /* try again with another listing */
     FETCH_DEFERRED, /* offer it again first of all */
 };
@@ -106,6 +108,7 @@ struct fetch {
     int64_t credit;
     uint64_t asked, written;
     uint32_t chunk, window;
+    int64_t heard;          /* ticks: of the last answer, or when it was begun */
     bool checking, checked; /* whether size and time are still those of the listing */
     bool wants_offer;       /* offers were not taken */
     bool again;             /* was deferred: nothing else of its service is offered before */
@@ -121,6 +124,8 @@ bool fetch_new(struct poll *, struct found *found, enum seen_state due);
 void fetch_free(struct fetch *);
 /* Once more, from the beginning. */
 void fetch_again(struct fetch *);
+/* Breaks its session when an answer is due for longer than `timeout`, while others are answered. */
+void fetch_look(struct fetch *, int64_t now);
 void fetch_offer(struct fetch *); /* after wants_offer */
 void fetch_pull(struct fetch *, int64_t bytes);
 void fetch_verdict(struct fetch *, const struct accord_admitted *);

@@ -3,10 +3,13 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "session.h"
 
-#define ALONE (30 * 1000) /* ms without further connections after one failed */
+#define LIGHT_EACH  8                /* uses of a session before a further one is worth its handshake */
+#define ALONE_FIRST (30 * 1000)      /* ms without further connections after one failed */
+#define ALONE_MOST  (60 * 60 * 1000) /* and after many did */
 
 /* ---- lists ---- */
 
@@ -256,14 +259,22 @@ static void open_another(struct link *link)
         end_waiting(link, "the host does not dial now");
 }
 
+/* One for each heavy use, and for so many light ones, as far as the partner goes along. */
+static size_t sessions_wanted(const struct link *link)
+{
+    const struct pool *pool = &link->pool;
+    size_t wanted = pool->heavy + (pool->uses - pool->heavy + LIGHT_EACH - 1) / LIGHT_EACH;
+    size_t most = (size_t)link->options->connections;
+    return wanted < most ? wanted : most;
+}
+
 static void dial_more(struct link *link)
 {
     struct pool *pool = &link->pool;
-    size_t count = session_count(pool), wanted = (size_t)link->options->connections;
-    wanted = wanted < pool->uses ? wanted : pool->uses;
+    size_t count = session_count(pool), wanted = sessions_wanted(link);
     if (count > 0 && link->host->ticks(link->instance) < pool->alone_until)
         return;
-    for (; count < wanted && anything_waits(pool); count++)
+    for (; count < wanted && pool->uses > 0; count++)
         open_another(link);
 }
 
@@ -276,7 +287,7 @@ void pool_advance(struct link *link)
     for (int kind = 0; kind < USE_KINDS; kind++)
         for (struct session *session; pool->waiting[kind] && (session = choose(link, pool->waiting[kind]));)
             begin(session, pool->waiting[kind]);
-    if (anything_waits(pool) && link->started)
+    if (link->started)
         dial_more(link);
     else if (anything_waits(pool))
         end_waiting(link, "the link is stopping");
@@ -290,32 +301,59 @@ void pool_advance(struct link *link)
 
 void pool_ready(struct session *session)
 {
+    session->link->pool.alone = 0;
     pool_advance(session->link);
 }
 
-void pool_lost(struct session *session, bool was_ready, const char *rule, const char *reason)
+/* Partners that allow so many sessions and no more say so in many ways, some as if the key were wrong. */
+static bool is_surplus(const struct pool *pool, const struct session *session, const char *rule)
+{
+    bool other = false;
+    for (const struct session *at = pool->sessions; at; at = at->next)
+        other = other || session_ready(at);
+    return other && !session->was_ready && (!rule[0] || strcmp(rule, "sftp.auth-refused") == 0);
+}
+
+static void go_on_without(struct link *link, const char *reason)
+{
+    struct pool *pool = &link->pool;
+    pool->alone = pool->alone == 0               ? ALONE_FIRST
+                  : pool->alone < ALONE_MOST / 2 ? pool->alone * 2
+                                                 : ALONE_MOST;
+    pool->alone_until = link->host->ticks(link->instance) + pool->alone;
+    link_log(link, ACCORD_WARNING, "sftp.fewer-connections",
+             "goes on with %zu connection(s) and tries again in %lld s: %s", session_count(pool),
+             (long long)(pool->alone / 1000), reason);
+}
+
+static void end_all(struct session *session, const char *rule, const char *reason)
 {
     struct link *link = session->link;
     struct pool *pool = &link->pool;
     struct use *lost = NULL;
-    if (rule[0])
+    link->broke_at = session->broke_at;
+    if (rule[0] && !link->probes)
         link->host->park(link->instance, rule, reason);
-    if (rule[0])
-        doom_sessions(pool, &lost, reason);
-    else
-        gather(&session->users, &lost);
-    bool last = session_count(pool) == 0;
-    if (last) /* also what waits: trying again at once would not be kind to the partner */
-        gather_waiting(pool, &lost);
-    else
-        pool->alone_until = link->host->ticks(link->instance) + ALONE;
-    if (!last && !was_ready)
-        link_log(link, ACCORD_WARNING, "sftp.fewer-connections", "goes on with fewer connections: %s",
-                 reason);
+    doom_sessions(pool, &lost, reason);
+    gather_waiting(pool, &lost); /* also what waits: trying again at once would not be kind to the partner */
     tell(pool, &lost, reason);
-    if (rule[0])
-        close_sessions(pool, reason);
-    else
+    close_sessions(pool, reason);
+}
+
+void pool_lost(struct session *session, const char *rule, const char *reason)
+{
+    struct link *link = session->link;
+    struct pool *pool = &link->pool;
+    struct use *lost = NULL;
+    bool surplus = is_surplus(pool, session, rule);
+    if (session_count(pool) == 0 || (rule[0] && !surplus)) {
+        end_all(session, rule, reason);
+    } else {
+        if (!session->was_ready)
+            go_on_without(link, reason);
+        gather(&session->users, &lost);
+        tell(pool, &lost, reason);
         session_close(session, reason);
+    }
     pool_soon(link);
 }

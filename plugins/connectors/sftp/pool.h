@@ -40,7 +40,7 @@ struct pool {
     struct use **end[USE_KINDS]; /* where the next to wait goes */
     size_t uses, heavy;          /* waiting and begun */
     struct accord_timer *soon;
-    int64_t alone_until; /* ticks: no further connection before, for one failed */
+    int64_t alone, alone_until; /* ms, ticks: no further connection before, for one failed */
     bool advancing, closed;
 };
 
@@ -70,7 +70,7 @@ void use_break(const struct use *, const char *format, ...) __attribute__((forma
 
 void pool_ready(struct session *); /* its requests can be made */
 /* It is over and has to be closed; `rule`: park the link ("": no). */
-void pool_lost(struct session *, bool was_ready, const char *rule, const char *reason);
+void pool_lost(struct session *, const char *rule, const char *reason);
 /* Begins what waits, as far as there is room, and dials where there is not enough. */
 void pool_advance(struct link *);
 

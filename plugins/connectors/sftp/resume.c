@@ -21,7 +21,7 @@ struct resume {
 bool resume_wanted(const struct upload *upload)
 {
     return upload->service->resume != RESUME_NO && upload->out->attempt > 1 &&
-           upload->out->envelope->size > SFTP_WINDOW + SFTP_CHUNK;
+           upload->out->envelope->size > SFTP_WINDOW + ACCORD_PIECE_MAX;
 }
 
 void resume_free(struct resume *resume)
@@ -119,9 +119,9 @@ static void on_sized(void *arg, uint32_t note, struct sftp_reply *reply)
             "what an earlier attempt left in %.200s is longer than the message; it is removed, and all is "
             "sent again",
             upload->temporary);
-    else if (!(reply->attrs.flags & SFTP_ATTR_SIZE) || size < SFTP_WINDOW + SFTP_CHUNK)
+    else if (!(reply->attrs.flags & SFTP_ATTR_SIZE) || size < SFTP_WINDOW + ACCORD_PIECE_MAX)
         begin_anew(upload);
-    else if (!compare_from(upload, (int64_t)((size - SFTP_WINDOW) / SFTP_CHUNK * SFTP_CHUNK)))
+    else if (!compare_from(upload, (int64_t)((size - SFTP_WINDOW) / ACCORD_PIECE_MAX * ACCORD_PIECE_MAX)))
         upload_give_up(upload, ACCORD_RETRY, "out of memory");
 }
 

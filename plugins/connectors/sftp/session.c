@@ -58,7 +58,7 @@ static void free_session(struct session *session)
     stop_timer(session, &session->alive);
     stop_timer(session, &session->soon);
     end_watch(session);
-    login_wipe(session);
+    auth_wipe(&session->auth);
     if (session->channel)
         ssh_channel_free(session->channel);
     if (session->ssh) {
@@ -86,7 +86,7 @@ static void take_down(void *arg)
     session->soon = NULL;
     snprintf(reason, sizeof reason, "%s", session->reason);
     snprintf(rule, sizeof rule, "%s", session->rule);
-    pool_lost(session, session->was_ready, rule, reason);
+    pool_lost(session, rule, reason);
 }
 
 void session_break(struct session *session, const char *rule, const char *format, ...)
@@ -98,6 +98,7 @@ void session_break(struct session *session, const char *rule, const char *format
     vsnprintf(session->reason, sizeof session->reason, format, args);
     va_end(args);
     snprintf(session->rule, sizeof session->rule, "%s", rule ? rule : "");
+    session->broke_at = session->stage;
     session->stage = SESSION_BROKEN;
     session->stop = true;
     stop_timer(session, &session->deadline);
@@ -117,7 +118,7 @@ static void on_deadline(void *arg)
     static const char *const waits[] = {
         [SESSION_HANDSHAKE] = "the SSH handshake",
         [SESSION_PEER_JUDGED] = "the verdict on the handshake",
-        [SESSION_KEY] = "the private key",
+        [SESSION_KEY] = "the secrets",
         [SESSION_AUTH] = "authentication",
         [SESSION_SELF_JUDGED] = "the verdict on the authenticated session",
         [SESSION_CHANNEL] = "an SSH channel",
@@ -245,6 +246,7 @@ static bool read_some(struct session *session)
         session->was_ready = true;
         session_enter(session, SESSION_READY);
         begin_keeping_alive(session);
+        pool_ready(session);
     }
     return true;
 }

@@ -1,9 +1,10 @@
-/* What one SSH session consists of; shared by session.c (life) and login.c (from handshake to VERSION). */
+/* What one SSH session consists of; shared by session.c (life), login.c (from handshake to VERSION) and auth.c. */
 #ifndef SFTP_SESSION_H
 #define SFTP_SESSION_H
 
 #include <libssh/libssh.h>
 
+#include "auth.h"
 #include "client.h"
 #include "sftp.h"
 
@@ -35,9 +36,8 @@ struct session {
     uint64_t inode;                /* of its socket */
     ssh_session ssh;
     ssh_channel channel;
-    ssh_key key;
-    char *key_text; /* the private key while its passphrase is awaited; wiped when freed */
-    size_t key_size;
+    struct auth auth;
+    bool strict_kex; /* both sides have agreed on it (CVE-2023-48795) */
     struct accord_watch *watch;
     struct accord_timer *deadline; /* of this stage, or of the oldest answer that is due */
     struct accord_timer *idle;
@@ -47,6 +47,7 @@ struct session {
     bool waited;               /* after the last pump answers were due */
     struct client client;
     bool was_ready;
+    enum session_stage broke_at;
     bool stop; /* broken: the client must not go on feeding */
     char mismatch[ACCORD_REASON_MAX]; /* what libssh said when no algorithm was common; "": nothing */
     char rule[ACCORD_RULE_MAX];
@@ -70,6 +71,5 @@ void session_enter(struct session *, enum session_stage); /* with a deadline of 
 /* login.c */
 int login_begin(struct session *); /* configures libssh from the profile; negative: broken */
 void login_step(struct session *); /* goes on as far as it can without waiting */
-void login_wipe(struct session *); /* forgets the key */
 
 #endif

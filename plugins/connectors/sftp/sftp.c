@@ -2,6 +2,7 @@
 #include "sftp.h"
 
 #include "poll.h"
+#include "probe.h"
 
 #include <accord/plugin.h>
 #include <libssh/libssh.h>
@@ -190,6 +191,7 @@ static const struct accord_connector sftp = {
     .offer_pull = sftp_offer_pull,
     .offer_done = sftp_offer_done,
     .offer_ready = sftp_offer_ready,
+    .probe = sftp_probe,
 };
 
 ACCORD_PLUGIN = {

@@ -7,6 +7,7 @@
  *   upload.c   one delivery (upload.h: its other files); compare.c looks at a file that is there already,
  *              readback.c reads it
  *   poll.c     one folder that is received from (poll.h: its other files)
+ *   probe.c    the steps of `accord probe`
  *   stale.c    removes temporary files that interrupted deliveries left behind
  *
  * Everything runs on the loop thread. What breaks a session inside one of its own callbacks only marks it; a
@@ -32,8 +33,11 @@ enum resume_rule { RESUME_YES, RESUME_VERIFIED, RESUME_NO };
 
 struct link_options {
     const char *user;
-    const char *key;            /* name of the secret */
-    const char *key_passphrase; /* name of the secret; NULL: none */
+    struct accord_list auth;    /* methods, in order */
+    const char *key;            /* name of the secret; NULL: none */
+    const char *key_passphrase; /* likewise */
+    const char *certificate;    /* likewise */
+    const char *password;       /* likewise */
     struct accord_list host_keys;
     int64_t connections;
     int64_t files;      /* uploads at the same time, in one session; as many downloads */
@@ -75,6 +79,8 @@ struct link {
     struct upload *uploads; /* waiting ones and begun ones, newest first */
     struct upload *table[256]; /* the same by their handles */
     EVP_MD *sha256;
+    unsigned probes; /* under way: nothing is parked meanwhile */
+    int broke_at;    /* enum session_stage that the last lost session had reached */
     bool stepwise; /* the partner does not keep the order of requests */
     struct pool pool;
     struct poll **polls; /* for each service; NULL: it sends */

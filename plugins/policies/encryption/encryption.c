@@ -141,12 +141,37 @@ static bool is_link(const struct accord_policy_setup *setup, const char *name)
     return false;
 }
 
+/* What a link says itself about how it authenticates. */
+static int check_auth(const struct encryption_options *o, const struct accord_policy_link *link, char *why,
+                      size_t why_size)
+{
+    for (size_t i = 0; i < link->option_count && session_known(link); i++) {
+        if (strcmp(link->options[i].name, "auth"))
+            continue;
+        for (const char *at = link->options[i].value; *(at += strspn(at, ", \t"));) {
+            char name[64];
+            size_t size = strcspn(at, ", \t");
+            snprintf(name, sizeof name, "%.*s", (int)size, at);
+            if (!algorithms_lists(&o->auth, name)) {
+                snprintf(why, why_size, "ssh-auth does not allow %s, which link %s has in its auth", name,
+                         link->name);
+                return ACCORD_EINVAL;
+            }
+            at += size;
+        }
+    }
+    return 0;
+}
+
 static int check(const struct accord_policy_setup *setup, char *why, size_t why_size)
 {
     const struct encryption_options *o = setup->options;
     char text[ALGORITHMS_TEXT_MAX];
     for (size_t i = 0; i < PROFILE_LISTS; i++)
         if (compile(o, i, text, why, why_size))
+            return ACCORD_EINVAL;
+    for (size_t i = 0; i < setup->link_count; i++)
+        if (check_auth(o, setup->links[i], why, why_size))
             return ACCORD_EINVAL;
     for (size_t i = 0; i < o->unencrypted.count; i++)
         if (!is_link(setup, o->unencrypted.items[i])) {

@@ -30,6 +30,7 @@ struct counter {
     struct number numbers[AT_ONCE];
     struct accord_timer *timer;
     int64_t aborted; /* the last number that was given up on purpose */
+    int64_t advances; /* unanswered */
     bool started;
 };
 
@@ -51,7 +52,9 @@ static void go_on_later(struct counter *counter)
 static void on_advanced(void *arg, int result, const char *reason)
 {
     struct counter *counter = arg;
+    counter->advances--;
     counter->host->metric(counter->instance, result ? "void" : "advanced", 1);
+    go_on(counter);
     (void)reason;
 }
 
@@ -93,7 +96,9 @@ static bool take_next(struct counter *counter, struct number *number)
     char cursor[32];
     snprintf(cursor, sizeof cursor, "%lld", (long long)counter->next);
     if (counter->next % 10 == 0) {
-        counter->host->advance(counter->instance, 0, cursor, on_advanced, counter);
+        if (counter->host->advance(counter->instance, 0, cursor, on_advanced, counter) < 0)
+            return false;
+        counter->advances++;
         counter->next++;
         return true;
     }
@@ -111,7 +116,11 @@ static void go_on(struct counter *counter)
     while (counter->started && counter->next <= options->count && (number = free_number(counter)))
         if (!take_next(counter, number))
             return;
+    int64_t open = counter->advances;
+    for (int i = 0; i < AT_ONCE; i++)
+        open += counter->numbers[i].value != 0;
     counter->host->gauge(counter->instance, "next", counter->next);
+    counter->host->gauge(counter->instance, "open", open);
 }
 
 static void ready(void *arg)

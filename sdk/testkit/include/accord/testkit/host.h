@@ -25,7 +25,6 @@
 #define ACCORD_TESTKIT_HOST_H
 
 #include <accord/plugin.h>
-#include <uv.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,6 +51,7 @@ enum testhost_call {
 };
 
 struct testhost;
+struct uv_loop_s; /* uv_loop_t */
 
 /* A message to deliver. The bytes are the caller's and stay until the delivery is finished. */
 struct testhost_message {
@@ -132,7 +132,7 @@ void testhost_stop(struct testhost *);
 /* Calls the connector's `close`, waits for its threads, and looks for what was left behind. */
 void testhost_close(struct testhost *);
 void *testhost_state(struct testhost *);
-uv_loop_t *testhost_loop(struct testhost *);
+struct uv_loop_s *testhost_loop(struct testhost *);
 
 /* ---- time ---- */
 

@@ -1,0 +1,134 @@
+/* The contract suite on the connector sftp, against OpenSSH's sshd, or the rehearsal partner where there is none. One
+ * server serves all cases; each begins with empty folders.
+ */
+#include <accord/testkit/suite.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../unit/sftp_servers.h"
+
+static struct server server;
+static char *key;
+static char pick[192]; /* where the partner puts files for us, on this machine */
+
+static const char *at(const char *folder, const char *name)
+{
+    static char path[512];
+    snprintf(path, sizeof path, "%s/%.255s", folder, name);
+    return path;
+}
+
+static void empty(const char *path)
+{
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+            unlink(at(path, entry->d_name));
+    if (folder)
+        closedir(folder);
+}
+
+static const struct accord_pair *begin(void *arg, bool *failed)
+{
+    (void)arg;
+    *failed = false;
+    empty(server.drop);
+    empty(pick);
+    return NULL;
+}
+
+static void prepare(void *arg, struct testhost *host)
+{
+    (void)arg;
+    testhost_endpoint(host, server.port);
+    testhost_profile(host, "ssh.kex", "ecdh-sha2-nistp256,curve25519-sha256");
+    testhost_profile(host, "ssh.ciphers", "aes256-gcm@openssh.com,aes256-ctr");
+    testhost_profile(host, "ssh.macs", "hmac-sha2-256");
+    testhost_profile(host, "ssh.host-key-types", "ecdsa-sha2-nistp256");
+    testhost_profile(host, "ssh.user-key-types", "ecdsa-sha2-nistp256");
+    testhost_secret(host, "key", key, strlen(key));
+}
+
+static bool got(void *arg, size_t service, const char *name, const void *bytes, size_t size)
+{
+    (void)arg;
+    (void)service;
+    int fd = open(at(server.drop, name), O_RDONLY);
+    char *content = malloc(size + 2);
+    size_t have = 0;
+    for (ssize_t n = 1; fd >= 0 && n > 0 && have<size + 1; have += n> 0 ? (size_t)n : 0)
+        n = read(fd, content + have, size + 1 - have);
+    bool same = fd >= 0 && have == size && memcmp(content, bytes, size) == 0;
+    free(content);
+    if (fd >= 0)
+        close(fd);
+    return same;
+}
+
+/* Under another name first, as a partner does that wants it taken whole. */
+static bool give(void *arg, size_t service, const char *name, const void *bytes, size_t size)
+{
+    char hidden[512];
+    (void)arg;
+    (void)service;
+    snprintf(hidden, sizeof hidden, "%s", at(pick, ".making"));
+    int fd = open(hidden, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    bool written = fd >= 0 && fchmod(fd, 0666) == 0 && write(fd, bytes, size) == (ssize_t)size;
+    if (fd >= 0)
+        close(fd);
+    return written && rename(hidden, at(pick, name)) == 0;
+}
+
+static bool holds(void *arg, size_t service, const char *name)
+{
+    (void)arg;
+    (void)service;
+    return access(at(pick, name), F_OK) == 0;
+}
+
+int main(void)
+{
+    enum server_kind kind = server_missing(SERVER_OPENSSH) ? SERVER_REHEARSAL : SERVER_OPENSSH;
+    if (server_missing(kind)) {
+        printf("not run: %s\n", server_missing(kind));
+        return 77;
+    }
+    server_start(&server, kind, NULL);
+    key = server_user_key(&server);
+    char directory[192];
+    snprintf(pick, sizeof pick, "%s/pick", server.drop);
+    snprintf(directory, sizeof directory, "%s/pick", server.directory);
+    if (mkdir(pick, 0777) < 0 || chmod(pick, 0777) < 0)
+        abort();
+    const struct accord_pair link[] = {{"user", server.user},         {"key", "id_ecdsa"},
+                                       {"host-key", server.host_key}, {"timeout", "5 s"},
+                                       {"idle-close", "1 s"},         {NULL, NULL}};
+    const struct accord_pair out[] = {{"directory", server.directory}, {NULL, NULL}};
+    const struct accord_pair in[] = {
+        {"directory", directory}, {"poll", "1 s"}, {"settle", "0 s"}, {NULL, NULL}};
+    const struct testsuite_service services[] = {{"out", "opaque", ACCORD_SEND, out},
+                                                 {"in", "opaque", ACCORD_RECEIVE, in}};
+    const struct accord_connector_suite suite = {.plugin = &accord_plugin,
+                                                 .clock = TESTHOST_REAL_CLOCK,
+                                                 .link_options = link,
+                                                 .services = services,
+                                                 .service_count = 2,
+                                                 .endpoint_host = "sftp.cbp.example",
+                                                 .patience = 15000,
+                                                 .loop_patience = 5000,
+                                                 .begin = begin,
+                                                 .prepare = prepare,
+                                                 .got = got,
+                                                 .give = give,
+                                                 .holds = holds};
+    int failed = accord_connector_suite(&suite);
+    free(key);
+    server_stop(&server);
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,60 @@
+/* The contract suite on the policy encryption. */
+#include <accord/testkit/suite.h>
+
+#include <stdlib.h>
+
+#define PIN "SHA256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+int main(void)
+{
+    static const struct accord_pair options[] = {{"host-key", PIN}, {"user", "acme"}};
+    static const struct accord_policy_link far = {.name = "sftp",
+                                                  .connector = "sftp",
+                                                  .endpoint_host = "sftp.cbp.example",
+                                                  .endpoint_port = 22,
+                                                  .tunnel = "none",
+                                                  .options = options,
+                                                  .option_count = 2};
+    static const struct accord_policy_link *const links[] = {&far};
+    static const struct accord_policy_setup setup = {.agreement = "cbp-isa",
+                                                     .module = "encryption",
+                                                     .in_force_until = INT64_MAX,
+                                                     .links = links,
+                                                     .link_count = 1};
+    static const struct accord_pair strong[] = {{"ssh.kex", "ecdh-sha2-nistp384"},
+                                                {"ssh.cipher.out", "aes256-ctr"},
+                                                {"ssh.cipher.in", "aes256-gcm@openssh.com"},
+                                                {"ssh.mac.out", "hmac-sha2-256-etm@openssh.com"},
+                                                {"ssh.mac.in", "aead-gcm"},
+                                                {"ssh.strict-kex", "yes"},
+                                                {"ssh.host-key.type", "ecdsa-sha2-nistp256"},
+                                                {"ssh.host-key.bits", "256"},
+                                                {"ssh.host-key.sha256", PIN},
+                                                {NULL, NULL}};
+    static const struct accord_pair weak[] = {{"ssh.kex", "diffie-hellman-group1-sha1"}, {NULL, NULL}};
+    static const struct accord_pair user[] = {{"ssh.user", "acme"},
+                                              {"ssh.auth", "publickey"},
+                                              {"ssh.user-key.type", "ecdsa-sha2-nistp256"},
+                                              {"ssh.user-key.bits", "256"},
+                                              {NULL, NULL}};
+    static const struct accord_pair root[] = {{"ssh.user", "root"},
+                                              {"ssh.auth", "publickey"},
+                                              {"ssh.user-key.type", "ecdsa-sha2-nistp256"},
+                                              {"ssh.user-key.bits", "256"},
+                                              {NULL, NULL}};
+    static const struct testsuite_question questions[] = {
+        {.name = "strong", .question = ACCORD_ASK_HANDSHAKE, .facts = strong},
+        {.name = "weak", .question = ACCORD_ASK_HANDSHAKE, .facts = weak, .answer = ACCORD_DENY},
+        {.name = "user", .question = ACCORD_ASK_AUTHENTICATED, .facts = user},
+        {.name = "root",
+         .question = ACCORD_ASK_AUTHENTICATED,
+         .facts = root,
+         .answer = ACCORD_DENY,
+         .rule = "encryption.ssh-user"},
+    };
+    const struct accord_policy_suite suite = {.plugin = &accord_plugin,
+                                              .setup = &setup,
+                                              .questions = questions,
+                                              .question_count = sizeof questions / sizeof *questions};
+    return accord_policy_suite(&suite) ? 1 : 0;
+}
