@@ -92,6 +92,7 @@ struct store_payload {
     struct buf fresh;  /* positions of the spill that has not been committed */
     int failed;
     unsigned pending; /* calls under way */
+    unsigned telling; /* the end of one: it must stay until that has returned */
     bool orphan;      /* freed by its owner while calls were under way */
     struct store_payload *next, *previous; /* in `payloads` */
     /* under the store's lock */

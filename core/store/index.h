@@ -186,6 +186,8 @@ struct index_seen {
 uint64_t index_repeat_key(const char *origin, const char *source_id, const uint8_t *sha256);
 int64_t index_short_hash(const uint8_t *sha256);
 int index_find_seen(struct index *, struct index_seen *);
+/* False: no message that is here or was forgotten has this key. */
+bool index_may_have_seen(const struct index *, uint64_t key);
 struct place *index_place(struct index *, const char *agreement, const char *service); /* NULL: none */
 const char *index_cursor(struct index *, const char *route);
 /* Numbers of open deliveries of a place in a state, oldest first, appended as u64. */

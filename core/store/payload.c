@@ -96,7 +96,7 @@ void store_payload_free(struct store_payload *payload)
 {
     if (!payload)
         return;
-    if (payload->pending)
+    if (payload->pending || payload->telling)
         payload->orphan = true;
     else
         payload_release(payload);
@@ -106,8 +106,10 @@ void store_payload_free(struct store_payload *payload)
 static void payload_done(struct store_payload *payload, int result, store_done done, void *arg)
 {
     payload->pending--;
+    payload->telling++;
     done(arg, result);
-    if (payload->orphan && !payload->pending)
+    payload->telling--;
+    if (payload->orphan && !payload->pending && !payload->telling)
         payload_release(payload);
 }
 

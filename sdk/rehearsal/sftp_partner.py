@@ -74,6 +74,17 @@ class Files(asyncssh.SFTPServer):
             self.cut("after %d bytes" % options.cut_after)
         return super().write(file_obj, offset, data)
 
+    def read(self, file_obj, offset, size):
+        if options.lose_permission is not None and offset + size > options.lose_permission:
+            raise asyncssh.SFTPPermissionDenied("not any more")
+        return super().read(file_obj, offset, size)
+
+    def remove(self, path):
+        if options.refuse_remove:
+            raise asyncssh.SFTPPermissionDenied("removing is not allowed here")
+        tell("removed", path=path.decode())
+        return super().remove(path)
+
     def rename(self, oldpath, newpath):
         if options.refuse_rename:
             raise asyncssh.SFTPPermissionDenied("renaming is not allowed here")
@@ -94,8 +105,23 @@ def host_key():
     return asyncssh.read_private_key(options.host_key)
 
 
+def be_peculiar():
+    """What the library gives no choice about."""
+    handler = asyncssh.sftp.SFTPServerHandler
+    handler._extensions = [pair for pair in handler._extensions if pair[0].decode() not in options.without]
+    if options.side_by_side:
+        one_at_a_time = handler._process_packet
+
+        async def begin(*packet):
+            asyncio.ensure_future(one_at_a_time(*packet))
+        handler._process_packet = begin
+
+
 async def serve():
+    be_peculiar()
     key = host_key()
+    if options.outbox:
+        os.makedirs(os.path.join(options.root, options.outbox), exist_ok=True)
     lists = {name: getattr(options, name).split(",")
              for name in ("kex_algs", "encryption_algs", "mac_algs") if getattr(options, name)}
     server = await asyncssh.create_server(
@@ -109,6 +135,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 (default): any free one")
     parser.add_argument("--root", required=True, help="the folder that visitors see as /")
+    parser.add_argument("--outbox", metavar="FOLDER", help="made below root: put files there, to be picked up")
     parser.add_argument("--host-key", required=True, help="private key file; made when it is missing")
     parser.add_argument("--host-key-type", default="ecdsa-sha2-nistp256")
     parser.add_argument("--authorized-keys", required=True, help="public keys that may come in, one a line")
@@ -120,7 +147,11 @@ def parse():
     faulty.add_argument("--cut-at-rename", action="store_true", help="rename, then drop it before answering")
     faulty.add_argument("--cut-times", type=int, default=1, help="how often to cut (default: once)")
     faulty.add_argument("--refuse-rename", action="store_true")
+    faulty.add_argument("--refuse-remove", action="store_true")
+    faulty.add_argument("--lose-permission", type=int, metavar="BYTES", help="reads behind this offset fail")
     faulty.add_argument("--disk-full", type=int, metavar="BYTES", help="writes behind this offset fail")
+    faulty.add_argument("--side-by-side", action="store_true", help="work on requests in no order (see --slow)")
+    faulty.add_argument("--without", action="append", default=[], metavar="NAME", help="an SFTP extension that is not offered")
     faulty.add_argument("--slow", type=int, metavar="BYTES", help="take this many bytes a second")
     return parser.parse_args(namespace=options)
 

@@ -97,17 +97,17 @@ def test_hostile_names_are_carried_or_left_alone(agent, mail):
 def test_kills_lose_nothing_and_double_nothing(agent, mail):
     """The agent is killed again and again while mails go through; a mail is in one place at every moment."""
     one = mail()
-    sent = {f"{1700000000 + n}.M{n}.host": f"mail {n} ".encode() * (1 + n % 3 * 9000) for n in range(240)}
-    for name, content in list(sent.items())[:120]:
+    sent = {f"{1700000000 + n}.M{n}.host": f"mail {n} ".encode() * (1 + n % 3 * 9000) for n in range(160)}
+    for name, content in list(sent.items())[:80]:
         one.put(name, content)
     agent.start()
-    for round_ in range(6):
-        before = 40 * round_
+    for round_ in range(4):
+        before = 30 * round_
         wait_for(lambda: len(one.arrived()) >= before, lambda: f"{len(one.arrived())} of {before}; {agent.log_tail()}", 60)
         agent.kill()
         seen = one.arrived()
         assert len(seen) == len(set(seen)), "a mail arrived twice"
-        for name in list(sent)[120 + 20 * round_:140 + 20 * round_]:
+        for name in list(sent)[80 + 20 * round_:100 + 20 * round_]:
             one.put(name, sent[name])
         agent.start()
     wait_for(lambda: len(one.arrived()) >= len(sent) and not one.left(),

@@ -146,6 +146,8 @@ def test_a_new_connector_carries_messages_under_an_agreement(agent, stranger, pa
     assert partner.stored == [("in-tray", row["id"], "order.txt", b"twelve boxes")]
     assert agent.ask("show", row["id"])["deliveries"][0]["receipt"] == "kept as 1"
     assert agent.ask("audit", "verify").code == 0
+    steps = agent.ask("probe", "partner")["steps"]
+    assert "messages may flow" in str(steps), steps
     listed = {row["file"]: row for row in agent.ask("plugins")["plugins"]}
     assert listed["connector-hello.so"]["pinned"] == "yes" and "partner" in listed["connector-hello.so"]["used-by"]
 

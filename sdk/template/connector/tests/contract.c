@@ -17,7 +17,7 @@
 
 /* What the partner has, and what it has been sent. */
 struct message {
-    char name[256];
+    char name[512];
     char *bytes;
     size_t size;
     bool gone; /* we told it that it may forget it */
@@ -72,7 +72,7 @@ static void arrange(void)
     peer->message = at < partner.given_count ? partner.offer : NULL;
     if (!peer->message)
         return;
-    snprintf(partner.offer, sizeof partner.offer, "m%zu %zu %s", at, partner.given[at].size,
+    snprintf(partner.offer, sizeof partner.offer, "m%zu %zu %.255s", at, partner.given[at].size,
              partner.given[at].name);
     peer->body = partner.given[at].bytes;
     peer->body_size = partner.given[at].size;

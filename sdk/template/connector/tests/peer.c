@@ -98,7 +98,7 @@ static void next_asked(struct peer *peer, struct peer_connection *connection)
 static void line_came(struct peer *peer, struct peer_connection *connection, const char *line)
 {
     if (!strncmp(line, "store ", 6)) {
-        snprintf(connection->line, sizeof connection->line, "%s", line);
+        snprintf(connection->line, sizeof connection->line, "%.500s", line);
         connection->size = 0;
         connection->storing = sscanf(line, "store %*s %*s %zu", &connection->left) == 1;
         if (!connection->left)
@@ -106,7 +106,7 @@ static void line_came(struct peer *peer, struct peer_connection *connection, con
     } else if (!strncmp(line, "next ", 5)) {
         next_asked(peer, connection);
     } else {
-        snprintf(peer->told, sizeof peer->told, "%s", line);
+        snprintf(peer->told, sizeof peer->told, "%.500s", line);
         peer->message = NULL;
         say_line(peer, connection, "ok\n");
     }

@@ -269,6 +269,28 @@ static void a_session_that_is_denied_parks_the_link(void **state)
     assert_string_equal(testhost_fact(host, "session.encryption"), "none");
 }
 
+static bool has_probed(const void *arg)
+{
+    (void)arg;
+    return testhost_probed(host);
+}
+
+static void a_probe_says_whether_messages_may_flow_and_parks_nothing(void **state)
+{
+    (void)state;
+    begin();
+    assert_true(testhost_probe(host));
+    until(has_probed, NULL);
+    assert_int_equal(testhost_step(host, 0)->result, ACCORD_OK);
+    testhost_stop(host);
+    testhost_start(host);
+    testhost_fail_dials(host, 10, "connection refused");
+    assert_true(testhost_probe(host));
+    until(has_probed, NULL);
+    assert_string_equal(testhost_step(host, testhost_steps(host) - 1)->text, "connection refused");
+    assert_null(testhost_parked(host));
+}
+
 static void a_box_with_a_blank_is_a_mistake_in_the_file(void **state)
 {
     (void)state;
@@ -296,6 +318,7 @@ int main(void)
         staged(a_deferred_message_stays_with_the_partner),
         staged(without_the_agreement_s_word_nothing_is_sent_in_the_clear),
         staged(a_session_that_is_denied_parks_the_link),
+        staged(a_probe_says_whether_messages_may_flow_and_parks_nothing),
         cmocka_unit_test(a_box_with_a_blank_is_a_mistake_in_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
