@@ -10,7 +10,7 @@
 
 /* ---- changes that come in sets: an editor's rename, a copy of many files ---- */
 
-#define QUIET_FOR  500  /* ms without another change */
+#define QUIET_FOR  250  /* ms without another change */
 #define QUIET_MOST 5000 /* ms after the first, whatever goes on */
 
 struct quiet {

@@ -32,7 +32,8 @@ void filter_add(struct filter *filter, uint64_t hash)
     if (!filter->bits)
         return;
     uint64_t bits = mix(hash),
-             *block = filter->bits + (hash * 0x9e3779b97f4a7c15u >> 20) % filter->blocks * BLOCK_WORDS;
+             *block =
+                 filter->bits + ((hash * 0x9e3779b97f4a7c15u >> 20) & (filter->blocks - 1)) * BLOCK_WORDS;
     for (int i = 0; i < PROBES; i++, bits >>= 9)
         block[bits >> 6 & 7] |= (uint64_t)1 << (bits & 63);
     filter->count++;
@@ -43,7 +44,8 @@ bool filter_may_have(const struct filter *filter, uint64_t hash)
     if (!filter->bits || !filter->complete)
         return true;
     uint64_t bits = mix(hash);
-    const uint64_t *block = filter->bits + (hash * 0x9e3779b97f4a7c15u >> 20) % filter->blocks * BLOCK_WORDS;
+    const uint64_t *block =
+        filter->bits + ((hash * 0x9e3779b97f4a7c15u >> 20) & (filter->blocks - 1)) * BLOCK_WORDS;
     for (int i = 0; i < PROBES; i++, bits >>= 9)
         if (!(block[bits >> 6 & 7] >> (bits & 63) & 1))
             return false;

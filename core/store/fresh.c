@@ -82,7 +82,8 @@ struct fresh_row *fresh_add_row(struct fresh *fresh, const struct index_delivery
                                          .previous = LOOKUP_NONE,
                                          .next = LOOKUP_NONE,
                                          .list = FRESH_LISTS,
-                                         .stored = stored};
+                                         .stored = stored,
+                                         .packed = delivery->packed};
     return &fresh->rows[at];
 }
 

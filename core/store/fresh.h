@@ -18,6 +18,7 @@ struct index_delivery {
     int64_t before;            /* attempts before `since` */
     int64_t answer_by;         /* 0: no answer is expected */
     uint64_t generation, size; /* size: of the payload */
+    bool packed;               /* the file has it among the settled ones (index_settled.c) */
 };
 
 /* Where a delivery stands with its place. What is final stands nowhere. */
@@ -27,7 +28,8 @@ struct fresh_row {
     struct index_delivery delivery; /* as it is stored: what is sending waits */
     uint32_t previous, next;        /* in its list */
     uint8_t list;                   /* FRESH_LISTS: in none */
-    bool stored;                    /* the file has this row, perhaps in an older form */
+    bool stored;                    /* the file has this row, perhaps in an older form ... */
+    bool packed;                    /* ... among the settled ones */
     bool dirty;                     /* the file must get it */
     bool later, promoted;           /* counted in its place */
     bool sending;

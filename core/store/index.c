@@ -34,6 +34,7 @@ static const char *const schema =
     "CREATE TABLE deliveries(number INTEGER PRIMARY KEY, message INTEGER, detail INTEGER, place INTEGER,"
     " state INTEGER, attempts INTEGER, due INTEGER, not_before INTEGER, changed INTEGER, since INTEGER,"
     " generation INTEGER, size INTEGER, before INTEGER, answer_by INTEGER);"
+    "CREATE TABLE settled(number INTEGER PRIMARY KEY, facts BLOB);"
     "CREATE INDEX ready ON deliveries(place, number) WHERE state=1 AND due=0;"
     "CREATE INDEX later ON deliveries(place, due) WHERE state=1 AND due>0;"
     "CREATE INDEX held ON deliveries(place, number) WHERE state=2;"
@@ -57,7 +58,7 @@ static const char *const schema =
     " next_number INTEGER, epoch INTEGER, messages INTEGER, quarantined INTEGER, bytes INTEGER,"
     " seen_before INTEGER, keys_before INTEGER);"
     "INSERT INTO progress VALUES (1,0,0,0,1,0,0,0,0,0,0);"
-    "PRAGMA user_version=3; COMMIT;";
+    "PRAGMA user_version=4; COMMIT;";
 
 /* ---- statements ---- */
 

@@ -16,7 +16,7 @@
 #include "store/filter.h"
 #include "store/fresh.h"
 
-#define INDEX_FORMAT 3
+#define INDEX_FORMAT 4
 #define INDEX_PAGE   64 /* deliveries that are read ahead for claims */
 #define INDEX_ROWS   16 /* that one statement inserts */
 
@@ -173,6 +173,7 @@ void index_recount(struct index *, const struct index_delivery *, int by); /* by
 
 int index_find_message(struct index *, const char *id, uint64_t *position);
 int index_find_delivery(struct index *, uint64_t number, struct index_delivery *);
+int index_find_stored(struct index *, uint64_t number, struct index_delivery *); /* as it is in the file */
 int index_find_key(struct index *, const char *key, bool *used);
 /* Positions of messages with this key; the newest flushed runs first. */
 struct index_seen {
@@ -185,6 +186,8 @@ struct index_seen {
 uint64_t index_repeat_key(const char *origin, const char *source_id, const uint8_t *sha256);
 int64_t index_short_hash(const uint8_t *sha256);
 int index_find_seen(struct index *, struct index_seen *);
+/* False: no message that is here or was forgotten has this key. */
+bool index_may_have_seen(const struct index *, uint64_t key);
 struct place *index_place(struct index *, const char *agreement, const char *service); /* NULL: none */
 const char *index_cursor(struct index *, const char *route);
 /* Numbers of open deliveries of a place in a state, oldest first, appended as u64. */
@@ -256,6 +259,11 @@ int index_run(struct index *, sqlite3_stmt *);
 int index_begin(struct index *); /* a transaction, unless there is one */
 /* Reads the delivery that a statement of INDEX_ROW stands on. */
 int index_read_row(struct index *, sqlite3_stmt *, struct index_delivery *);
+/* index_settled.c. Whether it is written as one that was over; writes all of those; finds one; drops `count`. */
+bool index_packs(const struct fresh_row *);
+int index_write_settled(struct index *);
+int index_find_settled(struct index *, uint64_t number, struct index_delivery *);
+int index_drop_settled(struct index *, uint64_t first, uint64_t count);
 /* Before and after a change of the file that goes around `fresh`: what was read ahead is read again. */
 void index_forget_ahead(struct place *);
 /* The small things as they were flushed. */

@@ -13,6 +13,11 @@ S(ADD_MESSAGE, "INSERT INTO messages VALUES " MESSAGE_ROW)
 S(ADD_MESSAGES, "INSERT INTO messages VALUES " FOUR(FOUR(MESSAGE_ROW))) /* INDEX_ROWS of them */
 S(ADD_DELIVERY, "INSERT INTO deliveries VALUES " DELIVERY_ROW)
 S(ADD_DELIVERIES, "INSERT INTO deliveries VALUES " FOUR(FOUR(DELIVERY_ROW)))
+#define SETTLED_ROW "(?,?)"
+S(ADD_SETTLED, "INSERT INTO settled VALUES " SETTLED_ROW)
+S(ADD_SETTLED_MANY, "INSERT INTO settled VALUES " FOUR(FOUR(SETTLED_ROW)))
+S(SETTLED, "SELECT facts FROM settled WHERE number=?")
+S(DROP_SETTLED, "DELETE FROM settled WHERE number>=?1 AND number<?1+?2")
 S(SET_DELIVERY, "UPDATE deliveries SET message=?2, detail=?3, place=?4, state=?5, attempts=?6, due=?7, not_before=?8,"
                 " changed=?9, since=?10, generation=?11, size=?12, before=?13, answer_by=?14 WHERE number=?1")
 S(PUT_SEEN, "INSERT OR REPLACE INTO seen VALUES (?,?)")
@@ -67,7 +72,6 @@ S(COUNT_LOST, "SELECT count(*) FROM messages WHERE position>=?1 AND position<?2 
               "OR position>=?2 AND id IN (SELECT id FROM spans WHERE segment<=?3)")
 /* ---- retention (index_retain.c) ---- */
 S(WALK_UP, "SELECT id, position, origin, type, flags, first, count FROM messages WHERE id>? AND id<=? ORDER BY id")
-S(DELIVERIES, "SELECT " INDEX_ROW "FROM deliveries WHERE number>=?1 AND number<?1+?2")
 S(DROP_DELIVERIES, "DELETE FROM deliveries WHERE number>=?1 AND number<?1+?2")
 S(DROP_MESSAGE, "DELETE FROM messages WHERE id=?")
 S(DROP_RELEASED, "DELETE FROM released WHERE id=?")

@@ -67,10 +67,15 @@ int index_find_delivery(struct index *index, uint64_t number, struct index_deliv
             found->state = STORE_SENDING;
         return 0;
     }
+    return index_find_stored(index, number, found);
+}
+
+int index_find_stored(struct index *index, uint64_t number, struct index_delivery *found)
+{
     sqlite3_stmt *row = index_bind(index, INDEX_DELIVERY, "i", (int64_t)number);
     int result = index_step(index, row);
     if (result <= 0)
-        return result ? result : ACCORD_ENOENT;
+        return result ? result : index_find_settled(index, number, found);
     result = index_read_row(index, row, found);
     sqlite3_reset(row);
     return result;

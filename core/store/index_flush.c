@@ -5,9 +5,9 @@
 #include "store/index.h"
 #include "util/text.h"
 
-#define DUE_ROWS  4096        /* messages, or changed deliveries */
-#define DUE_BYTES (16u << 20) /* of the journal: as much as a killed process should have to read again */
-#define FULL      16          /* times as many: flushing has failed for long */
+#define DUE_ROWS  8192        /* messages, or changed deliveries */
+#define DUE_BYTES (32u << 20) /* of the journal: as much as a killed process should have to read again */
+#define FULL      8           /* times as many: flushing has failed for long */
 #define LEARN     8192        /* keys that the filter learns at a time */
 
 bool index_due(const struct index *index, uint64_t position)
@@ -96,16 +96,24 @@ static int write_new(struct index *index, const struct index_delivery *const *ro
     return result;
 }
 
+/* What was among the settled ones and has changed: it is carried over, or expects an answer no more. */
+static int unpack_row(struct index *index, const struct fresh_row *row)
+{
+    int result = index_drop_settled(index, row->delivery.number, 1);
+    return result ? result : write_row(index, INDEX_ADD_DELIVERY, &row->delivery);
+}
+
 static int write_rows(struct index *index)
 {
     const struct index_delivery *rows[INDEX_ROWS];
     const struct fresh *fresh = &index->fresh;
     int result = 0, count = 0;
     for (uint32_t i = 0; !result && i < fresh->by_number.count; i++) {
-        if (!fresh->rows[i].dirty)
+        if (!fresh->rows[i].dirty || index_packs(&fresh->rows[i]))
             continue;
         if (fresh->rows[i].stored) {
-            result = write_row(index, INDEX_SET_DELIVERY, &fresh->rows[i].delivery);
+            result = fresh->rows[i].packed ? unpack_row(index, &fresh->rows[i])
+                                           : write_row(index, INDEX_SET_DELIVERY, &fresh->rows[i].delivery);
             continue;
         }
         rows[count++] = &fresh->rows[i].delivery;
@@ -170,8 +178,8 @@ static int write_all(struct index *index)
     const struct index_progress *p = &index->progress;
     int result = index_begin(index);
     if (result || (result = write_messages(index)) || (result = write_rows(index)) ||
-        (result = index_write_seen(index)) || (result = write_keys(index)) ||
-        (result = write_places(index)) || (result = write_heads(index)))
+        (result = index_write_settled(index)) || (result = index_write_seen(index)) ||
+        (result = write_keys(index)) || (result = write_places(index)) || (result = write_heads(index)))
         return result;
     result = index_run(index, index_bind(index, INDEX_SET_PROGRESS, "iiiiiiiiii", (int64_t)p->position,
                                          (int64_t)p->marker, (int64_t)p->group, (int64_t)p->next_number,

@@ -277,15 +277,11 @@ int index_answered(struct index *index, const struct record_answered *answered)
     return result;
 }
 
+/* Those in the file first: they are older, as a rule. */
 int index_overdue(struct index *index, int64_t now, struct index_delivery *found, size_t limit, size_t *count)
 {
     int result = 0;
     *count = 0;
-    for (uint32_t i = 0; i < index->fresh.by_number.count && *count < limit; i++) {
-        const struct index_delivery *delivery = &index->fresh.rows[i].delivery;
-        if (delivery->answer_by && delivery->answer_by <= now)
-            found[(*count)++] = *delivery;
-    }
     sqlite3_stmt *row = index_bind(index, INDEX_OVERDUE, "i", now);
     while (*count < limit && (result = index_step(index, row)) > 0) {
         if ((result = index_read_row(index, row, &found[*count])))
@@ -293,5 +289,10 @@ int index_overdue(struct index *index, int64_t now, struct index_delivery *found
         *count += fresh_row(&index->fresh, found[*count].number) == NULL;
     }
     sqlite3_reset(row);
+    for (uint32_t i = 0; result >= 0 && i < index->fresh.by_number.count && *count < limit; i++) {
+        const struct index_delivery *delivery = &index->fresh.rows[i].delivery;
+        if (delivery->answer_by && delivery->answer_by <= now)
+            found[(*count)++] = *delivery;
+    }
     return result < 0 ? result : 0;
 }

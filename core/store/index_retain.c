@@ -44,24 +44,28 @@ struct standing { /* of a message: what decides whether it may be forgotten, and
     bool sized;
 };
 
+static void note_standing(const struct index *index, const struct index_delivery *delivery,
+                          struct standing *standing)
+{
+    standing->open |= (delivery->state != STORE_DELIVERED && delivery->state != STORE_DISCARDED) ||
+                      delivery->answer_by || fresh_row(&index->fresh, delivery->number);
+    if (delivery->changed > standing->changed)
+        standing->changed = delivery->changed;
+    standing->size = delivery->size;
+    standing->sized = true;
+}
+
 static int look_at(struct index *index, uint64_t first, uint64_t count, struct standing *standing)
 {
-    sqlite3_stmt *row = index_bind(index, INDEX_DELIVERIES, "ii", (int64_t)first, (int64_t)count);
-    int result;
-    if (!count)
-        return 0;
-    while ((result = index_step(index, row)) > 0) {
+    int result = 0;
+    for (uint64_t i = 0; !result && i < count; i++) {
         struct index_delivery delivery;
-        if ((result = index_read_row(index, row, &delivery)))
-            break;
-        standing->open |= (delivery.state != STORE_DELIVERED && delivery.state != STORE_DISCARDED) ||
-                          delivery.answer_by || fresh_row(&index->fresh, delivery.number);
-        if (delivery.changed > standing->changed)
-            standing->changed = delivery.changed;
-        standing->size = delivery.size;
-        standing->sized = true;
+        result = index_find_stored(index, first + i, &delivery);
+        if (result == ACCORD_ENOENT)
+            result = 0;
+        else if (!result)
+            note_standing(index, &delivery, standing);
     }
-    sqlite3_reset(row);
     return result;
 }
 
@@ -86,21 +90,19 @@ static int stands(struct index *index, const struct walked *walked, struct stand
 
 static int drop_deliveries(struct index *index, uint64_t first, uint64_t count)
 {
-    sqlite3_stmt *row = index_bind(index, INDEX_DELIVERIES, "ii", (int64_t)first, (int64_t)count);
-    int result;
+    int result = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        struct index_delivery delivery;
+        result = index_find_stored(index, first + i, &delivery);
+        if (result && result != ACCORD_ENOENT)
+            return result;
+        if (!result)
+            index_recount(index, &delivery, -1);
+    }
     if (!count)
         return 0;
-    while ((result = index_step(index, row)) > 0) {
-        struct index_delivery delivery;
-        if (!(result = index_read_row(index, row, &delivery)))
-            index_recount(index, &delivery, -1);
-        if (result)
-            break;
-    }
-    sqlite3_reset(row);
-    return result ? result
-                  : index_run(index,
-                              index_bind(index, INDEX_DROP_DELIVERIES, "ii", (int64_t)first, (int64_t)count));
+    result = index_run(index, index_bind(index, INDEX_DROP_DELIVERIES, "ii", (int64_t)first, (int64_t)count));
+    return result ? result : index_drop_settled(index, first, count);
 }
 
 static int forget_one(struct index *index, const struct walked *walked, const struct standing *standing,

@@ -316,6 +316,12 @@ static void find_fresh(const struct fresh *fresh, uint64_t key, struct index_see
             ask->positions[ask->count++] = fresh->seen[at].position;
 }
 
+/* The filter has the keys in memory, too, and those of the echoes. */
+bool index_may_have_seen(const struct index *index, uint64_t key)
+{
+    return filter_may_have(&index->filter, index_spread(key));
+}
+
 int index_find_seen(struct index *index, struct index_seen *ask)
 {
     const struct seen_runs *runs = &index->runs;

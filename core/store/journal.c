@@ -16,7 +16,9 @@
 #define CACHED_STEP (1u << 20)
 #define PATIENCE    64           /* groups */
 #define SMALL       (32u << 10)  /* bytes of a group of which many may follow, each with its own sync */
-#define PREPARED    (256u << 10) /* bytes that are prepared for such */
+#define PREPARED    (64u << 10)  /* bytes that are prepared for such */
+#define KEPT_MAX    (2u << 20)   /* bytes of room of a group that stays in memory until the next */
+#define SMALL_RUN   8            /* of them make it worth while */
 #define LEARN_IDLE  32           /* pieces that the index's filter learns in a pause */
 #define FLUSH_ROOM  (256u << 10) /* bytes on the disk that a flush is tried with after one that lacked room */
 
@@ -398,6 +400,20 @@ static void release_cached(struct journal *journal, size_t written)
     }
 }
 
+/* What was admitted last is often claimed next: then it need not be read. */
+static void keep_group(struct journal *journal)
+{
+    struct buf spare = journal->last;
+    if (journal->bytes.room > KEPT_MAX) {
+        buf_clear(&journal->last);
+    } else {
+        journal->last = journal->bytes;
+        journal->last_at = journal->at - journal->bytes.size;
+        journal->bytes = spare;
+    }
+    buf_clear(&journal->bytes);
+}
+
 int journal_commit(void *state)
 {
     struct journal *journal = state;
@@ -420,9 +436,9 @@ int journal_commit(void *state)
     progress->group = journal->group;
     progress->next_number = journal->next_number;
     journal_newest_keep(journal);
-    journal->last = journal->bytes.size;
+    journal->small = journal->bytes.size <= SMALL ? journal->small + 1 : 0;
     release_cached(journal, journal->bytes.size);
-    buf_clear(&journal->bytes);
+    keep_group(journal);
     apply_changes(journal);
     journal->unflushed++;
     return 0;
@@ -443,7 +459,7 @@ static void journal_pause(void *state)
 {
     struct journal *journal = state;
     uint64_t from = (journal->at + 4095) & ~(uint64_t)4095;
-    if (journal->broken || journal->last > SMALL ||
+    if (journal->broken || journal->small < SMALL_RUN ||
         (POSITION_SEGMENT(journal->prepared) == POSITION_SEGMENT(journal->at) &&
          journal->prepared > journal->at + PREPARED / 4))
         return;
@@ -470,55 +486,6 @@ static void journal_settle_down(void *state)
 }
 
 /* ---- questions ---- */
-
-static bool same_source(const struct record_admission *a, const struct backend_repeat *repeat)
-{
-    return !strcmp(a->origin, repeat->origin) &&
-           (!repeat->source_id[0] || !strcmp(a->source_id, repeat->source_id));
-}
-
-static bool any_matches(struct journal *journal, const struct index_seen *seen, bool same_hash,
-                        struct backend_repeat *repeat)
-{
-    struct record_admission_room room;
-    for (size_t i = 0; i < seen->count; i++)
-        if (!journal_admission(journal, seen->positions[i], &room) && same_source(&room.admission, repeat) &&
-            (!same_hash || !memcmp(room.admission.sha256, repeat->sha256, DIGEST_SIZE))) {
-            memcpy(repeat->id, room.admission.id, ACCORD_ID_MAX);
-            return true;
-        }
-    return false;
-}
-
-/* Among the messages that are here, then among those that are forgotten. */
-static int look_for(struct journal *journal, struct backend_repeat *repeat, struct index_seen *seen,
-                    enum backend_match as, enum backend_match *match)
-{
-    bool found = false;
-    int result = index_find_seen(&journal->index, seen);
-    if (!result && any_matches(journal, seen, seen->hash != NULL, repeat))
-        found = true;
-    else if (!result)
-        result = index_find_echo(&journal->index, seen->key, seen->hash, seen->since, repeat->id, &found);
-    if (found)
-        *match = as;
-    return result;
-}
-
-static int journal_find_repeat(void *state, struct backend_repeat *repeat, enum backend_match *match)
-{
-    struct journal *journal = state;
-    *match = BACKEND_UNSEEN;
-    int64_t hash = index_short_hash(repeat->sha256), forgotten = journal->index.progress.seen_before;
-    struct index_seen seen = {.key = index_repeat_key(repeat->origin, repeat->source_id, repeat->sha256),
-                              .hash = &hash,
-                              .since = repeat->since > forgotten ? repeat->since : forgotten};
-    int result = look_for(journal, repeat, &seen, BACKEND_SEEN, match);
-    if (result || *match || !repeat->source_id[0])
-        return result;
-    seen.hash = NULL;
-    return look_for(journal, repeat, &seen, BACKEND_CHANGED, match);
-}
 
 static int journal_find_key(void *state, const char *key, bool *used)
 {

@@ -70,7 +70,7 @@ struct journal {
     bool behind;        /* the index must be filled from the journal before anything else */
 
     uint64_t prepared; /* up to here zeros have been written */
-    uint64_t last;     /* bytes of the last group */
+    uint64_t small;    /* groups that follow each other and were small */
 
     uint64_t cached_from, cached; /* what has been written since and is in the page cache: from where, how much */
 
@@ -78,6 +78,8 @@ struct journal {
     struct buf bytes;
     uint32_t count, heads_crc;
     bool durable; /* holds more than payload pieces */
+    struct buf last; /* the group before, when it was no large one ... */
+    uint64_t last_at; /* ... which stands here */
     int room;     /* 0: not asked yet, 1: room for admissions, -1: none */
     uint64_t next_number;
     struct buf changes; /* struct journal_change */
@@ -131,6 +133,7 @@ int journal_backup(void *state, struct store_backup *);
 void journal_backup_end(struct journal *);
 /* A backup is being made: no segment may be deleted. */
 bool journal_pinned(const struct journal *);
+int journal_find_repeat(void *state, struct backend_repeat *, enum backend_match *);
 int journal_claim(void *state, struct store_claim *);
 int journal_read(void *state, struct store_read *);
 int journal_peek(void *state, uint64_t position, const struct seal_bond *, size_t offset, void *to, size_t room,

@@ -18,16 +18,24 @@ static int check_record(const uint8_t *bytes, uint64_t position, enum record_typ
                : 0;
 }
 
+/* The bytes from a position on, when they are of this group. */
+static const uint8_t *in_group(const struct buf *group, uint64_t at, uint64_t position, size_t *got)
+{
+    if (position < at || position >= at + group->size)
+        return NULL;
+    *got = group->size - (size_t)(position - at);
+    return group->data + (position - at);
+}
+
 int journal_record(struct journal *journal, uint64_t position, enum record_type type, struct buf *to,
                    const uint8_t **body, size_t *size)
 {
     struct record_head head;
     size_t got = 0, want = READ_FIRST;
-    const uint8_t *bytes;
-    if (position >= journal->at && position < journal->at + journal->bytes.size) {
-        bytes = journal->bytes.data + (position - journal->at);
-        got = journal->bytes.size - (size_t)(position - journal->at);
-    } else {
+    const uint8_t *bytes = in_group(&journal->bytes, journal->at, position, &got);
+    if (!bytes)
+        bytes = in_group(&journal->last, journal->last_at, position, &got);
+    if (!bytes) {
         buf_clear(to);
         if (!buf_reserve(to, want))
             return ACCORD_ENOMEM;
@@ -73,6 +81,59 @@ int journal_ready(struct journal *journal)
 {
     buf_clear(&journal->bytes); /* no group is open */
     return journal->behind ? journal_damaged(journal_catch_up(journal)) : 0;
+}
+
+/* ---- repeats ---- */
+
+static bool same_source(const struct record_admission *a, const struct backend_repeat *repeat)
+{
+    return !strcmp(a->origin, repeat->origin) &&
+           (!repeat->source_id[0] || !strcmp(a->source_id, repeat->source_id));
+}
+
+static bool any_matches(struct journal *journal, const struct index_seen *seen, bool same_hash,
+                        struct backend_repeat *repeat)
+{
+    struct record_admission_room room;
+    for (size_t i = 0; i < seen->count; i++)
+        if (!journal_admission(journal, seen->positions[i], &room) && same_source(&room.admission, repeat) &&
+            (!same_hash || !memcmp(room.admission.sha256, repeat->sha256, DIGEST_SIZE))) {
+            memcpy(repeat->id, room.admission.id, ACCORD_ID_MAX);
+            return true;
+        }
+    return false;
+}
+
+/* Among the messages that are here, then among those that are forgotten. */
+static int look_for(struct journal *journal, struct backend_repeat *repeat, struct index_seen *seen,
+                    enum backend_match as, enum backend_match *match)
+{
+    bool found = false;
+    int result = index_find_seen(&journal->index, seen);
+    if (!result && any_matches(journal, seen, seen->hash != NULL, repeat))
+        found = true;
+    else if (!result)
+        result = index_find_echo(&journal->index, seen->key, seen->hash, seen->since, repeat->id, &found);
+    if (found)
+        *match = as;
+    return result;
+}
+
+int journal_find_repeat(void *state, struct backend_repeat *repeat, enum backend_match *match)
+{
+    struct journal *journal = state;
+    *match = BACKEND_UNSEEN;
+    int64_t hash = index_short_hash(repeat->sha256), forgotten = journal->index.progress.seen_before;
+    struct index_seen seen = {.key = index_repeat_key(repeat->origin, repeat->source_id, repeat->sha256),
+                              .hash = &hash,
+                              .since = repeat->since > forgotten ? repeat->since : forgotten};
+    if (!index_may_have_seen(&journal->index, seen.key))
+        return 0;
+    int result = look_for(journal, repeat, &seen, BACKEND_SEEN, match);
+    if (result || *match || !repeat->source_id[0])
+        return result;
+    seen.hash = NULL;
+    return look_for(journal, repeat, &seen, BACKEND_CHANGED, match);
 }
 
 /* ---- claiming ---- */

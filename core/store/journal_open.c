@@ -390,6 +390,7 @@ static void release(struct journal *journal)
     if (journal->segments_opened)
         segments_close(&journal->segments);
     buf_fini(&journal->bytes);
+    buf_fini(&journal->last);
     buf_fini(&journal->changes);
     buf_fini(&journal->first);
     buf_fini(&journal->second);

@@ -11,6 +11,11 @@
 #define PATIENCE_MAX 1000000  /* nanoseconds that settlements wait for an admission, and */
 #define PATIENT_MAX  16       /* how many do */
 
+/* A group ends when applying it has taken so many times what a commit takes, so that whoever waits for the first of
+ * it can work while the next is applied, and syncs take a known share of the time. */
+#define GROUP_COMMITS 4
+#define GROUP_LEAST   32 /* calls */
+
 /* Outlives the store until libuv has let go of the handles. */
 struct store_signal {
     uv_async_t async;
@@ -51,14 +56,21 @@ static void fault(struct store *store, const char *point)
         store->fault(point);
 }
 
+static bool is_long(const struct store *store, size_t calls, uint64_t began)
+{
+    return calls >= GROUP_LEAST && uv_hrtime() - began > GROUP_COMMITS * store->usual;
+}
+
 /* Applies the writing calls of one group; returns the first call that does not belong to it. */
 static struct call *apply_group(struct store *store, struct call *first, bool *begun)
 {
     struct call *call = first;
+    uint64_t began = uv_hrtime();
+    size_t count = 0;
     for (; call && !store->group_error; call = call->next) {
         if (!writes(call))
             continue;
-        if (*begun && verb_is_first(call))
+        if (*begun && (verb_is_first(call) || is_long(store, count++, began)))
             break;
         if (verb_is_first(call))
             store->backend->settle_down(store->state);

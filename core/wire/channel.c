@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 /* One chatty peer must not keep the loop from the others: the rest waits for the next turn. */
-#define READS_PER_TURN  32
-#define BYTES_PER_TURN  (1 << 20)
+#define READS_PER_TURN  4
+/* Frames leave in datagrams of about this size, before the turn is over too, so that their reader can work while the
+ * next ones are made. A larger frame leaves alone. */
+#define DATAGRAM_USUAL  (32 << 10)
 #define BACKLOG_FULL    (1 << 20)
 #define SEND_BUFFER     (1 << 20)
 #define KEEP_ROOM       (512 << 10) /* a larger buffer is given back once it is empty */
@@ -138,7 +140,7 @@ static size_t pack(const struct channel *ch, bool *secret)
     *secret = false;
     while (ch->sent + size < stop) {
         size_t next = frame_size(ch, ch->sent + size);
-        if (next > FRAME_HEAD + WIRE_FRAME_MAX || size + next > WIRE_DATAGRAM_MAX)
+        if (next > FRAME_HEAD + WIRE_FRAME_MAX || (size && size + next > DATAGRAM_USUAL))
             break;
         *secret = *secret || is_secret(ch, ch->sent + size);
         size += next;
@@ -259,7 +261,7 @@ static void flush(struct channel *ch)
 
 static void flush_turn(struct channel *ch)
 {
-    if (ch->blocked || !(ch->out.size || ch->out.failed))
+    if (ch->closed || ch->blocked || !(ch->out.size || ch->out.failed))
         return;
     flush(ch);
     arm(ch);
@@ -343,15 +345,15 @@ static void dispatch(struct channel *ch, size_t size, int fd)
         close(fd);
 }
 
+/* What a datagram is answered with leaves before the next one is read. */
 static void receive(struct channel *ch)
 {
-    size_t total = 0;
-    for (int i = 0; i < READS_PER_TURN && total < BYTES_PER_TURN && !ch->over && !ch->closed; i++) {
+    for (int i = 0; i < READS_PER_TURN && !ch->over && !ch->closed; i++) {
         int fd;
         ssize_t size = receive_datagram(ch, &fd);
         if (size > 0) {
-            total += (size_t)size;
             dispatch(ch, (size_t)size, fd);
+            flush_turn(ch);
         } else if (size == 0) {
             if (fd >= 0)
                 close(fd);
@@ -435,6 +437,8 @@ void channel_close(struct channel *ch)
 
 struct buf *channel_out(struct channel *ch)
 {
+    if (channel_backlog(ch) >= DATAGRAM_USUAL)
+        flush_turn(ch);
     return &ch->out;
 }
 

@@ -1,6 +1,7 @@
 /* One end of a SEQPACKET pair on a libuv loop: batches frames into datagrams, passes descriptors, decodes.
  *
- * Frames that are put during one turn of the loop leave together at its end. Loop thread only.
+ * Frames leave together, when there are enough of them for a datagram of the usual size, or at the end of the loop's
+ * turn. Loop thread only.
  */
 #ifndef WIRE_CHANNEL_H
 #define WIRE_CHANNEL_H
@@ -24,7 +25,7 @@ struct channel_events {
 
 /* Takes ownership of `fd`. `peer` is the WIRE_x bit of who is at the other end. */
 int channel_open(struct channel **, uv_loop_t *, int fd, unsigned peer, const struct channel_events *, void *arg);
-/* Where to put frames: wire_put_NAME(channel_out(ch), &message). */
+/* Where to put frames: wire_put_NAME(channel_out(ch), &message). What was put before may leave. */
 struct buf *channel_out(struct channel *);
 /* Sends what was put so far, then a frame with a descriptor, which is closed here once passed on. */
 void channel_put_fd(struct channel *, const struct buf *frame, int fd);

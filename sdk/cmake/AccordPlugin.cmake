@@ -18,14 +18,21 @@ function(accord_add_plugin name kind)
     endif()
 endfunction()
 
-# accord_add_plugin_test(NAME KIND SOURCES...)
+# accord_add_plugin_test(NAME KIND [CONTRACT] SOURCES...)
 #
-# A cmocka program with the plugin in it and the test kit around it (its allocations counted), which ctest runs as test-KIND-NAME.
+# A test program with the plugin in it and the test kit around it (its allocations are counted, and made to fail), which
+# ctest runs as test-KIND-NAME, or contract-KIND-NAME: one of each. cmocka is there.
 function(accord_add_plugin_test name kind)
     set(plugin ${kind}-${name})
+    set(sources ${ARGN})
     set(target test-${plugin})
-    add_executable(${target} ${ARGN} $<TARGET_OBJECTS:${plugin}>)
-    target_link_libraries(${target} PRIVATE Accord::testkit-memory PkgConfig::cmocka $<TARGET_PROPERTY:${plugin},LINK_LIBRARIES>)
+    if(ARGV2 STREQUAL "CONTRACT")
+        list(REMOVE_AT sources 0)
+        set(target contract-${plugin})
+    endif()
+    add_executable(${target} ${sources} $<TARGET_OBJECTS:${plugin}>)
+    target_link_libraries(${target} PRIVATE Accord::testkit-memory PkgConfig::cmocka
+                                            $<TARGET_PROPERTY:${plugin},LINK_LIBRARIES>)
     add_test(NAME ${target} COMMAND ${target})
-    set_tests_properties(${target} PROPERTIES TIMEOUT 120)
+    set_tests_properties(${target} PROPERTIES TIMEOUT 600)
 endfunction()

@@ -5,7 +5,11 @@
 
 #include "suite_private.h"
 
-#define LOOK_ON 3000 /* ms for which something must not happen */
+/* For so many ms something must not happen. */
+static int64_t look_on(const struct bench *bench)
+{
+    return bench->suite->clock == TESTHOST_REAL_CLOCK ? 1000 : 3000;
+}
 
 static bool makes_up(const struct bench *bench)
 {
@@ -78,7 +82,7 @@ static void what_was_taken_is_not_offered_again(void *arg)
     bench_give(bench, bench_name(bench, name), 1000);
     if (!over(bench, bench_offer(bench, 0)))
         return;
-    bench_run(bench, LOOK_ON);
+    bench_run(bench, look_on(bench));
     if (testhost_offers(bench->host) > 1)
         suite_complain("a message that was accepted was offered again");
 }
@@ -96,7 +100,7 @@ static void nothing_is_done_at_the_source_before_the_verdict(void *arg)
     struct accord_offer *offer = bench_offer(bench, 0);
     if (!complete(bench, offer))
         return;
-    bench_run(bench, LOOK_ON);
+    bench_run(bench, look_on(bench));
     if (!bench_holds(bench, name))
         suite_complain("%s was deleted, moved or acknowledged at the source before offer_done", name);
     testhost_tell(bench->host, offer, ACCORD_ACCEPTED, "", "");
@@ -142,7 +146,7 @@ static void set_aside(struct bench *bench, enum accord_admission admission, cons
     bench_give(bench, bench_name(bench, name), 1000);
     struct accord_offer *offer = bench_offer(bench, 0);
     bool good = over(bench, offer);
-    bench_run(bench, LOOK_ON);
+    bench_run(bench, look_on(bench));
     if (good && !makes_up(bench) && testhost_offers(bench->host) > 1)
         suite_complain("a message that was %s was offered again at once", word);
     bench_end(bench);
@@ -177,7 +181,7 @@ static void a_verdict_may_come_before_the_last_byte(void *arg)
     testhost_within(bench->host, is_asked, offer, bench_patience(bench));
     testhost_tell(bench->host, offer, ACCORD_REJECTED, "suite.verdict", "too large");
     testhost_hold_admissions(bench->host, false);
-    bench_run(bench, LOOK_ON);
+    bench_run(bench, look_on(bench));
     size_t before = testhost_offers(bench->host);
     bench_give(bench, bench_name(bench, name), 1000);
     over(bench, bench_offer(bench, before));
@@ -208,7 +212,7 @@ static void a_host_at_capacity_is_waited_for(void *arg)
     bench_begin(bench);
     testhost_offer_room(bench->host, 0);
     bench_give(bench, bench_name(bench, name), 1000);
-    bench_run(bench, LOOK_ON);
+    bench_run(bench, look_on(bench));
     testhost_offer_room(bench->host, 16);
     over(bench, bench_offer(bench, 0));
 }
@@ -225,7 +229,7 @@ static void a_stop_takes_nothing_new(void *arg)
     testhost_stop(bench->host);
     bench_run(bench, 200);
     bench_give(bench, bench_name(bench, name), 1000);
-    bench_run(bench, LOOK_ON);
+    bench_run(bench, look_on(bench));
     if (testhost_offers(bench->host))
         suite_complain("a message was offered after stop");
     testhost_start(bench->host);
@@ -244,7 +248,7 @@ static void it_goes_on_where_it_was_after_a_restart(void *arg)
     bench_give(bench, bench_name(bench, first), 1000);
     if (!over(bench, bench_offer(bench, 0)))
         return;
-    bench_run(bench, LOOK_ON);
+    bench_run(bench, look_on(bench));
     snprintf(bench->cursor, sizeof bench->cursor, "%s",
              testhost_cursor(bench->host, (size_t)bench->receives));
     bench_end(bench);
@@ -313,7 +317,7 @@ static void a_session_that_is_not_allowed_brings_nothing(void *arg)
         bench_begin(bench);
         testhost_verdict(bench->host, stage, ACCORD_DENY, "suite.verdict", "the suite says so");
         bench_give(bench, bench_name(bench, name), 1000);
-        bench_run(bench, LOOK_ON);
+        bench_run(bench, look_on(bench));
         if (testhost_offers(bench->host))
             suite_complain("a message was offered over a session that was denied");
         bench_end(bench);
@@ -335,14 +339,14 @@ static void no_cursor_goes_past_what_was_deferred(void *arg)
     struct accord_offer *first = bench_offer(bench, 0);
     if (!complete(bench, first))
         return;
-    bench_run(bench, LOOK_ON);
+    bench_run(bench, look_on(bench));
     testhost_tell(bench->host, first, ACCORD_DEFERRED, "suite.verdict", "not now");
     size_t before = testhost_offers(bench->host);
     testhost_hold_admissions(bench->host, false);
     struct accord_offer *second = again(bench, before, first);
     if (second)
         over(bench, second);
-    bench_run(bench, LOOK_ON);
+    bench_run(bench, look_on(bench));
 }
 
 const struct suite_case suite_receive[] = {

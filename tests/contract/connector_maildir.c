@@ -53,7 +53,7 @@ static bool has(const char *path, const void *bytes, size_t size)
     int fd = open(path, O_RDONLY);
     char *content = malloc(size + 2);
     ssize_t n = fd < 0 ? -1 : read(fd, content, size + 2);
-    bool same = n == (ssize_t)size && memcmp(content, bytes, size) == 0;
+    bool same = n >= 0 && (size_t)n == size && memcmp(content, bytes, (size_t)n) == 0;
     free(content);
     if (fd >= 0)
         close(fd);

@@ -52,6 +52,7 @@ static void prepare(void *arg, struct testhost *host)
     testhost_profile(host, "ssh.macs", "hmac-sha2-256");
     testhost_profile(host, "ssh.host-key-types", "ecdsa-sha2-nistp256");
     testhost_profile(host, "ssh.user-key-types", "ecdsa-sha2-nistp256");
+    testhost_profile(host, "ssh.auth", "publickey");
     testhost_secret(host, "key", key, strlen(key));
 }
 
@@ -111,7 +112,7 @@ int main(void)
                                        {"idle-close", "1 s"},         {NULL, NULL}};
     const struct accord_pair out[] = {{"directory", server.directory}, {NULL, NULL}};
     const struct accord_pair in[] = {
-        {"directory", directory}, {"poll", "1 s"}, {"settle", "0 s"}, {NULL, NULL}};
+        {"directory", directory}, {"poll", "200 ms"}, {"settle", "0 s"}, {NULL, NULL}};
     const struct testsuite_service services[] = {{"out", "opaque", ACCORD_SEND, out},
                                                  {"in", "opaque", ACCORD_RECEIVE, in}};
     const struct accord_connector_suite suite = {.plugin = &accord_plugin,

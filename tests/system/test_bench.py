@@ -24,6 +24,18 @@ def test_bench_of_the_bus(tmp_path):
     assert "P1 end to end" in done.stdout
 
 
+def test_bench_of_starts_and_toggles(tmp_path):
+    figures = tmp_path / "figures.json"
+    done = subprocess.run([ROOT / "tests/bench/start/run.py", "--build", BUILD, "--repeat", "1", "--json", figures],
+                          capture_output=True, text=True, timeout=240, check=False, env={**os.environ, **SANITIZERS})
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(figures.read_text())
+    assert found["start"]["cold"] > 0 and found["start"]["warm"] > 0
+    assert set(found["toggle"]) == {"rename-off", "rename-on", "edit-off", "edit-on"}
+    assert all(value > 0 for value in found["toggle"].values())
+    assert "P13 start, known plugins" in done.stdout
+
+
 def test_bench_of_sftp(tmp_path, not_run):
     if Sshd.binary() is None:
         pytest.skip("OpenSSH's server could not be fetched (see build/logs/servers.log)")

@@ -96,3 +96,41 @@ def test_rogue_connector(how, flow, agent):
                       lambda: f"all of its deliveries to be there: {deliveries(agent, 'rogue')}")
     assert set(states) == set(flow.good) and set(states.values()) <= {"waiting", "sending", "dead", "held"}, states
     assert agent.ask("audit", "verify").code == 0
+
+
+SMUGGLER = """
+[agreement]
+title        = One that smuggles
+partner      = C
+enabled      = yes
+acknowledged = 2026-01-01
+valid-for    = 30 years
+
+[endpoint far]
+host = 127.0.0.1
+port = 9
+
+[link bad]
+connector = smuggler
+endpoint  = far
+
+[service in]
+type      = opaque
+direction = receive
+link      = bad
+"""
+
+
+def test_no_message_comes_in_without_a_session_that_was_allowed(agent):
+    """What a connector offers that has an endpoint came over a session which the guard has allowed, or it is not taken
+    and the connector's process ends."""
+    plugins = agent.home / "plugins"
+    shutil.copytree(agent.installation.plugins, plugins)
+    shutil.copy(BUILD / "lib/accord/faults/connector-smuggler.so", plugins)
+    agent.write_conf("agent.conf", (agent.conf / "agent.conf").read_text()
+                     .replace(str(agent.installation.plugins), str(plugins)))
+    agent.write_conf("smuggler.conf", SMUGGLER)
+    agent.start()
+    wait_for(lambda: re.search("link-smuggler failed: .*over a session that may not carry it", agent.log()),
+             lambda: f"the hub to refuse it; {agent.log_tail()}")
+    assert not agent.ask("messages", "--limit", 10)["messages"]

@@ -1,7 +1,7 @@
 """docs/PLUGIN-GUIDE.md does what it says: its commands are run in one shell, in order, with nothing but the installed package;
 its C is compiled, as one plugin and one test program, and that plugin is described by the agent.
 
-A block's first line says what it is: `sh` is run, `c` belongs to the plugin, `c test` to the test program. Any other block of
+A block's first line says what it is: `sh` is run, `c` belongs to the plugin, `c test` and `c contract` to test programs. Any other block of
 code is a mistake, so that nothing stands there untried."""
 import re
 import subprocess
@@ -11,8 +11,9 @@ from harness import BUILD, ROOT, SANITIZERS, Installation, account_of_child, fre
 
 GUIDE = (ROOT / "docs/PLUGIN-GUIDE.md").read_text()
 BLOCKS = re.findall(r"^```([^\n]*)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-HEADERS = ["accord/plugin.h", "inttypes.h", "stdio.h", "string.h", "unistd.h"]
+HEADERS = ["accord/plugin.h", "fcntl.h", "inttypes.h", "stdio.h", "stdlib.h", "string.h", "unistd.h"]
 TEST_HEADERS = ["setjmp.h", "stdarg.h", "stddef.h", "stdint.h", "cmocka.h", "accord/testkit/host.h"]
+SUITE_HEADERS = ["accord/plugin.h", "accord/testkit/suite.h"]
 
 
 def blocks(kind):
@@ -27,16 +28,16 @@ def stranger():
 
 
 def test_every_block_is_of_a_kind_that_is_tried():
-    assert {name for name, _ in BLOCKS} == {"sh", "c", "c test"}
+    assert {name for name, _ in BLOCKS} == {"sh", "c", "c test", "c contract"}
     assert len(blocks("sh")) >= 4 and len(blocks("c")) >= 8
 
 
-def compiled(tmp_path, stranger, kind, headers, *flags):
+def compiled(tmp_path, stranger, kind, headers, *flags, before=""):
     source = tmp_path / f"guide-{kind.replace(' ', '-')}.c"
-    text = "".join(f"#include <{name}>\n" for name in headers) + "\n".join(blocks(kind))
+    text = "".join(f"#include <{name}>\n" for name in headers) + before + "\n".join(blocks(kind))
     source.write_text(text)
     include = stranger.prefix / "usr/include"
-    done = subprocess.run(["gcc", "-std=gnu17", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-Wno-unused-function",
+    done = subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-Wno-unused-function",
                            "-fPIC", "-fvisibility=hidden", "-I", include, source, *flags],
                           capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -58,6 +59,8 @@ def test_its_c_is_a_plugin_that_the_agent_describes(stranger, tmp_path):
 
 def test_its_test_case_compiles(stranger, tmp_path):
     compiled(tmp_path, stranger, "c test", TEST_HEADERS, "-c")
+    compiled(tmp_path, stranger, "c contract", SUITE_HEADERS, "-c",
+             before="bool partner_has(void *, const void *bytes, size_t size);\n")
 
 
 def test_its_commands_lead_to_a_delivered_message(stranger):

@@ -19,7 +19,9 @@ INSTALLED = """
     bin/accord bin/accordd
     include/accord/base.h include/accord/connector.h include/accord/host.h include/accord/message.h
     include/accord/option.h include/accord/plugin.h include/accord/policy.h include/accord/testkit/host.h
-    lib/accord/plugins/connector-dir.so lib/accord/plugins/connector-sftp.so lib/accord/plugins/policy-content.so
+    include/accord/testkit/policy.h include/accord/testkit/peer.h include/accord/testkit/suite.h
+    lib/accord/plugins/connector-dir.so lib/accord/plugins/connector-maildir.so
+    lib/accord/plugins/connector-sftp.so lib/accord/plugins/policy-content.so
     lib/accord/plugins/policy-encryption.so lib/accord/plugins/policy-logging.so lib/accord/plugins/policy-services.so
     {lib}/libaccord-testkit.a {lib}/pkgconfig/accord-sdk.pc
     {lib}/cmake/Accord/AccordConfig.cmake {lib}/cmake/Accord/AccordConfigVersion.cmake
@@ -144,6 +146,8 @@ def test_a_new_connector_carries_messages_under_an_agreement(agent, stranger, pa
     assert partner.stored == [("in-tray", row["id"], "order.txt", b"twelve boxes")]
     assert agent.ask("show", row["id"])["deliveries"][0]["receipt"] == "kept as 1"
     assert agent.ask("audit", "verify").code == 0
+    steps = agent.ask("probe", "partner")["steps"]
+    assert "messages may flow" in str(steps), steps
     listed = {row["file"]: row for row in agent.ask("plugins")["plugins"]}
     assert listed["connector-hello.so"]["pinned"] == "yes" and "partner" in listed["connector-hello.so"]["used-by"]
 
@@ -213,6 +217,23 @@ def test_the_build_tree_is_a_package_too(tmp_path):
     run("cmake", "--build", tmp_path / "build")
     assert (tmp_path / "build/connector-my-own-thing.so").exists()
     assert not [path for path in (tmp_path / "made").rglob("*") if path.is_file() and "sample" in path.read_text()]
+
+
+def test_our_own_maildir_builds_and_passes_with_nothing_but_the_package(stranger, tmp_path):
+    """It is written from the public headers alone; so is its contract test."""
+    shutil.copytree(ROOT / "plugins/connectors/maildir", tmp_path / "maildir")
+    shutil.copy(ROOT / "tests/contract/connector_maildir.c", tmp_path)
+    (tmp_path / "CMakeLists.txt").write_text("""cmake_minimum_required(VERSION 3.25)
+        project(maildir C)
+        add_compile_definitions(_GNU_SOURCE)
+        find_package(Accord 1.0 REQUIRED COMPONENTS testkit)
+        file(GLOB sources maildir/*.c)
+        accord_add_plugin(maildir connector ${sources})
+        enable_testing()
+        accord_add_plugin_test(maildir connector connector_maildir.c)""")
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={stranger.prefix / 'usr'}")
+    run("cmake", "--build", tmp_path / "build")
+    run("ctest", "--test-dir", tmp_path / "build", "--output-on-failure")
 
 
 def test_pkg_config_finds_headers_and_plugin_folder(stranger, tmp_path):

@@ -1,6 +1,7 @@
 """Maintenance windows: nothing is begun in them, everything goes on behind them, and people are told until when."""
 import asyncio
 import datetime
+import zoneinfo
 
 from harness import asyncssh, wait_for
 from traffic import Traffic
@@ -26,13 +27,13 @@ def service_row(traffic):
 
 
 def test_a_closed_window_keeps_messages_and_says_until_when(agent, sshd):
-    begin = now() - datetime.timedelta(minutes=1)
-    traffic = Traffic(agent, sshd, window(closed=closed(begin, 60))).start()
+    begin = now().astimezone(zoneinfo.ZoneInfo("America/New_York")) - datetime.timedelta(minutes=1)
+    traffic = Traffic(agent, sshd, window(closed=closed(begin, 60), time_zone="America/New_York")).start()
     content = traffic.send("plan.edi")
     waiting = traffic.wait("plan.edi", "waiting")
     wait_for(lambda: service_row(traffic), "status to say why nothing goes out")
-    said = f"service stow-plan is closed until {begin + datetime.timedelta(hours=1):%Y-%m-%d %H:%M} UTC " \
-           f"([policy window] closed = {closed(begin, 60)})"
+    said = f"service stow-plan is closed until {begin + datetime.timedelta(hours=1):%Y-%m-%d %H:%M} " \
+           f"America/New_York ([policy window] closed = {closed(begin, 60)})"
     assert service_row(traffic)["deferred"] == said
     assert traffic.link()["state"] == "open"  # nothing is wrong with it
     assert traffic.wait_record("delivery-retried")["event.reason"] == said

@@ -5,7 +5,7 @@ build_packages="gcc libc6-dev make cmake ninja-build pkg-config libuv1-dev liblt
     libssh-dev libseccomp-dev libsqlite3-dev"
 demo_packages="python3 python3-asyncssh"
 test_packages="g++ git libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-asyncssh universal-ctags groff-base
-    libfaketime e2fsprogs xfsprogs"
+    libfaketime e2fsprogs xfsprogs tzdata"
 bench_packages="librabbitmq-dev"
 
 logs=build/logs

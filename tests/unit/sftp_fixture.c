@@ -198,5 +198,6 @@ int run_shared_cases(enum server_kind kind)
     if (getenv("CASE"))
         cmocka_set_test_filter(getenv("CASE"));
     int failed = run_session_cases(kind);
-    return failed + run_file_cases(kind);
+    failed += run_file_cases(kind);
+    return failed + run_send_cases(kind);
 }

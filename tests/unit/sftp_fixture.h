@@ -55,6 +55,7 @@ bool stalled(void *delivery); /* the host has given all up to `stall_at` */
 /* The cases that every server must pass; the number of failures. CASE in the environment, a pattern, picks some. */
 int run_session_cases(enum server_kind);
 int run_file_cases(enum server_kind);
+int run_send_cases(enum server_kind);
 int run_shared_cases(enum server_kind);
 
 #endif

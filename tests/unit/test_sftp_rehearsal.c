@@ -80,10 +80,57 @@ static void retries_when_the_partners_disk_is_full(void **state)
     struct accord_delivery *d = fixture_deliver(f, &message);
     assert_int_equal(d->outcome, ACCORD_RETRY);
     assert_non_null(strstr(d->reason, "no space left on device"));
+    assert_true(testhost_run_until(f->host, drop_empty, f, 5000));
     message = fixture_message(f, "b", 1000, 2);
     assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_DELIVERED);
     assert_int_equal(testhost_dials(f->host), 1);
     fixture_free(f);
+}
+
+/* This partner works on requests side by side, and its writes take their time: the close comes before them. */
+static void goes_step_by_step_where_order_is_not_kept(void **state)
+{
+    struct fixture *f =
+        fixture_new(SERVER_REHEARSAL, (const char *const[]){"--side-by-side", "--slow", "2000000", NULL});
+    (void)state;
+    f->options.idle_close = 20000;
+    fixture_open(f);
+    struct testhost_message message = fixture_message(f, "a", 400000, 1);
+    struct accord_delivery *d = fixture_deliver(f, &message);
+    assert_int_equal(d->outcome, ACCORD_RETRY);
+    assert_int_equal(testhost_logged(f->host, "sftp.out-of-order"), 1);
+    assert_false(drop_has(f, "a"));
+    for (message.attempt = 2; message.attempt < 4; message.attempt++) {
+        d = fixture_deliver(f, &message);
+        assert_string_equal(d->reason, "");
+        assert_int_equal(d->outcome, ACCORD_DELIVERED);
+    }
+    assert_content(f, "a", f->bytes, 400000);
+    assert_int_equal(testhost_dials(f->host), 1);
+    fixture_free(f);
+}
+
+static void parks_when_a_needed_extension_is_not_offered(void **state)
+{
+    static const struct {
+        const char *missing;
+        struct service_options service;
+    } rows[] = {{"posix-rename@openssh.com", {.if_exists = EXISTS_REPLACE}},
+                {"fsync@openssh.com", {.fsync = FSYNC_REQUIRE}}};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct fixture *f =
+            fixture_new(SERVER_REHEARSAL, (const char *const[]){"--without", rows[i].missing, NULL});
+        f->service_options.if_exists = rows[i].service.if_exists;
+        f->service_options.fsync = rows[i].service.fsync;
+        fixture_open(f);
+        struct testhost_message message = fixture_message(f, "a", 1000, 1);
+        assert_int_equal(fixture_deliver(f, &message)->outcome, ACCORD_RETRY);
+        assert_parked(f, "sftp.missing-extension");
+        assert_non_null(strstr(testhost_park_reason(f->host), rows[i].missing));
+        assert_int_equal(drop_count(f), 0);
+        fixture_free(f);
+    }
 }
 
 static size_t put_name_list(uint8_t *at, const char *names)
@@ -182,6 +229,8 @@ int main(void)
         fixture_test(retries_when_the_partner_cuts_one_of_several),
         fixture_test(cleans_up_when_the_rename_is_refused),
         fixture_test(retries_when_the_partners_disk_is_full),
+        fixture_test(goes_step_by_step_where_order_is_not_kept),
+        fixture_test(parks_when_a_needed_extension_is_not_offered),
         fixture_test(parks_when_banner_and_algorithms_come_in_one_piece),
     };
     int failed = cmocka_run_group_tests_name("sftp faults", cases, NULL, NULL);

@@ -165,6 +165,53 @@ static void expect_same(const struct index_delivery *a, const struct index_deliv
     assert_int_equal(a->answer_by, b->answer_by);
 }
 
+/* More than one statement takes. */
+static void what_was_over_before_the_file_heard_of_it_is_found_changed_and_dropped(void **state)
+{
+    struct world *world = *state;
+    enum { MANY = 37 };
+    struct index_delivery before[MANY], after;
+    for (uint64_t i = 0; i < MANY; i++) {
+        uint64_t number = add(world);
+        struct record_settlement settlement = {.number = number,
+                                               .state = i % 2 ? STORE_DELIVERED : STORE_DISCARDED,
+                                               .attempted = i % 3 != 0,
+                                               .not_before = (int64_t)i,
+                                               .changed = 7 + (int64_t)i,
+                                               .since = i % 5 ? 0 : 11,
+                                               .generation = 8};
+        assert_int_equal(index_settlement(&world->index, position_of(77 + i), &settlement), 0);
+        assert_int_equal(index_find_delivery(&world->index, number, &before[i]), 0);
+    }
+    flush(world);
+    index_close(&world->index);
+    reopen_index(world);
+    for (uint64_t i = 0; i < MANY; i++) {
+        assert_int_equal(index_find_delivery(&world->index, i + 1, &after), 0);
+        assert_true(after.packed);
+        expect_same(&before[i], &after);
+        assert_int_equal(before[i].not_before, after.not_before);
+        assert_int_equal(before[i].before, after.before);
+    }
+    assert_int_equal(next_due(world, 0, NOW), 0);
+    /* as when its message is carried over */
+    struct fresh_row *row;
+    assert_int_equal(index_row(&world->index, 5, &row), 0);
+    row->delivery.message = row->delivery.detail = position_of(1000);
+    row->dirty = true;
+    flush(world);
+    assert_int_equal(index_find_delivery(&world->index, 5, &after), 0);
+    assert_true(!after.packed && after.message == position_of(1000) && after.state == STORE_DISCARDED);
+    assert_int_equal(index_find_settled(&world->index, 5, &after), ACCORD_ENOENT);
+    /* and forgotten */
+    uint64_t messages = 0;
+    struct record_forget forget = {.after = "", .until = "~", .settled_before = NOW};
+    assert_int_equal(index_forget(&world->index, &forget, &messages), 0);
+    assert_int_equal(messages, MANY);
+    for (uint64_t i = 0; i < MANY; i++)
+        assert_int_equal(index_find_delivery(&world->index, i + 1, &after), ACCORD_ENOENT);
+}
+
 static void a_row_is_the_same_in_memory_and_in_the_file(void **state)
 {
     struct world *world = *state;
@@ -506,6 +553,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_world, drop_world)
     const struct CMUnitTest tests[] = {
         CASE(a_row_is_the_same_in_memory_and_in_the_file),
+        CASE(what_was_over_before_the_file_heard_of_it_is_found_changed_and_dropped),
         CASE(an_id_is_refused_in_memory_and_in_the_file),
         CASE(what_is_being_sent_stays_so_over_flush_and_undo),
         CASE(adoption_takes_along_what_is_being_sent_and_no_more),

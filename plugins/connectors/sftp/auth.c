@@ -227,12 +227,13 @@ static void use_certificate(struct session *session, char *line)
         bad_certificate(session, "it is no certificate of a user");
     else if (ssh_pki_import_cert_base64(base64, ssh_key_type_from_name(type), &certificate) != SSH_OK)
         bad_certificate(session, "libssh cannot read it");
-    else if (ssh_key_cmp(certificate, auth->key, SSH_KEY_CMP_PUBLIC) != 0)
+    else if (!certificate_is_of(&auth->certificate, auth->key))
         bad_certificate(session, "it is of another key than the link's");
     else if (ssh_pki_copy_cert_to_privkey(certificate, auth->key) != SSH_OK)
         bad_certificate(session, "libssh does not put it together with the key");
     else if (check_dates(session))
         key_is_there(session);
+    auth->certificate.key = NULL; /* what it pointed into is gone */
     ssh_key_free(certificate);
 }
 

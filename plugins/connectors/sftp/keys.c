@@ -23,64 +23,33 @@ char *key_fingerprint(ssh_key key)
     return text;
 }
 
-/* ---- SSH's own bytes (RFC 4251 section 5) ---- */
-
-struct blob {
-    const uint8_t *at, *end;
-    bool broken;
-};
-
-static uint64_t take_number(struct blob *blob, int size)
-{
-    uint64_t value = 0;
-    if (blob->broken || blob->end - blob->at < size) {
-        blob->broken = true;
-        return 0;
-    }
-    for (int i = 0; i < size; i++)
-        value = value << 8 | *blob->at++;
-    return value;
-}
-
-static struct blob take_string(struct blob *blob)
-{
-    uint64_t size = take_number(blob, 4);
-    struct blob part = {blob->at, blob->at, false};
-    if (blob->broken || size > (uint64_t)(blob->end - blob->at)) {
-        blob->broken = true;
-        return part;
-    }
-    blob->at += size;
-    part.end = blob->at;
-    return part;
-}
-
-static bool is(const struct blob *part, const char *text)
-{
-    size_t size = strlen(text);
-    return (size_t)(part->end - part->at) == size && memcmp(part->at, text, size) == 0;
-}
-
-/* Bits of an RSA modulus, from the public key's blob (RFC 4253 section 6.6: name, e, n); 0: unknown. */
-static int rsa_bits(ssh_key key)
+/* The public key without the name of its type, from its own blob (RFC 4253 section 6.6, RFC 5656 section 3.1). What
+ * base64 fills its last group with is zeros behind the end. */
+static struct ssh_blob public_parts(ssh_key key, uint8_t *bytes, size_t room)
 {
     char *text = NULL;
-    unsigned char bytes[4096];
-    int bits = 0;
+    struct ssh_blob blob = {bytes, bytes, true};
     if (ssh_pki_export_pubkey_base64(key, &text) != SSH_OK)
-        return 0;
+        return blob;
     size_t length = strlen(text);
-    int size =
-        length / 4 * 3 <= sizeof bytes ? EVP_DecodeBlock(bytes, (unsigned char *)text, (int)length) : 0;
-    struct blob blob = {bytes, bytes + (size > 0 ? size : 0), false};
-    take_string(&blob);
-    take_string(&blob);
-    struct blob modulus = take_string(&blob);
+    int size = length / 4 * 3 <= room ? EVP_DecodeBlock(bytes, (unsigned char *)text, (int)length) : 0;
+    blob = (struct ssh_blob){bytes, bytes + (size > 0 ? size : 0), false};
+    ssh_blob_string(&blob);
+    ssh_string_free_char(text);
+    return blob;
+}
+
+static int rsa_bits(ssh_key key)
+{
+    uint8_t bytes[4096];
+    int bits = 0;
+    struct ssh_blob blob = public_parts(key, bytes, sizeof bytes);
+    ssh_blob_string(&blob);
+    struct ssh_blob modulus = ssh_blob_string(&blob);
     while (modulus.at < modulus.end && *modulus.at == 0)
         modulus.at++;
     if (!blob.broken && modulus.at < modulus.end)
         bits = (int)(modulus.end - modulus.at) * 8 - __builtin_clz(*modulus.at) + 24;
-    ssh_string_free_char(text);
     return bits;
 }
 
@@ -96,38 +65,11 @@ int key_bits(ssh_key key)
     return rsa_bits(key);
 }
 
-/* ---- certificates ---- */
-
-#define USER_CERTIFICATE 1
-
-/* How many strings make the key itself in it; 0: no kind that is known. */
-static int key_parts(const struct blob *type)
+bool certificate_is_of(const struct certificate *certificate, ssh_key key)
 {
-    if (is(type, "ssh-ed25519-cert-v01@openssh.com"))
-        return 1;
-    if (is(type, "ssh-rsa-cert-v01@openssh.com") || is(type, "rsa-sha2-256-cert-v01@openssh.com") ||
-        is(type, "rsa-sha2-512-cert-v01@openssh.com") ||
-        is(type, "ecdsa-sha2-nistp256-cert-v01@openssh.com") ||
-        is(type, "ecdsa-sha2-nistp384-cert-v01@openssh.com") ||
-        is(type, "ecdsa-sha2-nistp521-cert-v01@openssh.com"))
-        return 2;
-    return 0;
-}
-
-bool certificate_read(struct certificate *certificate, const uint8_t *bytes, size_t size)
-{
-    struct blob blob = {bytes, bytes + size, false}, type = take_string(&blob);
-    int parts = key_parts(&type);
-    take_string(&blob); /* nonce */
-    for (int i = 0; i < parts; i++)
-        take_string(&blob);
-    *certificate = (struct certificate){.serial = take_number(&blob, 8)};
-    uint64_t kind = take_number(&blob, 4);
-    struct blob id = take_string(&blob);
-    take_string(&blob); /* principals */
-    certificate->from = take_number(&blob, 8);
-    certificate->until = take_number(&blob, 8);
-    for (size_t i = 0; id.at < id.end && i < sizeof certificate->id - 1; i++, id.at++)
-        certificate->id[i] = (char)(*id.at > 0x20 && *id.at < 0x7f ? *id.at : '?');
-    return parts && !blob.broken && kind == USER_CERTIFICATE;
+    uint8_t bytes[4096];
+    struct ssh_blob own = public_parts(key, bytes, sizeof bytes);
+    size_t size = (size_t)(own.end - own.at), padding = size - certificate->key_size;
+    return !own.broken && size >= certificate->key_size && padding <= 2 &&
+           memcmp(own.at, certificate->key, certificate->key_size) == 0;
 }

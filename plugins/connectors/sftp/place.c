@@ -92,18 +92,22 @@ static void on_looked_for_temporary(void *arg, uint32_t note, struct sftp_reply 
 {
     struct upload *upload = arg;
     char words[24];
-    if (note == SFTP_NO_SUCH_FILE && is_missing(reply))
+    if (upload->taken)
+        settle_existing(upload, is_missing(reply));
+    else if (note == SFTP_NO_SUCH_FILE && is_missing(reply))
         settle_taken(upload);
     else
         upload_give_up(upload, ACCORD_RETRY, "rename to %.300s: the partner refuses it (%s)", upload->final,
                        sftp_status_text(note, words));
 }
 
+/* Whose file it is that has the final name, is seen from whether ours is still there. */
 static void on_looked_again(void *arg, uint32_t note, struct sftp_reply *reply)
 {
     struct upload *upload = arg;
-    if (reply->type == SFTP_ATTRS)
-        settle_existing(upload, upload->out->attempt > 1 || note == SFTP_NO_SUCH_FILE);
+    upload->taken = reply->type == SFTP_ATTRS;
+    if (upload->taken && upload->out->attempt > 1)
+        settle_existing(upload, true);
     else
         look(upload, on_looked_for_temporary, upload->temporary, note);
 }

@@ -69,13 +69,21 @@ static bool anything_waits(const struct pool *pool)
 
 /* ---- joining and leaving ---- */
 
+static void count_use(struct pool *pool, const struct use *use, int by)
+{
+    pool->uses += (size_t)by;
+    if (use->heavy)
+        pool->heavy += (size_t)by;
+    else if (use->kind != USE_LIST)
+        pool->light += (size_t)by;
+}
+
 void pool_join(struct link *link, struct use *use)
 {
     use->link = link;
     use->session = NULL;
     put_last(&link->pool, use);
-    link->pool.uses++;
-    link->pool.heavy += use->heavy;
+    count_use(&link->pool, use, 1);
     pool_soon(link);
 }
 
@@ -85,8 +93,7 @@ void pool_leave(struct use *use)
         return;
     struct pool *pool = &use->link->pool;
     detach(use);
-    pool->uses--;
-    pool->heavy -= use->heavy;
+    count_use(pool, use, -1);
     pool_soon(use->link);
 }
 
@@ -200,8 +207,7 @@ static void tell(struct pool *pool, struct use **lost, const char *reason)
 {
     for (struct use *use; (use = *lost);) {
         take(use);
-        pool->uses--;
-        pool->heavy -= use->heavy;
+        count_use(pool, use, -1);
         use->broken(use, reason);
     }
 }
@@ -263,8 +269,10 @@ static void open_another(struct link *link)
 static size_t sessions_wanted(const struct link *link)
 {
     const struct pool *pool = &link->pool;
-    size_t wanted = pool->heavy + (pool->uses - pool->heavy + LIGHT_EACH - 1) / LIGHT_EACH;
+    size_t wanted = pool->heavy + (pool->light + LIGHT_EACH - 1) / LIGHT_EACH;
     size_t most = (size_t)link->options->connections;
+    if (wanted == 0 && pool->uses > 0)
+        wanted = 1;
     return wanted < most ? wanted : most;
 }
 

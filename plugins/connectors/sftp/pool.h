@@ -38,7 +38,7 @@ struct pool {
     struct session *sessions;
     struct use *waiting[USE_KINDS];
     struct use **end[USE_KINDS]; /* where the next to wait goes */
-    size_t uses, heavy;          /* waiting and begun */
+    size_t uses, heavy, light;   /* waiting and begun: all; those with much payload; those with little */
     struct accord_timer *soon;
     int64_t alone, alone_until; /* ms, ticks: no further connection before, for one failed */
     bool advancing, closed;

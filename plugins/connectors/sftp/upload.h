@@ -48,6 +48,7 @@ struct upload {
     unsigned due;          /* answers to writes and steps */
     unsigned writes;
     bool looked;   /* nothing has the final name, or that does not matter */
+    bool taken; /* the final name, when the rename failed */
     bool open;     /* `handle` is */
     bool resumable; /* for reading too */
     bool asked;    /* the host, for anything */

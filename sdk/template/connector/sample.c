@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe.h"
 #include "receive.h"
 #include "send.h"
 
@@ -68,6 +69,7 @@ static void close_link(void *state)
     struct self *self = state;
     sender_free(self->sender);
     receiver_free(self->receiver);
+    prober_free(self->prober);
 }
 
 static int open_link(void *state, struct accord_instance *instance, const struct accord_host *host,
@@ -77,7 +79,8 @@ static int open_link(void *state, struct accord_instance *instance, const struct
     *self = (struct self){.instance = instance, .host = host, .setup = setup};
     self->sender = sender_new(self);
     self->receiver = receiver_new(self);
-    if (self->sender && self->receiver)
+    self->prober = prober_new(self);
+    if (self->sender && self->receiver && self->prober)
         return ACCORD_OK;
     close_link(self); /* failing leaves nothing behind */
     snprintf(why, why_size, "out of memory");
@@ -136,6 +139,11 @@ static void offer_ready(void *state)
     receiver_look(((struct self *)state)->receiver);
 }
 
+static void probe(void *state, struct accord_probe *handle)
+{
+    prober_begin(((struct self *)state)->prober, handle);
+}
+
 static const struct accord_connector connector = {
     .size = sizeof(struct accord_connector),
     .flags = ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE | ACCORD_DIALS,
@@ -153,6 +161,7 @@ static const struct accord_connector connector = {
     .offer_pull = offer_pull,
     .offer_done = offer_done,
     .offer_ready = offer_ready,
+    .probe = probe,
 };
 
 /* The one symbol that this module exports. */

@@ -22,6 +22,7 @@ struct self {
     bool started;
     struct sender *sender;
     struct receiver *receiver;
+    struct prober *prober;
 };
 
 static inline const struct link_options *link_options(const struct self *self)

@@ -151,7 +151,8 @@ void session_say(struct session *session, const char *format, ...)
 /* A refusal that trying again will not change, until a person has changed something. */
 static void park(struct session *session, const char *rule, const char *reason)
 {
-    session->self->host->park(session->self->instance, rule, reason);
+    if (!session->is_probe)
+        session->self->host->park(session->self->instance, rule, reason);
     lose(session, reason);
 }
 

@@ -22,6 +22,7 @@ struct session {
     const struct session_events *events;
     void *arg;
     bool wanted, dialing;
+    bool is_probe;                 /* parks nothing */
     struct accord_session *handle; /* NULL: none */
     int fd;
     struct accord_watch *watch;

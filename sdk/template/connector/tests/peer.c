@@ -12,112 +12,170 @@ void peer_open(struct peer *peer)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
-    peer->fd = -1;
+    for (size_t i = 0; i < PEER_CONNECTIONS; i++)
+        peer->connections[i].fd = -1;
     peer->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (bind(peer->listener, (struct sockaddr *)&address, size) < 0 || listen(peer->listener, 8) < 0 ||
+    if (bind(peer->listener, (struct sockaddr *)&address, size) < 0 || listen(peer->listener, 64) < 0 ||
         getsockname(peer->listener, (struct sockaddr *)&address, &size) < 0)
         abort();
     peer->port = ntohs(address.sin_port);
 }
 
-static void hang_up(struct peer *peer)
+static void hang_up(struct peer_connection *connection)
 {
-    if (peer->fd >= 0)
-        close(peer->fd);
-    peer->fd = -1;
-    peer->in_size = 0;
-    peer->storing = false;
+    if (connection->fd >= 0)
+        close(connection->fd);
+    free(connection->bytes);
+    free(connection->out);
+    *connection = (struct peer_connection){.fd = -1};
 }
 
 void peer_close(struct peer *peer)
 {
-    hang_up(peer);
+    for (size_t i = 0; i < PEER_CONNECTIONS; i++)
+        hang_up(&peer->connections[i]);
     close(peer->listener);
     free(peer->bytes);
 }
 
-static void say(struct peer *peer, const char *text)
+static void flush(struct peer_connection *connection)
 {
-    if (!peer->mute && write(peer->fd, text, strlen(text)) < 0)
-        hang_up(peer);
+    while (connection->out_sent < connection->out_size) {
+        ssize_t n = send(connection->fd, connection->out + connection->out_sent,
+                         connection->out_size - connection->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n <= 0)
+            return;
+        connection->out_sent += (size_t)n;
+    }
+    connection->out_size = connection->out_sent = 0;
 }
 
-static void end_store(struct peer *peer)
+static void say(struct peer *peer, struct peer_connection *connection, const void *bytes, size_t size)
 {
-    peer->storing = false;
+    if (peer->mute || !size)
+        return;
+    connection->out = realloc(connection->out, connection->out_size + size);
+    memcpy(connection->out + connection->out_size, bytes, size);
+    connection->out_size += size;
+    flush(connection);
+}
+
+static void say_line(struct peer *peer, struct peer_connection *connection, const char *line)
+{
+    say(peer, connection, line, strlen(line));
+}
+
+static void end_store(struct peer *peer, struct peer_connection *connection)
+{
+    connection->storing = false;
+    snprintf(peer->stored, sizeof peer->stored, "%s", connection->line);
+    free(peer->bytes);
+    peer->bytes = connection->bytes ? connection->bytes : calloc(1, 1);
+    peer->size = connection->size;
+    connection->bytes = NULL;
+    if (peer->stored_whole)
+        peer->stored_whole(peer);
     if (peer->answer)
-        say(peer, peer->answer);
+        say_line(peer, connection, peer->answer);
     else
-        hang_up(peer);
+        hang_up(connection);
 }
 
-static void line_came(struct peer *peer, const char *line)
+static void next_asked(struct peer *peer, struct peer_connection *connection)
 {
-    char text[512];
+    char text[600];
+    if (peer->ask)
+        peer->ask();
+    if (!peer->message) {
+        say_line(peer, connection, "none\n");
+        return;
+    }
+    snprintf(text, sizeof text, "message %s\n", peer->message);
+    say_line(peer, connection, text);
+    say(peer, connection, peer->body, peer->body_size);
+}
+
+static void line_came(struct peer *peer, struct peer_connection *connection, const char *line)
+{
     if (!strncmp(line, "store ", 6)) {
-        snprintf(peer->stored, sizeof peer->stored, "%s", line);
-        peer->size = 0;
-        peer->storing = sscanf(line, "store %*s %*s %zu", &peer->left) == 1;
-        if (!peer->left)
-            end_store(peer);
-    } else if (!strncmp(line, "next ", 5) && peer->message) {
-        snprintf(text, sizeof text, "message %s\n", peer->message);
-        say(peer, text);
-        say(peer, peer->body);
+        snprintf(connection->line, sizeof connection->line, "%.500s", line);
+        connection->size = 0;
+        connection->storing = sscanf(line, "store %*s %*s %zu", &connection->left) == 1;
+        if (!connection->left)
+            end_store(peer, connection);
     } else if (!strncmp(line, "next ", 5)) {
-        say(peer, "none\n");
+        next_asked(peer, connection);
     } else {
-        snprintf(peer->told, sizeof peer->told, "%s", line);
+        snprintf(peer->told, sizeof peer->told, "%.500s", line);
         peer->message = NULL;
-        say(peer, "ok\n");
+        say_line(peer, connection, "ok\n");
     }
 }
 
-static size_t take_bytes(struct peer *peer)
+static size_t take_bytes(struct peer *peer, struct peer_connection *connection)
 {
-    size_t size = peer->in_size < peer->left ? peer->in_size : peer->left;
-    peer->bytes = realloc(peer->bytes, peer->size + size + 1);
-    memcpy(peer->bytes + peer->size, peer->in, size);
-    peer->size += size;
-    peer->left -= size;
-    if (!peer->left)
-        end_store(peer);
+    size_t size = connection->in_size < connection->left ? connection->in_size : connection->left;
+    connection->bytes = realloc(connection->bytes, connection->size + size + 1);
+    memcpy(connection->bytes + connection->size, connection->in, size);
+    connection->size += size;
+    connection->left -= size;
+    if (!connection->left)
+        end_store(peer, connection);
     return size;
 }
 
 /* Returns how much of `in` was used; 0: more is needed. */
-static size_t take(struct peer *peer)
+static size_t take(struct peer *peer, struct peer_connection *connection)
 {
     char line[4096];
-    if (peer->storing)
-        return take_bytes(peer);
-    char *end = memchr(peer->in, '\n', peer->in_size);
+    if (connection->storing)
+        return take_bytes(peer, connection);
+    char *end = memchr(connection->in, '\n', connection->in_size);
     if (!end)
         return 0;
-    size_t size = (size_t)(end - peer->in);
-    memcpy(line, peer->in, size);
+    size_t size = (size_t)(end - connection->in);
+    memcpy(line, connection->in, size);
     line[size] = 0;
-    line_came(peer, line);
+    line_came(peer, connection, line);
     return size + 1;
+}
+
+static void serve(struct peer *peer, struct peer_connection *connection)
+{
+    ssize_t n = 0;
+    flush(connection);
+    while (connection->fd >= 0 && (n = recv(connection->fd, connection->in + connection->in_size,
+                                            sizeof connection->in - connection->in_size, MSG_DONTWAIT)) > 0) {
+        connection->in_size += (size_t)n;
+        for (size_t used; connection->in_size && (used = take(peer, connection)) && connection->fd >= 0;) {
+            connection->in_size -= used;
+            memmove(connection->in, connection->in + used, connection->in_size);
+        }
+    }
+    if (connection->fd >= 0 && n == 0)
+        hang_up(connection);
 }
 
 void peer_turn(struct peer *peer)
 {
-    if (peer->fd < 0) {
-        peer->fd = accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        peer->connections += peer->fd >= 0;
+    for (size_t i = 0; i < PEER_CONNECTIONS; i++) {
+        struct peer_connection *connection = &peer->connections[i];
+        if (connection->fd < 0)
+            connection->fd = accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (connection->fd >= 0)
+            serve(peer, connection);
     }
-    if (peer->fd < 0)
-        return;
-    ssize_t n;
-    while (peer->fd >= 0 &&
-           (n = read(peer->fd, peer->in + peer->in_size, sizeof peer->in - peer->in_size)) >= 0) {
-        if (n == 0)
-            hang_up(peer);
-        peer->in_size += (size_t)n;
-        for (size_t used; peer->in_size && (used = take(peer)) && peer->fd >= 0;) {
-            peer->in_size -= used;
-            memmove(peer->in, peer->in + used, peer->in_size);
-        }
+}
+
+nfds_t peer_poll(const struct peer *peer, struct pollfd fds[PEER_FDS])
+{
+    nfds_t count = 0;
+    fds[count++] = (struct pollfd){.fd = peer->listener, .events = POLLIN};
+    for (size_t i = 0; i < PEER_CONNECTIONS; i++) {
+        const struct peer_connection *connection = &peer->connections[i];
+        short events = connection->out_sent < connection->out_size ? POLLIN | POLLOUT : POLLIN;
+        if (connection->fd >= 0)
+            fds[count++] = (struct pollfd){.fd = connection->fd, .events = events};
     }
+    return count;
 }

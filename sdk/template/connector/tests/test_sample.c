@@ -200,6 +200,7 @@ static void a_message_is_fetched_and_forgotten_only_when_it_is_held(void **state
     (void)state;
     peer.message = "m17 11 hello.txt";
     peer.body = "hello\nworld";
+    peer.body_size = 11;
     begin();
     until(is_told, NULL);
     assert_string_equal(peer.told, "done out-tray m17");
@@ -215,6 +216,7 @@ static void what_is_quarantined_is_held_and_what_is_rejected_is_told(void **stat
     (void)state;
     peer.message = "m17 0 hello.txt";
     peer.body = "";
+    peer.body_size = 0;
     testhost_admission(host, ACCORD_QUARANTINED, "content.format", "not what it says");
     begin();
     until(is_told, NULL);
@@ -222,6 +224,7 @@ static void what_is_quarantined_is_held_and_what_is_rejected_is_told(void **stat
     *peer.told = 0;
     peer.message = "m18 3 large.txt";
     peer.body = "abc";
+    peer.body_size = 3;
     testhost_admission(host, ACCORD_REJECTED, "hub.size", "too large");
     testhost_stop(host);
     testhost_start(host);
@@ -234,6 +237,7 @@ static void a_deferred_message_stays_with_the_partner(void **state)
     (void)state;
     peer.message = "m17 3 hello.txt";
     peer.body = "abc";
+    peer.body_size = 3;
     testhost_admission(host, ACCORD_DEFERRED, "malware.away", "the scanner is away");
     begin();
     until(has_judged, NULL);
@@ -251,7 +255,8 @@ static void without_the_agreement_s_word_nothing_is_sent_in_the_clear(void **sta
     until(is_parked, NULL);
     assert_string_equal(testhost_parked(host), "sample.profile");
     peer_turn(&peer);
-    assert_int_equal(peer.in_size, 0);
+    for (size_t i = 0; i < PEER_CONNECTIONS; i++)
+        assert_int_equal(peer.connections[i].in_size, 0);
 }
 
 static void a_session_that_is_denied_parks_the_link(void **state)
@@ -262,6 +267,28 @@ static void a_session_that_is_denied_parks_the_link(void **state)
     until(is_parked, NULL);
     assert_string_equal(testhost_parked(host), "encryption.unencrypted");
     assert_string_equal(testhost_fact(host, "session.encryption"), "none");
+}
+
+static bool has_probed(const void *arg)
+{
+    (void)arg;
+    return testhost_probed(host);
+}
+
+static void a_probe_says_whether_messages_may_flow_and_parks_nothing(void **state)
+{
+    (void)state;
+    begin();
+    assert_true(testhost_probe(host));
+    until(has_probed, NULL);
+    assert_int_equal(testhost_step(host, 0)->result, ACCORD_OK);
+    testhost_stop(host);
+    testhost_start(host);
+    testhost_fail_dials(host, 10, "connection refused");
+    assert_true(testhost_probe(host));
+    until(has_probed, NULL);
+    assert_string_equal(testhost_step(host, testhost_steps(host) - 1)->text, "connection refused");
+    assert_null(testhost_parked(host));
 }
 
 static void a_box_with_a_blank_is_a_mistake_in_the_file(void **state)
@@ -291,6 +318,7 @@ int main(void)
         staged(a_deferred_message_stays_with_the_partner),
         staged(without_the_agreement_s_word_nothing_is_sent_in_the_clear),
         staged(a_session_that_is_denied_parks_the_link),
+        staged(a_probe_says_whether_messages_may_flow_and_parks_nothing),
         cmocka_unit_test(a_box_with_a_blank_is_a_mistake_in_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
