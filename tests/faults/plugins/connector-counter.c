@@ -29,7 +29,7 @@ struct counter {
     int64_t next;
     struct number numbers[AT_ONCE];
     struct accord_timer *timer;
-    int64_t aborted; /* the last number that was given up on purpose */
+    int64_t aborted;  /* the last number that was given up on purpose */
     int64_t advances; /* unanswered */
     bool started;
 };
@@ -58,21 +58,6 @@ static void on_advanced(void *arg, int result, const char *reason)
     (void)reason;
 }
 
-static bool offer(struct counter *counter, struct number *number)
-{
-    char name[32], cursor[32];
-    snprintf(name, sizeof name, "n-%06lld", (long long)number->value);
-    snprintf(cursor, sizeof cursor, "%lld", (long long)number->value);
-    const struct accord_incoming message = {
-        .name = name, .source_id = name, .size = (int64_t)strlen(name), .cursor = cursor};
-    number->again = false;
-    number->counter = counter;
-    number->offer = counter->host->offer(counter->instance, 0, &message, number);
-    number->again = !number->offer;
-    counter->host->metric(counter->instance, "offered", number->offer != NULL);
-    return number->offer;
-}
-
 static struct number *lowest_again(struct counter *counter)
 {
     struct number *lowest = NULL;
@@ -80,6 +65,25 @@ static struct number *lowest_again(struct counter *counter)
         if (counter->numbers[i].again && (!lowest || counter->numbers[i].value < lowest->value))
             lowest = &counter->numbers[i];
     return lowest;
+}
+
+/* The last of those that are offered again comes behind all that was offered, whose cursors are void: its own stands for
+ * them. */
+static bool offer(struct counter *counter, struct number *number)
+{
+    char name[32], cursor[32];
+    bool again = number->again;
+    number->again = false;
+    int64_t held = again && !lowest_again(counter) ? counter->next - 1 : number->value;
+    snprintf(name, sizeof name, "n-%06lld", (long long)number->value);
+    snprintf(cursor, sizeof cursor, "%lld", (long long)held);
+    const struct accord_incoming message = {
+        .name = name, .source_id = name, .size = (int64_t)strlen(name), .cursor = cursor};
+    number->counter = counter;
+    number->offer = counter->host->offer(counter->instance, 0, &message, number);
+    number->again = !number->offer;
+    counter->host->metric(counter->instance, "offered", number->offer != NULL);
+    return number->offer;
 }
 
 static struct number *free_number(struct counter *counter)
