@@ -52,6 +52,7 @@ static void prepare(void *arg, struct testhost *host)
     testhost_profile(host, "ssh.macs", "hmac-sha2-256");
     testhost_profile(host, "ssh.host-key-types", "ecdsa-sha2-nistp256");
     testhost_profile(host, "ssh.user-key-types", "ecdsa-sha2-nistp256");
+    testhost_profile(host, "ssh.auth", "publickey");
     testhost_secret(host, "key", key, strlen(key));
 }
 
