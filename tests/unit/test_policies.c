@@ -380,8 +380,13 @@ static void only_listed_links_go_unencrypted(void **state)
     const struct accord_pair facts[] = {{"session.encryption", "none"}, {0}};
     const struct accord_pair listed[] = {{"unencrypted", "line"}, {0}};
     const struct accord_pair unknown[] = {{"unencrypted", "lime"}, {0}};
+    const struct accord_policy_link *const encrypting[] = {&sftp};
+    const struct accord_pair wrong[] = {{"unencrypted", "sftp"}, {0}};
     struct testpolicy *h = policy_of("encryption");
-    h->setup.links = links, h->setup.link_count = 1;
+    h->setup.links = encrypting, h->setup.link_count = 1;
+    assert_int_equal(testpolicy_check(h, wrong), ACCORD_EINVAL);
+    assert_string_equal(h->why, "unencrypted = sftp, but connector sftp always encrypts");
+    h->setup.links = links;
     assert_int_equal(testpolicy_check(h, unknown), ACCORD_EINVAL);
     assert_string_equal(h->why, "unencrypted = lime, but this agreement has no link of that name");
     assert_int_equal(testpolicy_open(h, NULL), 0);

@@ -133,12 +133,22 @@ static int compile(const struct encryption_options *o, size_t list, char text[AL
     return ACCORD_EINVAL;
 }
 
-static bool is_link(const struct accord_policy_setup *setup, const char *name)
+/* Only a connector that has no encryption can be let go without. */
+static int check_unencrypted(const struct accord_policy_setup *setup, const char *name, char *why,
+                             size_t why_size)
 {
-    for (size_t i = 0; i < setup->link_count; i++)
-        if (!strcmp(setup->links[i]->name, name))
-            return true;
-    return false;
+    for (size_t i = 0; i < setup->link_count; i++) {
+        const struct accord_policy_link *link = setup->links[i];
+        if (strcmp(link->name, name))
+            continue;
+        if (!session_known(link))
+            return 0;
+        snprintf(why, why_size, "unencrypted = %.64s, but connector %s always encrypts", name,
+                 link->connector);
+        return ACCORD_EINVAL;
+    }
+    snprintf(why, why_size, "unencrypted = %.64s, but this agreement has no link of that name", name);
+    return ACCORD_EINVAL;
 }
 
 /* What a link says itself about how it authenticates. */
@@ -174,11 +184,8 @@ static int check(const struct accord_policy_setup *setup, char *why, size_t why_
         if (check_auth(o, setup->links[i], why, why_size))
             return ACCORD_EINVAL;
     for (size_t i = 0; i < o->unencrypted.count; i++)
-        if (!is_link(setup, o->unencrypted.items[i])) {
-            snprintf(why, why_size, "unencrypted = %.64s, but this agreement has no link of that name",
-                     o->unencrypted.items[i]);
+        if (check_unencrypted(setup, o->unencrypted.items[i], why, why_size))
             return ACCORD_EINVAL;
-        }
     if (o->fips != FIPS_REQUIRED)
         return 0;
     snprintf(why, why_size,
