@@ -156,8 +156,8 @@ struct accord_host {
     /* Sets the cursor of a receiving service without a message; "" removes it. A cursor, from here or with an offer, is
      * committed in its turn: when every offer made before it on this service is accepted, quarantined or rejected. An
      * offer that is deferred or aborted voids the cursors of what came after it until then: offer it again before
-     * anything else, or begin again from the cursor that holds. `done` when it is committed, or with why not
-     * (ACCORD_ECANCELED: void). */
+     * anything else, with the cursor for all that was offered until now (it stands last in line), or begin again from
+     * the cursor that holds. `done` when it is committed, or with why not (ACCORD_ECANCELED: void). */
     int (*advance)(struct accord_instance *, size_t service, const char *cursor, accord_committed_fn done, void *arg);
 
     /* ---- links ---- */
