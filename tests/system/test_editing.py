@@ -44,7 +44,8 @@ def test_a_changed_file_is_taken_on_by_itself(agent, sshd):
     traffic.write_agreement()
     traffic.wait_up()
     traffic.delivered("plan.edi", traffic.send("plan.edi"))
-    assert [record.get("user.name") for record in traffic.records("configuration-loaded", chain="host")][1:] == ["conf.d"] * 2
+    loaded = lambda: [record.get("user.name") for record in traffic.records("configuration-loaded", chain="host")]  # noqa: E731
+    wait_for(lambda: loaded()[1:] == ["conf.d"] * 2, lambda: f"both changes to be recorded; there are {loaded()}")
 
 
 def test_a_renamed_file_is_the_switch_there_and_back(agent, sshd):

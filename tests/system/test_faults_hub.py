@@ -7,7 +7,7 @@ import pytest
 from exact import Flow, Ledger, gone_within, seeded
 
 # The later moment at which it is killed for a second time: somewhere in these many arrivals at the point.
-POINTS = {"admit": (3, 9), "commit": (15, 60), "committed": (15, 60), "settle": (3, 9), "index": (3, 6),
+POINTS = {"admit": (3, 9), "commit": (10, 30), "committed": (10, 30), "settle": (3, 9), "index": (3, 6),
           "dispatch": (6, 20), "export": (3, 6), "seal": (6, 20)}
 
 

@@ -171,7 +171,8 @@ def main(build):
     environment = dict(os.environ, ACCORD_SOURCE=str(ROOT), ACCORD_BUILD=str(ROOT / build),
                        PYTHONDONTWRITEBYTECODE="1")
     results = Results()
-    ctest = ["ctest", "--test-dir", build, "-j", str(os.cpu_count() or 1), "--output-on-failure",
+    # Twice as many as there are processors: the longest of them wait for servers and clocks.
+    ctest = ["ctest", "--test-dir", build, "-j", str(2 * (os.cpu_count() or 1)), "--output-on-failure",
              "--test-output-size-passed", "4000000", "--test-output-size-failed", "4000000",
              "--output-junit", str(LOGS / "ctest.xml")]
     results.add(run("unit", "unit tests and fuzz corpora", ctest, LOGS / "ctest.xml", read_ctest, CTEST_LIMIT,
