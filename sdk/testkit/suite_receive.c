@@ -127,14 +127,15 @@ static void what_is_deferred_stays_and_is_offered_again(void *arg)
     struct accord_offer *first = bench_offer(bench, 0);
     if (!over(bench, first))
         return;
-    if (!bench_holds(bench, name))
-        suite_complain("%s was deleted, moved or acknowledged at the source though it was deferred", name);
+    bool holds = bench_holds(bench, name);
     size_t before = testhost_offers(bench->host);
     testhost_admission(bench->host, ACCORD_ACCEPTED, "", "");
     struct accord_offer *second = again(bench, before, first);
-    if (!second)
+    if (!holds || (!second && !bench_holds(bench, name))) /* a peer may take its time to let go of it */
+        suite_complain("%s was deleted, moved or acknowledged at the source though it was deferred", name);
+    else if (!second)
         suite_complain("what was deferred was not offered again");
-    else if (over(bench, second))
+    if (second && over(bench, second))
         is_as_given(bench, second, name, 1000);
 }
 
