@@ -12,6 +12,8 @@ struct journal_change { /* a delivery whose place among those being sent changes
     bool sending; /* starts; otherwise it ends */
 };
 
+#define PAYLOADS_KNOWN 16 /* that are read at the same time */
+
 struct journal_payload { /* whose pieces were read last; a position never means another one */
     uint64_t position;   /* of its last piece; 0: none */
     bool sealed;
@@ -54,7 +56,8 @@ struct journal {
     struct segments segments;
     struct index index;
     struct keys keys;
-    struct journal_payload payload;
+    struct journal_payload payloads[PAYLOADS_KNOWN];
+    size_t payload_next; /* to be forgotten */
     struct journal_newest newest;
     struct journal_backup *backup; /* being made; NULL */
     uint64_t segment_size, reserve;

@@ -335,29 +335,41 @@ int journal_peek(void *state, uint64_t position, const struct seal_bond *bond, s
     return 0;
 }
 
-/* What the piece that holds `at` must be bound to. The last piece, which is bound to the message itself, says which
- * payload the others belong to; that is remembered for the pieces that follow. */
+/* Which payload the pieces before its last one, which is at `position`, belong to: the last piece says so, and is bound to the
+ * message itself. Remembered, because the pieces of several payloads are read by turns. */
+static int payload_at(struct journal *journal, uint64_t position, struct journal_payload **found)
+{
+    for (size_t i = 0; i < PAYLOADS_KNOWN; i++)
+        if (journal->payloads[i].position == position) {
+            *found = &journal->payloads[i];
+            return 0;
+        }
+    struct record_piece last;
+    int result = read_piece(journal, position, &last);
+    if (result)
+        return result;
+    struct journal_payload *payload = &journal->payloads[journal->payload_next++ % PAYLOADS_KNOWN];
+    payload->position = position;
+    payload->sealed = last.seal != SEAL_NONE;
+    seal_payload_of(&last, payload->id);
+    *found = payload;
+    return 0;
+}
+
+/* What the piece that holds `at` must be bound to. */
 static int bond_of(struct journal *journal, const struct record_admission *a, uint64_t at,
                    struct seal_bond *bond)
 {
-    struct journal_payload *payload = &journal->payload;
-    struct record_piece last;
+    struct journal_payload *payload;
     *bond = (struct seal_bond){.index = (uint32_t)(at / ACCORD_PIECE_MAX)};
     if (bond->index + 1 == a->piece_count) {
         bond->message = a->id;
         return 0;
     }
-    uint64_t position = record_piece_position(a, a->piece_count - 1);
-    int result = position == payload->position ? 0 : read_piece(journal, position, &last);
-    if (result)
-        return result;
-    if (position != payload->position) {
-        payload->position = position;
-        payload->sealed = last.seal != SEAL_NONE;
-        seal_payload_of(&last, payload->id);
-    }
-    bond->payload = payload->sealed ? payload->id : NULL;
-    return 0;
+    int result = payload_at(journal, record_piece_position(a, a->piece_count - 1), &payload);
+    if (!result)
+        bond->payload = payload->sealed ? payload->id : NULL;
+    return result;
 }
 
 int journal_read(void *state, struct store_read *read)
