@@ -91,6 +91,14 @@ def children_of(pid):
     return found
 
 
+def name_of(pid):
+    """The name that the hub gave to a child; None: it has none, or is gone."""
+    with contextlib.suppress(OSError):
+        words = pathlib.Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        return next((word.removeprefix("--name=") for word in words if word.startswith("--name=")), None)
+    return None
+
+
 class Installation:
     """The build, installed below a folder that everyone may read even when the sources lie in /root."""
 
@@ -233,6 +241,10 @@ class Agent:
 
     def children(self):
         return children_of(self.process.pid)
+
+    def child(self, name):
+        """The process of this name ("link-isa"); None: there is none at the moment."""
+        return next((pid for pid in self.children() if name_of(pid) == name), None)
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

@@ -193,11 +193,6 @@ struct accord_delivery *bench_deliver(struct bench *bench, const char *name, siz
     return testhost_deliver(bench->host, service, &message);
 }
 
-bool bench_is_finished(void *delivery)
-{
-    return ((struct accord_delivery *)delivery)->finished;
-}
-
 void bench_delivered(struct bench *bench, struct accord_delivery *delivery, const char *name)
 {
     const struct accord_connector_suite *suite = bench->suite;

@@ -42,17 +42,18 @@ struct bench {
     const struct accord_service **told;
     struct accord_link_setup setup;
     struct testhost *host;
-    int sends, receives; /* the first such service; -1: none */
-    unsigned names;      /* given so far */
+    int sends, receives;  /* the first such service; -1: none */
+    unsigned names;       /* given so far */
     bool expects_failure; /* of the next opening */
     char cursor[ACCORD_CURSOR_MAX];
 };
 
 int64_t bench_patience(const struct bench *);
 void bench_new_host(struct bench *); /* opened, not started; a complaint and the end when it does not open */
-int bench_try_open(struct bench *);  /* makes the host and opens; negative: it did not, and the host is freed */
-void bench_begin(struct bench *);    /* and started */
-void bench_end(struct bench *);      /* closes and frees the host */
+int bench_try_open(
+    struct bench *);              /* makes the host and opens; negative: it did not, and the host is freed */
+void bench_begin(struct bench *); /* and started */
+void bench_end(struct bench *);   /* closes and frees the host */
 /* A little further: one turn of the loop, and of a virtual clock 100 ms. */
 void bench_step(struct bench *);
 void bench_run(struct bench *, int64_t ms); /* lets time pass */
@@ -60,7 +61,8 @@ const char *bench_name(struct bench *, char to[64]);
 void bench_bytes(void *to, size_t size, unsigned seed);
 /* A message of this size; the bytes live until the process ends. */
 struct accord_delivery *bench_deliver(struct bench *, const char *name, size_t size);
-void bench_delivered(struct bench *, struct accord_delivery *, const char *name); /* waits, and looks at the other side */
+void bench_delivered(struct bench *, struct accord_delivery *,
+                     const char *name);                        /* waits, and looks at the other side */
 void bench_needs(const struct bench *, enum accord_direction); /* not run otherwise */
 void bench_needs_endpoint(const struct bench *);
 /* Gives a message of this size; not run when it cannot be given. */
@@ -68,9 +70,8 @@ void bench_give(struct bench *, const char *name, size_t size);
 bool bench_holds(struct bench *, const char *name); /* also when nobody can see */
 /* Waits for one more offer than `before`; NULL and a complaint: none came. */
 struct accord_offer *bench_offer(struct bench *, size_t before);
-bool bench_offer_over(void *offer);     /* conditions */
+bool bench_offer_over(void *offer); /* conditions */
 bool bench_offer_complete(void *offer);
-bool bench_is_finished(void *delivery);
 
 extern const struct suite_case suite_life[], suite_send[], suite_receive[], suite_faults[];
 extern const size_t suite_life_count, suite_send_count, suite_receive_count, suite_faults_count;

@@ -54,6 +54,13 @@ static bool complete(struct bench *bench, struct accord_offer *offer)
     return false;
 }
 
+/* Gives a message of this size, with a name of its own, and waits for one more offer than `before`. */
+static struct accord_offer *offered(struct bench *bench, size_t before, char name[64], size_t size)
+{
+    bench_give(bench, bench_name(bench, name), size);
+    return bench_offer(bench, before);
+}
+
 static void whole_messages_are_taken(void *arg)
 {
     static const size_t sizes[] = {1, 1000, ACCORD_PIECE_MAX, 300001};
@@ -63,8 +70,7 @@ static void whole_messages_are_taken(void *arg)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         char name[64];
         size_t before = testhost_offers(bench->host);
-        bench_give(bench, bench_name(bench, name), sizes[i]);
-        struct accord_offer *offer = bench_offer(bench, before);
+        struct accord_offer *offer = offered(bench, before, name, sizes[i]);
         if (over(bench, offer))
             is_as_given(bench, offer, name, sizes[i]);
     }
@@ -79,8 +85,7 @@ static void what_was_taken_is_not_offered_again(void *arg)
     if (makes_up(bench))
         suite_not_run("it makes its messages up");
     bench_begin(bench);
-    bench_give(bench, bench_name(bench, name), 1000);
-    if (!over(bench, bench_offer(bench, 0)))
+    if (!over(bench, offered(bench, 0, name, 1000)))
         return;
     bench_run(bench, look_on(bench));
     if (testhost_offers(bench->host) > 1)
@@ -96,8 +101,7 @@ static void nothing_is_done_at_the_source_before_the_verdict(void *arg)
         suite_not_run("the suite has no hook `holds`");
     bench_begin(bench);
     testhost_hold_admissions(bench->host, true);
-    bench_give(bench, bench_name(bench, name), 1000);
-    struct accord_offer *offer = bench_offer(bench, 0);
+    struct accord_offer *offer = offered(bench, 0, name, 1000);
     if (!complete(bench, offer))
         return;
     bench_run(bench, look_on(bench));
@@ -123,8 +127,7 @@ static void what_is_deferred_stays_and_is_offered_again(void *arg)
     bench_needs(bench, ACCORD_RECEIVE);
     bench_begin(bench);
     testhost_admission(bench->host, ACCORD_DEFERRED, "suite.verdict", "not now");
-    bench_give(bench, bench_name(bench, name), 1000);
-    struct accord_offer *first = bench_offer(bench, 0);
+    struct accord_offer *first = offered(bench, 0, name, 1000);
     if (!over(bench, first))
         return;
     bool holds = bench_holds(bench, name);
@@ -144,8 +147,7 @@ static void set_aside(struct bench *bench, enum accord_admission admission, cons
     char name[64];
     bench_begin(bench);
     testhost_admission(bench->host, admission, "suite.verdict", "the suite says so");
-    bench_give(bench, bench_name(bench, name), 1000);
-    struct accord_offer *offer = bench_offer(bench, 0);
+    struct accord_offer *offer = offered(bench, 0, name, 1000);
     bool good = over(bench, offer);
     bench_run(bench, look_on(bench));
     if (good && !makes_up(bench) && testhost_offers(bench->host) > 1)
@@ -167,25 +169,31 @@ static bool is_asked(void *arg)
     return offer->size > 0 || bench_offer_over(arg);
 }
 
+/* The first offer, of a message of this size, when some of it has been handed over; NULL: none was made. */
+static struct accord_offer *in_mid_message(struct bench *bench, char name[64], size_t size)
+{
+    testhost_ask(bench->host, 4096);
+    struct accord_offer *offer = offered(bench, 0, name, size);
+    if (offer)
+        testhost_within(bench->host, is_asked, offer, bench_patience(bench));
+    return offer;
+}
+
 static void a_verdict_may_come_before_the_last_byte(void *arg)
 {
     struct bench *bench = arg;
     char name[64];
     bench_needs(bench, ACCORD_RECEIVE);
     bench_begin(bench);
-    testhost_ask(bench->host, 4096);
     testhost_hold_admissions(bench->host, true);
-    bench_give(bench, bench_name(bench, name), 100000);
-    struct accord_offer *offer = bench_offer(bench, 0);
+    struct accord_offer *offer = in_mid_message(bench, name, 100000);
     if (!offer)
         return;
-    testhost_within(bench->host, is_asked, offer, bench_patience(bench));
     testhost_tell(bench->host, offer, ACCORD_REJECTED, "suite.verdict", "too large");
     testhost_hold_admissions(bench->host, false);
     bench_run(bench, look_on(bench));
     size_t before = testhost_offers(bench->host);
-    bench_give(bench, bench_name(bench, name), 1000);
-    over(bench, bench_offer(bench, before));
+    over(bench, offered(bench, before, name, 1000));
 }
 
 static void nothing_is_written_beyond_what_was_asked_for(void *arg)
@@ -198,8 +206,7 @@ static void nothing_is_written_beyond_what_was_asked_for(void *arg)
         char name[64];
         size_t size = i == 0 ? 400 : 100001, before = testhost_offers(bench->host);
         testhost_ask(bench->host, windows[i]);
-        bench_give(bench, bench_name(bench, name), size);
-        struct accord_offer *offer = bench_offer(bench, before);
+        struct accord_offer *offer = offered(bench, before, name, size);
         if (over(bench, offer))
             is_as_given(bench, offer, name, size);
     }
@@ -246,16 +253,14 @@ static void it_goes_on_where_it_was_after_a_restart(void *arg)
     if (makes_up(bench))
         suite_not_run("it makes its messages up");
     bench_begin(bench);
-    bench_give(bench, bench_name(bench, first), 1000);
-    if (!over(bench, bench_offer(bench, 0)))
+    if (!over(bench, offered(bench, 0, first, 1000)))
         return;
     bench_run(bench, look_on(bench));
     snprintf(bench->cursor, sizeof bench->cursor, "%s",
              testhost_cursor(bench->host, (size_t)bench->receives));
     bench_end(bench);
     bench_begin(bench);
-    bench_give(bench, bench_name(bench, second), 2000);
-    struct accord_offer *offer = bench_offer(bench, 0);
+    struct accord_offer *offer = offered(bench, 0, second, 2000);
     if (over(bench, offer))
         is_as_given(bench, offer, second, 2000);
 }
@@ -269,13 +274,10 @@ static void what_was_cut_comes_again_whole(void *arg)
     if (makes_up(bench))
         suite_not_run("it makes its messages up");
     bench_begin(bench);
-    testhost_ask(bench->host, 4096);
     testhost_hold_admissions(bench->host, true);
-    bench_give(bench, bench_name(bench, name), 100000);
-    struct accord_offer *offer = bench_offer(bench, 0);
+    struct accord_offer *offer = in_mid_message(bench, name, 100000);
     if (!offer)
         return;
-    testhost_within(bench->host, is_asked, offer, bench_patience(bench));
     bench_end(bench);
     if (!bench_holds(bench, name) && bench->suite->endpoint_host)
         suite_complain("%s is gone from the source, though close came in mid-message", name);
@@ -292,12 +294,9 @@ static void a_session_cut_in_mid_message_loses_nothing(void *arg)
     bench_needs(bench, ACCORD_RECEIVE);
     bench_needs_endpoint(bench);
     bench_begin(bench);
-    testhost_ask(bench->host, 4096);
-    bench_give(bench, bench_name(bench, name), 300000);
-    struct accord_offer *offer = bench_offer(bench, 0);
+    struct accord_offer *offer = in_mid_message(bench, name, 300000);
     if (!offer)
         return;
-    testhost_within(bench->host, is_asked, offer, bench_patience(bench));
     size_t before = testhost_offers(bench->host);
     testhost_revoke(bench->host);
     testhost_ask(bench->host, 256 * 1024);

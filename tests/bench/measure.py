@@ -3,6 +3,11 @@ import os
 import pathlib
 import platform
 import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "sdk/rehearsal"))
+
+from rehearsal import name_of  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -16,20 +21,25 @@ def machine(folder):
             "load-before": round(os.getloadavg()[0], 2)}
 
 
-def name_of(pid):
-    """The name that the hub gave to a child."""
-    words = pathlib.Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    return next((word.removeprefix("--name=") for word in words if word.startswith("--name=")), str(pid))
-
-
 def processes(agent):
-    return {"hub": agent.process.pid, **{name_of(pid): pid for pid in agent.children()}}
+    return {"hub": agent.process.pid, **{name_of(pid) or str(pid): pid for pid in agent.children()}}
 
 
 def cpu(pid):
     """Seconds in user and system mode, of all threads, also of those that have ended."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def pss(pid):
+    """MiB; what several processes share is counted once among them. None: this user may not look."""
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except PermissionError:
+        pass
+    return None
 
 
 def peak(pid):

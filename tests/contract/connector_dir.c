@@ -1,13 +1,13 @@
 /* The contract suite on the connector dir, on a folder of its own. */
 #include <accord/testkit/suite.h>
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "unit/scratch.h"
 
 static char root[64];
 static struct accord_pair link_options[] = {{"path", root}, {NULL, NULL}};
@@ -17,18 +17,6 @@ static const char *at(const char *folder, const char *name)
     static char path[512];
     snprintf(path, sizeof path, "%s/%s/%s", root, folder, name);
     return path;
-}
-
-static void remove_tree(int folder, const char *name)
-{
-    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            remove_tree(fd, entry->d_name);
-    if (dir)
-        closedir(dir);
-    unlinkat(folder, name, dir ? AT_REMOVEDIR : 0);
 }
 
 static const struct accord_pair *begin(void *arg, bool *failed)
@@ -42,32 +30,21 @@ static const struct accord_pair *begin(void *arg, bool *failed)
 static void end(void *arg)
 {
     (void)arg;
-    remove_tree(AT_FDCWD, root);
+    scratch_remove(root);
 }
 
 static bool got(void *arg, size_t service, const char *name, const void *bytes, size_t size)
 {
     (void)arg;
     (void)service;
-    int fd = open(at("out", name), O_RDONLY);
-    char *content = malloc(size + 2);
-    ssize_t n = fd < 0 ? -1 : read(fd, content, size + 2);
-    bool same = n == (ssize_t)size && memcmp(content, bytes, size) == 0;
-    free(content);
-    if (fd >= 0)
-        close(fd);
-    return same;
+    return scratch_has(at("out", name), bytes, size);
 }
 
 static bool give(void *arg, size_t service, const char *name, const void *bytes, size_t size)
 {
     (void)arg;
     (void)service;
-    int fd = open(at("in", name), O_WRONLY | O_CREAT | O_TRUNC, 0640);
-    bool written = fd >= 0 && write(fd, bytes, size) == (ssize_t)size;
-    if (fd >= 0)
-        close(fd);
-    return written;
+    return scratch_write(at("in", name), 0640, bytes, size);
 }
 
 /* Taken files are moved aside, so that two agents cannot take one; until the verdict they are there. */

@@ -2,12 +2,13 @@
 #include <accord/testkit/suite.h>
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "unit/scratch.h"
 
 static char root[64];
 static struct accord_pair link_options[] = {{"folder", root}, {NULL, NULL}};
@@ -19,18 +20,6 @@ static const char *at(const char *folder, const char *name)
     char *path = paths[next++ % 4];
     snprintf(path, sizeof paths[0], "%s/%s/%s", root, folder, name);
     return path;
-}
-
-static void remove_tree(int folder, const char *name)
-{
-    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            remove_tree(fd, entry->d_name);
-    if (dir)
-        closedir(dir);
-    unlinkat(folder, name, dir ? AT_REMOVEDIR : 0);
 }
 
 static const struct accord_pair *begin(void *arg, bool *failed)
@@ -45,19 +34,7 @@ static const struct accord_pair *begin(void *arg, bool *failed)
 static void end(void *arg)
 {
     (void)arg;
-    remove_tree(AT_FDCWD, root);
-}
-
-static bool has(const char *path, const void *bytes, size_t size)
-{
-    int fd = open(path, O_RDONLY);
-    char *content = malloc(size + 2);
-    ssize_t n = fd < 0 ? -1 : read(fd, content, size + 2);
-    bool same = n >= 0 && (size_t)n == size && memcmp(content, bytes, (size_t)n) == 0;
-    free(content);
-    if (fd >= 0)
-        close(fd);
-    return same;
+    scratch_remove(root);
 }
 
 /* A mail has no name of the sender's: it is known by its content. */
@@ -67,7 +44,7 @@ static bool got(void *arg, size_t service, const char *name, const void *bytes, 
     bool found = false;
     DIR *dir = opendir(at("out", "new"));
     for (struct dirent *entry; dir && !found && (entry = readdir(dir));)
-        found = entry->d_name[0] != '.' && has(at("out/new", entry->d_name), bytes, size);
+        found = entry->d_name[0] != '.' && scratch_has(at("out/new", entry->d_name), bytes, size);
     if (dir)
         closedir(dir);
     return found;
@@ -76,11 +53,8 @@ static bool got(void *arg, size_t service, const char *name, const void *bytes, 
 static bool give(void *arg, size_t service, const char *name, const void *bytes, size_t size)
 {
     (void)arg, (void)service;
-    int fd = open(at("in/tmp", name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    bool written = fd >= 0 && write(fd, bytes, size) == (ssize_t)size;
-    if (fd >= 0)
-        close(fd);
-    return written && rename(at("in/tmp", name), at("in/new", name)) == 0;
+    return scratch_write(at("in/tmp", name), 0600, bytes, size) &&
+           rename(at("in/tmp", name), at("in/new", name)) == 0;
 }
 
 static bool holds(void *arg, size_t service, const char *name)

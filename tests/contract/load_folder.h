@@ -4,11 +4,11 @@
 
 #include <accord/testkit/suite.h>
 
-#include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "unit/scratch.h"
 
 static char load_root[64];
 
@@ -23,16 +23,8 @@ static const struct accord_pair *load_begin(void *arg, bool *failed)
 
 static void load_end(void *arg)
 {
-    char path[512];
-    DIR *folder = opendir(load_root);
     (void)arg;
-    for (struct dirent *entry; folder && (entry = readdir(folder));) {
-        snprintf(path, sizeof path, "%s/%.255s", load_root, entry->d_name);
-        unlink(path);
-    }
-    if (folder)
-        closedir(folder);
-    rmdir(load_root);
+    scratch_remove(load_root);
 }
 
 #endif

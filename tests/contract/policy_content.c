@@ -1,7 +1,5 @@
 /* The contract suite on the policy content. */
-#include <accord/testkit/suite.h>
-
-#include <stdlib.h>
+#include "plan.h"
 
 #define PLAN                                                                                                 \
     "UNB+UNOA:2+ACME+USCBP+260115:1200+C1'UNH+1+BAPLIE:D:95B:UN:SMDG20'"                                     \
@@ -13,9 +11,6 @@
 
 int main(void)
 {
-    static const struct accord_policy_service plans = {
-        .name = "plans", .type = "stow-plan", .link = "sftp", .direction = ACCORD_SEND, .names = ""};
-    static const struct accord_policy_service *const services[] = {&plans};
     static const struct accord_policy_setup setup = {.agreement = "cbp-isa",
                                                      .module = "content",
                                                      .in_force_until = INT64_MAX,
@@ -24,13 +19,7 @@ int main(void)
     static const struct accord_envelope plan = {.id = "m1", .name = "a.edi", SIZED(PLAN)};
     static const struct accord_envelope cut = {.id = "m2", .name = "b.edi", SIZED(CUT)};
     static const struct accord_envelope archive = {.id = "m3", .name = "c.edi", SIZED(NOT)};
-    static const struct accord_envelope unknown = {.id = "m4",
-                                                   .type = "aes-commodity",
-                                                   .name = "d",
-                                                   .origin = "s/p",
-                                                   .source_id = "",
-                                                   .size = 3,
-                                                   .sha256 = ""};
+    static const struct accord_envelope unknown = ENVELOPE("m4", "aes-commodity", "d", 3);
     static const struct testsuite_question questions[] = {
         {.name = "plan", .question = ACCORD_ASK_OUT, .envelope = &plan, .payload = PLAN},
         {.name = "plan in", .question = ACCORD_ASK_IN, .envelope = &plan, .payload = PLAN},

@@ -1,25 +1,13 @@
 /* The contract suite on the policy logging. */
-#include <accord/testkit/suite.h>
-
-#include <stdlib.h>
+#include "plan.h"
 
 int main(void)
 {
-    static const struct accord_policy_service plans = {
-        .name = "plans", .type = "stow-plan", .link = "sftp", .direction = ACCORD_SEND, .names = ""};
-    static const struct accord_policy_service *const services[] = {&plans};
     static const struct accord_policy_setup setup = {.agreement = "cbp-isa",
                                                      .module = "logging",
                                                      .in_force_until = INT64_MAX,
                                                      .services = services,
                                                      .service_count = 1};
-    static const struct accord_envelope good = {.id = "m1",
-                                                .type = "stow-plan",
-                                                .name = "a.edi",
-                                                .origin = "s/p",
-                                                .source_id = "",
-                                                .size = 9,
-                                                .sha256 = ""};
     static const struct testsuite_question questions[] = {
         {.name = "out", .question = ACCORD_ASK_OUT, .envelope = &good},
         {.name = "in", .question = ACCORD_ASK_IN, .envelope = &good},

@@ -1,55 +1,26 @@
 /* The contract suite on the policy services. */
-#include <accord/testkit/suite.h>
-
-#include <stdlib.h>
+#include "plan.h"
 
 int main(void)
 {
-    static const struct accord_policy_link far = {.name = "sftp", .connector = "sftp", .tunnel = "none"};
-    static const struct accord_policy_link *const links[] = {&far};
-    static const struct accord_policy_service plans = {.name = "plans",
-                                                       .type = "stow-plan",
-                                                       .link = "sftp",
-                                                       .direction = ACCORD_SEND,
-                                                       .max_size = 1000,
-                                                       .names = "*.edi"};
-    static const struct accord_policy_service *const services[] = {&plans};
+    static const struct accord_policy_service bounded = {.name = "plans",
+                                                         .type = "stow-plan",
+                                                         .link = "sftp",
+                                                         .direction = ACCORD_SEND,
+                                                         .max_size = 1000,
+                                                         .names = "*.edi"};
+    static const struct accord_policy_service *const bounded_services[] = {&bounded};
     static const struct accord_policy_setup setup = {.agreement = "cbp-isa",
                                                      .module = "services",
                                                      .in_force_from = 1735000000000000,
                                                      .in_force_until = 1767000000000000,
                                                      .links = links,
                                                      .link_count = 1,
-                                                     .services = services,
+                                                     .services = bounded_services,
                                                      .service_count = 1};
-    static const struct accord_envelope good = {.id = "m1",
-                                                .type = "stow-plan",
-                                                .name = "a.edi",
-                                                .origin = "s/p",
-                                                .source_id = "",
-                                                .size = 9,
-                                                .sha256 = ""};
-    static const struct accord_envelope large = {.id = "m2",
-                                                 .type = "stow-plan",
-                                                 .name = "a.edi",
-                                                 .origin = "s/p",
-                                                 .source_id = "",
-                                                 .size = 1001,
-                                                 .sha256 = ""};
-    static const struct accord_envelope other = {.id = "m3",
-                                                 .type = "opaque",
-                                                 .name = "a.edi",
-                                                 .origin = "s/p",
-                                                 .source_id = "",
-                                                 .size = 9,
-                                                 .sha256 = ""};
-    static const struct accord_envelope named = {.id = "m4",
-                                                 .type = "stow-plan",
-                                                 .name = "a.exe",
-                                                 .origin = "s/p",
-                                                 .source_id = "",
-                                                 .size = 9,
-                                                 .sha256 = ""};
+    static const struct accord_envelope large = ENVELOPE("m2", "stow-plan", "a.edi", 1001);
+    static const struct accord_envelope other = ENVELOPE("m3", "opaque", "a.edi", 9);
+    static const struct accord_envelope named = ENVELOPE("m4", "stow-plan", "a.exe", 9);
     static const struct accord_pair none[] = {{NULL, NULL}};
     static const struct testsuite_question questions[] = {
         {.name = "good", .question = ACCORD_ASK_OUT, .envelope = &good},

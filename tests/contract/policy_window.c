@@ -1,15 +1,8 @@
 /* The contract suite on the policy window. */
-#include <accord/testkit/suite.h>
-
-#include <stdlib.h>
+#include "plan.h"
 
 int main(void)
 {
-    static const struct accord_policy_link far = {.name = "sftp", .connector = "sftp", .tunnel = "none"};
-    static const struct accord_policy_link *const links[] = {&far};
-    static const struct accord_policy_service plans = {
-        .name = "plans", .type = "stow-plan", .link = "sftp", .direction = ACCORD_SEND, .names = ""};
-    static const struct accord_policy_service *const services[] = {&plans};
     static const struct accord_policy_setup setup = {.agreement = "cbp-isa",
                                                      .module = "window",
                                                      .in_force_until = INT64_MAX,
@@ -17,15 +10,10 @@ int main(void)
                                                      .link_count = 1,
                                                      .services = services,
                                                      .service_count = 1};
-    static const struct accord_pair open[] = {{"closed", "Sun 02:00-06:00"}, {"time-zone", "UTC"}, {NULL, NULL}};
-    static const struct accord_pair closed[] = {{"closed", "09:00-11:00"}, {"time-zone", "UTC"}, {NULL, NULL}};
-    static const struct accord_envelope good = {.id = "m1",
-                                                .type = "stow-plan",
-                                                .name = "a.edi",
-                                                .origin = "s/p",
-                                                .source_id = "",
-                                                .size = 9,
-                                                .sha256 = ""};
+    static const struct accord_pair open[] = {
+        {"closed", "Sun 02:00-06:00"}, {"time-zone", "UTC"}, {NULL, NULL}};
+    static const struct accord_pair closed[] = {
+        {"closed", "09:00-11:00"}, {"time-zone", "UTC"}, {NULL, NULL}};
     static const struct accord_pair none[] = {{NULL, NULL}};
     static const struct testsuite_question questions[] = {
         {.name = "open", .question = ACCORD_ASK_OUT, .envelope = &good},

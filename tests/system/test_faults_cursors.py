@@ -1,6 +1,5 @@
 """A source that is read by cursor alone: no message of it is lost and none comes twice, whoever is killed."""
 import os
-import pathlib
 import shutil
 import signal
 import time
@@ -39,17 +38,6 @@ class Counting:
 
     def there(self):
         return sorted(path.name for path in self.folder.iterdir() if path.name.startswith("n-"))
-
-    def link(self):
-        """The process that reads the source; None when there is none at the moment."""
-        for pid in self.agent.children():
-            try:
-                words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"--role=link" in words and b"--name=link-isa" in words:
-                return pid
-        return None
 
     def wait_more(self, count):
         target = min(len(self.there()) + count, len(EXPECTED))
@@ -93,7 +81,7 @@ def test_cursor_is_never_ahead_of_its_messages(counting):
     for _ in range(int(os.environ.get("ACCORD_KILLS", 8))):
         counting.wait_more(random.randrange(3, 25))
         time.sleep(random.random() * 0.03)
-        link = counting.link()
+        link = counting.agent.child("link-isa")
         if random.random() < 0.5 and link:
             os.kill(link, signal.SIGKILL)
         else:

@@ -68,16 +68,6 @@ class Pickup:
     def messages(self):
         return sorted(row["name"] for row in self.agent.ask("messages", "--limit", 256)["messages"])
 
-    def link(self):
-        for pid in self.agent.children():
-            try:
-                words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"--role=link" in words and b"--name=link-isa" in words:
-                return pid
-        return None
-
 
 def service(**keys):
     return {"service pickup": {key.replace("_", "-"): value for key, value in keys.items()}}
@@ -178,7 +168,7 @@ def test_exactly_once_over_kills(agent, sshd, after):
         before, files = len(files), {**files, **more}
         wait_for(lambda: len(pickup.came()) >= before + random.randrange(1, 10),
                  lambda: f"some to come: {agent.log_tail()}")
-        link = pickup.link()
+        link = pickup.agent.child("link-isa")
         if random.random() < 0.5 and link:
             os.kill(link, signal.SIGKILL)
         else:

@@ -1,4 +1,5 @@
 #include "dir_folder.h"
+#include "scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,18 +86,6 @@ size_t count_hidden(const char *below)
     return n;
 }
 
-static void remove_tree(int folder, const char *name)
-{
-    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            remove_tree(fd, entry->d_name);
-    if (dir)
-        closedir(dir);
-    unlinkat(folder, name, dir ? AT_REMOVEDIR : 0);
-}
-
 /* ---- the connector in its host ---- */
 
 void connector_begin(void)
@@ -143,7 +132,7 @@ int folder_clean(void **state)
     if (host)
         testhost_free(host);
     host = NULL;
-    remove_tree(AT_FDCWD, root);
+    scratch_remove(root);
     return 0;
 }
 

@@ -61,6 +61,14 @@ static void reply(struct world *w, const char *to)
     turn(w);
 }
 
+/* And a second, by the clock; until clock_use(NULL). */
+static void wait_a_minute(void)
+{
+    static struct clock_source clock;
+    clock = (struct clock_source){.wall = clock_wall() + 61000000, .ticks = clock_ticks() + 61000};
+    clock_use(&clock);
+}
+
 static void answer_that_comes_is_not_missed(void **state)
 {
     (void)state;
@@ -72,8 +80,7 @@ static void answer_that_comes_is_not_missed(void **state)
     reply(w, id);
     assert_int_equal(w->admitted.admission, ACCORD_ACCEPTED);
     assert_int_equal(records_of(w, "isa", "response-received"), 1);
-    struct clock_source clock = {.wall = clock_wall() + 61000000, .ticks = clock_ticks() + 61000};
-    clock_use(&clock);
+    wait_a_minute();
     bus_answers_tick(w->bus);
     turn(w);
     assert_int_equal(records_of(w, "isa", "response-overdue"), 0);
@@ -88,8 +95,7 @@ static void answer_that_does_not_come_is_missed_once(void **state)
     struct bus_lane_view lane;
     expect(w, 60000);
     offer(w, "1");
-    struct clock_source clock = {.wall = clock_wall() + 61000000, .ticks = clock_ticks() + 61000};
-    clock_use(&clock);
+    wait_a_minute();
     for (int i = 0; i < 3; i++) {
         bus_answers_tick(w->bus);
         turn(w);
@@ -117,8 +123,7 @@ static void missed_answer_is_told_when_the_store_took_its_record(void **state)
     struct bus_lane_view lane;
     expect(w, 60000);
     offer(w, "1");
-    struct clock_source clock = {.wall = clock_wall() + 61000000, .ticks = clock_ticks() + 61000};
-    clock_use(&clock);
+    wait_a_minute();
     store_break(w, ACCORD_EIO);
     bus_answers_tick(w->bus);
     turn(w);
@@ -151,8 +156,7 @@ static void answer_may_come_before_the_delivery_is_settled(void **state)
     w->kept = sent;
     finish(w);
     turn(w);
-    struct clock_source clock = {.wall = clock_wall() + 61000000, .ticks = clock_ticks() + 61000};
-    clock_use(&clock);
+    wait_a_minute();
     bus_answers_tick(w->bus);
     turn(w);
     assert_int_equal(records_of(w, "isa", "response-overdue"), 0);

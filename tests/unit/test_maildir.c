@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "scratch.h"
+
 #include <accord/testkit/host.h>
 
 #include "connectors/maildir/maildir.h"
@@ -68,18 +70,6 @@ static size_t count(const char *folder)
     return n;
 }
 
-static void remove_tree(int folder, const char *name)
-{
-    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            remove_tree(fd, entry->d_name);
-    if (dir)
-        closedir(dir);
-    unlinkat(folder, name, dir ? AT_REMOVEDIR : 0);
-}
-
 /* ---- the stage ---- */
 
 static int set_up(void **state)
@@ -106,7 +96,7 @@ static int tear_down(void **state)
     testhost_close(host);
     size_t complaints = testhost_complaints(host);
     testhost_free(host);
-    remove_tree(AT_FDCWD, root);
+    scratch_remove(root);
     return (int)complaints;
 }
 

@@ -356,8 +356,7 @@ void poll_stop(struct poll *poll)
     poll->started = false;
     listing_free(poll->listing);
     poll->listing = NULL;
-    for (struct found *found; (found = queue_next(&poll->queue));)
-        free(found);
+    queue_fini(&poll->queue);
     while (poll->again) {
         state_of(poll, poll->again->found, SEEN_NEW);
         mark_remove(&poll->mark, poll->again->found);

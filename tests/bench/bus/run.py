@@ -14,48 +14,21 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "sdk/rehearsal"), str(ROOT / "tests/bench/peers")]
+sys.path[:0] = [str(ROOT / "sdk/rehearsal"), str(ROOT / "tests/bench/peers"), str(ROOT / "tests/bench")]
 
 import load  # noqa: E402
+import measure  # noqa: E402
 import quorum  # noqa: E402
+from measure import cpu, processes, pss  # noqa: E402
 from rehearsal import Agent, Installation, wait_for  # noqa: E402
 
-TICK = os.sysconf("SC_CLK_TCK")
 # Medians on this kind of machine, measured with the peers' own tools (docs/PERFORMANCE.md): 1 KiB, stored, delivered.
 RABBITMQ_QUORUM, RABBITMQ_CPU = 21000, 58
-FLUENT_BIT, FLUENT_BIT_CPU = 47000, 13
-
-
-def processes(agent):
-    return {"hub": agent.process.pid, **{name_of(pid): pid for pid in agent.children()}}
-
-
-def name_of(pid):
-    words = pathlib.Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    return next((word.removeprefix("--name=") for word in words if word.startswith("--name=")), str(pid))
-
-
-def cpu(pid):
-    """Seconds in user and system mode, of all threads, also of those that have ended."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def pss(pid):
-    """MiB; what several processes share is counted once among them. None: this user may not look."""
-    try:
-        for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    except PermissionError:
-        pass
-    return None
 
 
 def memory(agent, names=None):
@@ -87,15 +60,7 @@ class Bench:
         self.installation = Installation(options.build, options.environment, options.below)
         load.add_plugins(self.installation, options.build)
 
-    # ---- the machine ----
-
-    def machine(self):
-        model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-                      if line.startswith("model name")), platform.machine())
-        kind = subprocess.run(["stat", "-f", "-c", "%T", self.installation.prefix], capture_output=True, text=True,
-                              check=True).stdout.strip()
-        return {"processor": model, "cores": os.cpu_count(), "kernel": platform.release(), "file-system": kind,
-                "load-before": round(os.getloadavg()[0], 2)}
+    # ---- the disk ----
 
     def disk(self):
         """fdatasync/s, and records/s in groups, of the same file system."""
@@ -253,7 +218,7 @@ def main():
     options = arguments()
     bench = Bench(options)
     try:
-        figures = {"machine": bench.machine(), "disk": bench.disk()}
+        figures = {"machine": measure.machine(bench.installation.prefix), "disk": bench.disk()}
         runs = sorted((bench.throughput() for _ in range(options.repeat)), key=lambda run: run["cpu-a-million"])
         figures["throughput"] = {**runs[len(runs) // 2], "runs": [
             {key: run[key] for key in ("in", "end-to-end", "cpu-a-million")} for run in runs]}
