@@ -27,7 +27,7 @@ enum sftp_type {
 enum sftp_extension {
     SFTP_EXT_POSIX_RENAME = 1u << 0, /* posix-rename@openssh.com: a rename that replaces */
     SFTP_EXT_FSYNC = 1u << 1,        /* fsync@openssh.com */
-    SFTP_EXT_LIMITS = 1u << 3,       /* limits@openssh.com */
+    SFTP_EXT_LIMITS = 1u << 2,       /* limits@openssh.com */
 };
 
 enum sftp_status {
