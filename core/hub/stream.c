@@ -1,8 +1,12 @@
 #include "hub/stream.h"
 
-#include <stdlib.h>
+#include "util/pool.h"
 
 #define AHEAD (1 << 20) /* bytes on their way from the store to one child, read or not */
+
+/* Memory that is new each time costs more than what is read into it. */
+static struct pool buffers = {
+    .size = ACCORD_PIECE_MAX, .head = sizeof(void *), .most = AHEAD / ACCORD_PIECE_MAX};
 
 /* ---- waiting for the child ---- */
 
@@ -60,7 +64,7 @@ static void read_done(void *arg, int result, size_t got)
     stream->buffer = NULL;
     stream->busy = false;
     if (stream->freed) { /* perhaps with its child */
-        free(buffer);
+        pool_give(&buffers, buffer);
         stream->freed(stream);
         return;
     }
@@ -72,13 +76,13 @@ static void read_done(void *arg, int result, size_t got)
         put_piece(stream, buffer, got);
         pump(stream);
     }
-    free(buffer);
+    pool_give(&buffers, buffer);
     streams_go_on(child);
 }
 
 static bool read_piece(struct stream *stream, int64_t size)
 {
-    stream->buffer = malloc((size_t)size);
+    stream->buffer = pool_take(&buffers);
     if (!stream->buffer)
         return false;
     stream->busy = true;
