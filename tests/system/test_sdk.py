@@ -3,6 +3,7 @@ out of tree, with nothing but the installed package."""
 import configparser
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,8 @@ INSTALLED = """
     lib/systemd/system/accordd.service lib/sysusers.d/accord.conf lib/tmpfiles.d/accord.conf
     share/man/man1/accord.1 share/man/man5/accord.conf.5 share/man/man8/accordd.8
     share/bash-completion/completions/accord
-    share/doc/accord/PLUGIN-GUIDE.md share/doc/accord/CHANGES.md share/doc/accord/reference/options.md share/doc/accord/reference/commands.md
+    share/doc/accord/CHANGES.md share/doc/accord/docs/PLUGIN-GUIDE.md
+    share/doc/accord/docs/reference/options.md share/doc/accord/docs/reference/commands.md
     share/accord/template/connector/CMakeLists.txt share/accord/template/connector/sample.c
     share/accord/template/connector/tests/test_sample.c share/accord/template/connector/conf.d/partner.conf
     share/accord/template/policy/CMakeLists.txt share/accord/template/policy/sample.c""".split()
@@ -52,6 +54,14 @@ def test_everything_is_installed_below_a_staging_folder(tmp_path):
     telling = [path for path in prefix.rglob("*") if path.suffix in (".cmake", ".pc", ".h", ".txt", ".md", ".c")
                and str(ROOT) in path.read_text()]
     assert not telling
+    assert not [link for page in (prefix / "share/doc").rglob("*.md") for link in broken_links(page)]
+
+
+def broken_links(page):
+    """Files that a page names and that are not beside it."""
+    for name in re.findall(r"\]\((?![a-z]+:|#)([^)#]+)", page.read_text()):
+        if not (page.parent / name).exists():
+            yield f"{page.name}: {name}"
 
 
 @pytest.fixture(scope="module")
