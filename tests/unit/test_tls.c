@@ -11,28 +11,6 @@
 
 #include "tls_bench.h"
 
-static struct pki root, middle, server;
-static char *trust;
-
-static int set_up(void **state)
-{
-    (void)state;
-    root = pki_make(&(struct pki_wish){.name = "Root", .ca = 1, .key = "EC P-384", .digest = "SHA384"});
-    middle = pki_make(&(struct pki_wish){.name = "Middle", .ca = 1, .issuer = &root, .digest = "SHA384"});
-    server = pki_make(
-        &(struct pki_wish){.name = "server", .hosts = "DNS:taxii.example,IP:192.0.2.7", .issuer = &middle});
-    trust = pki_pem(&root);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pki_sweep();
-    free(trust);
-    return 0;
-}
-
 /* Base64 of the SHA-256 of its public key, made in another way than the library's: of the written-out key. */
 static void public_key_hash(const struct pki *it, char to[64])
 {
@@ -58,8 +36,8 @@ static void a_good_session_says_all_of_itself(void **state)
     char pin[64], serial[32];
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
         bool newer = version == TLS1_3_VERSION;
-        bench_run(&b, &(struct bench_client){.trust = trust},
-                  &(struct bench_peer){.own = &server, .issuers = {&middle}, .version = version});
+        bench_run(&b, &(struct bench_client){.trust = world.trust},
+                  &(struct bench_peer){.own = &world.server, .issuers = {&world.middle}, .version = version});
         assert_true(b.done);
         assert_string_equal(b.got, "hello");
         tls_handshake_facts(b.tls, b.client, &facts);
@@ -71,10 +49,10 @@ static void a_good_session_says_all_of_itself(void **state)
         is(&facts, "tls.peer.subject", "CN=server");
         is(&facts, "tls.peer.issuer", "CN=Middle");
         snprintf(serial, sizeof serial, "%04lx",
-                 ASN1_INTEGER_get(X509_get0_serialNumber(server.certificate)));
+                 ASN1_INTEGER_get(X509_get0_serialNumber(world.server.certificate)));
         is(&facts, "tls.peer.serial", serial);
         is(&facts, "tls.peer.names", "taxii.example,192.0.2.7");
-        public_key_hash(&server, pin);
+        public_key_hash(&world.server, pin);
         is(&facts, "tls.peer.sha256", pin);
         is(&facts, "tls.peer.key", "EC 256");
         is(&facts, "tls.peer.until", "1775001600");
@@ -102,5 +80,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_session_says_all_of_itself),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, bench_set_up, bench_tear_down);
 }
