@@ -421,8 +421,7 @@ bool catalogue_is_set(const struct link *link, const char *collection)
     return row && row->set;
 }
 
-const char *catalogue_collections_path(const struct link *link)
+struct http_call *catalogue_call(const struct link *link)
 {
-    const struct catalogue_row *service = service_of(link, "COLLECTION_MANAGEMENT", NULL);
-    return link->options->collections ? link->options->collections : service ? service->inbox : NULL;
+    return link->catalogue.asking->exchange.call;
 }

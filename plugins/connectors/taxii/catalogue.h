@@ -14,7 +14,7 @@
 #define CATALOGUE_ROWS 256 /* collections, and services, that are kept; most partners have a dozen */
 
 struct link;
-struct exchange;
+struct http_call;
 struct catalogue_asking;
 
 struct catalogue_row {
@@ -61,7 +61,7 @@ bool catalogue_is_set(const struct link *, const char *collection); /* a data se
 /* The path of an address on this host and port (443 when it says none); NULL: it is elsewhere, or not https. */
 const char *catalogue_path(const char *address, const char *host, int64_t port);
 
-/* For probes: one question of the two, for the owner's exchange to begin; NULL path: not known. */
-const char *catalogue_collections_path(const struct link *);
+/* For probes: the question under way; there is one while somebody waits. */
+struct http_call *catalogue_call(const struct link *);
 
 #endif
