@@ -64,7 +64,7 @@ static bool write_frame(struct batch *batch)
 
 static void pull_more(struct batch *batch)
 {
-    for (size_t i = batch->turn ? batch->turn - 1 : 0; batch->session && i < batch->count && batch->ahead < AHEAD; i++) {
+    for (size_t i = batch->turn ? batch->turn - 1 : 0; batch->ready && i < batch->count && batch->ahead < AHEAD; i++) {
         struct parcel *parcel = batch->parcels[i];
         if (!parcel || parcel->whole)
             continue;
@@ -85,6 +85,7 @@ static void on_ready(struct exchange *exchange, struct accord_session *session)
 {
     struct batch *batch = (struct batch *)exchange;
     batch->session = session;
+    batch->ready = true;
     pull_more(batch);
 }
 
@@ -142,7 +143,7 @@ static void give_up(struct batch *batch, struct parcel *parcel, enum accord_outc
     snprintf(reason, sizeof reason, outcome == ACCORD_REFUSED ? "it cannot be sent as content: %s" : "%s", why);
     parcel_finish(parcel, outcome, 0, reason, "");
     batch->broken = true;
-    batch->session = NULL;
+    batch->ready = false;
     exchange_cancel(&batch->exchange, why);
 }
 
@@ -260,7 +261,7 @@ static void on_done(struct exchange *exchange, const struct outcome *outcome)
     struct batch *batch = (struct batch *)exchange;
     struct submit *submit = batch->lane->submit;
     struct outcome end = *outcome;
-    bool never = end.means == MEANS_RETRY && !exchange->code && !batch->session;
+    bool never = end.means == MEANS_RETRY && !exchange->code && !batch->ready;
     if (end.means != MEANS_DONE && end.means != MEANS_REFUSED && end.means != MEANS_CANCELED)
         link_hears(exchange->link, &end);
     settle(batch, &end);

@@ -281,7 +281,7 @@ void blocks_offer(struct feed *feed)
     for (struct block *block = feed->blocks; block && !feed->again && feed->started; block = block->next) {
         if (block->offered)
             continue;
-        if (!may_go(block) || feed->open >= FEED_OPEN || (!block->mark && !feed->session))
+        if (!may_go(block) || feed->open >= FEED_OPEN || (!block->mark && !feed->live))
             return;
         if (block->mark && !advance(block)) {
             feed_again(feed, "the host does not take the cursor");

@@ -200,6 +200,7 @@ static void on_ready(struct exchange *exchange, struct accord_session *session)
 {
     struct feed *feed = (struct feed *)exchange;
     feed->session = session;
+    feed->live = true;
     blocks_offer(feed); /* what was left over from the answer before */
 }
 
@@ -338,7 +339,7 @@ static void on_done(struct exchange *exchange, const struct outcome *outcome)
     } else {
         fail(feed, outcome);
     }
-    feed->session = NULL; /* it may be used by others, or be closed */
+    feed->live = false; /* it may be used by others, or be closed */
     exchange_fini(exchange);
     go_on(feed);
 }

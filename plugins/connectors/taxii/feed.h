@@ -54,7 +54,8 @@ struct feed {
 
     struct position at;   /* what is asked for next, or now */
     struct position held; /* what the hub has committed */
-    struct accord_session *session; /* that the answer comes over; NULL: none */
+    struct accord_session *session; /* that the answer comes over, while it is `live` */
+    bool live;
 
     /* blocks.c: in the order in which they came */
     struct block *blocks, **last;

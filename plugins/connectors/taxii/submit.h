@@ -75,7 +75,8 @@ struct batch {
     struct lane *lane;
     struct parcel *parcels[BATCH_MOST];
     size_t count;
-    struct accord_session *session; /* NULL: it is not ready to take the content */
+    struct accord_session *session; /* that carries the content, when it is `ready` */
+    bool ready;
     struct draft end;               /* behind the last block */
     size_t turn, sent;              /* the draft that goes out, and how much of it has */
     int64_t ahead;                  /* bytes asked for or held and not gone out yet */
