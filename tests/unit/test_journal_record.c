@@ -1,5 +1,4 @@
 #include "store/crc.h"
-#include "store/numbers.h"
 #include "store/record.h"
 
 /* cmocka has a macro of the name fail: it comes after our headers. */
@@ -245,26 +244,6 @@ static void limits_are_kept(void **state)
     buf_fini(&body);
 }
 
-static void a_set_of_numbers_remembers_through_growth_and_removal(void **state)
-{
-    struct numbers numbers = {0};
-    (void)state;
-    assert_false(numbers_has(&numbers, 1));
-    assert_false(numbers_remove(&numbers, 1));
-    for (uint64_t i = 1; i <= 5000; i++)
-        assert_int_equal(numbers_add(&numbers, i * 3), 0);
-    assert_int_equal(numbers_add(&numbers, 3), 0);
-    assert_int_equal(numbers.count, 5000);
-    for (uint64_t i = 1; i <= 5000; i += 2)
-        assert_true(numbers_remove(&numbers, i * 3));
-    for (uint64_t i = 1; i <= 5000; i++) {
-        assert_int_equal(numbers_has(&numbers, i * 3), i % 2 == 0);
-        assert_false(numbers_has(&numbers, i * 3 + 1));
-    }
-    assert_int_equal(numbers.count, 2500);
-    numbers_fini(&numbers);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,7 +254,6 @@ int main(void)
         cmocka_unit_test(a_carried_message_decodes_to_what_was_encoded),
         cmocka_unit_test(what_is_kept_and_released_decodes_to_what_was_encoded),
         cmocka_unit_test(limits_are_kept),
-        cmocka_unit_test(a_set_of_numbers_remembers_through_growth_and_removal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
