@@ -230,17 +230,21 @@ def test_the_build_tree_is_a_package_too(tmp_path):
 
 
 def test_our_own_maildir_builds_and_passes_with_nothing_but_the_package(stranger, tmp_path):
-    """It is written from the public headers alone; so is its contract test."""
+    """It is written from the public headers alone; so is its contract test, but for helpers of its own."""
     shutil.copytree(ROOT / "plugins/connectors/maildir", tmp_path / "maildir")
     shutil.copy(ROOT / "tests/contract/connector_maildir.c", tmp_path)
+    (tmp_path / "unit").mkdir()
+    for helper in ("scratch.h", "scratch.c"):
+        shutil.copy(ROOT / "tests/unit" / helper, tmp_path / "unit")
     (tmp_path / "CMakeLists.txt").write_text("""cmake_minimum_required(VERSION 3.25)
         project(maildir C)
         add_compile_definitions(_GNU_SOURCE)
-        find_package(Accord 1.0 REQUIRED COMPONENTS testkit)
+        find_package(Accord 1.1 REQUIRED COMPONENTS testkit)
+        include_directories(${CMAKE_SOURCE_DIR})
         file(GLOB sources maildir/*.c)
         accord_add_plugin(maildir connector ${sources})
         enable_testing()
-        accord_add_plugin_test(maildir connector connector_maildir.c)""")
+        accord_add_plugin_test(maildir connector connector_maildir.c unit/scratch.c)""")
     run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={stranger.prefix / 'usr'}")
     run("cmake", "--build", tmp_path / "build")
     run("ctest", "--test-dir", tmp_path / "build", "--output-on-failure")
