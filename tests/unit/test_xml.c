@@ -1,0 +1,86 @@
+/* Safe XML: what a reader calls back, and what it refuses. Every document is fed whole and cut in several ways. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "xml_trace.h"
+
+static void elements_and_text_come_in_document_order(void **state)
+{
+    (void)state;
+    expect_calls("<a>one<b/>two</a>", "<a 1,1\none\n<b 2,1\n>b 2\ntwo\n>a 1\n");
+    expect_calls(
+        "<?xml version=\"1.0\" encoding='utf-8' standalone=\"yes\" ?>\n<!-- x -->\n<a\n>\n<b>\n</b></a>\n \n",
+        "<a 1,3\n\n\n<b 2,5\n\n\n>b 2\n>a 1\n");
+    expect_calls("\xEF\xBB\xBF<a/>", "<a 1,1\n>a 1\n");
+    expect_calls("\xEF\xBB\xBF<?xml version='1.0' encoding='US-ASCII'?><a/>", "<a 1,1\n>a 1\n");
+    expect_calls("  <a/><!--after--><?and this?>", "<a 1,1\n>a 1\n");
+}
+
+static void namespaces_are_resolved(void **state)
+{
+    (void)state;
+    expect_calls(
+        "<a xmlns='urn:a' xmlns:p='urn:p' p:x='1' y='2'><p:b/><c xmlns=''/></a>",
+        "<a {urn:a} @p:x=1 @y=2 ^=urn:a ^p=urn:p 1,1\n<p:b {urn:p} 2,1\n>p:b 2\n<c ^= 2,1\n>c 2\n>a 1\n");
+    expect_refused("<p:a/>", ACCORD_EFORMAT, "p");
+    expect_refused("<a p:x='1'/>", ACCORD_EFORMAT, "p");
+    /* No URI at all, but found in real packages. */
+    expect_calls("<a xmlns:p='not a uri'><p:b/></a>",
+                 "<a ^p=not a uri 1,1\n<p:b {not a uri} 2,1\n>p:b 2\n>a 1\n");
+}
+
+static void references_and_cdata_become_text(void **state)
+{
+    (void)state;
+    expect_calls(
+        "<a x='&amp;lt; &#38;#38; &lt;&#x20AC;&quot;'>&amp;lt;&#60;<![CDATA[<b>&amp;]]]]>]<![CDATA[]]></a>",
+        "<a @x=&lt; &#38; <\u20AC\" 1,1\n&lt;<<b>&amp;]]]\n>a 1\n");
+    expect_calls("<a x='1\n2\t3'>1\r\n2\r3</a>", "<a @x=1 2 3 1,1\n1\n2\n3\n>a 1\n");
+    expect_calls("<a><!-- a comment --><?an instruction?>\u20AC\U0001F600</a>",
+                 "<a 1,1\n\u20AC\U0001F600\n>a 1\n");
+}
+
+static void raw_content_is_handed_over_as_it_stands(void **state)
+{
+    (void)state;
+    expect_calls(
+        "<a><raw> <b x='>' y=\"/\">&lt;\r\n<!-- <x> -->  <![CDATA[ </raw> ]]><c/></b > </raw>t<raw/></a>",
+        "<a 1,1\n<raw 2,1\nT[ ]\nE[<b x='>' y=\"/\">&lt;\r\n<!-- <x> -->  <![CDATA[ </raw> ]]><c/></b >]\nT[ "
+        "]\n"
+        ">raw 2\nt\n<raw 2,2\n>raw 2\n>a 1\n");
+    expect_calls("<raw><raw></raw>\n\n<?x?></raw>", "<raw 1,1\nE[<raw></raw>]\nT[\n\n]\nA[<?x?>]\n>raw 1\n");
+    expect_calls("<a><raw></raw>\n<b/></a>", "<a 1,1\n<raw 2,1\n>raw 2\n\n\n<b 2,2\n>b 2\n>a 1\n");
+}
+
+static void raw_content_is_told_apart(void **state)
+{
+    (void)state;
+    expect_calls("<raw>&amp;\r\n<![CDATA[<a>]]]]><!--c--><!--d-->t<b/><c></c><d>u</d></raw>",
+                 "<raw 1,1\nT[&amp;\r\n]\nM[<![CDATA[]\nC[<a>]]]\nM[]]>]\nA[<!--c-->]\nA[<!--d-->]\nT[t]\n"
+                 "E[<b/>]\nE[<c></c>]\nE[<d>u</d>]\n>raw 1\n");
+}
+
+static void names_of_namespaces_are_exact(void **state)
+{
+    (void)state;
+    expect_calls("<p:a xmlns:p='u:&lt;1&amp;2&#38;amp;'/>",
+                 "<p:a {u:<1&2&amp;} ^p=u:<1&2&amp; 1,1\n>p:a 1\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(elements_and_text_come_in_document_order),
+        cmocka_unit_test(namespaces_are_resolved),
+        cmocka_unit_test(references_and_cdata_become_text),
+        cmocka_unit_test(raw_content_is_handed_over_as_it_stands),
+        cmocka_unit_test(raw_content_is_told_apart),
+        cmocka_unit_test(names_of_namespaces_are_exact),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
