@@ -40,6 +40,15 @@ struct bench {
     char words[160]; /* of OpenSSL, on the client's failure */
 };
 
+/* What most tests need: a root, a CA below it, and a server's certificate for taxii.example and 192.0.2.7. */
+struct bench_world {
+    struct pki root, middle, server;
+    char *trust; /* PEM of the root */
+};
+extern struct bench_world world;
+int bench_set_up(void **state);
+int bench_tear_down(void **state);
+
 /* Makes both and lets them talk until nothing moves; once the client's handshake is over it writes "hello". */
 void bench_run(struct bench *, const struct bench_client *, const struct bench_peer *);
 void bench_free(struct bench *);
