@@ -25,7 +25,7 @@ static void is_as_given(struct bench *bench, const struct accord_offer *offer, c
     unsigned seed = 0;
     for (const char *at = name; *at; at++)
         seed = seed * 31 + (unsigned char)*at;
-    bench_bytes(expected, size, seed);
+    bench_bytes(bench, expected, size, seed);
     if (offer->size != (int64_t)size || memcmp(offer->bytes ? offer->bytes : expected, expected, size) != 0)
         suite_complain("the message %s of %zu bytes was offered with %lld, or with others", name, size,
                        (long long)offer->size);
