@@ -17,7 +17,8 @@
 
 #define PARTNER "/usr/bin/python3"
 
-static char folder[64]; /* root.pem, client.pem, client.key; kept/ has what was submitted, give/ what is given */
+static char
+    folder[64]; /* root.pem, client.pem, client.key; kept/ has what was submitted, give/ what is given */
 static pid_t partner;
 static int orders = -1;
 static FILE *told;
@@ -97,8 +98,8 @@ static const struct accord_pair *begin(void *arg, bool *failed)
     static const char *const names[] = {"root.pem", "client.pem", "client.key"};
     (void)arg;
     snprintf(folder, sizeof folder, "/tmp/accord-contract-taxii.XXXXXX");
-    *failed = !mkdtemp(folder) || mkdir(at("kept"), 0700) < 0 || mkdir(at("give"), 0700) < 0 || !start_partner() ||
-              !let_it_talk();
+    *failed = !mkdtemp(folder) || mkdir(at("kept"), 0700) < 0 || mkdir(at("give"), 0700) < 0 ||
+              !start_partner() || !let_it_talk();
     for (int i = 0; !*failed && i < 3; i++) {
         size_t size;
         secrets[i] = read_whole(at(names[i]), &size);
@@ -145,7 +146,8 @@ static void prepare(void *arg, struct testhost *host)
     (void)arg;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    testhost_set_wall(host, now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000); /* certificates and the feed have dates */
+    testhost_set_wall(host, now.tv_sec * INT64_C(1000000) +
+                                now.tv_nsec / 1000); /* certificates and the feed have dates */
     testhost_endpoint(host, port);
     testhost_profile(host, "tls.versions", "1.3,1.2");
     testhost_profile(host, "tls.ciphers", "ECDHE-ECDSA-AES256-GCM-SHA384");
