@@ -323,8 +323,10 @@ static bool pull_body(struct http_call *call)
 static void finish(struct http_call *call, enum http_end end)
 {
     const struct http_request *request = call->request;
-    const struct http_result result = {
-        .end = end, .status = end == HTTP_ANSWERED ? call->status : 0, .rule = call->rule, .reason = call->reason};
+    const struct http_result result = {.end = end,
+                                       .status = end == HTTP_ANSWERED ? call->status : 0,
+                                       .rule = call->rule,
+                                       .reason = call->reason};
     if (end == HTTP_ANSWERED && call->whole && request->size >= 0)
         assert_int_equal(request->size, call->body_size); /* as it was declared */
     request->done(request->arg, &result);
@@ -534,16 +536,18 @@ void answer_catalogue(struct ais_bench *bench)
         answer(bench, lines);
     }
     assert_string_equal(partner_path(partner_call(0)), "/coll");
-    snprintf(lines, sizeof lines,
-             "COLLECTION AIS|feed|%s/poll||urn:stix.mitre.org:xml:1.1.1\n"
-             "COLLECTION AIS_INGEST|feed||%s/inbox|urn:stix.mitre.org:xml:1.1.1\nCOLLECTION SET|set|%s/poll||\n",
-             base, base, base);
+    snprintf(
+        lines, sizeof lines,
+        "COLLECTION AIS|feed|%s/poll||urn:stix.mitre.org:xml:1.1.1\n"
+        "COLLECTION AIS_INGEST|feed||%s/inbox|urn:stix.mitre.org:xml:1.1.1\nCOLLECTION SET|set|%s/poll||\n",
+        base, base, base);
     answer(bench, lines);
 }
 
 /* ---- the bench ---- */
 
-void ais_open(struct ais_bench *bench, const struct accord_pair *link, const struct ais_service *services, size_t count)
+void ais_open(struct ais_bench *bench, const struct accord_pair *link, const struct ais_service *services,
+              size_t count)
 {
     static const struct accord_pair paths[] = {
         {"trust", "trust.pem"}, {"inbox", "/inbox"}, {"poll", "/poll"}, {NULL, NULL}};
@@ -555,7 +559,8 @@ void ais_open(struct ais_bench *bench, const struct accord_pair *link, const str
     if (!bench->options[4])
         fail_msg("%s", why);
     for (size_t i = 0; i < count; i++) {
-        bench->options[i] = testoptions_new(&connector->service_options, services[i].options, why, sizeof why);
+        bench->options[i] =
+            testoptions_new(&connector->service_options, services[i].options, why, sizeof why);
         if (!bench->options[i])
             fail_msg("%s", why);
         bench->services[i] = (struct accord_service){.name = services[i].name,

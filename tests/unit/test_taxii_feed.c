@@ -15,9 +15,9 @@
 
 static struct ais_bench bench;
 
-static const struct accord_pair plain[] = {{"collection", "AIS"}, {"settle", "0 s"},       {"start", "12 hours"},
-                                           {"poll", "5 min"},     {"window", "6 hours"},   {"silent-after", "1 day"},
-                                           {"max-parts", "5"},    {NULL, NULL}};
+static const struct accord_pair plain[] = {
+    {"collection", "AIS"}, {"settle", "0 s"},         {"start", "12 hours"}, {"poll", "5 min"},
+    {"window", "6 hours"}, {"silent-after", "1 day"}, {"max-parts", "5"},    {NULL, NULL}};
 
 static void open_with(const struct accord_pair *link, const struct accord_pair *options, const char *cursor)
 {
@@ -38,8 +38,10 @@ static void open_plain(void)
 static void asks(const char *begin, const char *end)
 {
     char text[300];
-    snprintf(text, sizeof text, "<t:Exclusive_Begin_Timestamp>%s</t:Exclusive_Begin_Timestamp>"
-             "<t:Inclusive_End_Timestamp>%s</t:Inclusive_End_Timestamp>", begin, end);
+    snprintf(text, sizeof text,
+             "<t:Exclusive_Begin_Timestamp>%s</t:Exclusive_Begin_Timestamp>"
+             "<t:Inclusive_End_Timestamp>%s</t:Inclusive_End_Timestamp>",
+             begin, end);
     if (!partner_waiting())
         fail_msg("nothing is asked, but %s to %s should be", begin, end);
     if (!strstr(partner_body(partner_call(0)), text))
@@ -63,13 +65,14 @@ static size_t taken(void)
 {
     size_t count = 0;
     for (size_t i = 0; i < testhost_offers(bench.host); i++)
-        count += testhost_offer(bench.host, i)->done && testhost_offer(bench.host, i)->admission != ACCORD_DEFERRED;
+        count += testhost_offer(bench.host, i)->done &&
+                 testhost_offer(bench.host, i)->admission != ACCORD_DEFERRED;
     return count;
 }
 
-#define W0 "2025-11-21T14:00:00.000000Z" /* the windows of the plain feed, from its beginning */
-#define W1 "2025-11-21T20:00:00.000000Z"
-#define W2 "2025-11-22T02:00:00.000000Z"
+#define W0          "2025-11-21T14:00:00.000000Z" /* the windows of the plain feed, from its beginning */
+#define W1          "2025-11-21T20:00:00.000000Z"
+#define W2          "2025-11-22T02:00:00.000000Z"
 #define BLOCK(text) "BLOCK urn:stix.mitre.org:xml:1.1.1\nTEXT " text "\nLABEL 2025-11-21T15:00:00Z\n"
 
 /* ---- windows ---- */
@@ -272,8 +275,13 @@ static void a_part_that_is_repeated_is_noticed(void **state)
 
 static void an_answer_to_something_else_is_refused(void **state)
 {
-    static const char *const wrong[] = {"POLL XYZ|1|last||\n", "POLL AIS|2|last||\n", "POLL AIS|0|last||\n",
-                                        "POLL AIS|1|more||\n", "STATUS SUCCESS|\n", "COLLECTION AIS|feed|||\n", ""};
+    static const char *const wrong[] = {"POLL XYZ|1|last||\n",
+                                        "POLL AIS|2|last||\n",
+                                        "POLL AIS|0|last||\n",
+                                        "POLL AIS|1|more||\n",
+                                        "STATUS SUCCESS|\n",
+                                        "COLLECTION AIS|feed|||\n",
+                                        ""};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         open_plain();
@@ -309,7 +317,8 @@ static void a_data_set_is_taken_whole_each_time(void **state)
 static void a_subscription_and_bindings_are_asked_with(void **state)
 {
     static const struct accord_pair first[] = {{"collection", "AIS"}, {"subscription", "s-1"}, {NULL, NULL}};
-    static const struct accord_pair second[] = {{"collection", "AIS"}, {"bindings", "urn:a, urn:b"}, {NULL, NULL}};
+    static const struct accord_pair second[] = {
+        {"collection", "AIS"}, {"bindings", "urn:a, urn:b"}, {NULL, NULL}};
     (void)state;
     open_with(NULL, first, "");
     assert_non_null(strstr(partner_body(partner_call(0)), "<t:Subscription_ID>s-1<"));
@@ -392,7 +401,8 @@ static void what_is_deferred_is_asked_for_again_and_no_cursor_passes_it(void **s
     testhost_hold_admissions(bench.host, true);
     answer(&bench, "POLL AIS|1|more|r|" W1 "\n" BLOCK("<a/>") BLOCK("<b/>") BLOCK("<c/>"));
     assert_int_equal(testhost_offers(bench.host), 3);
-    testhost_tell(bench.host, testhost_offer(bench.host, 1), ACCORD_DEFERRED, "malware.down", "the scanner is down");
+    testhost_tell(bench.host, testhost_offer(bench.host, 1), ACCORD_DEFERRED, "malware.down",
+                  "the scanner is down");
     testhost_tell(bench.host, testhost_offer(bench.host, 2), ACCORD_ACCEPTED, "", "");
     ais_run(&bench);
     ais_pass(&bench, 2000);
@@ -464,7 +474,8 @@ static void what_came_before_a_cut_is_kept_and_the_rest_comes_again(void **state
     assert_string_equal(cursor(), "");
     ais_pass(&bench, 1000);
     asks(W0, W1);
-    answer(&bench, "POLL AIS|1|last||" W1 "\n" BLOCK("<a/>") BLOCK("<b/>") "BLOCK urn:a\nTEXT <c></c>\nLABEL x\n");
+    answer(&bench,
+           "POLL AIS|1|last||" W1 "\n" BLOCK("<a/>") BLOCK("<b/>") "BLOCK urn:a\nTEXT <c></c>\nLABEL x\n");
     assert_string_equal(cursor(), "1 " W1 " - 1 -");
     for (size_t i = 0; i < testhost_offers(bench.host); i++)
         assert_true(testhost_offer(bench.host, i)->size != 3);
@@ -524,7 +535,8 @@ static void an_answer_that_can_never_be_read_is_asked_for_in_smaller_windows(voi
 
 static void the_partner_s_wait_is_kept(void **state)
 {
-    static const char *const waits[] = {"STATUS RETRY||ESTIMATED_WAIT=600\n", "STATUS PENDING||ESTIMATED_WAIT=600\n"};
+    static const char *const waits[] = {"STATUS RETRY||ESTIMATED_WAIT=600\n",
+                                        "STATUS PENDING||ESTIMATED_WAIT=600\n"};
     (void)state;
     for (int i = 0; i < 2; i++) {
         open_plain();
@@ -555,8 +567,10 @@ static void pages_are_no_answers(void **state)
     static const struct {
         long code;
         const char *type, *page, *words;
-    } pages[] = {{200, "text/html", "<html>Login</html>", "Login"}, {200, NULL, "", "nothing"},
-                 {404, "text/html", "", "correct the paths"}, {500, "text/html", "oops", "oops"}};
+    } pages[] = {{200, "text/html", "<html>Login</html>", "Login"},
+                 {200, NULL, "", "nothing"},
+                 {404, "text/html", "", "correct the paths"},
+                 {500, "text/html", "oops", "oops"}};
     (void)state;
     for (size_t i = 0; i < 4; i++) {
         open_plain();

@@ -94,7 +94,8 @@ static void escaped_content_goes_without_a_size(void **state)
     struct accord_delivery *empty = ais_send(&bench, "abd", "");
     send_one("abc");
     assert_int_equal(partner_declared(partner_call(1)), -1);
-    assert_non_null(strstr(partner_body(partner_call(1)), "<t:Content>&lt;?xml version='1.0'?&gt;&lt;a/&gt;</t:Content>"));
+    assert_non_null(strstr(partner_body(partner_call(1)),
+                           "<t:Content>&lt;?xml version='1.0'?&gt;&lt;a/&gt;</t:Content>"));
     answer(&bench, "STATUS SUCCESS|\n");
     ended(empty, ACCORD_DELIVERED, "SUCCESS");
     answer(&bench, "STATUS SUCCESS|\n");
@@ -180,7 +181,8 @@ static void what_nobody_knows_is_uncertain(void **state)
     static const struct {
         long code;
         const char *type, *page;
-    } pages[] = {{200, "text/html", "<html>Welcome</html>"}, {200, NULL, ""}, {502, "text/html", "Bad Gateway"}};
+    } pages[] = {
+        {200, "text/html", "<html>Welcome</html>"}, {200, NULL, ""}, {502, "text/html", "Bad Gateway"}};
     (void)state;
     open_plain();
     for (size_t i = 0; i < 3; i++) {
@@ -304,7 +306,8 @@ static void a_batch_has_its_limit_in_bytes(void **state)
 
 static void what_was_tried_before_goes_alone(void **state)
 {
-    const struct testhost_message again = {.id = "old", .type = "stix-1", .name = "x", .bytes = "<a/>", .size = 4, .attempt = 2};
+    const struct testhost_message again = {
+        .id = "old", .type = "stix-1", .name = "x", .bytes = "<a/>", .size = 4, .attempt = 2};
     (void)state;
     open_with(NULL, batches);
     ais_send(&bench, "m1", "<a/>");
@@ -336,7 +339,8 @@ static void one_that_cannot_be_sent_does_not_take_the_others_with_it(void **stat
 {
     (void)state;
     open_with(NULL, batches);
-    struct accord_delivery *first = ais_send(&bench, "m1", "<a/>"), *second = ais_send(&bench, "m2", "no xml"),
+    struct accord_delivery *first = ais_send(&bench, "m1", "<a/>"),
+                           *second = ais_send(&bench, "m2", "no xml"),
                            *third = ais_send(&bench, "m3", "<a/>");
     ais_run(&bench);
     ended(second, ACCORD_REFUSED, "not XML");
@@ -551,7 +555,11 @@ static void a_certificate_that_ends_is_told_in_time(void **state)
         int64_t left;
         int64_t days;
         const char *words;
-    } cases[] = {{91 * DAY, 91, NULL}, {90 * DAY, 90, "90 days"}, {29 * DAY, 29, "29 days"}, {3 * DAY, 3, "3 days"}, {-DAY, -2, "ended at"}};
+    } cases[] = {{91 * DAY, 91, NULL},
+                 {90 * DAY, 90, "90 days"},
+                 {29 * DAY, 29, "29 days"},
+                 {3 * DAY, 3, "3 days"},
+                 {-DAY, -2, "ended at"}};
     int64_t now = INT64_C(1764000000) * SECOND;
     (void)state;
     for (size_t i = 0; i < 5; i++) {
@@ -590,7 +598,8 @@ static void a_probe_tells_where_everything_is(void **state)
     assert_int_equal(testhost_steps(bench.host), 3);
     assert_string_equal(testhost_step(bench.host, 0)->step, "connect");
     assert_string_equal(testhost_step(bench.host, 1)->step, "catalogue");
-    assert_non_null(strstr(testhost_step(bench.host, 2)->text, "AIS_INGEST takes urn:stix.mitre.org:xml:1.1.1 at /inbox"));
+    assert_non_null(strstr(testhost_step(bench.host, 2)->text,
+                           "AIS_INGEST takes urn:stix.mitre.org:xml:1.1.1 at /inbox"));
     ais_close(&bench);
 }
 
