@@ -160,6 +160,10 @@ static size_t on_body(char *to, size_t size, size_t count, void *arg)
     size_t room = size * count;
     if (call->stopped || session->http->freed)
         return CURL_READFUNC_ABORT;
+    session->hold.keeps = false;
+    call->body_waits = session->stage < HTTP_BUSY;
+    if (call->body_waits)
+        return CURL_READFUNC_PAUSE;
     if (request->size >= 0 && (int64_t)room > request->size - call->given)
         room = (size_t)(request->size - call->given);
     ptrdiff_t got = room ? request->body(request->arg, (uint8_t *)to, room) : HTTP_END;
@@ -180,15 +184,6 @@ static size_t on_body(char *to, size_t size, size_t count, void *arg)
         call->encoded = call->given;
     call->body_ended = got == HTTP_END || call->given == request->size;
     return got > 0 ? (size_t)got : 0;
-}
-
-/* libcurl would begin anew by itself, with a connection that it does not get: too late to ask it how much had left. */
-static int on_rewind(void *arg, curl_off_t offset, int origin)
-{
-    struct http_session *session = arg;
-    (void)offset, (void)origin;
-    session->call->left = http_call_left(session->call);
-    return CURL_SEEKFUNC_FAIL;
 }
 
 /* ---- the answer ---- */
@@ -258,8 +253,6 @@ void http_call_callbacks(struct http_session *session)
     CURL *easy = session->easy;
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_READDATA, session);
-    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
-    curl_easy_setopt(easy, CURLOPT_SEEKDATA, session);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, session);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
