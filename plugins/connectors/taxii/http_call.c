@@ -380,7 +380,7 @@ static void broken(struct http_session *session, struct http_call *call, CURLcod
             end = HTTP_REFUSED;
     }
     if (!call->head_told)
-        http_call_step(call, session->stage < HTTP_BUSY ? "tls" : "authenticate", ACCORD_ENET,
+        http_call_step(call, session->stage < HTTP_JUDGED ? "tls" : "authenticate", ACCORD_ENET,
                        problem.reason);
     http_finish(call, end, problem.rule, problem.reason, status, 0);
 }
