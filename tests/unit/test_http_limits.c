@@ -32,8 +32,8 @@ static struct ask ask_said(const struct said *said, int64_t answer_limit)
 {
     const struct http_settings change = {.answer_limit = answer_limit};
     struct bench bench;
-    bench_open(&bench, &(struct bench_setting){.change = &change,
-                                               .web = {.serve = serve_said, .arg = (void *)said}});
+    bench_open(&bench,
+               &(struct bench_setting){.change = &change, .web = {.serve = serve_said, .arg = (void *)said}});
     struct ask ask = ask_of(&bench, "/poll", "<poll/>");
     ask_whole(&ask);
     bench_close(&bench);
@@ -112,7 +112,8 @@ static void serve_packed(struct web_connection *c)
 {
     const struct packed *packed = web_arg(c);
     char head[128];
-    snprintf(head, sizeof head, OK_HEAD "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", packed->size);
+    snprintf(head, sizeof head, OK_HEAD "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+             packed->size);
     if (web_head(c) && web_body(c) && web_say(c, head) && web_write(c, packed->bytes, packed->size))
         web_linger(c);
 }
@@ -136,18 +137,18 @@ static void compressed_answers_are_unpacked(void **state)
 
 static void a_bomb_does_not_go_off(void **state)
 {
-    const struct http_settings change = {.answer_limit = 1000000};
+    const struct http_settings change = {.answer_limit = 2000000};
     struct packed packed = pack((size_t)1 << 30);
     struct bench bench;
     (void)state;
-    bench_open(&bench, &(struct bench_setting){.change = &change,
-                                               .web = {.serve = serve_packed, .arg = &packed}});
+    bench_open(&bench,
+               &(struct bench_setting){.change = &change, .web = {.serve = serve_packed, .arg = &packed}});
     assert_true(packed.size < 1100000);
     size_t before = memory_used();
     struct ask ask = ask_of(&bench, "/poll", "<poll/>");
     ask_whole(&ask);
-    ask_expect(&ask, HTTP_UNCERTAIN, "", "larger than 1000000 bytes");
-    assert_true(ask.got_size <= 1000000);
+    ask_expect(&ask, HTTP_UNCERTAIN, "", "larger than 2000000 bytes");
+    assert_true(ask.got_size <= 2000000);
     assert_true(memory_used() < before + 48 * 1024);
     bench_close(&bench);
     free(packed.bytes);
@@ -171,7 +172,8 @@ static void nonsense_is_told(void **state)
         {{OK_HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\nhel", NULL, NULL, 0}, "ends before its end"},
         {{OK_HEAD "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", NULL, NULL, 0}, "chunk"},
         {{OK_HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\nhelloX", NULL, NULL, 0}, "chunk"},
-        {{OK_HEAD "Content-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip", NULL, NULL, 0}, "compression"},
+        {{OK_HEAD "Content-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip", NULL, NULL, 0},
+         "compression"},
         {{OK_HEAD "Content-Encoding: rot13\r\nContent-Length: 3\r\n\r\nabc", NULL, NULL, 0}, "compression"},
         {{"HTTP/1.1 100 Continue\r\n\r\n", NULL, NULL, 0}, "answered nothing"},
     };
@@ -191,28 +193,39 @@ static void strange_answers_that_are_whole_are_given(void **state)
         int64_t wait;
     } cases[] = {
         {{"HTTP/1.0 200 OK\r\n\r\nuntil the end", NULL, NULL, 0}, 200, "until the end", 0},
-        {{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" OK_HEAD "Content-Length: 2\r\n\r\nok", NULL,
+        {{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" OK_HEAD
+          "Content-Length: 2\r\n\r\nok",
+          NULL, NULL, 0},
+         200,
+         "ok",
+         0},
+        {{"HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n", NULL, NULL,
+          0},
+         302,
+         "",
+         0},
+        {{"HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 4\r\n\r\nbusy", NULL, NULL, 0},
+         503,
+         "busy",
+         120000},
+        {{"HTTP/1.1 503 Busy\r\nRetry-After: Thu, 01 Jan 2026 00:01:00 GMT\r\nContent-Length: 0\r\n\r\n",
+          NULL, NULL, 0},
+         503,
+         "",
+         60000},
+        {{"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n", NULL, NULL, 0},
+         401,
+         "",
+         0},
+        {{"HTTP/1.1 599 \r\nContent-Length: 0\r\n\r\n", NULL, NULL, 0}, 599, "", 0},
+        {{OK_HEAD "Content-Length: 2\r\n\r\nok and more than was said", NULL, NULL, 0}, 200, "ok", 0},
+        {{OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2;extension=x\r\nok\r\n0\r\nX-Trailer: y\r\n\r\n", NULL,
           NULL, 0},
          200,
          "ok",
          0},
-        {{"HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n", NULL, NULL, 0},
-         302,
-         "",
-         0},
-        {{"HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 4\r\n\r\nbusy", NULL, NULL, 0}, 503, "busy", 120000},
-        {{"HTTP/1.1 503 Busy\r\nRetry-After: Thu, 01 Jan 2026 00:01:00 GMT\r\nContent-Length: 0\r\n\r\n", NULL, NULL, 0},
-         503,
-         "",
-         60000},
-        {{"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n", NULL, NULL, 0}, 401, "", 0},
-        {{"HTTP/1.1 599 \r\nContent-Length: 0\r\n\r\n", NULL, NULL, 0}, 599, "", 0},
-        {{OK_HEAD "Content-Length: 2\r\n\r\nok and more than was said", NULL, NULL, 0}, 200, "ok", 0},
-        {{OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2;extension=x\r\nok\r\n0\r\nX-Trailer: y\r\n\r\n", NULL, NULL, 0},
-         200,
-         "ok",
-         0},
-        {{OK_HEAD "Content-Type: text/plain\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n", NULL, NULL, 0},
+        {{OK_HEAD "Content-Type: text/plain\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n", NULL,
+          NULL, 0},
          200,
          "",
          0},
@@ -249,7 +262,8 @@ static void silence_is_not_waited_out(void **state)
     struct bench bench;
     (void)state;
     for (int i = 0; i < 2; i++) {
-        bench_open(&bench, &(struct bench_setting){.clock = TESTHOST_VIRTUAL_CLOCK, .web.serve = serve_silence});
+        bench_open(&bench,
+                   &(struct bench_setting){.clock = TESTHOST_VIRTUAL_CLOCK, .web.serve = serve_silence});
         struct ask ask = ask_of(&bench, "/poll", "<poll/>");
         ask_begin(&ask);
         bench_until(&bench, web_heads, 1);
@@ -261,8 +275,9 @@ static void silence_is_not_waited_out(void **state)
         }
         assert_int_equal(ask.ended, 0);
         testhost_advance(bench.host, 20000);
-        ask_expect(&ask, HTTP_UNCERTAIN, "", i ? "waited 20 s in vain for the rest of the answer"
-                                               : "waited 20 s in vain for an answer");
+        ask_expect(&ask, HTTP_UNCERTAIN, "",
+                   i ? "waited 20 s in vain for the rest of the answer"
+                     : "waited 20 s in vain for an answer");
         assert_int_equal(testhost_sessions(bench.host), 0);
         bench_close(&bench);
     }
@@ -278,7 +293,8 @@ static void a_partner_that_does_not_read_is_silent(void **state)
 {
     struct bench bench;
     (void)state;
-    bench_open(&bench, &(struct bench_setting){.clock = TESTHOST_VIRTUAL_CLOCK, .web.serve = serve_head_only});
+    bench_open(&bench,
+               &(struct bench_setting){.clock = TESTHOST_VIRTUAL_CLOCK, .web.serve = serve_head_only});
     struct ask ask = ask_of(&bench, "/inbox", "");
     ask.made = ask.request.size = INT64_C(64) << 20;
     ask_begin(&ask);
