@@ -38,11 +38,11 @@ static int tear_down(void **state)
     return bench_tear_down(state);
 }
 
-static char *joined(const char *one, const char *two, const char *three)
+static char *joined(const char *first, const char *second, const char *third)
 {
-    char *all = NULL;
-    assert_true(asprintf(&all, "%s%s%s", one, two, three) > 0);
-    return all;
+    char *all = calloc(1, strlen(first) + strlen(second) + strlen(third) + 1);
+    assert_non_null(all);
+    return strcat(strcat(strcpy(all, first), second), third);
 }
 
 /* Makes the client alone; the caller frees. */

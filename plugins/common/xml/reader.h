@@ -25,7 +25,7 @@ struct xml_reader {
     char why[256];
     int64_t size, elements, line;
     int lead; /* bytes of a byte order mark seen; 3: it is over */
-    bool begun, rooted;
+    bool begun, rooted, finished;
     size_t run; /* bytes of text since the last tag */
 
     /* Elements that are open, as written. */

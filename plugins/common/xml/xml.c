@@ -349,6 +349,8 @@ int xml_feed(struct xml_reader *r, const uint8_t *bytes, size_t size)
 {
     if (r->error || !size)
         return r->error;
+    if (r->finished)
+        return xml_refuse(r, ACCORD_ESTATE, "bytes come after the document's end");
     int64_t room = r->limits.size - r->size;
     size_t given = (uint64_t)room < size ? (size_t)room : size;
     r->size += (int64_t)given;
@@ -361,11 +363,14 @@ int xml_feed(struct xml_reader *r, const uint8_t *bytes, size_t size)
 int xml_finish(struct xml_reader *r)
 {
     struct lexer_token token;
-    if (r->error)
+    if (r->error || r->finished)
         return r->error;
+    r->finished = true;
     int error = lexer_finish(&r->lexer, &token);
     if (error)
         return xml_refuse(r, error, "%s", r->lexer.why);
+    if (r->depth && token.kind != LEXER_MORE)
+        r->line += newlines(token.bytes, token.bytes + token.size);
     if (r->depth) {
         size_t from = r->name_at[r->depth - 1], size = r->names_used - from;
         return xml_refuse(r, ACCORD_EFORMAT, "the document is cut: it ends inside <%.*s>",

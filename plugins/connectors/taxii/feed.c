@@ -41,12 +41,15 @@ void feed_trouble(struct feed *feed, const char *rule, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (strcmp(text, feed->trouble) == 0)
-        return;
+    bool same = strcmp(text, feed->trouble) == 0;
     snprintf(feed->trouble, sizeof feed->trouble, "%s", text);
-    link_log(feed->link, ACCORD_WARNING, "taxii.poll-failed", "%.100s: %.390s", feed->options->collection, text);
-    if (rule && *rule)
+    if (!same)
+        link_log(feed->link, ACCORD_WARNING, "taxii.poll-failed", "%.100s: %.390s", feed->options->collection, text);
+    feed->raised = feed->raised && same;
+    if (rule && *rule && !feed->raised) {
+        feed->raised = true;
         link->host->incident(link->instance, rule, text);
+    }
 }
 
 static void works(struct feed *feed)
@@ -56,6 +59,7 @@ static void works(struct feed *feed)
                  feed->options->collection);
     feed->trouble[0] = '\0';
     feed->failures = 0;
+    feed->failed_part = 0;
     feed->pause = 0;
 }
 
@@ -99,6 +103,7 @@ static void plan(struct feed *feed, int64_t at)
 static void back_off(struct feed *feed, int64_t wait)
 {
     feed->failures++;
+    feed->failed_part = feed->at.part;
     feed->pause = feed->pause ? feed->pause * 2 : PAUSE_LEAST;
     if (feed->pause > PAUSE_MOST)
         feed->pause = PAUSE_MOST;
@@ -189,19 +194,21 @@ static int on_block_end(void *arg, const char *label)
 static const struct answer_events events = {
     .poll = on_poll, .block = on_block, .content = on_content, .block_end = on_block_end};
 
+/* An answer comes, so the session is one that lives: a request may have to begin anew before that. */
 static bool has_room(struct exchange *exchange)
 {
     struct feed *feed = (struct feed *)exchange;
+    if (!feed->live) {
+        feed->live = true;
+        blocks_offer(feed); /* what was left over from the answer before */
+    }
     feed->paused = !blocks_room(feed) && !feed->again;
     return !feed->paused;
 }
 
 static void on_ready(struct exchange *exchange, struct accord_session *session)
 {
-    struct feed *feed = (struct feed *)exchange;
-    feed->session = session;
-    feed->live = true;
-    blocks_offer(feed); /* what was left over from the answer before */
+    ((struct feed *)exchange)->session = session;
 }
 
 void feed_moved(struct feed *feed)
@@ -313,7 +320,8 @@ static void succeed(struct feed *feed)
     link->host->metric(link->instance, "polls", 1);
     feed->at = next;
     feed->due = feed->behind ? 0 : ticks_of(feed) + feed->options->poll;
-    works(feed);
+    if (!feed->more || next.part - 1 > feed->failed_part)
+        works(feed);
 }
 
 /* There are no more parts, though the last one said so: by the partner's own word everything was taken. */

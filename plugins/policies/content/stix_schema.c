@@ -76,15 +76,19 @@ static xmlSchemaPtr compile(struct compiling *c, const char *driver)
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%.3800s/%.255s", c->folder, driver);
     xmlExternalEntityLoader before = xmlGetExternalEntityLoader();
+    xmlStructuredErrorFunc errors_before = xmlStructuredError;
+    void *errors_arg = xmlStructuredErrorContext;
     xmlSchemaPtr compiled = NULL;
     compiling = c;
     xmlSetExternalEntityLoader(load);
+    xmlSetStructuredErrorFunc(c, compile_error); /* of the XML; the next is of the schema */
     xmlSchemaParserCtxtPtr parser = xmlSchemaNewParserCtxt(path);
     if (parser) {
         xmlSchemaSetParserStructuredErrors(parser, compile_error, c);
         compiled = xmlSchemaParse(parser);
         xmlSchemaFreeParserCtxt(parser);
     }
+    xmlSetStructuredErrorFunc(errors_arg, errors_before);
     xmlSetExternalEntityLoader(before);
     compiling = NULL;
     if (compiled && c->failed) {
