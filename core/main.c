@@ -4,6 +4,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "connect.h"
 #include "guard/guard.h"
 #include "hub/hub.h"
 #include "link/link.h"
@@ -31,8 +32,10 @@ static const char *option(int argc, char **argv, int *i, const char *name)
 static int child_main(const char *role, const char *name, const char *parent)
 {
     pid_t pid = (pid_t)atoi(parent ? parent : "0");
-    if (strcmp(role, "link") == 0)
+    if (strcmp(role, "link") == 0) {
+        connect_only_connected();
         return link_main(name, pid);
+    }
     if (strcmp(role, "guard") == 0)
         return guard_main(name, pid, false);
     if (strcmp(role, "inspect") == 0)

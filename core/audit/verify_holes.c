@@ -97,11 +97,6 @@ enum holes_result holes_fill(struct holes *holes, const struct audit_seal_facts 
     return result;
 }
 
-bool holes_missing(const struct holes *holes, uint64_t sequence)
-{
-    return find(holes, sequence) < holes->count;
-}
-
 uint64_t holes_last(const struct holes *holes)
 {
     /* The last hole goes to the end of numbers, unless a record claims the very last one. */

@@ -35,7 +35,6 @@ int holes_init(struct holes *);
 void holes_fini(struct holes *);
 enum holes_result holes_fill(struct holes *, const struct audit_seal_facts *, size_t file, uint64_t line,
                              uint64_t unreadable);
-bool holes_missing(const struct holes *, uint64_t sequence);
 /* The highest sequence seen; 0: none. */
 uint64_t holes_last(const struct holes *);
 

@@ -88,8 +88,6 @@ struct bus_party *bus_party_add(struct bus *, const struct conf_agreement *, uin
 /* A new configuration of the same agreement. Only while it is not busy. ACCORD_ENOMEM: it keeps the old
  * one. */
 int bus_party_set(struct bus_party *, const struct conf_agreement *, uint64_t generation);
-/* Asks for a judgement again of everything that was allowed under another generation. */
-uint64_t bus_party_generation(const struct bus_party *);
 const struct conf_agreement *bus_party_conf(const struct bus_party *);
 struct bus_party *bus_party_find(struct bus *, const char *agreement);
 /* Off: its open deliveries are held, its sources refused. `why` is shown with what is held. */
@@ -216,8 +214,6 @@ struct bus_crash {
     const char *reason;
 };
 void bus_dispatch_crashed(struct bus_dispatch *, const struct bus_crash *);
-/* It can never be sent: dead. */
-void bus_dispatch_fail(struct bus_dispatch *, const char *rule, const char *reason);
 /* The link was not there to take it: it waits again, and no attempt is counted. */
 void bus_dispatch_return(struct bus_dispatch *, const char *reason);
 

@@ -33,12 +33,6 @@ int64_t pace_now(struct pace *pace)
     return pace->retry;
 }
 
-void pace_advance(struct pace *pace, int64_t retry)
-{
-    if (pace_now(pace) < retry)
-        pace->retry = retry;
-}
-
 int64_t pace_age(struct pace *pace, int64_t since)
 {
     pace_now(pace);

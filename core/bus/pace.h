@@ -26,7 +26,6 @@ struct pace {
 /* The retry clock: wall microseconds that never go back. */
 int64_t pace_now(struct pace *);
 /* It is at least this. */
-void pace_advance(struct pace *, int64_t retry);
 /* Microseconds since a wall time that the store noted. */
 int64_t pace_age(struct pace *, int64_t since);
 /* Milliseconds: exponential back-off from the service's first pause to its longest, plus or minus a fifth at

@@ -157,11 +157,6 @@ int bus_party_set(struct bus_party *party, const struct conf_agreement *conf, ui
     return 0;
 }
 
-uint64_t bus_party_generation(const struct bus_party *party)
-{
-    return party->generation;
-}
-
 const struct conf_agreement *bus_party_conf(const struct bus_party *party)
 {
     return party->conf;

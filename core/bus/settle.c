@@ -285,12 +285,6 @@ void bus_settle_returned(struct bus_dispatch *dispatch, const char *reason)
 
 /* ---- what the link's side says ---- */
 
-void bus_dispatch_fail(struct bus_dispatch *dispatch, const char *rule, const char *reason)
-{
-    bus_settle_dead(dispatch, rule, reason);
-    bus_dispatch_left(dispatch);
-}
-
 void bus_dispatch_return(struct bus_dispatch *dispatch, const char *reason)
 {
     bus_settle_returned(dispatch, reason);

@@ -114,7 +114,7 @@ static void put_options(struct buf *to, const struct accord_option *option)
     for (; option && option->name; option++) {
         conf_kind_help(option, allowed, sizeof allowed);
         put_line(to, ".TP\n.B ", option->name);
-        put_line(to, "", option->help ? option->help : "");
+        put_line(to, conf_direction_help(option), option->help ? option->help : "");
         put_line(to, "Write ", allowed);
         if (option->fallback && *option->fallback) {
             to->size--;

@@ -139,33 +139,33 @@ static const struct conf_type *find_type(const struct checking *check, const str
     return NULL;
 }
 
+/* Keys of `table` that mean nothing in this direction. */
+static void check_keys_of_direction(const struct checking *check, const struct conf_section *section,
+                                    const struct accord_option *table, bool sends)
+{
+    for (; table && table->name; table++) {
+        const struct conf_entry *entry = conf_section_entry(section, table->name);
+        const char *instead = !strcmp(table->name, "from") ? "; where its messages go is written as `to`"
+                              : !strcmp(table->name, "to")
+                                  ? "; where its messages come from is written as `from`"
+                                  : "";
+        if (entry && (table->flags & (sends ? ACCORD_WHEN_RECEIVING : ACCORD_WHEN_SENDING)))
+            check_error(check, entry->line, "`%s` belongs to %s services, and this one %s%s", table->name,
+                        sends ? "receiving" : "sending", sends ? "sends" : "receives", instead);
+    }
+}
+
 static void check_direction(const struct checking *check, const struct conf_section *section,
                             const struct conf_service *service)
 {
-    static const char *const sending[] = {"from",           "retry-first",      "retry-longest", "retry-for",
-                                          "retry-attempts", "delivery-timeout", "on-uncertain",  "ordered",
-                                          "on-dead",        "expect-response"};
     bool sends = service->direction == ACCORD_SEND;
-    const struct conf_entry *to = conf_section_entry(section, "to");
-    const struct conf_entry *correlates = conf_section_entry(section, "correlates");
-    if (sends && correlates)
-        check_error(check, correlates->line,
-                    "`correlates` belongs to receiving services: it names the sending service that they answer");
-    if (sends && to)
-        check_error(check, to->line,
-                    "`to` belongs to receiving services, and this one sends; where its messages come "
-                    "from is written as `from`");
-    for (size_t i = 0; !sends && i < sizeof sending / sizeof *sending; i++) {
-        const struct conf_entry *entry = conf_section_entry(section, sending[i]);
-        if (entry)
-            check_error(check, entry->line, "`%s` belongs to sending services, and this one receives%s",
-                        entry->key, i ? "" : "; where its messages go is written as `to`");
-    }
     const struct conf_plugin *connector = service->link ? service->link->connector : NULL;
     if (connector && !(connector->flags & (sends ? ACCORD_CAN_SEND : ACCORD_CAN_RECEIVE)))
         check_error(check, conf_section_line(section, "direction"),
                     "direction: the connector `%s` of [link %s] cannot %s", connector->name,
                     service->link->name, sends ? "send" : "receive");
+    check_keys_of_direction(check, section, schema_find("service")->table, sends);
+    check_keys_of_direction(check, section, connector ? connector->service_options : NULL, sends);
 }
 
 /* "AGREEMENT/SERVICE" */
@@ -252,7 +252,8 @@ static int take_service(struct drafting *drafting, struct draft *draft, const st
 }
 
 /* After all services are known: what each of them answers. */
-static int take_correlation(struct drafting *drafting, struct draft *draft, const struct conf_section *section)
+static int take_correlation(struct drafting *drafting, struct draft *draft,
+                            const struct conf_section *section)
 {
     const struct checking check = draft_checking(drafting, draft);
     const struct conf_entry *entry = conf_section_entry(section, "correlates");

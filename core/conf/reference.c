@@ -31,6 +31,7 @@ static void write_option(FILE *to, const struct accord_option *option)
     fputs(" | ", to);
     write_cell(to, allowed);
     fputs(" | ", to);
+    fputs(conf_direction_help(option), to);
     write_cell(to, option->help ? option->help : "");
     fputs(" |\n", to);
 }

@@ -300,6 +300,13 @@ static size_t write_choices(const struct accord_option *option, char *to, size_t
     return used;
 }
 
+const char *conf_direction_help(const struct accord_option *option)
+{
+    return option->flags & ACCORD_WHEN_SENDING     ? "Where the service sends. "
+           : option->flags & ACCORD_WHEN_RECEIVING ? "Where the service receives. "
+                                                   : "";
+}
+
 void conf_kind_help(const struct accord_option *option, char *to, size_t room)
 {
     bool known = (size_t)option->kind < sizeof kinds / sizeof *kinds;

@@ -17,6 +17,8 @@ struct conf_value {
 int conf_value_parse(const struct accord_option *, const char *text, struct conf_value *, struct reason *why);
 void conf_value_fini(struct conf_value *);
 const char *conf_kind_name(enum accord_kind); /* "duration" */
+/* "Where the service sends. ", where the option is for one direction only; otherwise "". */
+const char *conf_direction_help(const struct accord_option *);
 /* What may be written, for messages and the reference: "a duration such as 10 s or 90 days, 1 s to 1 day". */
 void conf_kind_help(const struct accord_option *, char *to, size_t room);
 

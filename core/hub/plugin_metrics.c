@@ -27,13 +27,25 @@ static struct plugin_metric *metric_new(struct plugin_metrics *metrics, const ch
     return metric;
 }
 
+static struct plugin_metric *find(const struct plugin_metrics *metrics, const char *instance,
+                                  const char *name)
+{
+    for (size_t i = 0; i < metrics->count; i++)
+        if (strcmp(metrics->items[i].instance, instance) == 0 && strcmp(metrics->items[i].name, name) == 0)
+            return &metrics->items[i];
+    return NULL;
+}
+
+const int64_t *plugin_metric_of(const struct plugin_metrics *metrics, const char *instance, const char *name)
+{
+    const struct plugin_metric *metric = find(metrics, instance, name);
+    return metric ? &metric->value : NULL;
+}
+
 void plugin_metric_put(struct plugin_metrics *metrics, const char *instance, const char *name, bool set,
                        int64_t value)
 {
-    struct plugin_metric *metric = NULL;
-    for (size_t i = 0; i < metrics->count && !metric; i++)
-        if (strcmp(metrics->items[i].instance, instance) == 0 && strcmp(metrics->items[i].name, name) == 0)
-            metric = &metrics->items[i];
+    struct plugin_metric *metric = find(metrics, instance, name);
     if (!metric)
         metric = metric_new(metrics, instance, name);
     if (metric && set)

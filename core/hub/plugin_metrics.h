@@ -22,8 +22,12 @@ struct plugin_metrics {
     uint64_t left_out; /* bad names, and those beyond what is kept */
 };
 
+/* What a link says with it is shown in status too: whole days until its certificate ends, negative once it has. */
+#define PLUGIN_METRIC_CERTIFICATE "certificate_days_left"
+
 /* Adds the value, or sets it. */
 void plugin_metric_put(struct plugin_metrics *, const char *instance, const char *name, bool set, int64_t value);
+const int64_t *plugin_metric_of(const struct plugin_metrics *, const char *instance, const char *name); /* NULL: none */
 void plugin_metrics_free(struct plugin_metrics *);
 
 #endif

@@ -1,8 +1,12 @@
 #include "hub/stream.h"
 
-#include <stdlib.h>
+#include "util/pool.h"
 
 #define AHEAD (1 << 20) /* bytes on their way from the store to one child, read or not */
+
+/* Memory that is new each time costs more than what is read into it. */
+static struct pool buffers = {
+    .size = ACCORD_PIECE_MAX, .head = sizeof(void *), .most = AHEAD / ACCORD_PIECE_MAX};
 
 /* ---- waiting for the child ---- */
 
@@ -41,13 +45,34 @@ static bool has_room(const struct child *child)
 
 /* ---- pieces ---- */
 
-static void put_piece(struct stream *stream, const uint8_t *bytes, size_t size)
+static void count_piece(struct stream *stream, size_t size)
 {
     stream->offset += (int64_t)size;
     stream->credit -= (int64_t)size;
     stream->ended = stream->offset == bus_source_size(stream->source);
+}
+
+static void put_piece(struct stream *stream, const uint8_t *bytes, size_t size)
+{
+    count_piece(stream, size);
     wire_put_PIECE(channel_out(stream->child->channel),
                    &(struct wire_PIECE){.stream = stream->id, .last = stream->ended, .data = {bytes, size}});
+}
+
+static void buffer_give(void *buffer)
+{
+    pool_give(&buffers, buffer);
+}
+
+/* The buffer itself goes to the channel. */
+static void put_buffer(struct stream *stream, uint8_t *buffer, size_t size)
+{
+    static struct buf head;
+    count_piece(stream, size);
+    buf_clear(&head);
+    wire_put_PIECE(&head, &(struct wire_PIECE){.stream = stream->id, .last = stream->ended});
+    wire_put_rest(&head, size);
+    channel_put_frame(stream->child->channel, &head, buffer, size, buffer_give);
 }
 
 static void pump(struct stream *);
@@ -60,25 +85,25 @@ static void read_done(void *arg, int result, size_t got)
     stream->buffer = NULL;
     stream->busy = false;
     if (stream->freed) { /* perhaps with its child */
-        free(buffer);
+        buffer_give(buffer);
         stream->freed(stream);
         return;
     }
     child->reading -= stream->reading;
     if (result || !got) {
+        buffer_give(buffer);
         stream->broken = true;
         stream->unreadable(stream);
     } else {
-        put_piece(stream, buffer, got);
+        put_buffer(stream, buffer, got);
         pump(stream);
     }
-    free(buffer);
     streams_go_on(child);
 }
 
 static bool read_piece(struct stream *stream, int64_t size)
 {
-    stream->buffer = malloc((size_t)size);
+    stream->buffer = pool_take(&buffers);
     if (!stream->buffer)
         return false;
     stream->busy = true;

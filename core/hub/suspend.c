@@ -108,11 +108,6 @@ bool suspension_holds(const struct suspension *suspension)
     return suspension->note == SET;
 }
 
-int64_t suspension_since(const struct suspension *suspension)
-{
-    return suspension->since;
-}
-
 void suspension_text(const struct suspension *suspension, char *to, size_t room)
 {
     *to = 0;

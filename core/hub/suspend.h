@@ -19,7 +19,6 @@ bool suspension_known(const struct suspension *);
 bool suspension_holds(const struct suspension *);
 /* "suspended by USER: REASON", or "". */
 void suspension_text(const struct suspension *, char *to, size_t room);
-int64_t suspension_since(const struct suspension *); /* wall microseconds */
 
 /* `result` 0: the store has it, with its audit record. Otherwise `why` says what came of it. */
 typedef void (*suspension_done)(void *arg, int result, const char *why);

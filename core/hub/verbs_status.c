@@ -72,23 +72,34 @@ static void in_future(char *to, size_t room, int64_t ticks)
     snprintf(to, room, "in %s", left);
 }
 
+static void certificate_left(char *to, size_t room, const struct unit *unit, const char *link)
+{
+    const int64_t *days = plugin_metric_of(&unit->counts, link, PLUGIN_METRIC_CERTIFICATE);
+    if (days && *days >= 0)
+        snprintf(to, room, "%" PRId64 " days left", *days);
+    else
+        text_copy(to, room, days ? "expired" : "");
+}
+
 static void rows_links(struct answer *answer, const struct unit *unit)
 {
     for (size_t i = 0; i < unit->agreement->link_count; i++) {
         const struct conf_link *link = &unit->agreement->links[i];
         const struct parked *parked = &unit->parked[i];
-        char endpoint[300] = "", since[32] = "", next[64] = "";
+        char endpoint[300] = "", since[32] = "", next[64] = "", certificate[48];
         if (link->endpoint)
             snprintf(endpoint, sizeof endpoint, "%s:%" PRId64, link->endpoint->host, link->endpoint->port);
         if (parked->is)
             text_time(since, sizeof since, parked->since);
         if (parked->is && parked->retry_at)
             in_future(next, sizeof next, parked->retry_at);
+        certificate_left(certificate, sizeof certificate, unit, link->name);
         answer_row(answer, "links",
                    CELLS({"agreement", unit->name}, {"link", link->name},
                          {"connector", link->connector->name}, {"endpoint", endpoint},
                          {"state", parked->is ? "parked" : "open"}, {"rule", parked->is ? parked->rule : ""},
-                         {"reason", parked->is ? parked->reason : ""}, {"since", since}, {"next-try", next}));
+                         {"reason", parked->is ? parked->reason : ""}, {"since", since}, {"next-try", next},
+                         {"certificate", certificate}));
     }
 }
 

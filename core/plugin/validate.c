@@ -15,8 +15,9 @@
 
 #define OPTION_FLAGS                                                                                         \
     ((uint32_t)(ACCORD_REQUIRED | ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE | ACCORD_FOR_HANDSHAKE))
-#define CONNECTOR_FLAGS ((uint32_t)(ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE | ACCORD_DIALS))
-#define POLICY_FLAGS    ((uint32_t)ACCORD_READS_PAYLOAD)
+#define SERVICE_OPTION_FLAGS ((uint32_t)(OPTION_FLAGS | ACCORD_WHEN_SENDING | ACCORD_WHEN_RECEIVING))
+#define CONNECTOR_FLAGS      ((uint32_t)(ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE | ACCORD_DIALS))
+#define POLICY_FLAGS         ((uint32_t)ACCORD_READS_PAYLOAD)
 #define POLICY_ASKS                                                                                          \
     (ACCORD_ASKS(ACCORD_ASK_HANDSHAKE) | ACCORD_ASKS(ACCORD_ASK_AUTHENTICATED) |                             \
      ACCORD_ASKS(ACCORD_ASK_IN) | ACCORD_ASKS(ACCORD_ASK_OUT))
@@ -87,16 +88,20 @@ static int check_fallback(const struct accord_option *option, struct reason *why
     return 0;
 }
 
-static int check_words(const struct accord_option *option, struct reason *why)
+static int check_words(const struct accord_option *option, uint32_t flags, struct reason *why)
 {
     if (!is_line(option->help, HELP_MAX))
         return fail(why, ACCORD_EFORMAT, "option %s has no help, or not one line of it", option->name);
-    if (option->flags & ~OPTION_FLAGS)
+    if (option->flags & ~flags)
         return fail(why, ACCORD_EFORMAT, "option %s has unknown flags %#x", option->name, option->flags);
     if ((option->flags & (ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE)) && option->kind != ACCORD_PATH)
         return fail(why, ACCORD_EFORMAT, "option %s opens a folder, but is not a path", option->name);
     if ((option->flags & ACCORD_FOR_HANDSHAKE) && option->kind != ACCORD_SECRET)
         return fail(why, ACCORD_EFORMAT, "option %s is for the handshake, but is not a secret", option->name);
+    bool sending = option->flags & ACCORD_WHEN_SENDING, receiving = option->flags & ACCORD_WHEN_RECEIVING;
+    if ((sending || receiving) && (sending == receiving || (option->flags & ACCORD_REQUIRED)))
+        return fail(why, ACCORD_EFORMAT, "option %s is for one direction, and also for the other or required",
+                    option->name);
     if (option->fallback && (option->flags & ACCORD_REQUIRED))
         return fail(why, ACCORD_EFORMAT, "option %s is required and has a default", option->name);
     if (option->min > option->max)
@@ -126,7 +131,7 @@ static int check_place(const struct accord_options *options, size_t index, struc
     return 0;
 }
 
-static int check_options(const struct accord_options *options, struct reason *why)
+static int check_options(const struct accord_options *options, uint32_t flags, struct reason *why)
 {
     if (options->size > STRUCT_MAX)
         return fail(why, ACCORD_EFORMAT, "an option struct of %zu bytes is too large", options->size);
@@ -140,7 +145,7 @@ static int check_options(const struct accord_options *options, struct reason *wh
         if ((unsigned)option->kind >= KINDS)
             return fail(why, ACCORD_EFORMAT, "option %s is of unknown kind %d", option->name,
                         (int)option->kind);
-        int result = check_words(option, why);
+        int result = check_words(option, flags, why);
         if (!result)
             result = check_place(options, i, why);
         if (result)
@@ -185,8 +190,8 @@ static int check_connector(const struct accord_connector *c, struct reason *why)
     NEEDS(c, sends, cancel);
     NEEDS(c, receives, offer_pull);
     NEEDS(c, receives, offer_done);
-    result = check_options(&c->link_options, why);
-    return result ? result : check_options(&c->service_options, why);
+    result = check_options(&c->link_options, OPTION_FLAGS, why);
+    return result ? result : check_options(&c->service_options, SERVICE_OPTION_FLAGS, why);
 }
 
 static int check_policy(const struct accord_policy *p, struct reason *why)
@@ -207,7 +212,7 @@ static int check_policy(const struct accord_policy *p, struct reason *why)
     NEEDS(p, p->asks, judge);
     NEEDS(p, p->flags & ACCORD_READS_PAYLOAD, payload);
     NEEDS(p, p->flags & ACCORD_READS_PAYLOAD, cancel);
-    return check_options(&p->options, why);
+    return check_options(&p->options, OPTION_FLAGS, why);
 }
 
 int plugin_validate(const struct accord_plugin *plugin, struct reason *why)

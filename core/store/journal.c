@@ -206,6 +206,7 @@ static int journal_put_piece(void *state, const struct record_piece *piece, uint
     size_t start = journal_start_record(journal);
     *position = journal->at + start;
     int result = sealer_put(journal->keys.sealer, &journal->bytes, piece);
+    journal->large |= piece->size == ACCORD_PIECE_MAX;
     fault(journal, "seal");
     return result ? result : journal_finish_record(journal, start, RECORD_PIECE);
 }
@@ -374,9 +375,16 @@ static void apply_changes(struct journal *journal)
 }
 
 /* What is hardly read again must not push out the pages of others, and pages that are used again and again are cheaper
- * than ever new ones. */
+ * than ever new ones. But large payload is read again, by those who inspect it and for each delivery: the kernel knows
+ * best how long it can stay. */
 static void release_cached(struct journal *journal, size_t written)
 {
+    if (journal->large) {
+        journal->cached_from = journal->at;
+        journal->cached = 0;
+        journal->large = false;
+        return;
+    }
     journal->cached += written;
     while (journal->cached > CACHED_MAX + CACHED_STEP) {
         const struct segment *segment =

@@ -75,6 +75,7 @@ struct journal {
     uint64_t prepared; /* up to here zeros have been written */
     uint64_t small;    /* groups that follow each other and were small */
 
+    bool large;                   /* the group holds whole pieces of a payload */
     uint64_t cached_from, cached; /* what has been written since and is in the page cache: from where, how much */
 
     /* the group at hand */

@@ -27,11 +27,12 @@ static const uint8_t *in_group(const struct buf *group, uint64_t at, uint64_t po
     return group->data + (position - at);
 }
 
-int journal_record(struct journal *journal, uint64_t position, enum record_type type, struct buf *to,
-                   const uint8_t **body, size_t *size)
+/* A record that is longer than `want` is read in two steps. */
+static int read_record(struct journal *journal, uint64_t position, enum record_type type, size_t want,
+                       struct buf *to, const uint8_t **body, size_t *size)
 {
     struct record_head head;
-    size_t got = 0, want = READ_FIRST;
+    size_t got = 0;
     const uint8_t *bytes = in_group(&journal->bytes, journal->at, position, &got);
     if (!bytes)
         bytes = in_group(&journal->last, journal->last_at, position, &got);
@@ -57,6 +58,12 @@ int journal_record(struct journal *journal, uint64_t position, enum record_type 
     *body = bytes + RECORD_HEAD;
     *size = head.size;
     return 0;
+}
+
+int journal_record(struct journal *journal, uint64_t position, enum record_type type, struct buf *to,
+                   const uint8_t **body, size_t *size)
+{
+    return read_record(journal, position, type, READ_FIRST, to, body, size);
 }
 
 int journal_admission(struct journal *journal, uint64_t position, struct record_admission_room *room)
@@ -311,11 +318,13 @@ int journal_claim(void *state, struct store_claim *claim)
 
 /* ---- payload ---- */
 
-static int read_piece(struct journal *journal, uint64_t position, struct record_piece *piece)
+/* `size`: what it is thought to hold. */
+static int read_piece(struct journal *journal, uint64_t position, size_t size, struct record_piece *piece)
 {
     const uint8_t *body;
-    size_t size;
-    int result = journal_record(journal, position, RECORD_PIECE, &journal->second, &body, &size);
+    size_t want = RECORD_HEAD + RECORD_PIECE_HEAD + (size < ACCORD_PIECE_MAX ? size : ACCORD_PIECE_MAX);
+    int result = read_record(journal, position, RECORD_PIECE, want > READ_FIRST ? want : READ_FIRST,
+                             &journal->second, &body, &size);
     return result ? result : record_get_piece(body, size, piece);
 }
 
@@ -324,14 +333,21 @@ int journal_peek(void *state, uint64_t position, const struct seal_bond *bond, s
 {
     struct journal *journal = state;
     struct record_piece piece;
-    const uint8_t *plain;
-    int result = read_piece(journal, position, &piece);
-    if (!result && (result = sealer_take(journal->keys.sealer, &piece, bond, &plain)) == ACCORD_EFORMAT)
+    const uint8_t *plain = NULL;
+    int result = read_piece(journal, position, offset + room, &piece);
+    if (result)
+        return journal_damaged(result);
+    if (!offset && room >= piece.size)
+        result = sealer_take_whole(journal->keys.sealer, &piece, bond, to);
+    else
+        result = sealer_take(journal->keys.sealer, &piece, bond, &plain);
+    if (result == ACCORD_EFORMAT)
         segments_set_aside(&journal->segments, position, record_span(RECORD_PIECE_HEAD + piece.size));
     if (result || offset > piece.size)
         return result ? journal_damaged(result) : ACCORD_EIO;
     *got = piece.size - offset < room ? piece.size - offset : room;
-    memcpy(to, plain + offset, *got);
+    if (plain)
+        memcpy(to, plain + offset, *got);
     return 0;
 }
 
@@ -345,7 +361,7 @@ static int payload_at(struct journal *journal, uint64_t position, struct journal
             return 0;
         }
     struct record_piece last;
-    int result = read_piece(journal, position, &last);
+    int result = read_piece(journal, position, 0, &last);
     if (result)
         return result;
     struct journal_payload *payload = &journal->payloads[journal->payload_next++ % PAYLOADS_KNOWN];

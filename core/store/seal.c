@@ -172,7 +172,8 @@ static bool decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *nonce, const struct boun
 }
 
 /* Of the second format: a key of its own, and its index as the nonce. */
-static bool open_single(struct sealer *sealer, const struct record_piece *piece, const struct bound *bound)
+static bool open_single(struct sealer *sealer, const struct record_piece *piece, const struct bound *bound,
+                        uint8_t *to)
 {
     static const uint8_t zeros[SEAL_NONCE];
     const uint8_t *data = piece->seal_data;
@@ -181,14 +182,15 @@ static bool open_single(struct sealer *sealer, const struct record_piece *piece,
         return false;
     bytes_put32(nonce, piece->index);
     EVP_CIPHER_CTX *ctx = seal_keys_single(sealer->keys, bytes_get32(data + KEY_AT), data);
-    return ctx && decrypt(ctx, nonce, bound, piece, sealer->opened.plain);
+    return ctx && decrypt(ctx, nonce, bound, piece, to);
 }
 
-static bool open_of_batch(struct sealer *sealer, const struct record_piece *piece, const struct bound *bound)
+static bool open_of_batch(struct sealer *sealer, const struct record_piece *piece, const struct bound *bound,
+                          uint8_t *to)
 {
     const uint8_t *data = piece->seal_data;
     EVP_CIPHER_CTX *ctx = seal_keys_batch(sealer->keys, bytes_get32(data + KEY_AT), data + BATCH_AT);
-    return ctx && decrypt(ctx, data + NONCE_AT, bound, piece, sealer->opened.plain);
+    return ctx && decrypt(ctx, data + NONCE_AT, bound, piece, to);
 }
 
 static bool is_open(const struct opened *opened, const struct record_piece *piece, const struct bound *bound)
@@ -206,6 +208,22 @@ static void note_open(struct opened *opened, const struct record_piece *piece, c
     opened->holds = true;
 }
 
+/* What a sealed piece must be, before it is opened. */
+static int expect(const struct record_piece *piece, const struct seal_bond *bond, struct bound *bound)
+{
+    if (piece->seal > SEAL_NEWEST || !piece->size || piece->size > ACCORD_PIECE_MAX ||
+        (bond->payload && memcmp(piece->seal_data, bond->payload, SEAL_PAYLOAD_ID)))
+        return ACCORD_EFORMAT;
+    return describe(piece, piece->seal, piece->seal_data, bond, bound);
+}
+
+static bool open_piece(struct sealer *sealer, const struct record_piece *piece, const struct bound *bound,
+                       uint8_t *to)
+{
+    return piece->seal == SEAL_PIECE ? open_single(sealer, piece, bound, to)
+                                     : open_of_batch(sealer, piece, bound, to);
+}
+
 int sealer_take(struct sealer *sealer, const struct record_piece *piece, const struct seal_bond *bond,
                 const uint8_t **plain)
 {
@@ -215,20 +233,33 @@ int sealer_take(struct sealer *sealer, const struct record_piece *piece, const s
         return ACCORD_EFORMAT;
     if (piece->seal == SEAL_NONE)
         return 0;
-    if (piece->seal > SEAL_NEWEST || !piece->size || piece->size > ACCORD_PIECE_MAX ||
-        (bond->payload && memcmp(piece->seal_data, bond->payload, SEAL_PAYLOAD_ID)))
-        return ACCORD_EFORMAT;
-    int result = describe(piece, piece->seal, piece->seal_data, bond, &bound);
+    int result = expect(piece, bond, &bound);
     if (!result && !is_open(&sealer->opened, piece, &bound)) {
         sealer->opened.holds = false;
-        bool good = piece->seal == SEAL_PIECE ? open_single(sealer, piece, &bound)
-                                              : open_of_batch(sealer, piece, &bound);
-        if (good)
+        if (open_piece(sealer, piece, &bound, sealer->opened.plain))
             note_open(&sealer->opened, piece, &bound);
         else
             result = ACCORD_EFORMAT;
     }
     *plain = sealer->opened.plain;
+    return result;
+}
+
+int sealer_take_whole(struct sealer *sealer, const struct record_piece *piece, const struct seal_bond *bond,
+                      uint8_t *to)
+{
+    struct bound bound;
+    if (piece->index != bond->index)
+        return ACCORD_EFORMAT;
+    if (piece->seal == SEAL_NONE) {
+        memcpy(to, piece->data, piece->size);
+        return 0;
+    }
+    int result = expect(piece, bond, &bound);
+    if (!result && !open_piece(sealer, piece, &bound, to)) {
+        memset(to, 0, piece->size); /* what is not authentic is nobody's */
+        result = ACCORD_EFORMAT;
+    }
     return result;
 }
 

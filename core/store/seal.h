@@ -42,6 +42,8 @@ int sealer_put(struct sealer *, struct buf *to, const struct record_piece *piece
 /* What a decoded piece holds; `plain` until the next call. ACCORD_EFORMAT: it was changed, or is not the one that
  * belongs here. Pieces of the first format, which were not sealed, are given as they are. */
 int sealer_take(struct sealer *, const struct record_piece *, const struct seal_bond *, const uint8_t **plain);
+/* The same for who wants all of it: into `to`, which has room for the piece, and nowhere else. */
+int sealer_take_whole(struct sealer *, const struct record_piece *, const struct seal_bond *, uint8_t *to);
 /* The payload that a piece says it belongs to. */
 void seal_payload_of(const struct record_piece *, uint8_t payload[SEAL_PAYLOAD_ID]);
 

@@ -127,9 +127,3 @@ void json_number(struct json *json, const char *key, int64_t value)
     name(json, key);
     buf_put(json->buf, digits, text_decimal(digits, value));
 }
-
-void json_bool(struct json *json, const char *key, bool value)
-{
-    name(json, key);
-    buf_text(json->buf, value ? "true" : "false");
-}

@@ -16,7 +16,6 @@ void json_end(struct json *);
 void json_text(struct json *, const char *name, const char *value);
 void json_text_if(struct json *, const char *name, const char *value); /* not when NULL or "" */
 void json_number(struct json *, const char *name, int64_t value);
-void json_bool(struct json *, const char *name, bool value);
 /* Appends `text` as a JSON string, with its quotes. */
 void json_quote(struct buf *, const char *text);
 

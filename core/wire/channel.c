@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* One chatty peer must not keep the loop from the others: the rest waits for the next turn. */
-#define READS_PER_TURN  4
+#define READS_PER_TURN 4
 /* Frames leave in datagrams of about this size, before the turn is over too, so that their reader can work while the
  * next ones are made. A larger frame leaves alone. */
 #define DATAGRAM_USUAL  (32 << 10)
@@ -18,10 +18,13 @@
 #define DESCRIPTORS_MAX 8           /* received with one datagram; more than one is surplus anyway */
 #define FRAME_HEAD      4
 
-/* The frame that starts at this offset of `out` leaves alone, with this descriptor. */
+/* The frame that starts at this offset of `out` leaves alone: with this descriptor, or with these bytes behind it. */
 struct passing {
     size_t at;
-    int fd;
+    int fd; /* -1: none */
+    void *bytes;
+    size_t size;
+    void (*release)(void *bytes); /* NULL: no bytes */
 };
 
 struct channel {
@@ -38,11 +41,12 @@ struct channel {
     size_t sent;
     struct passing *passing;
     size_t passing_count, passing_room;
-    int armed;     /* what the poll handle waits for */
-    bool blocked;  /* waits for POLLOUT */
-    bool was_full; /* `room` is due when the backlog has fallen */
-    bool deaf;     /* the peer reads no more; what it sent before may still be waiting here */
-    bool over;     /* nothing goes in or out any more */
+    size_t passing_bytes; /* that wait to leave */
+    int armed;            /* what the poll handle waits for */
+    bool blocked;         /* waits for POLLOUT */
+    bool was_full;        /* `room` is due when the backlog has fallen */
+    bool deaf;            /* the peer reads no more; what it sent before may still be waiting here */
+    bool over;            /* nothing goes in or out any more */
     bool announced;
     bool closed;
     struct reason why;
@@ -68,10 +72,19 @@ static void on_later(uv_idle_t *later)
     }
 }
 
+static void passing_fini(struct channel *ch, struct passing *passing)
+{
+    ch->passing_bytes -= passing->size;
+    if (passing->fd >= 0)
+        close(passing->fd);
+    if (passing->release)
+        passing->release(passing->bytes);
+}
+
 static void drop_output(struct channel *ch)
 {
     for (size_t i = 0; i < ch->passing_count; i++)
-        close(ch->passing[i].fd);
+        passing_fini(ch, &ch->passing[i]);
     ch->passing_count = 0;
     ch->sent = 0;
     buf_clear(&ch->out);
@@ -131,10 +144,16 @@ static bool is_secret(const struct channel *ch, size_t at)
            ch->out.data[at + FRAME_HEAD + 1] == WIRE_SECRET_GIVEN >> 8;
 }
 
+/* The one that is the next to leave, or NULL. */
+static const struct passing *first_passing(const struct channel *ch)
+{
+    return ch->passing_count && ch->passing[0].at == ch->sent ? ch->passing : NULL;
+}
+
 /* As many whole frames as one datagram may hold; 0 when the first is longer than any may be. */
 static size_t pack(const struct channel *ch, bool *secret)
 {
-    bool alone = ch->passing_count && ch->passing[0].at == ch->sent;
+    const struct passing *alone = first_passing(ch);
     size_t stop = ch->passing_count && !alone ? ch->passing[0].at : ch->out.size;
     size_t size = 0;
     *secret = false;
@@ -145,7 +164,7 @@ static size_t pack(const struct channel *ch, bool *secret)
         *secret = *secret || is_secret(ch, ch->sent + size);
         size += next;
         if (alone)
-            break;
+            return size - alone->size;
     }
     return size;
 }
@@ -156,15 +175,18 @@ static ssize_t send_datagram(struct channel *ch, size_t size)
         struct cmsghdr head;
         char room[CMSG_SPACE(sizeof(int))];
     } control;
-    struct iovec part = {ch->out.data + ch->sent, size};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (ch->passing_count && ch->passing[0].at == ch->sent) {
+    struct iovec parts[2] = {{ch->out.data + ch->sent, size}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 1};
+    const struct passing *passing = first_passing(ch);
+    if (passing && passing->size)
+        parts[message.msg_iovlen++] = (struct iovec){passing->bytes, passing->size};
+    if (passing && passing->fd >= 0) {
         memset(&control, 0, sizeof control);
         message.msg_control = &control;
         message.msg_controllen = sizeof control;
         struct cmsghdr *head = CMSG_FIRSTHDR(&message);
         *head = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-        memcpy(CMSG_DATA(head), &ch->passing[0].fd, sizeof(int));
+        memcpy(CMSG_DATA(head), &passing->fd, sizeof(int));
     }
     ssize_t sent;
     do
@@ -196,8 +218,8 @@ static void passed_on(struct channel *ch, size_t size, bool secret)
 {
     if (secret)
         explicit_bzero(ch->out.data + ch->sent, size);
-    if (ch->passing_count && ch->passing[0].at == ch->sent) {
-        close(ch->passing[0].fd);
+    if (first_passing(ch)) {
+        passing_fini(ch, &ch->passing[0]);
         memmove(ch->passing, ch->passing + 1, --ch->passing_count * sizeof *ch->passing);
     }
     ch->sent += size;
@@ -455,20 +477,34 @@ static bool passing_reserve(struct channel *ch)
     return true;
 }
 
-void channel_put_fd(struct channel *ch, const struct buf *frame, int fd)
+static void put_passing(struct channel *ch, const struct buf *frame, struct passing passing)
 {
+    ch->passing_bytes += passing.size;
     if (ch->over || ch->deaf || frame->failed || !passing_reserve(ch)) {
         ch->out.failed = !ch->over && !ch->deaf;
-        close(fd);
+        passing_fini(ch, &passing);
         return;
     }
-    ch->passing[ch->passing_count++] = (struct passing){ch->out.size, fd};
+    passing.at = ch->out.size;
+    ch->passing[ch->passing_count++] = passing;
     buf_put(&ch->out, frame->data, frame->size);
+}
+
+void channel_put_fd(struct channel *ch, const struct buf *frame, int fd)
+{
+    put_passing(ch, frame, (struct passing){.fd = fd});
+}
+
+void channel_put_frame(struct channel *ch, const struct buf *frame, void *bytes, size_t size,
+                       void (*release)(void *bytes))
+{
+    put_passing(ch, frame, (struct passing){.fd = -1, .bytes = bytes, .size = size, .release = release});
+    flush_turn(ch);
 }
 
 size_t channel_backlog(const struct channel *ch)
 {
-    return ch->out.size - ch->sent;
+    return ch->out.size - ch->sent + ch->passing_bytes;
 }
 
 bool channel_full(const struct channel *ch)

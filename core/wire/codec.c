@@ -150,6 +150,14 @@ WIRE_MESSAGES(M)
 #undef M
 #undef F
 
+void wire_put_rest(struct buf *buf, size_t size)
+{
+    if (buf->failed)
+        return;
+    store_le(buf->data, buf->size + size - 4, 4);
+    store_le(buf->data + buf->size - 4, size, 4);
+}
+
 /* ---- decoding ---- */
 
 struct reader {

@@ -77,6 +77,9 @@ WIRE_MESSAGES(M)
 WIRE_MESSAGES(M)
 #undef M
 
+/* Makes the empty bytes at the end of the frame in `buf`, which is the only one there, `size` ones that follow it. */
+void wire_put_rest(struct buf *, size_t size);
+
 struct wire_message {
     enum wire_type type;
     union {

@@ -3,6 +3,7 @@ out of tree, with nothing but the installed package."""
 import configparser
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,8 @@ INSTALLED = """
     lib/systemd/system/accordd.service lib/sysusers.d/accord.conf lib/tmpfiles.d/accord.conf
     share/man/man1/accord.1 share/man/man5/accord.conf.5 share/man/man8/accordd.8
     share/bash-completion/completions/accord
-    share/doc/accord/PLUGIN-GUIDE.md share/doc/accord/CHANGES.md share/doc/accord/reference/options.md share/doc/accord/reference/commands.md
+    share/doc/accord/CHANGES.md share/doc/accord/docs/PLUGIN-GUIDE.md
+    share/doc/accord/docs/reference/options.md share/doc/accord/docs/reference/commands.md
     share/accord/template/connector/CMakeLists.txt share/accord/template/connector/sample.c
     share/accord/template/connector/tests/test_sample.c share/accord/template/connector/conf.d/partner.conf
     share/accord/template/policy/CMakeLists.txt share/accord/template/policy/sample.c""".split()
@@ -52,6 +54,14 @@ def test_everything_is_installed_below_a_staging_folder(tmp_path):
     telling = [path for path in prefix.rglob("*") if path.suffix in (".cmake", ".pc", ".h", ".txt", ".md", ".c")
                and str(ROOT) in path.read_text()]
     assert not telling
+    assert not [link for page in (prefix / "share/doc").rglob("*.md") for link in broken_links(page)]
+
+
+def broken_links(page):
+    """Files that a page names and that are not beside it."""
+    for name in re.findall(r"\]\((?![a-z]+:|#)([^)#]+)", page.read_text()):
+        if not (page.parent / name).exists():
+            yield f"{page.name}: {name}"
 
 
 @pytest.fixture(scope="module")
@@ -220,17 +230,21 @@ def test_the_build_tree_is_a_package_too(tmp_path):
 
 
 def test_our_own_maildir_builds_and_passes_with_nothing_but_the_package(stranger, tmp_path):
-    """It is written from the public headers alone; so is its contract test."""
+    """It is written from the public headers alone; so is its contract test, but for helpers of its own."""
     shutil.copytree(ROOT / "plugins/connectors/maildir", tmp_path / "maildir")
     shutil.copy(ROOT / "tests/contract/connector_maildir.c", tmp_path)
+    (tmp_path / "unit").mkdir()
+    for helper in ("scratch.h", "scratch.c"):
+        shutil.copy(ROOT / "tests/unit" / helper, tmp_path / "unit")
     (tmp_path / "CMakeLists.txt").write_text("""cmake_minimum_required(VERSION 3.25)
         project(maildir C)
         add_compile_definitions(_GNU_SOURCE)
-        find_package(Accord 1.0 REQUIRED COMPONENTS testkit)
+        find_package(Accord 1.1 REQUIRED COMPONENTS testkit)
+        include_directories(${CMAKE_SOURCE_DIR})
         file(GLOB sources maildir/*.c)
         accord_add_plugin(maildir connector ${sources})
         enable_testing()
-        accord_add_plugin_test(maildir connector connector_maildir.c)""")
+        accord_add_plugin_test(maildir connector connector_maildir.c unit/scratch.c)""")
     run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={stranger.prefix / 'usr'}")
     run("cmake", "--build", tmp_path / "build")
     run("ctest", "--test-dir", tmp_path / "build", "--output-on-failure")

@@ -27,6 +27,7 @@ static struct accord_option dir_link[] = {
 static struct accord_option dir_service[] = {
     {.name = "folder", .kind = ACCORD_TEXT},
     {.name = "pattern", .kind = ACCORD_TEXT, .fallback = "*"},
+    {.name = "mode", .kind = ACCORD_TEXT, .flags = ACCORD_WHEN_SENDING},
     {.name = NULL},
 };
 static struct accord_option sftp_link[] = {
@@ -38,6 +39,7 @@ static struct accord_option sftp_link[] = {
 static struct accord_option sftp_service[] = {
     {.name = "directory", .kind = ACCORD_TEXT, .flags = ACCORD_REQUIRED},
     {.name = "if-exists", .kind = ACCORD_CHOICE, .fallback = "fail", .choices = exists},
+    {.name = "poll", .kind = ACCORD_DURATION, .flags = ACCORD_WHEN_RECEIVING, .fallback = "1 min"},
     {.name = NULL},
 };
 static struct accord_option encryption[] = {

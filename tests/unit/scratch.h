@@ -1,4 +1,4 @@
-/* Files in a test's own folder. Fails no test: a folder that cannot be made, or a file that is not as it should be, is told. */
+/* Files in a test's own folder. */
 #ifndef TESTS_SCRATCH_H
 #define TESTS_SCRATCH_H
 

@@ -270,19 +270,6 @@ static void link_that_dies_after_the_last_byte_leaves_it_to_the_service(void **s
     world_free(w);
 }
 
-static void delivery_whose_payload_is_lost_is_dead(void **state)
-{
-    (void)state;
-    struct world *w = world_new(false);
-    w->keep_dispatch = true;
-    offer(w, "1");
-    bus_dispatch_fail(w->kept, "store.damaged", "the payload cannot be read");
-    turn(w);
-    assert_int_equal(delivery_of(w, "isa")->state, STORE_DEAD);
-    assert_string_equal(delivery_of(w, "isa")->rule, "store.damaged");
-    world_free(w);
-}
-
 static void delivery_whose_record_is_damaged_is_dead_and_on_record(void **state)
 {
     (void)state;
@@ -485,7 +472,6 @@ int main(void)
         T(agreement_is_busy_while_a_message_is_judged_for_it),
         T(delivery_that_its_link_could_not_take_waits_and_counts_no_attempt),
         T(link_that_dies_after_the_last_byte_leaves_it_to_the_service),
-        T(delivery_whose_payload_is_lost_is_dead),
         T(delivery_whose_record_is_damaged_is_dead_and_on_record),
         T(agreement_goes_off_while_its_delivery_is_judged),
         T(attempt_that_fails_while_the_agreement_is_off_is_held),

@@ -22,6 +22,7 @@ struct end {
     int at_once, most_at_once; /* messages within one turn of the loop */
     struct reason why;
     size_t bytes;
+    uint8_t last_byte; /* of the last piece */
     const uint8_t *secret;
 };
 
@@ -43,6 +44,8 @@ static void on_message(void *arg, const struct wire_message *m, int fd)
         close(fd);
     }
     uint64_t token = end->next;
+    if (m->type == WIRE_PIECE && m->PIECE.data.size)
+        end->last_byte = m->PIECE.data.data[m->PIECE.data.size - 1];
     if (m->type == WIRE_PING || m->type == WIRE_DIALED)
         token = m->type == WIRE_PING ? m->PING.token : m->DIALED.session;
     if (m->type == WIRE_DIALED)
@@ -238,6 +241,73 @@ static void descriptors_behind_a_backlog_keep_their_place(void **state)
     UNTIL(f, f->b.messages == 120);
     assert_true(f->b.in_order);
     assert_int_equal(f->b.fds, 60);
+}
+
+static int released;
+
+static void release(void *bytes)
+{
+    released++;
+    free(bytes);
+}
+
+/* A frame whose end stays where it is. */
+static void put_outside(struct channel *ch, size_t size, uint8_t last)
+{
+    struct buf frame = {0};
+    uint8_t *bytes = calloc(1, size + 1);
+    if (size)
+        bytes[size - 1] = last;
+    wire_put_PIECE(&frame, &(struct wire_PIECE){.stream = 1});
+    wire_put_rest(&frame, size);
+    channel_put_frame(ch, &frame, bytes, size, release);
+    buf_fini(&frame);
+}
+
+static void bytes_that_are_not_copied_keep_their_place(void **state)
+{
+    struct fixture *f = *state;
+    released = 0;
+    for (uint64_t i = 0; i < 60; i++) {
+        put_ping(channel_out(f->a.ch), 3 * i);
+        put_outside(f->a.ch, ACCORD_PIECE_MAX - i, (uint8_t)i);
+        put_ping(channel_out(f->a.ch), 3 * i + 2);
+    }
+    assert_true(channel_full(f->a.ch));
+    assert_true(released > 0 && released < 60);
+    UNTIL(f, f->b.messages == 180);
+    assert_true(f->b.in_order);
+    assert_int_equal(f->b.bytes, 60 * ACCORD_PIECE_MAX - 59 * 60 / 2);
+    assert_int_equal(f->b.last_byte, 59);
+    assert_int_equal(released, 60);
+    assert_int_equal(channel_backlog(f->a.ch), 0);
+    assert_int_equal(f->a.rooms, 1);
+}
+
+static void bytes_that_are_not_copied_are_released_when_nobody_reads(void **state)
+{
+    struct fixture *f = *state;
+    released = 0;
+    for (int i = 0; i < 30; i++)
+        put_outside(f->a.ch, ACCORD_PIECE_MAX, 1);
+    channel_close(f->b.ch);
+    f->b.ch = NULL;
+    UNTIL(f, f->a.gone);
+    assert_int_equal(released, 30);
+    put_outside(f->a.ch, 1, 1);
+    assert_int_equal(released, 31);
+    assert_int_equal(channel_backlog(f->a.ch), 0);
+}
+
+static void bytes_that_are_not_copied_are_released_by_closing(void **state)
+{
+    struct fixture *f = *state;
+    released = 0;
+    for (int i = 0; i < 30; i++)
+        put_outside(f->a.ch, ACCORD_PIECE_MAX, 1);
+    channel_close(f->a.ch);
+    f->a.ch = NULL;
+    assert_int_equal(released, 30);
 }
 
 static int lowest_free(void)
@@ -468,6 +538,9 @@ int main(void)
         TEST_BARE(a_chatty_peer_is_read_in_turns),
         TEST(descriptors_keep_their_place),
         TEST(descriptors_behind_a_backlog_keep_their_place),
+        TEST(bytes_that_are_not_copied_keep_their_place),
+        TEST(bytes_that_are_not_copied_are_released_when_nobody_reads),
+        TEST(bytes_that_are_not_copied_are_released_by_closing),
         TEST(what_was_not_passed_on_is_closed),
         TEST_BARE(surplus_descriptors_are_closed),
         TEST_BARE(cut_descriptors_end_the_channel),

@@ -133,6 +133,8 @@ static void each_rule_has_its_error(void **state)
     check_line(p, 18, "link = stfp\n", 18, "there is no [link stfp]; did you mean `sftp`?");
     check_line(p, 19, "directory = /in\nif-exists = fale\n", 20, "did you mean `fail`?");
     check_line(p, 19, "directory = /in\nto = site/stow-plans\n", 20, "`to` belongs to receiving services");
+    check_line(p, 19, "directory = /in\npoll = 5 min\n", 20,
+               "`poll` belongs to receiving services, and this one sends");
     check_line(p, 19, "directory = /in\nretry-first = 1 h\nretry-longest = 1 min\n", 21,
                "shorter than retry-first");
     check_line(p, 19, "directory = /in\nnames = a/b\n", 20, "has a slash");
@@ -159,11 +161,12 @@ static void each_rule_has_its_error(void **state)
 static void a_receiving_service_has_no_sending_keys(void **state)
 {
     struct conf_place *p = *state;
-    put_file(p, "conf.d/site.conf", SITE "from = site/x\nretry-for = 1 h\n", 0600);
+    put_file(p, "conf.d/site.conf", SITE "from = site/x\nretry-for = 1 h\nmode = 0600\n", 0600);
     load_place(p);
     expect_error(p, "site.conf", 10, "where its messages go is written as `to`");
     expect_error(p, "site.conf", 11, "`retry-for` belongs to sending services");
-    expect_errors(p, 2);
+    expect_error(p, "site.conf", 12, "`mode` belongs to sending services, and this one receives");
+    expect_errors(p, 3);
 }
 
 static void an_agreement_file_needs_its_section(void **state)

@@ -388,7 +388,10 @@ static void options_that_cannot_be_are_refused(void **state)
     one_bad_option((struct wire_OPTION){.name = "No Name"});
     one_bad_option((struct wire_OPTION){.kind = ACCORD_CHOICE + 1});
     one_bad_option((struct wire_OPTION){.kind = ACCORD_CHOICE});
-    one_bad_option((struct wire_OPTION){.flags = 16});
+    one_bad_option((struct wire_OPTION){.flags = 1u << 6});
+    one_bad_option((struct wire_OPTION){.flags = ACCORD_WHEN_SENDING}); /* not of a service */
+    one_bad_option((struct wire_OPTION){.table = 1, .flags = ACCORD_WHEN_SENDING | ACCORD_WHEN_RECEIVING});
+    one_bad_option((struct wire_OPTION){.table = 1, .flags = ACCORD_WHEN_SENDING | ACCORD_REQUIRED});
     one_bad_option((struct wire_OPTION){.flags = ACCORD_FOLDER_WRITE});
     one_bad_option((struct wire_OPTION){.flags = ACCORD_FOR_HANDSHAKE});
     one_bad_option((struct wire_OPTION){.help = "two\nlines"});

@@ -1,5 +1,4 @@
 #include "store/crc.h"
-#include "store/numbers.h"
 #include "store/record.h"
 
 /* cmocka has a macro of the name fail: it comes after our headers. */
@@ -26,6 +25,22 @@ static void checksums_are_those_of_rfc_3720(void **state)
     for (size_t size = 0; size <= 32; size++)
         assert_int_equal(crc32c(7, bytes, size), crc32c_portable(7, bytes, size));
     assert_int_equal(crc32c(crc32c(0, "1234", 4), "56789", 5), 0xe3069283);
+}
+
+/* Long enough for several strands, at every alignment, and with what is left over behind them. */
+static void checksum_of_much_is_that_of_its_parts(void **state)
+{
+    static uint8_t bytes[20000];
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+    for (size_t size = 1500; size < sizeof bytes - 8; size += 379)
+        for (size_t from = 0; from < 8; from++) {
+            uint32_t whole = crc32c_portable((uint32_t)size, bytes + from, size);
+            assert_int_equal(crc32c((uint32_t)size, bytes + from, size), whole);
+            uint32_t part = crc32c((uint32_t)size, bytes + from, 700);
+            assert_int_equal(crc32c(part, bytes + from + 700, size - 700), whole);
+        }
 }
 
 static struct buf whole_record(uint64_t position)
@@ -245,37 +260,17 @@ static void limits_are_kept(void **state)
     buf_fini(&body);
 }
 
-static void a_set_of_numbers_remembers_through_growth_and_removal(void **state)
-{
-    struct numbers numbers = {0};
-    (void)state;
-    assert_false(numbers_has(&numbers, 1));
-    assert_false(numbers_remove(&numbers, 1));
-    for (uint64_t i = 1; i <= 5000; i++)
-        assert_int_equal(numbers_add(&numbers, i * 3), 0);
-    assert_int_equal(numbers_add(&numbers, 3), 0);
-    assert_int_equal(numbers.count, 5000);
-    for (uint64_t i = 1; i <= 5000; i += 2)
-        assert_true(numbers_remove(&numbers, i * 3));
-    for (uint64_t i = 1; i <= 5000; i++) {
-        assert_int_equal(numbers_has(&numbers, i * 3), i % 2 == 0);
-        assert_false(numbers_has(&numbers, i * 3 + 1));
-    }
-    assert_int_equal(numbers.count, 2500);
-    numbers_fini(&numbers);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checksums_are_those_of_rfc_3720),
+        cmocka_unit_test(checksum_of_much_is_that_of_its_parts),
         cmocka_unit_test(a_head_is_good_only_where_it_was_written_and_unchanged),
         cmocka_unit_test(an_admission_decodes_to_what_was_encoded),
         cmocka_unit_test(a_body_too_short_or_too_long_is_refused),
         cmocka_unit_test(a_carried_message_decodes_to_what_was_encoded),
         cmocka_unit_test(what_is_kept_and_released_decodes_to_what_was_encoded),
         cmocka_unit_test(limits_are_kept),
-        cmocka_unit_test(a_set_of_numbers_remembers_through_growth_and_removal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,19 @@ static void names_are_prometheus_names_and_one_of_a_kind(void **state)
     assert_int_equal(metric_find("accord_nothing"), METRIC_END);
 }
 
+static void what_a_plugin_counts_is_found_by_instance_and_name(void **state)
+{
+    struct plugin_metrics metrics = {0};
+    (void)state;
+    plugin_metric_put(&metrics, "taxii", PLUGIN_METRIC_CERTIFICATE, true, -1);
+    plugin_metric_put(&metrics, "taxii", "polls", false, 7);
+    assert_int_equal(*plugin_metric_of(&metrics, "taxii", PLUGIN_METRIC_CERTIFICATE), -1);
+    assert_int_equal(*plugin_metric_of(&metrics, "taxii", "polls"), 7);
+    assert_null(plugin_metric_of(&metrics, "other", "polls"));
+    assert_null(plugin_metric_of(&metrics, "taxii", "poll"));
+    plugin_metrics_free(&metrics);
+}
+
 static void labels_are_escaped(void **state)
 {
     (void)state;
@@ -116,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_prometheus_names_and_one_of_a_kind),
         cmocka_unit_test(labels_are_escaped),
+        cmocka_unit_test(what_a_plugin_counts_is_found_by_instance_and_name),
         cmocka_unit_test(head_has_help_and_type),
         cmocka_unit_test(plugins_counts_add_up),
         cmocka_unit_test(plugins_cannot_make_names_without_end),

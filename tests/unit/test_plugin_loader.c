@@ -289,6 +289,7 @@ static void an_option_table_that_lies_is_invalid(void **state)
     INVALID("unknown flags", c.table[1].flags = 1u << 20);
     INVALID("is not a path", c.table[1].flags = ACCORD_FOLDER_WRITE);
     INVALID("is not a secret", c.table[1].flags = ACCORD_FOR_HANDSHAKE);
+    INVALID("unknown flags", c.table[1].flags = ACCORD_WHEN_SENDING); /* not of a service */
     INVALID("required and has a default", c.table[1].flags = ACCORD_REQUIRED);
     INVALID("its default", c.table[1].fallback = "ten seconds");
     INVALID("its default", c.table[1].fallback = "10 days");

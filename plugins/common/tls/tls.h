@@ -15,9 +15,10 @@
  * Names of the facts (docs/reference/session-facts.md):
  *   handshake:      tls.version, tls.cipher, tls.group, tls.signature, tls.peer.subject, tls.peer.issuer,
  *                   tls.peer.serial, tls.peer.names, tls.peer.sha256 (of its public key, base64), tls.peer.key ("EC
- *                   384"), tls.peer.until (seconds since 1970), tls.chain (number of certificates), tls.chain.weakest
- *                   (the weakest key, "RSA 2048"), tls.chain.signatures (of every certificate but the root's),
- *                   tls.verified ("yes", or OpenSSL's words), tls.identity (the name that was matched; "" none)
+ *                   384"), tls.peer.until (seconds since 1970), tls.chain (number of certificates), tls.chain.keys (of
+ *                   each, the peer's first: "EC 384,RSA 4096"), tls.chain.signatures (of each but the root's),
+ *                   tls.chain.until (when the first of them ends), tls.verified ("yes", or OpenSSL's words),
+ *                   tls.identity (the name that was matched; "" none)
  *   authenticated:  tls.client.subject, tls.client.issuer, tls.client.key, tls.client.until; "" when the server did
  *                   not ask for a certificate
  */
@@ -33,7 +34,8 @@ struct tls_bytes {
 };
 
 struct tls_setup {
-    const char *host; /* SNI, and the name that the peer's certificate must have (RFC 6125, RFC 9525) */
+    const char *host; /* name or address that the peer's certificate must have (RFC 9525); SNI is set by the
+                         library that makes the SSL, as libcurl does */
     const char *const
         *pins;              /* base64 of the SHA-256 of the public key that the peer must have: one of them */
     size_t pin_count;       /* 0: any key that the trust bundle vouches for */
@@ -55,7 +57,8 @@ struct tls_problem {
 struct tls;
 
 /* Copies what it needs of the setup (private keys only into OpenSSL's own objects). NULL: `problem` says what is wrong
- * with the secrets or the profile. */
+ * with the secrets or the profile; also when our certificate is out of its dates: it does not leave. The key may stand
+ * in the certificate's own file: then `key` is none. */
 struct tls *tls_new(const struct tls_setup *, struct tls_problem *);
 void tls_free(struct tls *); /* after the SSL_CTX that it configured; NULL is fine */
 /* 0, or negative and a problem: then the context must not be used. */

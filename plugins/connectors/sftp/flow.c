@@ -175,12 +175,51 @@ void flow_acknowledge(struct upload *upload, int64_t bytes)
 
 void flow_end(struct upload *upload)
 {
+    if (upload->link->leader == upload)
+        upload->link->leader = NULL;
     if (upload->use.session) {
         upload->use.session->unacknowledged -= upload->pulled - upload->acknowledged;
         upload->use.session->awaited -= upload->pulled - upload->given;
     }
     free(upload->chunk);
     EVP_MD_CTX_free(upload->digest);
+}
+
+/* ---- which large file goes first ---- */
+
+static bool is_led(const struct upload *upload)
+{
+    return upload->use.heavy && upload->state == UPLOAD_WRITING &&
+           upload->pulled < upload->out->envelope->size;
+}
+
+static int64_t left_of(const struct upload *upload)
+{
+    return upload->out->envelope->size - upload->pulled;
+}
+
+static struct upload *choose_leader(const struct link *link)
+{
+    struct upload *best = NULL;
+    for (const struct session *session = link->pool.sessions; session; session = session->next)
+        for (struct use *use = session->users; use; use = use->next) {
+            struct upload *upload = use->kind == USE_SEND ? (struct upload *)use : NULL;
+            if (upload && is_led(upload) && (!best || left_of(upload) < left_of(best)))
+                best = upload;
+        }
+    return best;
+}
+
+/* Of several large files one goes first while the host gives less than the partners take. They end one after another
+ * then, and while the partner syncs one, the next is on its way; otherwise all end, and are synced, at the same time. */
+static bool goes_first(struct upload *upload)
+{
+    struct link *link = upload->link;
+    if (!upload->use.heavy || link->pool.heavy < 2)
+        return true;
+    if (!link->leader || !is_led(link->leader))
+        link->leader = choose_leader(link);
+    return !link->leader || link->leader == upload || link->leader->use.session->awaited < PULL_LEAST;
 }
 
 /* ---- the window ---- */
@@ -223,6 +262,8 @@ static int64_t room_of(const struct session *session)
 static void fill(struct upload *upload, int64_t share)
 {
     int64_t room = room_of(upload->use.session), left = reach(upload) - upload->pulled;
+    if (!goes_first(upload))
+        share = PULL_LEAST;
     int64_t bytes = share - (upload->pulled - upload->acknowledged);
     bytes = bytes < room ? bytes : room;
     if (bytes >= left)

@@ -13,7 +13,6 @@ enum request {
     PUT_WRITE = 6,
     PUT_LSTAT = 7,
     PUT_FSTAT = 8,
-    PUT_SETSTAT = 9,
     PUT_FSETSTAT = 10,
     PUT_OPENDIR = 11,
     PUT_READDIR = 12,
@@ -27,7 +26,6 @@ enum request {
 
 #define FSYNC        "fsync@openssh.com"
 #define POSIX_RENAME "posix-rename@openssh.com"
-#define HARDLINK     "hardlink@openssh.com"
 #define LIMITS       "limits@openssh.com"
 
 static const struct {
@@ -36,7 +34,6 @@ static const struct {
 } extensions[] = {
     {POSIX_RENAME, "1", SFTP_EXT_POSIX_RENAME},
     {FSYNC, "1", SFTP_EXT_FSYNC},
-    {HARDLINK, "1", SFTP_EXT_HARDLINK},
     {LIMITS, "1", SFTP_EXT_LIMITS},
 };
 
@@ -191,14 +188,6 @@ void sftp_put_stat(struct outbox *outbox, uint32_t id, const char *path)
     put_with_path(outbox, PUT_STAT, id, path);
 }
 
-void sftp_put_setstat(struct outbox *outbox, uint32_t id, const char *path, uint32_t mode)
-{
-    put_head(outbox, PUT_SETSTAT, id, 4 + strlen(path) + 4 + 4);
-    put_text(outbox, path);
-    put_u32(outbox, SFTP_ATTR_PERMISSIONS);
-    put_u32(outbox, mode);
-}
-
 void sftp_put_fsetstat(struct outbox *outbox, uint32_t id, const struct sftp_handle *handle, uint32_t mode)
 {
     put_head(outbox, PUT_FSETSTAT, id, 4 + handle->size + 4 + 4);
@@ -262,12 +251,6 @@ void sftp_put_fsync(struct outbox *outbox, uint32_t id, const struct sftp_handle
 void sftp_put_posix_rename(struct outbox *outbox, uint32_t id, const char *from, const char *to)
 {
     put_extended(outbox, id, POSIX_RENAME, 4 + strlen(from) + 4 + strlen(to));
-    put_two_paths(outbox, from, to);
-}
-
-void sftp_put_hardlink(struct outbox *outbox, uint32_t id, const char *from, const char *to)
-{
-    put_extended(outbox, id, HARDLINK, 4 + strlen(from) + 4 + strlen(to));
     put_two_paths(outbox, from, to);
 }
 

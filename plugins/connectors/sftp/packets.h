@@ -27,8 +27,7 @@ enum sftp_type {
 enum sftp_extension {
     SFTP_EXT_POSIX_RENAME = 1u << 0, /* posix-rename@openssh.com: a rename that replaces */
     SFTP_EXT_FSYNC = 1u << 1,        /* fsync@openssh.com */
-    SFTP_EXT_HARDLINK = 1u << 2,     /* hardlink@openssh.com */
-    SFTP_EXT_LIMITS = 1u << 3,       /* limits@openssh.com */
+    SFTP_EXT_LIMITS = 1u << 2,       /* limits@openssh.com */
 };
 
 enum sftp_status {
@@ -124,7 +123,6 @@ void sftp_put_lstat(struct outbox *, uint32_t id, const char *path);
 void sftp_put_stat(struct outbox *, uint32_t id, const char *path); /* follows symbolic links */
 void sftp_put_fstat(struct outbox *, uint32_t id, const struct sftp_handle *);
 /* Sets permissions; of a file made with OPEN's, these are not subject to the server's umask. */
-void sftp_put_setstat(struct outbox *, uint32_t id, const char *path, uint32_t mode);
 void sftp_put_fsetstat(struct outbox *, uint32_t id, const struct sftp_handle *, uint32_t mode);
 void sftp_put_realpath(struct outbox *, uint32_t id, const char *path);
 void sftp_put_opendir(struct outbox *, uint32_t id, const char *path);
@@ -137,7 +135,6 @@ void sftp_put_mkdir(struct outbox *, uint32_t id, const char *path);
 /* To be asked for only where the server offers them. */
 void sftp_put_fsync(struct outbox *, uint32_t id, const struct sftp_handle *);
 void sftp_put_posix_rename(struct outbox *, uint32_t id, const char *from, const char *to);
-void sftp_put_hardlink(struct outbox *, uint32_t id, const char *from, const char *to);
 void sftp_put_limits(struct outbox *, uint32_t id);
 
 /* Is a whole reply at the front? Its length without the length field is in *size when 1; 0: not yet;

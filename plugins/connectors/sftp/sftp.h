@@ -81,6 +81,7 @@ struct link {
     EVP_MD *sha256;
     unsigned probes; /* under way: nothing is parked meanwhile */
     int broke_at;    /* enum session_stage that the last lost session had reached */
+    struct upload *leader; /* the large one that goes first (flow.c); NULL: not chosen */
     bool stepwise; /* the partner does not keep the order of requests */
     struct pool pool;
     struct poll **polls; /* for each service; NULL: it sends */

@@ -3,8 +3,8 @@
  * environment.
  *
  * A connection is dialled when a request needs one, reused while requests follow, and closed after `idle_close` or when
- * the partner does. Its facts are reported when the handshake is over; no body leaves before both verdicts are there.
- * A request that finds no free connection waits in line; at most `connections` are open.
+ * the partner does. Its facts are reported when the handshake is over; nothing of a request leaves before both verdicts
+ * are there. A request that finds no free connection waits in line; at most `connections` are open.
  */
 #ifndef TAXII_HTTP_H
 #define TAXII_HTTP_H
@@ -36,16 +36,16 @@ struct http_settings {
 
 enum http_end {
     HTTP_ANSWERED, /* the answer is whole; `status` is set, whatever it is */
-    HTTP_LOST, /* never sent, or known not to have been acted upon: no connection, denied, silent in the handshake */
-    HTTP_UNCERTAIN, /* the request had left as a whole, and no whole answer came */
-    HTTP_REFUSED,   /* the session itself: park the link with `rule` */
+    HTTP_LOST, /* not sent as a whole, so not acted upon: no connection, deferred, silent in the handshake */
+    HTTP_UNCERTAIN, /* the request had left as a whole, and no whole answer came, or one that is too large */
+    HTTP_REFUSED,   /* the session itself, by us (a verdict, its certificate) or by them: park the link with `rule` */
     HTTP_CANCELED,  /* by the caller's own callback or http_cancel() */
 };
 
 struct http_result {
     enum http_end end;
     long status;        /* of the answer; 0: none */
-    const char *rule;   /* of a refusal or denial; "" */
+    const char *rule;   /* of a refusal, or of what was deferred; "" */
     const char *reason; /* for a person; "" when answered */
     int64_t wait;       /* ms that the partner asked for (Retry-After); 0: none */
 };
@@ -71,7 +71,9 @@ struct http_request {
     int (*answer)(void *arg, const uint8_t *, size_t);
     void (*done)(void *arg, const struct http_result *);
     void *arg;
-    bool again; /* may be sent once more on another connection when a reused one turned out dead before an answer */
+    /* May be sent once more on another connection when a reused one turned out dead before an answer. (Without it too when
+     * `ready` had not been called yet: then nothing had left.) */
+    bool again;
 };
 #define HTTP_END   (-1)
 #define HTTP_ABORT (-2)
@@ -79,14 +81,19 @@ struct http_request {
 
 struct http *
 http_new(const struct http_settings *); /* NULL: out of memory; copies the settings, not what they point to */
-void http_free(struct http *);          /* aborts everything, silently; NULL is fine */
+/* Aborts everything, silently; NULL is fine. In the connector's `close`, since a dial cannot be ended in any other way;
+ * also from inside a callback. */
+void http_free(struct http *);
 struct http_call *http_begin(struct http *,
                              const struct http_request *); /* NULL: out of memory; keeps the pointer */
 void http_cancel(struct http_call *, const char *reason);  /* `done` comes later, HTTP_CANCELED */
 void http_go_on(struct http_call *);
 /* Of the answer, after its head; the last of that name without regard to case; NULL: none. Valid until `done`. */
 const char *http_header(const struct http_call *, const char *name);
-void http_drop_idle(struct http *); /* closes what is not in use: the next request reads the secrets anew */
+/* Whether a Content-Type (NULL: there was none) is this media type, whatever its parameters: "application/xml". */
+bool http_is_type(const char *content_type, const char *type);
+/* Closes what is not in use, and the rest when its request is over: the next one reads the secrets anew. */
+void http_drop_idle(struct http *);
 /* For probes: what is told step by step while a call goes on ("connect", "tls", "authenticate"). NULL: stop. */
 typedef void (*http_step_fn)(void *arg, const char *step, int result, const char *text);
 void http_tell_steps(struct http_call *, http_step_fn, void *arg);

@@ -29,7 +29,7 @@ extern "C" {
 
 /* A plugin is loaded only if its major is equal to the host's and its minor is not newer. */
 #define ACCORD_ABI_MAJOR 1
-#define ACCORD_ABI_MINOR 0
+#define ACCORD_ABI_MINOR 1
 
 /* Results: 0 or one of these. The host owns the table from code to name. */
 enum accord_error {

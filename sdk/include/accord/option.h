@@ -38,6 +38,10 @@ enum accord_option_flag {
     /* ACCORD_SECRET: needed to make the handshake and never itself sent (a private key, its passphrase, a certificate,
      * a trust bundle): may be read as soon as the session is dialled. Others only after an allowed handshake. */
     ACCORD_FOR_HANDSHAKE = 1u << 3,
+    /* In the table of a connector's services: means something only where the service sends, or only where it receives;
+     * in the file of the other kind it is a mistake. Never both, nor with ACCORD_REQUIRED. */
+    ACCORD_WHEN_SENDING = 1u << 4,
+    ACCORD_WHEN_RECEIVING = 1u << 5,
 };
 
 /* A row of a table. Its shape never changes: new properties are new flags.

@@ -1,0 +1,333 @@
+/* One inbox message under way: its head, the blocks as their payload comes, its end; and what its answer means for the
+ * deliveries in it. */
+#include "submit.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AHEAD (4 * ACCORD_PIECE_MAX) /* bytes asked of the host and not yet with the partner */
+#define GRACE 3000                   /* ms that a cancelled message waits for an answer that is due */
+
+static const struct accord_host *host_of(const struct batch *batch)
+{
+    return batch->exchange.link->host;
+}
+
+/* ---- writing ---- */
+
+/* Of one delivery: its own id. Of several: their digest. */
+static void write_id(const struct batch *batch, char id[EXCHANGE_ID])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE] = {0};
+    if (batch->count == 1) {
+        snprintf(id, EXCHANGE_ID, "urn:accord:%s", batch->parcels[0]->out->envelope->id);
+        return;
+    }
+    char ids[BATCH_MOST * ACCORD_ID_MAX] = "";
+    size_t size = 0;
+    for (size_t i = 0; i < batch->count; i++)
+        size += (size_t)snprintf(ids + size, sizeof ids - size, "%s,", batch->parcels[i]->out->envelope->id);
+    EVP_Digest(ids, size, digest, NULL, EVP_sha256(), NULL);
+    size = (size_t)snprintf(id, EXCHANGE_ID, "urn:accord:batch:");
+    for (size_t i = 0; i < 16; i++)
+        size += (size_t)snprintf(id + size, EXCHANGE_ID - size, "%02x", digest[i]);
+}
+
+static bool write_frame(struct batch *batch)
+{
+    const struct lane *lane = batch->lane;
+    const struct dialect *dialect = batch->exchange.link->dialect;
+    const struct service_options *options = lane->options;
+    const struct dialect_inbox inbox = {options->destination ? options->collection : NULL, batch->count};
+    const struct dialect_block block = {options->binding, options->subtype};
+    dialect->inbox(&batch->exchange.draft, batch->exchange.id, &inbox);
+    dialect->inbox_end(&batch->end);
+    int64_t size = (int64_t)(batch->exchange.draft.size + batch->end.size);
+    bool failed = batch->exchange.draft.failed || batch->end.failed;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct parcel *parcel = batch->parcels[i];
+        content_init(&parcel->content, (enum content_form)options->form);
+        dialect->block_end(&parcel->draft);
+        size += (int64_t)parcel->draft.size + parcel->out->envelope->size;
+        draft_empty(&parcel->draft);
+        dialect->block(&parcel->draft, &block);
+        size += (int64_t)parcel->draft.size;
+        failed = failed || parcel->draft.failed;
+    }
+    batch->exchange.size = options->form == FORM_XML ? size : -1;
+    return !failed;
+}
+
+/* ---- payload ---- */
+
+static void pull_more(struct batch *batch)
+{
+    for (size_t i = batch->turn ? batch->turn - 1 : 0; batch->ready && i < batch->count && batch->ahead < AHEAD; i++) {
+        struct parcel *parcel = batch->parcels[i];
+        if (!parcel || parcel->whole)
+            continue;
+        int64_t size = parcel->out->envelope->size, more = size - parcel->asked, room = AHEAD - batch->ahead;
+        if (parcel->asked && more <= 0)
+            continue;
+        if (more > room)
+            more = room;
+        if (more < 1)
+            more = 1; /* a message of 0 bytes is pulled too */
+        parcel->asked += more;
+        batch->ahead += more;
+        host_of(batch)->pull(parcel->out->handle, batch->session, more);
+    }
+}
+
+static void on_ready(struct exchange *exchange, struct accord_session *session)
+{
+    struct batch *batch = (struct batch *)exchange;
+    batch->session = session;
+    batch->ready = true;
+    pull_more(batch);
+}
+
+/* The draft whose turn it is: the head, the blocks, the end. */
+static struct draft *draft_of(struct batch *batch, size_t turn)
+{
+    if (turn == 0)
+        return &batch->exchange.draft;
+    return turn <= batch->count ? &batch->parcels[turn - 1]->draft : &batch->end;
+}
+
+static bool is_whole(const struct batch *batch, size_t turn)
+{
+    return turn == 0 || turn > batch->count || batch->parcels[turn - 1]->whole;
+}
+
+static ptrdiff_t on_body(struct exchange *exchange, uint8_t *to, size_t size)
+{
+    struct batch *batch = (struct batch *)exchange;
+    size_t put = 0;
+    if (batch->broken)
+        return HTTP_ABORT;
+    while (put < size && batch->turn < batch->count + 2) {
+        struct draft *draft = draft_of(batch, batch->turn);
+        size_t part = draft->size - batch->sent < size - put ? draft->size - batch->sent : size - put;
+        if (part)
+            memcpy(to + put, draft->bytes + batch->sent, part);
+        put += part;
+        batch->sent += part;
+        if (batch->sent < draft->size)
+            break;
+        batch->sent = 0;
+        draft_empty(draft);
+        if (!is_whole(batch, batch->turn))
+            break;
+        draft_fini(draft);
+        batch->turn++;
+    }
+    batch->ahead = batch->ahead > (int64_t)put ? batch->ahead - (int64_t)put : 0;
+    batch->gone = batch->turn == batch->count + 2;
+    if (put) {
+        pull_more(batch);
+        return (ptrdiff_t)put;
+    }
+    return batch->gone ? HTTP_END : 0;
+}
+
+/* One of them cannot go as it is: it ends, and the others go without it. */
+static void give_up(struct batch *batch, struct parcel *parcel, enum accord_outcome outcome, const char *why)
+{
+    char reason[ACCORD_REASON_MAX];
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->parcels[i] == parcel)
+            batch->parcels[i] = NULL;
+    snprintf(reason, sizeof reason, outcome == ACCORD_REFUSED ? "it cannot be sent as content: %s" : "%s", why);
+    parcel_finish(parcel, outcome, 0, reason, "");
+    batch->broken = true;
+    batch->ready = false;
+    exchange_cancel(&batch->exchange, why);
+}
+
+void batch_payload(struct parcel *parcel, const uint8_t *bytes, size_t size, bool last)
+{
+    struct batch *batch = parcel->batch;
+    if (batch->broken || parcel->whole)
+        return;
+    const char *why = content_add(&parcel->content, &parcel->draft, bytes, size);
+    parcel->got += (int64_t)size;
+    if (last && !why)
+        why = content_end(&parcel->content);
+    if (last && !why) {
+        parcel->whole = true;
+        batch->exchange.link->dialect->block_end(&parcel->draft);
+    }
+    if (why)
+        give_up(batch, parcel, ACCORD_REFUSED, why);
+    else if (parcel->draft.failed)
+        give_up(batch, parcel, ACCORD_RETRY, "out of memory");
+    else
+        exchange_go_on(&batch->exchange);
+}
+
+/* ---- the end ---- */
+
+static void finish_all(struct batch *batch, enum accord_outcome outcome, int64_t wait, const char *reason,
+                       const char *receipt)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->parcels[i])
+            parcel_finish(batch->parcels[i], outcome, wait, reason, receipt);
+    batch->count = 0;
+}
+
+static void put_all_back(struct batch *batch, bool alone)
+{
+    for (size_t i = batch->count; i-- > 0;) {
+        struct parcel *parcel = batch->parcels[i];
+        if (!parcel)
+            continue;
+        parcel->alone = parcel->alone || alone;
+        lane_put_back(batch->lane, parcel);
+    }
+    batch->count = 0;
+}
+
+/* The host gives a payload only once: what has begun to come goes back to the hub, and is tried again alone. */
+static void try_again(struct batch *batch, bool alone, const char *reason)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->parcels[i] && batch->parcels[i]->asked) {
+            parcel_finish(batch->parcels[i], ACCORD_RETRY, 0, reason, "");
+            batch->parcels[i] = NULL;
+        }
+    put_all_back(batch, alone);
+}
+
+static void tell_delivered(struct batch *batch, const struct outcome *outcome)
+{
+    char receipt[ACCORD_REASON_MAX];
+    snprintf(receipt, sizeof receipt, "SUCCESS for %s at %.120s%s%.200s", batch->exchange.id, batch->exchange.path,
+             outcome->said[0] ? ": " : "", outcome->said);
+    finish_all(batch, ACCORD_DELIVERED, 0, "", receipt);
+}
+
+static void try_alone(struct batch *batch, size_t left, const struct outcome *outcome)
+{
+    char reason[ACCORD_REASON_MAX];
+    snprintf(reason, sizeof reason, "the partner refused it together with %zu others, and it is sent alone next: %.400s",
+             left - 1, outcome->reason);
+    try_again(batch, true, reason);
+}
+
+static void settle(struct batch *batch, const struct outcome *outcome)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < batch->count; i++)
+        left += batch->parcels[i] != NULL;
+    switch (outcome->means) {
+    case MEANS_DONE:
+        tell_delivered(batch, outcome);
+        break;
+    case MEANS_REFUSED:
+        if (left > 1)
+            try_alone(batch, left, outcome);
+        else
+            finish_all(batch, ACCORD_REFUSED, 0, outcome->reason, "");
+        break;
+    case MEANS_UNCERTAIN:
+        finish_all(batch, ACCORD_UNCERTAIN, 0, outcome->reason, "");
+        break;
+    case MEANS_CANCELED:
+        if (batch->gone)
+            finish_all(batch, ACCORD_UNCERTAIN, 0, "cancelled before the partner answered", "");
+        else
+            try_again(batch, false, "another message of the same batch could not be sent");
+        break;
+    default:
+        finish_all(batch, ACCORD_RETRY, outcome->wait, outcome->reason, "");
+    }
+}
+
+static void free_batch(struct batch *batch)
+{
+    if (batch->grace)
+        host_of(batch)->timer_stop(batch->grace);
+    exchange_fini(&batch->exchange);
+    draft_fini(&batch->end);
+    free(batch);
+}
+
+static void on_done(struct exchange *exchange, const struct outcome *outcome)
+{
+    struct batch *batch = (struct batch *)exchange;
+    struct submit *submit = batch->lane->submit;
+    struct outcome end = *outcome;
+    bool never = end.means == MEANS_RETRY && !exchange->code && !batch->ready;
+    if (end.means != MEANS_DONE && end.means != MEANS_REFUSED && end.means != MEANS_CANCELED)
+        link_hears(exchange->link, &end);
+    settle(batch, &end);
+    submit_ended(submit, batch, &end, never || end.means == MEANS_PARK);
+    free_batch(batch);
+}
+
+void batch_free(struct batch *batch)
+{
+    if (batch->gone)
+        finish_all(batch, ACCORD_UNCERTAIN, 0, "the link was closed before the partner answered", "");
+    else
+        finish_all(batch, ACCORD_RETRY, 0, "the link was closed", "");
+    free_batch(batch);
+}
+
+/* ---- giving up ---- */
+
+static void on_grace(void *arg)
+{
+    struct batch *batch = arg;
+    batch->grace = NULL;
+    exchange_cancel(&batch->exchange, "cancelled");
+}
+
+void batch_cancel(struct parcel *parcel)
+{
+    struct batch *batch = parcel->batch;
+    if (!batch->gone) {
+        give_up(batch, parcel, ACCORD_RETRY, "cancelled before it was sent");
+        return;
+    }
+    if (!batch->grace)
+        batch->grace = host_of(batch)->timer(batch->exchange.link->instance, GRACE, on_grace, batch);
+    if (!batch->grace)
+        exchange_cancel(&batch->exchange, "cancelled");
+}
+
+/* ---- beginning ---- */
+
+static const struct answer_events no_events;
+
+bool batch_begin(struct lane *lane, struct parcel **parcels, size_t count, const char *path)
+{
+    struct submit *submit = lane->submit;
+    struct batch *batch = calloc(1, sizeof *batch);
+    if (!batch)
+        return false;
+    exchange_init(&batch->exchange, submit->link, ASKED_INBOX, &no_events, on_done);
+    batch->lane = lane;
+    batch->count = count;
+    memcpy(batch->parcels, parcels, count * sizeof *parcels);
+    write_id(batch, batch->exchange.id);
+    batch->exchange.ready = on_ready;
+    batch->exchange.body = on_body;
+    if (!write_frame(batch) || !exchange_begin(&batch->exchange, path)) {
+        free_batch(batch);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        parcels[i]->batch = batch;
+    batch->next = submit->batches;
+    batch->at = &submit->batches;
+    if (batch->next)
+        batch->next->at = &batch->next;
+    submit->batches = batch;
+    submit->running++;
+    return true;
+}

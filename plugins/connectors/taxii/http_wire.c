@@ -1,0 +1,309 @@
+/* libcurl, driven by the host's watches and timers. One multi handle and one easy handle for each session. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "http_private.h"
+
+/* Never resolved nor connected to: the socket is there already. RFC 5737. */
+#define NOWHERE "::192.0.2.1:"
+
+/* Bytes at a time. TLS brings 16 KiB at most; what is sent should be several records at once. */
+#define RECEIVE_BUFFER 32768L
+#define SEND_BUFFER    131072L
+
+static const struct accord_host *host_of(const struct http_session *session)
+{
+    return session->http->set.host;
+}
+
+/* ---- sockets ---- */
+
+void http_wire_watch(struct http_session *session)
+{
+    uint32_t events = session->wanted;
+    if (session->hold.held || session->hold.broken)
+        events &= ~ACCORD_WRITABLE; /* it could be written to at once, and is not to be */
+    if (session->hold.broken || session->stage == HTTP_IDLE)
+        events = ACCORD_READABLE;
+    if (session->watch && events != session->watched)
+        host_of(session)->watch_set(session->watch, events);
+    session->watched = events;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
+{
+    struct http_session *session = arg;
+    (void)easy, (void)unused;
+    if (fd != session->fd)
+        return 0;
+    session->wanted = what == CURL_POLL_IN      ? ACCORD_READABLE
+                      : what == CURL_POLL_OUT   ? ACCORD_WRITABLE
+                      : what == CURL_POLL_INOUT ? ACCORD_READABLE | ACCORD_WRITABLE
+                                                : 0;
+    http_wire_watch(session);
+    return 0;
+}
+
+/* Hands out the one connection that there is. A second time: it was found dead, and the request goes elsewhere. */
+static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_session *session = arg;
+    (void)purpose, (void)address;
+    if (session->given)
+        return CURL_SOCKET_BAD;
+    session->given = true;
+    return session->fd;
+}
+
+static int on_opened(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)arg, (void)fd, (void)purpose;
+    return CURL_SOCKOPT_ALREADY_CONNECTED;
+}
+
+static int on_close(void *arg, curl_socket_t fd)
+{
+    struct http_session *session = arg;
+    if (fd != session->fd)
+        return close(fd);
+    if (session->watch)
+        host_of(session)->watch_end(session->watch);
+    session->watch = NULL;
+    session->ssl = NULL;
+    session->fd = -1;
+    return close(fd);
+}
+
+/* ---- timers ---- */
+
+static void on_timer(void *arg)
+{
+    struct http_session *session = arg;
+    struct http *http = session->http;
+    session->timer = NULL;
+    http_enter(http);
+    http_wire_run(session, CURL_SOCKET_TIMEOUT, 0);
+    http_leave(http);
+}
+
+static void set_timer(struct http_session *session, long ms)
+{
+    if (session->timer)
+        host_of(session)->timer_stop(session->timer);
+    session->timer = ms < 0 ? NULL : http_timer(session->http, ms, on_timer, session);
+    session->starved = ms >= 0 && !session->timer;
+}
+
+static int on_timeout(CURLM *multi, long ms, void *arg)
+{
+    (void)multi;
+    set_timer(arg, ms);
+    return 0;
+}
+
+/* Told once only: libcurl says nothing when its timer was early, by another clock. */
+static void keep_timer(struct http_session *session)
+{
+    long ms = -1;
+    if (!session->timer && curl_multi_timeout(session->multi, &ms) == CURLM_OK && ms >= 0)
+        set_timer(session, ms);
+}
+
+/* ---- TLS ---- */
+
+static CURLcode on_context(CURL *easy, void *context, void *arg)
+{
+    struct http_session *session = arg;
+    (void)easy;
+    return tls_configure(session->tls, context, &session->problem) < 0 ? CURLE_ABORTED_BY_CALLBACK : CURLE_OK;
+}
+
+static SSL *ssl_of(CURL *easy)
+{
+    struct curl_tlssessioninfo *info = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info ||
+        info->backend != CURLSSLBACKEND_OPENSSL)
+        return NULL;
+    return info->internals;
+}
+
+/* The connection stands and the request is about to leave. */
+static int on_connected(void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+    struct http_session *session = arg;
+    struct http_call *call = session->call;
+    (void)remote, (void)local, (void)remote_port, (void)local_port;
+    if (call->stopped || session->http->freed)
+        return CURL_PREREQFUNC_ABORT;
+    if (session->stage == HTTP_BUSY) {
+        http_call_ready(call);
+        return call->stopped || session->http->freed ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+    }
+    session->ssl = ssl_of(session->easy);
+    return session->ssl && http_session_shaken(session) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+/* ---- handles ---- */
+
+static bool set_multi(struct http_session *session)
+{
+    CURLM *multi = session->multi;
+    return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, session) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERDATA, session) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 1L) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK;
+}
+
+/* Nothing of the environment, nothing beyond this connection. */
+static bool close_doors(CURL *easy)
+{
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 0L) == CURLE_OK && /* the host's */
+           curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L) == CURLE_OK;
+}
+
+static bool set_tls(struct http_session *session)
+{
+    CURL *easy = session->easy;
+    return curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) == CURLE_OK && /* what tls_configure() gives it */
+           curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L) == CURLE_OK && /* each is judged whole */
+           curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, session) == CURLE_OK;
+}
+
+static bool set_connection(struct http_session *session)
+{
+    static struct curl_slist nowhere = {.data = (char *)NOWHERE};
+    const struct http_settings *set = &session->http->set;
+    CURL *easy = session->easy;
+    /* The deadlines are ours, by the host's clock; libcurl's own must not come before. */
+    return curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(2 * set->connect + 60000)) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, 30L * 86400) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CONNECT_TO, &nowhere) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, session) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_opened) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, session) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PREREQDATA, session) == CURLE_OK;
+}
+
+static bool set_transfer(struct http_session *session)
+{
+    CURL *easy = session->easy;
+    return curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, session->said) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, "Accord") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)session->http->set.answer_limit) ==
+               CURLE_OK;
+}
+
+bool http_wire_open(struct http_session *session)
+{
+    session->multi = curl_multi_init();
+    session->easy = curl_easy_init();
+    if (!session->multi || !session->easy)
+        return false;
+    http_call_callbacks(session);
+    return set_multi(session) && close_doors(session->easy) && set_tls(session) && set_connection(session) &&
+           set_transfer(session);
+}
+
+void http_wire_close(struct http_session *session)
+{
+    if (session->easy && session->multi)
+        curl_multi_remove_handle(session->multi, session->easy);
+    if (session->easy)
+        curl_easy_cleanup(session->easy);
+    if (session->multi)
+        curl_multi_cleanup(session->multi);
+    session->easy = NULL;
+    session->multi = NULL;
+}
+
+/* ---- running ---- */
+
+bool http_wire_begin(struct http_session *session)
+{
+    session->said[0] = 0;
+    session->inside = true;
+    bool begun = http_call_setup(session) && curl_multi_add_handle(session->multi, session->easy) == CURLM_OK;
+    session->inside = false;
+    return begun;
+}
+
+static bool is_over(struct http_session *session, CURLcode *code)
+{
+    int more;
+    for (CURLMsg *message; (message = curl_multi_info_read(session->multi, &more));)
+        if (message->msg == CURLMSG_DONE) {
+            *code = message->data.result;
+            return true;
+        }
+    return false;
+}
+
+/* The request is over: nothing of libcurl's is left of it but the answer's head. */
+static void detach(struct http_session *session, CURLcode code)
+{
+    session->inside = true;
+    curl_multi_remove_handle(session->multi, session->easy);
+    session->inside = false;
+    http_call_over(session, code);
+}
+
+void http_wire_run(struct http_session *session, curl_socket_t fd, int events)
+{
+    int running;
+    CURLcode code = CURLE_OK;
+    if (session->call && session->call->stopped)
+        return; /* and ended soon */
+    session->inside = true;
+    CURLMcode result = curl_multi_socket_action(session->multi, fd, events, &running);
+    session->inside = false;
+    if (session->http->freed)
+        return;
+    keep_timer(session);
+    http_wire_watch(session);
+    if (session->call && is_over(session, &code))
+        detach(session, code);
+    else if (session->call && (session->starved || result != CURLM_OK))
+        detach(session, CURLE_OUT_OF_MEMORY);
+}
+
+void http_wire_go_on(struct http_session *session)
+{
+    struct http_call *call = session->call;
+    if (session->stage != HTTP_BUSY || !(call->body_waits || call->answer_waits))
+        return;
+    call->body_waits = call->answer_waits = false;
+    call->moved = true; /* it was us who waited */
+    session->inside = true;
+    CURLcode code = curl_easy_pause(session->easy, CURLPAUSE_CONT);
+    session->inside = false;
+    if (session->http->freed)
+        return;
+    if (code != CURLE_OK)
+        detach(session, code);
+    else
+        http_wire_run(session, CURL_SOCKET_TIMEOUT, 0);
+}
