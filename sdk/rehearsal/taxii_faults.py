@@ -7,6 +7,7 @@ the connection and raises Dropped.
 """
 import gzip
 import itertools
+import re
 import socket
 import struct
 import time
@@ -103,6 +104,17 @@ def content_type(answer, fault, _exchange):
 def body(answer, fault, _exchange):
     """`text` in place of the message."""
     answer.replace(fault["text"].encode())
+
+
+@kind
+def replay(answer, fault, exchange):
+    """`text`: head and body of an answer that was captured elsewhere; it names our request instead of that one."""
+    head, _, text = fault["text"].partition(b"\n\n")
+    first, *lines = head.decode().splitlines()
+    answer.code = int(first.split()[1])
+    answer.headers = dict(line.split(": ", 1) for line in lines if not line.startswith(("Content-Length:", "Connection:")))
+    answer.close = "Connection: close" in lines
+    answer.replace(re.sub(rb'in_response_to="[^"]{2,}"', f'in_response_to="{exchange.message_id}"'.encode(), text, count=1))
 
 
 @kind

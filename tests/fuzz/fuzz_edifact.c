@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct validator *run(const struct validator_options *options, const uint8_t *data, size_t size,
                              size_t cut)
 {
-    struct validator *v = validator_new("stow-plan", options);
+    struct validator *v = validator_new(&(struct validator_case){.type = "stow-plan"}, options);
     if (v && !validator_feed(v, data, cut) && !validator_feed(v, data + cut, size - cut))
         validator_finish(v);
     return v;

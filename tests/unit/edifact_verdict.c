@@ -17,7 +17,7 @@ struct validator_options verdict_options(void)
 static struct verdict feed(const uint8_t *bytes, size_t size, const struct validator_options *options,
                            size_t piece)
 {
-    struct validator *v = validator_new("stow-plan", options);
+    struct validator *v = validator_new(&(struct validator_case){.type = "stow-plan"}, options);
     assert_non_null(v);
     int result = 0;
     for (size_t at = 0; !result && at < size; at += piece) {

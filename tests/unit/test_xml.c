@@ -50,10 +50,26 @@ static void raw_content_is_handed_over_as_it_stands(void **state)
     (void)state;
     expect_calls(
         "<a><raw> <b x='>' y=\"/\">&lt;\r\n<!-- <x> -->  <![CDATA[ </raw> ]]><c/></b > </raw>t<raw/></a>",
-        "<a 1,1\n<raw 2,1\n[ <b x='>' y=\"/\">&lt;\r\n<!-- <x> -->  <![CDATA[ </raw> ]]><c/></b > ]\n"
+        "<a 1,1\n<raw 2,1\nT[ ]\nE[<b x='>' y=\"/\">&lt;\r\n<!-- <x> -->  <![CDATA[ </raw> ]]><c/></b >]\nT[ "
+        "]\n"
         ">raw 2\nt\n<raw 2,2\n>raw 2\n>a 1\n");
-    expect_calls("<raw><raw></raw>\n\n<?x?></raw>", "<raw 1,1\n[<raw></raw>\n\n<?x?>]\n>raw 1\n");
+    expect_calls("<raw><raw></raw>\n\n<?x?></raw>", "<raw 1,1\nE[<raw></raw>]\nT[\n\n]\nA[<?x?>]\n>raw 1\n");
     expect_calls("<a><raw></raw>\n<b/></a>", "<a 1,1\n<raw 2,1\n>raw 2\n\n\n<b 2,2\n>b 2\n>a 1\n");
+}
+
+static void raw_content_is_told_apart(void **state)
+{
+    (void)state;
+    expect_calls("<raw>&amp;\r\n<![CDATA[<a>]]]]><!--c--><!--d-->t<b/><c></c><d>u</d></raw>",
+                 "<raw 1,1\nT[&amp;\r\n]\nM[<![CDATA[]\nC[<a>]]]\nM[]]>]\nA[<!--c-->]\nA[<!--d-->]\nT[t]\n"
+                 "E[<b/>]\nE[<c></c>]\nE[<d>u</d>]\n>raw 1\n");
+}
+
+static void names_of_namespaces_are_exact(void **state)
+{
+    (void)state;
+    expect_calls("<p:a xmlns:p='u:&lt;1&amp;2&#38;amp;'/>",
+                 "<p:a {u:<1&2&amp;} ^p=u:<1&2&amp; 1,1\n>p:a 1\n");
 }
 
 int main(void)
@@ -63,6 +79,8 @@ int main(void)
         cmocka_unit_test(namespaces_are_resolved),
         cmocka_unit_test(references_and_cdata_become_text),
         cmocka_unit_test(raw_content_is_handed_over_as_it_stands),
+        cmocka_unit_test(raw_content_is_told_apart),
+        cmocka_unit_test(names_of_namespaces_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

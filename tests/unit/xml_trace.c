@@ -10,13 +10,13 @@
 
 struct recorder {
     FILE *to;
-    char run; /* what the open run is made of: 't' text, 'r' raw, 0 none */
+    char run; /* what the open run is made of: 't' text, a letter of raw's parts, 0 none */
 };
 
 static void end_run(struct recorder *recorder)
 {
     if (recorder->run)
-        fputs(recorder->run == 'r' ? "]\n" : "\n", recorder->to);
+        fputs(recorder->run == 't' ? "\n" : "]\n", recorder->to);
     recorder->run = 0;
 }
 
@@ -24,8 +24,8 @@ static void add_run(struct recorder *recorder, char run, const void *bytes, size
 {
     if (recorder->run != run) {
         end_run(recorder);
-        if (run == 'r')
-            fputc('[', recorder->to);
+        if (run != 't')
+            fprintf(recorder->to, "%c[", run);
         recorder->run = run;
     }
     fwrite(bytes, 1, size, recorder->to);
@@ -33,8 +33,12 @@ static void add_run(struct recorder *recorder, char run, const void *bytes, size
 
 static int on_raw(void *arg, struct xml_reader *reader, const uint8_t *bytes, size_t size)
 {
-    (void)reader;
-    add_run(arg, 'r', bytes, size);
+    static const char runs[] = {[XML_PART_ELEMENT] = 'E', [XML_PART_MORE] = 'E', [XML_PART_TEXT] = 'T',
+                                [XML_PART_CDATA] = 'C',   [XML_PART_MARK] = 'M', [XML_PART_ASIDE] = 'A'};
+    enum xml_part part = xml_raw_part(reader);
+    if (part == XML_PART_ELEMENT || part == XML_PART_ASIDE)
+        end_run(arg);
+    add_run(arg, runs[part], bytes, size);
     return 0;
 }
 

@@ -35,7 +35,7 @@ struct lexer_token {
 
 struct lexer {
     const struct xml_limits *limits;
-    bool raw;    /* set by the reader: text is not looked at */
+    bool raw;    /* set by the reader: text is not looked at, nor bounded */
     int state;   /* where the next byte stands */
     size_t seen; /* bytes of the token that is begun, scanned and left over at the input's end */
     uint8_t quote;

@@ -25,7 +25,7 @@ struct xml_reader {
     char why[256];
     int64_t size, elements, line;
     int lead; /* bytes of a byte order mark seen; 3: it is over */
-    bool begun, rooted;
+    bool begun, rooted, finished;
     size_t run; /* bytes of text since the last tag */
 
     /* Elements that are open, as written. */
@@ -33,6 +33,7 @@ struct xml_reader {
     char *names;
     size_t names_used, names_room, name_at[READER_DEPTH + 1];
     xml_raw_fn raw;
+    enum xml_part part; /* of raw content: what is handed over next */
     size_t raw_depth;           /* of the element whose content is raw */
     const uint8_t *from, *here; /* of the input: raw content that was seen but not handed over, nor its lines counted */
 

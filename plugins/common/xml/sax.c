@@ -10,6 +10,35 @@ static const char *text_of(const xmlChar *text)
     return text ? (const char *)text : "";
 }
 
+/* libxml2, told not to replace entities, leaves every '&' of a value as "&#38;" and resolves all else. */
+static char *copy_value(char *to, const xmlChar *from, const xmlChar *end)
+{
+    while (from < end) {
+        *to++ = (char)*from;
+        from += end - from >= 5 && !memcmp(from, "&#38;", 5) ? 5 : 1;
+    }
+    *to++ = 0;
+    return to;
+}
+
+/* A namespace's name. libxml2 leaves '&' in it as "&#38;", as in values; the names must live as long as its own. */
+static const char *space_of(struct xml_reader *r, const xmlChar *name)
+{
+    if (!name || !strchr((const char *)name, '&'))
+        return text_of(name);
+    size_t size = strlen((const char *)name);
+    char *plain = malloc(size + 1);
+    const xmlChar *kept = NULL;
+    if (plain) {
+        copy_value(plain, name, name + size);
+        kept = xmlDictLookup(r->sax->dict, (const xmlChar *)plain, -1);
+        free(plain);
+    }
+    if (!kept)
+        xml_refuse(r, ACCORD_ENOMEM, "out of memory");
+    return text_of(kept);
+}
+
 /* --- libxml2's complaints --- */
 
 /* Whatever it calls an error ends the reading, also where it would go on. A namespace name that is no URI is common
@@ -44,19 +73,8 @@ static int declare(struct xml_reader *r, int count, const xmlChar **declared)
         return xml_refuse(r, ACCORD_ELIMIT, "more than %d namespace declarations are in scope", READER_SCOPE);
     for (int i = 0; i < count; i++)
         r->scope[r->scope_count++] =
-            (struct xml_namespace){text_of(declared[2 * i]), text_of(declared[2 * i + 1])};
+            (struct xml_namespace){text_of(declared[2 * i]), space_of(r, declared[2 * i + 1])};
     return 0;
-}
-
-/* libxml2, told not to replace entities, leaves every '&' of a value as "&#38;" and resolves all else. */
-static char *copy_value(char *to, const xmlChar *from, const xmlChar *end)
-{
-    while (from < end) {
-        *to++ = (char)*from;
-        from += end - from >= 5 && !memcmp(from, "&#38;", 5) ? 5 : 1;
-    }
-    *to++ = 0;
-    return to;
 }
 
 static int copy_attributes(struct xml_reader *r, int count, const xmlChar **given)
@@ -75,7 +93,7 @@ static int copy_attributes(struct xml_reader *r, int count, const xmlChar **give
     char *to = r->values;
     for (int i = 0; i < count; i++, given += 5) {
         r->attributes[i] =
-            (struct xml_attribute){{text_of(given[2]), text_of(given[0]), text_of(given[1])}, to};
+            (struct xml_attribute){{space_of(r, given[2]), text_of(given[0]), text_of(given[1])}, to};
         to = copy_value(to, given[3], given[4]);
     }
     return 0;
@@ -96,7 +114,7 @@ static void start(void *arg, const xmlChar *local, const xmlChar *prefix, const 
     if (!r->events.start || copy_attributes(r, attribute_count, attributes))
         return;
     const struct xml_element element = {
-        .name = {text_of(space), text_of(local), text_of(prefix)},
+        .name = {space_of(r, space), text_of(local), text_of(prefix)},
         .attributes = r->attributes,
         .attribute_count = (size_t)attribute_count,
         .declared = r->scope + r->scope_at[r->depth],
@@ -115,7 +133,7 @@ static void end(void *arg, const xmlChar *local, const xmlChar *prefix, const xm
     r->ends++;
     if (r->error)
         return;
-    const struct xml_name name = {text_of(space), text_of(local), text_of(prefix)};
+    const struct xml_name name = {space_of(r, space), text_of(local), text_of(prefix)};
     int error = r->events.end ? r->events.end(r->arg, r, &name, r->depth) : 0;
     if (error)
         xml_refuse(r, error, "refused");

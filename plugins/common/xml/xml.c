@@ -126,10 +126,8 @@ static int take_tag(struct xml_reader *r, const struct lexer_token *token)
         close_tag(r);
         r->raw = NULL;
     }
-    if (r->raw) {
+    if (r->raw)
         r->raw_depth = r->depth;
-        r->lexer.raw = true;
-    }
     return 0;
 }
 
@@ -208,6 +206,11 @@ void xml_take_raw(struct xml_reader *r, xml_raw_fn raw)
     r->raw = raw;
 }
 
+enum xml_part xml_raw_part(const struct xml_reader *r)
+{
+    return r->part;
+}
+
 static int hand_over(struct xml_reader *r, const uint8_t *bytes, const uint8_t *end)
 {
     if (bytes >= end)
@@ -216,6 +219,7 @@ static int hand_over(struct xml_reader *r, const uint8_t *bytes, const uint8_t *
     if (error)
         return xml_refuse(r, error, "refused");
     r->line += newlines(bytes, end);
+    r->part = XML_PART_MORE;
     return r->error;
 }
 
@@ -233,27 +237,60 @@ static int check_raw(struct xml_reader *r, const struct lexer_token *token)
     return error;
 }
 
-/* What is one piece in the input stays one: it is handed over when something else than raw content comes, or the input
- * ends. */
+static int hand_token(struct xml_reader *r, const struct lexer_token *token, const uint8_t *at)
+{
+    int error = hand_over(r, token->bytes, token->bytes + token->size);
+    r->from = r->here = at;
+    return error;
+}
+
+/* Beside elements every token is handed over by itself. */
+static int take_beside(struct xml_reader *r, const struct lexer_token *token, const uint8_t *at)
+{
+    static const enum xml_part parts[] = {
+        [LEXER_TEXT] = XML_PART_TEXT,         [LEXER_START] = XML_PART_ELEMENT,
+        [LEXER_EMPTY] = XML_PART_ELEMENT,     [LEXER_COMMENT] = XML_PART_ASIDE,
+        [LEXER_INSTRUCTION] = XML_PART_ASIDE, [LEXER_CDATA] = XML_PART_CDATA,
+        [LEXER_CDATA_OPEN] = XML_PART_MARK,   [LEXER_CDATA_CLOSE] = XML_PART_MARK,
+    };
+    if (token->kind == LEXER_END) {
+        r->raw = NULL;
+        return take(r, token);
+    }
+    int error = check_raw(r, token);
+    r->part = parts[token->kind];
+    r->lexer.raw = token->kind == LEXER_START;
+    if (error || (token->kind == LEXER_START && !token->held))
+        return error;
+    return hand_token(r, token, at);
+}
+
+/* What is one piece in the input stays one, up to the end of the element. */
+static int take_within(struct xml_reader *r, const struct lexer_token *token, const uint8_t *at)
+{
+    int error = check_raw(r, token);
+    if (error)
+        return error;
+    if (r->depth == r->raw_depth)
+        r->lexer.raw = false;
+    if (token->held)
+        return hand_token(r, token, at);
+    if (r->depth > r->raw_depth)
+        return 0;
+    error = hand_over(r, r->from, at);
+    r->from = r->here = at;
+    return error;
+}
+
 static int take_raw(struct xml_reader *r, const struct lexer_token *token, const uint8_t *at)
 {
+    bool beside = r->depth == r->raw_depth;
     if (token->kind == LEXER_MORE) {
         size_t given = (size_t)(at - r->from), kept = r->lexer.held_size;
-        return hand_over(r, r->from, r->from + (given > kept ? given - kept : 0));
+        return beside || given <= kept ? 0 : hand_over(r, r->from, r->from + (given - kept));
     }
     r->here = token->held ? r->from : token->bytes;
-    if (token->kind == LEXER_END && r->depth == r->raw_depth) {
-        int error = hand_over(r, r->from, r->here);
-        r->raw = NULL;
-        r->lexer.raw = false;
-        return error ? error : take(r, token);
-    }
-    int error = token->kind == LEXER_TEXT ? 0 : check_raw(r, token);
-    if (!error && token->held) {
-        error = hand_over(r, token->bytes, token->bytes + token->size);
-        r->from = r->here = at;
-    }
-    return error;
+    return (beside ? take_beside : take_within)(r, token, at);
 }
 
 /* --- bytes --- */
@@ -312,6 +349,8 @@ int xml_feed(struct xml_reader *r, const uint8_t *bytes, size_t size)
 {
     if (r->error || !size)
         return r->error;
+    if (r->finished)
+        return xml_refuse(r, ACCORD_ESTATE, "bytes come after the document's end");
     int64_t room = r->limits.size - r->size;
     size_t given = (uint64_t)room < size ? (size_t)room : size;
     r->size += (int64_t)given;
@@ -324,18 +363,21 @@ int xml_feed(struct xml_reader *r, const uint8_t *bytes, size_t size)
 int xml_finish(struct xml_reader *r)
 {
     struct lexer_token token;
-    if (r->error)
+    if (r->error || r->finished)
         return r->error;
+    r->finished = true;
     int error = lexer_finish(&r->lexer, &token);
     if (error)
         return xml_refuse(r, error, "%s", r->lexer.why);
-    if (token.kind != LEXER_MORE && (error = take(r, &token)))
-        return error;
+    if (r->depth && token.kind != LEXER_MORE)
+        r->line += newlines(token.bytes, token.bytes + token.size);
     if (r->depth) {
         size_t from = r->name_at[r->depth - 1], size = r->names_used - from;
         return xml_refuse(r, ACCORD_EFORMAT, "the document is cut: it ends inside <%.*s>",
                           (int)(size < 60 ? size : 60), r->names + from);
     }
+    if (token.kind != LEXER_MORE && (error = take(r, &token)))
+        return error;
     if (!r->rooted)
         return xml_refuse(r, ACCORD_EFORMAT, "the document is empty");
     return sax_finish(r);

@@ -82,12 +82,21 @@ int64_t xml_line(const struct xml_reader *);
  * xsi:type. */
 const char *xml_namespace_of(const struct xml_reader *, const char *prefix);
 /* From inside start(): everything after the start tag, up to the end tag of this element, is not parsed but handed over
- * as the bytes that stand there (tags are still matched, counted and held to the limits, a DOCTYPE is refused), until
- * end() is called for the element. `raw` may give an error as the others. */
+ * as the bytes that stand there (tags are still matched, counted and held to the limits, but for text's; a DOCTYPE is
+ * refused), until end() is called for the element. `raw` may give an error as the others. */
 typedef int (*xml_raw_fn)(void *arg, struct xml_reader *, const uint8_t *, size_t);
 void xml_take_raw(struct xml_reader *, xml_raw_fn);
+enum xml_part {
+    XML_PART_ELEMENT, /* the first piece of an element within, begins with its whole start tag */
+    XML_PART_MORE,    /* of that element, up to its end tag and no further */
+    XML_PART_TEXT,    /* beside elements, as written; a reference may be cut, a character or CR LF is not */
+    XML_PART_CDATA,   /* the same, without its marks */
+    XML_PART_MARK,    /* "<![CDATA[", "]]>" */
+    XML_PART_ASIDE,   /* a comment or instruction beside elements */
+};
+enum xml_part xml_raw_part(const struct xml_reader *); /* from inside `raw`: what the piece is */
 /* From inside start(): all declarations in scope, the nearest of each prefix. The array is the reader's, until the
- * next call. */
+ * next call; the names live as long as the reader. */
 size_t xml_in_scope(struct xml_reader *, const struct xml_namespace **);
 
 #endif

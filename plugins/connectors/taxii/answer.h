@@ -29,7 +29,8 @@ struct answer_collection { /* of a Collection_Information_Response */
     bool available;
     const char *const *bindings;
     size_t binding_count;
-    /* Services of this collection: the first address of each that takes our message binding; "" none. */
+    /* Services of this collection: the first address of each that takes our message binding, over HTTPS when there is one
+     * that does; "" none. */
     const char *poll_address, *inbox_address, *subscription_address;
 };
 
@@ -62,19 +63,22 @@ struct answer_events {
     int (*poll)(void *arg, const struct answer_poll *);
     int (*block)(void *arg, const struct answer_block *);
     /* The content as it stands there, byte for byte. Namespaces that only the envelope declares are put into its first
-     * tag (TAXII's own are left out). Content written as escaped text or CDATA is unescaped once. White space around
-     * it is left out. */
+     * tag (TAXII's own are left out). Content written as escaped text or CDATA is unescaped once. White space, comments
+     * and instructions around it are left out. */
     int (*content)(void *arg, const uint8_t *, size_t);
     int (*block_end)(void *arg, const char *label); /* Timestamp_Label; "" */
-    int (*status)(void *arg, const struct answer_status *);
+    int (*status)(void *arg, const struct answer_status *); /* from answer_finish() only */
 };
 
 struct answer;
 /* `message_id`: of the request: the answer must name it (or "0" in a Status_Message, which servers say when they could
- * not read it). `size`: largest answer. */
+ * not read it). `size`: largest answer. NULL: no memory, or an id beyond ANSWER_TEXT. */
 struct answer *answer_new(const char *message_id, int64_t size, const struct answer_events *, void *arg);
 void answer_free(struct answer *);
+/* ACCORD_EFORMAT: no XML that may be read; ACCORD_EPROTO: not what TAXII lets stand there; ACCORD_ELIMIT; ACCORD_ENOMEM;
+ * what a callback gave. The same at every further call. */
 int answer_feed(struct answer *, const uint8_t *, size_t);
+/* Nothing that was told counts before this is 0: the answer is whole. */
 int answer_finish(struct answer *);
 enum answer_kind answer_kind(const struct answer *); /* ANSWER_NONE: not known yet */
 const char *answer_why(const struct answer *);       /* after an error, for a person */

@@ -5,60 +5,16 @@
 
 #include <stdlib.h>
 
+#include "stix_schema.h"
 #include "validator.h"
 
-#define OPTION(field) offsetof(struct validator_options, field)
-#define CREDIT        (4 * ACCORD_PIECE_MAX) /* payload asked for ahead, for each case */
-
-static const char *const unvalidated[] = {[VALIDATOR_DENY] = "deny", [VALIDATOR_ALLOW] = "allow", NULL};
-
-static const struct accord_option options[] = {
-    {.name = "unvalidated",
-     .kind = ACCORD_CHOICE,
-     .offset = OPTION(unvalidated),
-     .fallback = "deny",
-     .choices = unvalidated,
-     .help = "What becomes of messages whose type has no validator yet; deny keeps anything from passing "
-             "unexamined (CBP-1b, AIS-3.4a)."},
-    {.name = "stow-plan-versions",
-     .kind = ACCORD_LIST,
-     .offset = OPTION(stow_plan_versions),
-     .fallback = "1:911, D:95B",
-     .help = "BAPLIE versions that a stow plan may have, as in UNH S009 after the type: SMDG 1.5 is 1:911, "
-             "2.x is "
-             "D:95B; D:95B:UN:SMDG22 allows that one alone."},
-    {.name = "stow-plan-senders",
-     .kind = ACCORD_LIST,
-     .offset = OPTION(stow_plan_senders),
-     .help =
-         "Interchange senders (UNB S002) that may stand in a stow plan, as ID or ID:QUALIFIER; empty: any."},
-    {.name = "stow-plan-recipients",
-     .kind = ACCORD_LIST,
-     .offset = OPTION(stow_plan_recipients),
-     .help = "Interchange recipients (UNB S003), likewise; a stow plan without recipient is always refused."},
-    {.name = "allow-test-indicator",
-     .kind = ACCORD_BOOL,
-     .offset = OPTION(allow_test_indicator),
-     .fallback = "no",
-     .help = "Let interchanges pass that are marked as a test (UNB 0035)."},
-    {.name = "allow-bom",
-     .kind = ACCORD_BOOL,
-     .offset = OPTION(allow_bom),
-     .fallback = "no",
-     .help = "Let EDIFACT files pass that begin with a UTF-8 byte order mark; it is sent on as it came."},
-    {.name = "max-segments",
-     .kind = ACCORD_INTEGER,
-     .offset = OPTION(max_segments),
-     .fallback = "500000",
-     .min = 10,
-     .max = 10000000,
-     .help = "EDIFACT segments in one file; a plan of 24 000 containers has about 240 000."},
-    {0},
-};
+#define CREDIT (4 * ACCORD_PIECE_MAX) /* payload asked for ahead, for each case */
 
 struct content {
+    struct accord_instance *instance;
     const struct accord_policy_host *host;
     const struct validator_options *options;
+    struct stix_schema *schema; /* NULL: none is set */
     struct open_case *cases;
 };
 
@@ -87,7 +43,11 @@ static void answer(const struct content *c, struct accord_case *handle, enum acc
 static void examine(struct content *c, const struct accord_inquiry *inquiry)
 {
     struct open_case *open = calloc(1, sizeof *open);
-    struct validator *validator = open ? validator_new(inquiry->envelope->type, c->options) : NULL;
+    const struct validator_case the_case = {.type = inquiry->envelope->type,
+                                            .incoming = inquiry->question == ACCORD_ASK_IN,
+                                            .now = c->host->base->wall(c->instance),
+                                            .schema = c->schema};
+    struct validator *validator = open ? validator_new(&the_case, c->options) : NULL;
     if (!validator) {
         free(open);
         answer(c, inquiry->handle, ACCORD_DEFER, "content.no-memory",
@@ -152,9 +112,11 @@ static int open_module(void *state, struct accord_instance *instance, const stru
                        const struct accord_policy_setup *setup, char *why, size_t why_size)
 {
     struct content *c = state;
-    (void)instance, (void)why, (void)why_size;
-    *c = (struct content){.host = host, .options = setup->options};
-    return 0;
+    *c = (struct content){.instance = instance, .host = host, .options = setup->options};
+    const struct stix_options *stix = &c->options->stix;
+    if (!stix->schemas || !*stix->schemas)
+        return 0;
+    return stix_schema_open(stix->schemas, stix->schema_driver, &c->schema, why, why_size);
 }
 
 static void close_module(void *state)
@@ -164,13 +126,15 @@ static void close_module(void *state)
         answer(c, c->cases->handle, ACCORD_DEFER, "content.stopped", "the content policy was stopped");
         forget(c->cases);
     }
+    stix_schema_close(c->schema);
+    c->schema = NULL;
 }
 
 static const struct accord_policy content = {
     .size = sizeof content,
     .flags = ACCORD_READS_PAYLOAD,
     .asks = ACCORD_ASKS(ACCORD_ASK_IN) | ACCORD_ASKS(ACCORD_ASK_OUT),
-    .options = {options, sizeof(struct validator_options)},
+    .options = {validator_option_table, sizeof(struct validator_options)},
     .state_size = sizeof(struct content),
     .open = open_module,
     .close = close_module,
@@ -187,6 +151,7 @@ ACCORD_PLUGIN = {
     .name = "content",
     .version = "0.1",
     .summary =
-        "Refuses payloads that are not what their type says: stow plans must be whole, well-counted BAPLIE.",
+        "Refuses payloads that are not what their type says: stow plans must be whole, well-counted BAPLIE, "
+        "STIX 1 packages marked for AIS.",
     .policy = &content,
 };

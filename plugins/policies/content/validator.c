@@ -4,71 +4,83 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "baplie.h"
+#include "format.h"
 
-/* More formats (X12, 80-column records, STIX) become rows here, each with its own feed and finish. */
 struct validator {
+    const struct format *format;
     struct accord_verdict verdict;
     char rule[ACCORD_RULE_MAX];
     char key[ACCORD_KEY_MAX];
     const char *keys[1];
-    const char *type;
-    struct interchange_rules rules;
-    struct interchange interchange;
-    struct baplie baplie;
+    _Alignas(max_align_t) unsigned char state[]; /* the format's */
 };
 
-static const char *const checked[] = {"stow-plan"};
+/* More formats (X12, 80-column records) become rows here. */
+static const struct format *const formats[] = {&stow_plan_format, &stix_format};
+
+static const struct format *format_of(const char *type)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (!strcmp(type, formats[i]->type))
+            return formats[i];
+    return NULL;
+}
 
 enum validator_kind validator_kind(const char *type)
 {
-    for (size_t i = 0; i < sizeof checked / sizeof *checked; i++)
-        if (!strcmp(type, checked[i]))
-            return VALIDATOR_CHECKS;
+    if (format_of(type))
+        return VALIDATOR_CHECKS;
     return strcmp(type, "opaque") ? VALIDATOR_NONE : VALIDATOR_OPAQUE;
 }
 
-struct validator *validator_new(const char *type, const struct validator_options *options)
+struct validator *validator_new(const struct validator_case *the_case,
+                                const struct validator_options *options)
 {
-    struct validator *v = validator_kind(type) == VALIDATOR_CHECKS ? calloc(1, sizeof *v) : NULL;
+    const struct format *format = format_of(the_case->type);
+    struct validator *v = format ? calloc(1, sizeof *v + format->size) : NULL;
     if (!v)
         return NULL;
-    v->type = checked[0];
-    v->rules = (struct interchange_rules){
-        .versions = options->stow_plan_versions,
-        .senders = options->stow_plan_senders,
-        .recipients = options->stow_plan_recipients,
-        .allow_test = options->allow_test_indicator,
-        .allow_bom = options->allow_bom,
-        .max_segments = options->max_segments,
-    };
-    interchange_init(&v->interchange, &v->rules, &baplie_body, &v->baplie);
-    return v;
+    v->format = format;
+    if (!format->init(v->state, the_case, options))
+        return v;
+    validator_free(v);
+    return NULL;
 }
 
-static int deny(struct validator *v, int result)
+static int judge(struct validator *v, int result)
 {
+    const char *rule, *reason;
     if (!result)
         return 0;
-    snprintf(v->rule, sizeof v->rule, "%s.%s", v->type, v->interchange.fault.rule);
-    v->verdict = (struct accord_verdict){
-        .answer = ACCORD_DENY, .rule = v->rule, .reason = v->interchange.fault.reason};
+    if (result == ACCORD_ENOMEM) {
+        v->verdict = (struct accord_verdict){.answer = ACCORD_DEFER,
+                                             .rule = "content.no-memory",
+                                             .reason = "out of memory; the message is tried again"};
+        return result;
+    }
+    v->format->fault(v->state, &rule, &reason);
+    snprintf(v->rule, sizeof v->rule, "%s.%s", v->format->type, rule);
+    v->verdict = (struct accord_verdict){.answer = ACCORD_DENY, .rule = v->rule, .reason = reason};
     return result;
 }
 
 int validator_feed(struct validator *v, const uint8_t *bytes, size_t size)
 {
-    return deny(v, interchange_feed(&v->interchange, bytes, size));
+    return judge(v, v->format->feed(v->state, bytes, size));
 }
 
 int validator_finish(struct validator *v)
 {
-    int result = interchange_finish(&v->interchange);
+    int result = v->format->finish(v->state);
     if (result)
-        return deny(v, result);
-    interchange_key(&v->interchange, v->key, sizeof v->key);
-    v->keys[0] = v->key;
-    v->verdict = (struct accord_verdict){.answer = ACCORD_ALLOW, .keys = v->keys, .key_count = 1};
+        return judge(v, result);
+    v->verdict = (struct accord_verdict){.answer = ACCORD_ALLOW};
+    if (v->format->key) {
+        v->format->key(v->state, v->key, sizeof v->key);
+        v->keys[0] = v->key;
+        v->verdict.keys = v->keys;
+        v->verdict.key_count = 1;
+    }
     return 0;
 }
 
@@ -79,5 +91,7 @@ const struct accord_verdict *validator_verdict(const struct validator *v)
 
 void validator_free(struct validator *v)
 {
+    if (v && v->format->fini)
+        v->format->fini(v->state);
     free(v);
 }

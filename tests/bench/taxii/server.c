@@ -3,8 +3,9 @@
  *
  *     taxii-bench-server CERTIFICATE KEY TRUST [BLOCKS]
  *
- * Prints its port. When its standard input ends it prints "POSTS DIFFERENT POLLS": inbox messages, those with message ids of
- * their own, polls that were answered; and ends.
+ * Prints its port. For each line of its standard input it prints "POSTS DIFFERENT LAST POLL": inbox messages, those with
+ * message ids of their own, when the last of them had come, when the first poll had come (seconds since 1970; 0: not yet). It
+ * ends with its standard input.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HEAD_MAX  16384
@@ -33,6 +35,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t *ids;
 static size_t posts, room;
 static unsigned polls;
+static double last_post, first_poll;
 
 struct connection {
     SSL *ssl;
@@ -48,6 +51,13 @@ static void need(bool ok, const char *what)
         return;
     fprintf(stderr, "taxii-bench-server: %s failed\n", what);
     exit(1);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* ---- reading ---- */
@@ -151,6 +161,7 @@ static void count_post(const char *id)
         need(ids != NULL, "memory");
     }
     ids[posts++] = hash;
+    last_post = now();
     pthread_mutex_unlock(&lock);
 }
 
@@ -174,6 +185,8 @@ static bool answer_poll(struct connection *c, const char *id)
     between(c, "Inclusive_End_Timestamp>", '<', end, sizeof end);
     pthread_mutex_lock(&lock);
     first = polls++ == 0;
+    if (first)
+        first_poll = now();
     pthread_mutex_unlock(&lock);
     snprintf(text, sizeof text,
              "<t:Poll_Response xmlns:t=\"" SPACE
@@ -303,6 +316,19 @@ static int by_value(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+static void report(void)
+{
+    size_t different = 0;
+    pthread_mutex_lock(&lock);
+    if (posts)
+        qsort(ids, posts, sizeof *ids, by_value);
+    for (size_t i = 0; i < posts; i++)
+        different += i == 0 || ids[i] != ids[i - 1];
+    printf("%zu %zu %.6f %.6f\n", posts, different, last_post, first_poll);
+    fflush(stdout);
+    pthread_mutex_unlock(&lock);
+}
+
 int main(int argc, char **argv)
 {
     pthread_t thread;
@@ -321,15 +347,8 @@ int main(int argc, char **argv)
     printf("%d\n", port);
     fflush(stdout);
     need(!pthread_create(&thread, NULL, take_connections, (void *)(intptr_t)listener), "a thread");
-    while (getchar() != EOF)
-        ;
-    pthread_mutex_lock(&lock);
-    size_t different = 0;
-    if (posts)
-        qsort(ids, posts, sizeof *ids, by_value);
-    for (size_t i = 0; i < posts; i++)
-        different += i == 0 || ids[i] != ids[i - 1];
-    printf("%zu %zu %u\n", posts, different, polls);
-    fflush(stdout);
+    for (int c = getchar(); c != EOF; c = getchar())
+        if (c == '\n')
+            report();
     _exit(0);
 }
