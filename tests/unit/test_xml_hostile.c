@@ -275,19 +275,19 @@ static void bombs_are_refused_in_little_time(void **state)
     bomb("<a>", "<a>", 100000, "", ACCORD_ELIMIT, "nested deeper");
     bomb("<!--", "-", 2000000, "--><a/>", ACCORD_ELIMIT, "a comment is larger");
     bomb("<", "a", 2000000, "/>", ACCORD_ELIMIT, "a tag is larger");
-    bomb("<a>", "&lt;", 500000, "</a>", 0, "");
-    bomb("<a>", "]", 500000, "</a>", 0, "");
-    bomb("<a><![CDATA[", "]", 500000, "]]></a>", 0, "");
-    bomb("<a>", "\r", 500000, "</a>", 0, "");
-    bomb("<raw>", "<a/>", 1000000, "</raw>", 0, "");
-    bomb("<raw>", ">", 3000000, "</raw>", 0, "");
-    bomb("<a>", "<b c='>'></b>", 100000, "</a>", 0, "");
+    bomb("<a>", "&lt;", 200000, "</a>", 0, "");
+    bomb("<a>", "]", 200000, "</a>", 0, "");
+    bomb("<a><![CDATA[", "]", 200000, "]]></a>", 0, "");
+    bomb("<a>", "\r", 200000, "</a>", 0, "");
+    bomb("<raw>", "<a/>", 300000, "</raw>", 0, "");
+    bomb("<raw>", ">", 1000000, "</raw>", 0, "");
+    bomb("<a>", "<b c='>'></b>", 30000, "</a>", 0, "");
 }
 
-static void a_million_elements_take_linear_time(void **state)
+static void many_elements_take_linear_time(void **state)
 {
     (void)state;
-    bomb("<a>", "<a/>", 300000, "</a>", 0, "");
+    bomb("<a>", "<a/>", 150000, "</a>", 0, "");
 }
 
 int main(void)
@@ -303,7 +303,7 @@ int main(void)
         cmocka_unit_test(text_is_limited),
         cmocka_unit_test(names_and_declarations_are_limited),
         cmocka_unit_test(bombs_are_refused_in_little_time),
-        cmocka_unit_test(a_million_elements_take_linear_time),
+        cmocka_unit_test(many_elements_take_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
