@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "conf/value.h"
 #include "plugin/spawn.h"
 #include "util/clock.h"
 #include "util/id.h"
@@ -90,13 +91,17 @@ static int say(struct inspection *s, struct buf *frames, struct reason *why)
 static int say_setup(struct inspection *s, struct reason *why)
 {
     const struct inspect_question *q = s->question;
+    struct accord_pair folders[WIRE_PAIRS_MAX];
+    size_t folder_count =
+        conf_options_folders(q->plugin->options, q->options, q->option_count, folders, 0, WIRE_PAIRS_MAX);
     char folder[512];
     struct buf out = {0};
     text_copy(folder, sizeof folder, q->plugin->path);
     wire_put_SETUP(&out, &(struct wire_SETUP){.version = WIRE_VERSION,
                                               .role = "inspect",
                                               .agreement = q->agreement,
-                                              .plugins = dirname(folder)});
+                                              .plugins = dirname(folder),
+                                              .folders = WIRE_PAIRS(folders, folder_count)});
     wire_put_LOAD(&out, &(struct wire_LOAD){q->plugin->path, q->plugin->sha256});
     wire_put_LINK(&out, &(struct wire_LINK){.link = 0, .name = "file", .connector = "dir", .tunnel = "none"});
     wire_put_SERVICE(&out, &(struct wire_SERVICE){.service = 0,

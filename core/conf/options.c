@@ -167,3 +167,23 @@ void conf_options_free(struct conf_options *options)
     arena_fini(&options->arena);
     free(options);
 }
+
+static const char *written(const struct accord_pair *pairs, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(pairs[i].name, name))
+            return pairs[i].value;
+    return NULL;
+}
+
+size_t conf_options_folders(const struct accord_option *table, const struct accord_pair *pairs,
+                            size_t pair_count, struct accord_pair *folders, size_t count, size_t room)
+{
+    for (; table && table->name; table++) {
+        const char *path = written(pairs, pair_count, table->name);
+        if (!path || !*path || !(table->flags & (ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE)) || count == room)
+            continue;
+        folders[count++] = (struct accord_pair){path, table->flags & ACCORD_FOLDER_WRITE ? "write" : "read"};
+    }
+    return count;
+}

@@ -22,6 +22,11 @@ const char *conf_direction_help(const struct accord_option *);
 /* What may be written, for messages and the reference: "a duration such as 10 s or 90 days, 1 s to 1 day". */
 void conf_kind_help(const struct accord_option *, char *to, size_t room);
 
+/* The folders that these options open to the plugin's sandbox: each path, and "read" or "write". Appends to `folders`,
+ * which holds `count` of at most `room`; returns how many there are then. The texts are those of the pairs. */
+size_t conf_options_folders(const struct accord_option *table, const struct accord_pair *, size_t pair_count,
+                            struct accord_pair *folders, size_t count, size_t room);
+
 /* A plugin's options struct, filled from its table and the written pairs. The texts of the pairs are copied. */
 struct conf_options;
 int conf_options_fill(const struct accord_options *, const struct accord_pair *, size_t count,

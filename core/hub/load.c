@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/value.h"
 #include "hub/trail.h"
 #include "hub/unit.h"
 #include "plugin/check.h"
@@ -17,38 +18,18 @@ static bool takes(const struct child *child, const struct conf_policy *policy)
 
 /* ---- folders that the sandbox leaves open ---- */
 
-static const char *option_value(const struct accord_pair *options, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(options[i].name, name) == 0)
-            return options[i].value;
-    return NULL;
-}
-
-static size_t add_folders(struct accord_pair *folders, size_t count, const struct accord_option *table,
-                          const struct accord_pair *options, size_t option_count)
-{
-    for (; table && table->name; table++) {
-        const char *path = option_value(options, option_count, table->name);
-        if (!path || !*path || !(table->flags & (ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE)) ||
-            count == WIRE_PAIRS_MAX)
-            continue;
-        folders[count++] = (struct accord_pair){path, table->flags & ACCORD_FOLDER_WRITE ? "write" : "read"};
-    }
-    return count;
-}
-
 static size_t collect_folders(const struct child *child, struct accord_pair *folders)
 {
     const struct conf_agreement *agreement = child->unit->agreement;
     size_t count = 0;
     for (size_t i = 0; child->role == CHILD_LINK && i < child->link_count; i++)
-        count = add_folders(folders, count, child->links[i]->connector->options, child->links[i]->options,
-                            child->links[i]->option_count);
+        count = conf_options_folders(child->links[i]->connector->options, child->links[i]->options,
+                                     child->links[i]->option_count, folders, count, WIRE_PAIRS_MAX);
     for (size_t i = 0; i < agreement->policy_count; i++)
         if (takes(child, &agreement->policies[i]))
-            count = add_folders(folders, count, agreement->policies[i].module->options,
-                                agreement->policies[i].options, agreement->policies[i].option_count);
+            count =
+                conf_options_folders(agreement->policies[i].module->options, agreement->policies[i].options,
+                                     agreement->policies[i].option_count, folders, count, WIRE_PAIRS_MAX);
     return count;
 }
 

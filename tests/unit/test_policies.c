@@ -342,7 +342,7 @@ static void a_link_without_pin_or_of_unknown_protocol_has_no_sessions(void **sta
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &link, good_handshake);
     expect(&c, ACCORD_DENY, "encryption.unknown-protocol", "gopher");
     assert_int_equal(testpolicy_profile(h, &link), 0);
-    assert_string_equal(h->profile, "");
+    assert_null(strstr(h->profile, "ssh."));
     policy_end(h);
 }
 
@@ -358,6 +358,7 @@ static void the_profile_is_the_lists_in_order_of_preference(void **state)
     assert_non_null(strstr(h->profile, "\nssh.macs=hmac-sha2-256-etm@openssh.com,"));
     assert_non_null(strstr(h->profile, "\nssh.host-key-types=ecdsa-sha2-nistp256,"));
     assert_non_null(strstr(h->profile, "\nssh.user-key-types=ecdsa-sha2-nistp256,"));
+    assert_null(strstr(h->profile, "tls."));
     testpolicy_close(h);
     const struct accord_pair options[] = {
         {"ssh-kex", "curve25519-sha256, ecdh-sha2-nistp256"}, {"fips", "preferred"}, {0}};
@@ -395,11 +396,11 @@ static void only_listed_links_go_unencrypted(void **state)
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &sftp, facts);
     expect(&c, ACCORD_DENY, "encryption.unencrypted", "link sftp");
     assert_int_equal(testpolicy_profile(h, &line), 0);
-    assert_string_equal(h->profile, "");
+    assert_null(strstr(h->profile, "session.encryption"));
     testpolicy_close(h);
     assert_int_equal(testpolicy_open(h, listed), 0);
     assert_int_equal(testpolicy_profile(h, &line), 0);
-    assert_string_equal(h->profile, "session.encryption=none\n");
+    assert_non_null(strstr(h->profile, "\nsession.encryption=none\n"));
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &line, facts);
     expect(&c, ACCORD_ALLOW, "", "");
     testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &line, facts);

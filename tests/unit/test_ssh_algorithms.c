@@ -115,7 +115,7 @@ static void what_is_named_instead_is_allowed(void **state)
 {
     (void)state;
     char why[512];
-    for (const struct algorithm *a = algorithms; a->name; a++) {
+    for (const struct algorithm *a = ssh_algorithms; a->name; a++) {
         assert_int_equal(!a->refused, !a->instead);
         if (a->instead)
             assert_int_equal(check_one(a->kind, a->instead, why, sizeof why), 0);
@@ -165,10 +165,10 @@ static void section(FILE *out, enum algorithm_kind kind, const char *title, cons
 {
     fprintf(out, "\n## %s (%s)\n\n| algorithm | allowed | approved in FIPS 140-3 terms |\n|---|---|---|\n",
             title, options);
-    for (const struct algorithm *a = algorithms; a->name; a++)
+    for (const struct algorithm *a = ssh_algorithms; a->name; a++)
         if (a->kind == kind && !a->refused)
             fprintf(out, "| `%s` | yes | %s |\n", a->name, a->approved ? a->approved : "no");
-    for (const struct algorithm *a = algorithms; a->name; a++)
+    for (const struct algorithm *a = ssh_algorithms; a->name; a++)
         if (a->kind == kind && a->refused)
             fprintf(out, "| `%s` | never: %s; instead: `%s` | |\n", a->name, a->refused, a->instead);
 }

@@ -79,10 +79,12 @@ struct feed {
     struct accord_timer *timer, *silence;
     int64_t due, not_before; /* ticks */
     int64_t pause;           /* ms that the last failure led to */
-    unsigned failures;       /* in a row */
+    unsigned failures;       /* in a row: */
+    int64_t failed_part;     /* until a part beyond this one, or a whole window, was taken */
     unsigned narrow;         /* how often the window was halved */
     int64_t last_new;        /* ticks: when something came */
-    char trouble[ACCORD_REASON_MAX];
+    char trouble[ACCORD_REASON_MAX]; /* that was told last; "": none */
+    bool raised;                     /* and is an incident */
 };
 
 struct feed *feed_new(struct link *, size_t service); /* NULL: out of memory */

@@ -144,6 +144,14 @@ static size_t limited(struct http_call *call, const char *what, int64_t limit)
     return CURL_WRITEFUNC_ERROR;
 }
 
+static size_t no_answer(struct http_call *call)
+{
+    call->over = true;
+    snprintf(call->reason, sizeof call->reason, "%s: what came is no answer of HTTP/1.1",
+             call->http->set.name);
+    return CURL_WRITEFUNC_ERROR;
+}
+
 static size_t too_short(struct http_call *call)
 {
     call->over = true;
@@ -160,6 +168,10 @@ static size_t on_body(char *to, size_t size, size_t count, void *arg)
     size_t room = size * count;
     if (call->stopped || session->http->freed)
         return CURL_READFUNC_ABORT;
+    session->hold.keeps = false;
+    call->body_waits = session->stage < HTTP_BUSY;
+    if (call->body_waits)
+        return CURL_READFUNC_PAUSE;
     if (request->size >= 0 && (int64_t)room > request->size - call->given)
         room = (size_t)(request->size - call->given);
     ptrdiff_t got = room ? request->body(request->arg, (uint8_t *)to, room) : HTTP_END;
@@ -182,15 +194,6 @@ static size_t on_body(char *to, size_t size, size_t count, void *arg)
     return got > 0 ? (size_t)got : 0;
 }
 
-/* libcurl would begin anew by itself, with a connection that it does not get: too late to ask it how much had left. */
-static int on_rewind(void *arg, curl_off_t offset, int origin)
-{
-    struct http_session *session = arg;
-    (void)offset, (void)origin;
-    session->call->left = http_call_left(session->call);
-    return CURL_SEEKFUNC_FAIL;
-}
-
 /* ---- the answer ---- */
 
 static long status_of(const struct http_session *session)
@@ -198,6 +201,14 @@ static long status_of(const struct http_session *session)
     long status = 0;
     curl_easy_getinfo(session->easy, CURLINFO_RESPONSE_CODE, &status);
     return status;
+}
+
+/* libcurl would take the status line of any version. */
+static bool is_version_1(const struct http_session *session)
+{
+    long version = 0;
+    curl_easy_getinfo(session->easy, CURLINFO_HTTP_VERSION, &version);
+    return version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
 }
 
 static bool tell_head(struct http_call *call, long status)
@@ -225,6 +236,8 @@ static size_t on_head(char *bytes, size_t size, size_t count, void *arg)
         return limited(call, "the head of the answer is larger", session->http->set.head_limit);
     bool ends = size <= 2 && (bytes[0] == '\r' || bytes[0] == '\n');
     long status = ends && !call->head_told ? status_of(session) : 0;
+    if (status >= 200 && !is_version_1(session))
+        return no_answer(call);
     return status >= 200 && !tell_head(call, status) ? CURL_WRITEFUNC_ERROR : size;
 }
 
@@ -258,8 +271,6 @@ void http_call_callbacks(struct http_session *session)
     CURL *easy = session->easy;
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_READDATA, session);
-    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
-    curl_easy_setopt(easy, CURLOPT_SEEKDATA, session);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, session);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
@@ -387,7 +398,7 @@ static void broken(struct http_session *session, struct http_call *call, CURLcod
             end = HTTP_REFUSED;
     }
     if (!call->head_told)
-        http_call_step(call, session->stage < HTTP_BUSY ? "tls" : "authenticate", ACCORD_ENET,
+        http_call_step(call, session->stage < HTTP_JUDGED ? "tls" : "authenticate", ACCORD_ENET,
                        problem.reason);
     http_finish(call, end, problem.rule, problem.reason, status, 0);
 }

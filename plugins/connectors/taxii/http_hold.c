@@ -1,33 +1,76 @@
 #include "http_hold.h"
 
+#include <errno.h>
 #include <openssl/bio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* ---- what is kept ---- */
+
+void http_hold_fini(struct http_hold *hold)
+{
+    free(hold->kept);
+    hold->kept = NULL;
+    hold->kept_size = 0;
+}
+
+void http_hold_flush(struct http_hold *hold)
+{
+    if (hold->held || hold->broken || !hold->kept_size)
+        return;
+    ssize_t sent = send(hold->fd, hold->kept, hold->kept_size, MSG_NOSIGNAL);
+    if (sent < 0) {
+        hold->broken = errno != EAGAIN && errno != EINTR;
+        return;
+    }
+    hold->wrote += (uint64_t)sent;
+    hold->kept_size -= (size_t)sent;
+    memmove(hold->kept, hold->kept + sent, hold->kept_size);
+}
+
+static int keep(struct http_hold *hold, const char *bytes, int size)
+{
+    uint8_t *kept = realloc(hold->kept, hold->kept_size + (size_t)size);
+    if (!kept)
+        return -1;
+    memcpy(kept + hold->kept_size, bytes, (size_t)size);
+    hold->kept = kept;
+    hold->kept_size += (size_t)size;
+    return size;
+}
+
+/* ---- the filter ---- */
+
+static int write_on(struct http_hold *hold, BIO *next, const char *bytes, int size)
+{
+    int wrote = BIO_write(next, bytes, size);
+    if (wrote > 0)
+        hold->wrote += (uint64_t)wrote;
+    else if (!BIO_should_retry(next))
+        hold->broken = true;
+    return wrote;
+}
 
 static int hold_write(BIO *bio, const char *bytes, int size)
 {
     struct http_hold *hold = BIO_get_data(bio);
-    BIO *next = BIO_next(bio);
+    int wrote = -1;
     BIO_clear_retry_flags(bio);
-    if (hold->held || hold->broken) {
+    http_hold_flush(hold);
+    if (!hold->held && !hold->broken && !hold->kept_size)
+        wrote = write_on(hold, BIO_next(bio), bytes, size);
+    if (wrote <= 0 && hold->keeps)
+        wrote = keep(hold, bytes, size);
+    if (wrote <= 0)
         BIO_set_retry_write(bio);
-        return -1;
-    }
-    int wrote = BIO_write(next, bytes, size);
-    if (wrote > 0) {
-        hold->wrote += (uint64_t)wrote;
-        return wrote;
-    }
-    hold->broken = !BIO_should_retry(next);
-    BIO_set_retry_write(bio);
-    return -1;
+    return wrote;
 }
 
 static long hold_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-    struct http_hold *hold = BIO_get_data(bio);
     BIO *next = BIO_next(bio);
-    if (command == BIO_CTRL_FLUSH && (hold->held || hold->broken))
-        return 1;
-    return next ? BIO_ctrl(next, command, number, pointer) : 0;
+    return command == BIO_CTRL_FLUSH ? 1 : next ? BIO_ctrl(next, command, number, pointer) : 0;
 }
 
 /* One for the process, kept until it ends. */
@@ -44,7 +87,7 @@ static const BIO_METHOD *method(void)
     return kept = made;
 }
 
-bool http_hold_install(struct http_hold *hold, SSL *ssl)
+bool http_hold_install(struct http_hold *hold, SSL *ssl, int fd)
 {
     BIO *under = SSL_get_wbio(ssl);
     BIO *filter = under && method() ? BIO_new(method()) : NULL;
@@ -52,11 +95,10 @@ bool http_hold_install(struct http_hold *hold, SSL *ssl)
         BIO_free(filter);
         return false;
     }
+    hold->fd = fd;
     BIO_set_data(filter, hold);
     BIO_set_init(filter, 1);
     BIO_push(filter, under);
     SSL_set0_wbio(ssl, filter); /* lets go of `under`, which the filter holds now */
-    /* libcurl may offer what could not be written from another address. */
-    SSL_set_mode(ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     return true;
 }

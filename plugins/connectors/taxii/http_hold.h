@@ -1,5 +1,6 @@
-/* What leaves a TLS session, held back: libcurl sends a request as soon as its handshake is over, and we want to be judged
- * before. A filter below OpenSSL answers "not now" meanwhile.
+/* What leaves a TLS session, held back: libcurl sends a request's head as soon as its handshake is over, and we want to be
+ * judged before. A filter below OpenSSL keeps it meanwhile, as it is on the wire. (It is said to have left: libcurl 7.88
+ * sends a body without its chunks when the head could not be sent at once.)
  *
  * When the connection cannot be written to any more, the filter says "not now" for ever instead of failing: a partner that
  * refuses (HTTP 413, an alert about our certificate) and closes has said why, and that is still to be read. */
@@ -12,11 +13,18 @@
 
 struct http_hold {
     bool held;      /* nothing leaves */
+    bool keeps;     /* what cannot leave now is kept: a head, and no body */
     bool broken;    /* nothing can leave: read what is there, until the end */
     uint64_t wrote; /* bytes that have left, as they are on the wire */
+    int fd;         /* where to */
+    uint8_t *kept;
+    size_t kept_size;
 };
 
-/* Once the handshake of `ssl` is over; `hold` outlives it. False: out of memory, nothing has changed. */
-bool http_hold_install(struct http_hold *, SSL *ssl);
+/* Once the handshake of `ssl` over `fd` is over; `hold` outlives it. False: out of memory, nothing has changed. */
+bool http_hold_install(struct http_hold *, SSL *ssl, int fd);
+/* Sends what was kept, as far as it goes, unless it is held. */
+void http_hold_flush(struct http_hold *);
+void http_hold_fini(struct http_hold *);
 
 #endif

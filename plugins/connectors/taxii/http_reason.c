@@ -8,7 +8,7 @@ static const struct {
     const char *text;
     bool said; /* libcurl's own words say more */
 } reasons[] = {
-    {CURLE_COULDNT_CONNECT, "the connection was closed before the request had left", false},
+    {CURLE_COULDNT_CONNECT, "the partner closed the connection and answered nothing", false},
     {CURLE_GOT_NOTHING, "the partner closed the connection and answered nothing", false},
     {CURLE_PARTIAL_FILE,
      "the answer ends before its end: the partner or something between closed the connection", true},

@@ -98,6 +98,17 @@ void http_session_rest(struct http_session *session)
         http_soon(http);
 }
 
+static void begin(struct http_session *session)
+{
+    if (http_wire_begin(session))
+        http_wire_run(session, CURL_SOCKET_TIMEOUT, 0);
+    else
+        http_session_fail(
+            session, HTTP_LOST, "",
+            "the request cannot be sent: its path or a header has what does not belong there, or "
+            "memory is short");
+}
+
 void http_session_carry(struct http_session *session, struct http_call *call)
 {
     stop_timer(session, &session->idle);
@@ -106,10 +117,7 @@ void http_session_carry(struct http_session *session, struct http_call *call)
     session->stage = HTTP_BUSY;
     call->wrote = session->hold.wrote;
     http_call_attend(call);
-    if (http_wire_begin(session))
-        http_wire_run(session, CURL_SOCKET_TIMEOUT, 0);
-    else
-        http_session_fail(session, HTTP_LOST, "", "out of memory");
+    begin(session);
 }
 
 /* ---- the dial ---- */
@@ -247,9 +255,11 @@ static void shake(struct http_session *session)
     if (http->set.certificate_until && tls_until(session->tls))
         http->set.certificate_until(http->set.arg, tls_until(session->tls));
     session->stage = HTTP_SHAKING;
-    if (!http->freed && !session->call->stopped && http_wire_open(session) && http_wire_begin(session))
-        http_wire_run(session, CURL_SOCKET_TIMEOUT, 0);
-    else if (!http->freed && !session->call->stopped)
+    if (http->freed || session->call->stopped)
+        return;
+    if (http_wire_open(session))
+        begin(session);
+    else
         http_session_fail(session, HTTP_LOST, "", "out of memory");
 }
 
@@ -316,8 +326,8 @@ static void on_known(void *arg, enum accord_answer answer, const char *rule, con
         session->stage = HTTP_BUSY;
         session->hold.held = false;
         http_call_ready(session->call);
-        if (!http->freed)
-            http_wire_run(session, session->fd, CURL_CSELECT_OUT);
+        if (!http->freed && !session->call->stopped)
+            http_wire_go_on(session);
     } else {
         judged_badly(session, answer, "authenticate", rule, reason);
     }
@@ -365,7 +375,7 @@ bool http_session_shaken(struct http_session *session)
     tls_handshake_facts(session->tls, session->ssl, &facts);
     tell_shaken(session, &facts);
     session->stage = HTTP_JUDGED;
-    if (http_hold_install(&session->hold, session->ssl) &&
+    if (http_hold_install(&session->hold, session->ssl, session->fd) &&
         host_of(session)->report(session->handle, ACCORD_HANDSHAKE, facts.pairs, facts.count, on_judged,
                                  session) >= 0)
         return true;

@@ -22,10 +22,10 @@ static const struct accord_host *host_of(const struct http_session *session)
 void http_wire_watch(struct http_session *session)
 {
     uint32_t events = session->wanted;
-    if (session->hold.held || session->hold.broken)
-        events &= ~ACCORD_WRITABLE; /* it could be written to at once, and is not to be */
+    if (session->hold.kept_size && !session->hold.held)
+        events |= ACCORD_WRITABLE;
     if (session->hold.broken || session->stage == HTTP_IDLE)
-        events = ACCORD_READABLE;
+        events = ACCORD_READABLE; /* it could be written to at once, which is no use */
     if (session->watch && events != session->watched)
         host_of(session)->watch_set(session->watch, events);
     session->watched = events;
@@ -45,13 +45,16 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
     return 0;
 }
 
-/* Hands out the one connection that there is. A second time: it was found dead, and the request goes elsewhere. */
+/* Hands out the one connection that there is. A second time: libcurl has found it dead and would begin anew by itself; it
+ * has forgotten how much had left. */
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct http_session *session = arg;
     (void)purpose, (void)address;
-    if (session->given)
+    if (session->given) {
+        session->call->left |= session->call->body_ended;
         return CURL_SOCKET_BAD;
+    }
     session->given = true;
     return session->fd;
 }
@@ -236,6 +239,7 @@ void http_wire_close(struct http_session *session)
         curl_easy_cleanup(session->easy);
     if (session->multi)
         curl_multi_cleanup(session->multi);
+    http_hold_fini(&session->hold);
     session->easy = NULL;
     session->multi = NULL;
 }
@@ -245,6 +249,7 @@ void http_wire_close(struct http_session *session)
 bool http_wire_begin(struct http_session *session)
 {
     session->said[0] = 0;
+    session->hold.keeps = true; /* the head */
     session->inside = true;
     bool begun = http_call_setup(session) && curl_multi_add_handle(session->multi, session->easy) == CURLM_OK;
     session->inside = false;
@@ -277,6 +282,7 @@ void http_wire_run(struct http_session *session, curl_socket_t fd, int events)
     CURLcode code = CURLE_OK;
     if (session->call && session->call->stopped)
         return; /* and ended soon */
+    http_hold_flush(&session->hold);
     session->inside = true;
     CURLMcode result = curl_multi_socket_action(session->multi, fd, events, &running);
     session->inside = false;
@@ -293,13 +299,16 @@ void http_wire_run(struct http_session *session, curl_socket_t fd, int events)
 void http_wire_go_on(struct http_session *session)
 {
     struct http_call *call = session->call;
-    if (session->stage != HTTP_BUSY || !(call->body_waits || call->answer_waits))
+    CURLcode code = CURLE_OK;
+    if (session->stage != HTTP_BUSY)
         return;
-    call->body_waits = call->answer_waits = false;
-    call->moved = true; /* it was us who waited */
-    session->inside = true;
-    CURLcode code = curl_easy_pause(session->easy, CURLPAUSE_CONT);
-    session->inside = false;
+    if (call->body_waits || call->answer_waits) {
+        call->body_waits = call->answer_waits = false;
+        call->moved = true; /* it was us who waited */
+        session->inside = true;
+        code = curl_easy_pause(session->easy, CURLPAUSE_CONT);
+        session->inside = false;
+    }
     if (session->http->freed)
         return;
     if (code != CURLE_OK)

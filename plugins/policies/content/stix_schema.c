@@ -51,7 +51,9 @@ static struct compiling *compiling; /* libxml2 asks for files without saying for
 static void compile_error(void *arg, xmlErrorPtr error)
 {
     struct compiling *c = arg;
-    if (c->failed || error->level < XML_ERR_ERROR)
+    /* libxml2 goes on without an import that it cannot find; then packages would be refused for want of it. */
+    bool lost = error->code == XML_SCHEMAP_WARN_UNLOCATED_SCHEMA;
+    if (c->failed || (error->level < XML_ERR_ERROR && !lost))
         return;
     c->failed = true;
     const char *file = error->file ? strrchr(error->file, '/') : NULL;
@@ -76,15 +78,19 @@ static xmlSchemaPtr compile(struct compiling *c, const char *driver)
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%.3800s/%.255s", c->folder, driver);
     xmlExternalEntityLoader before = xmlGetExternalEntityLoader();
+    xmlStructuredErrorFunc errors_before = xmlStructuredError;
+    void *errors_arg = xmlStructuredErrorContext;
     xmlSchemaPtr compiled = NULL;
     compiling = c;
     xmlSetExternalEntityLoader(load);
+    xmlSetStructuredErrorFunc(c, compile_error); /* of the XML; the next is of the schema */
     xmlSchemaParserCtxtPtr parser = xmlSchemaNewParserCtxt(path);
     if (parser) {
         xmlSchemaSetParserStructuredErrors(parser, compile_error, c);
         compiled = xmlSchemaParse(parser);
         xmlSchemaFreeParserCtxt(parser);
     }
+    xmlSetStructuredErrorFunc(errors_arg, errors_before);
     xmlSetExternalEntityLoader(before);
     compiling = NULL;
     if (compiled && c->failed) {

@@ -1,7 +1,7 @@
 /* The encryption policy: what a session must look like before credentials or payload leave in it (CBP-1c,
- * CBP-2a, CBP-2f: FIPS-approved AES-256). SSH so far. It compiles the session profile, so that a forbidden
- * session cannot be negotiated at all, and judges what the session then reports. Links without endpoint have
- * no sessions. `tunnel` is not judged here: the hub refuses to dial an endpoint whose tunnel it cannot prove.
+ * CBP-2a, CBP-2f: FIPS-approved AES-256; AIS-3.1, AIS-3.4b: TLS 1.2 and 1.3 with certificates). It compiles
+ * the session profile, so that a forbidden session cannot be negotiated at all, and judges what the session
+ * then reports: SSH of sftp, TLS of every other connector. Links without endpoint have no sessions. `tunnel` is not judged here: the hub refuses to dial an endpoint whose tunnel it cannot prove.
  *
  * fips = required: nothing yet proves that the link's libcrypto runs on a FIPS provider, so such a
  * configuration is refused when it is read and when the module opens, rather than believed.
@@ -15,88 +15,8 @@
 
 #define OPTION(field) offsetof(struct encryption_options, field)
 
-static const char *const fips[] = {
-    [FIPS_OFF] = "off", [FIPS_PREFERRED] = "preferred", [FIPS_REQUIRED] = "required", NULL};
-
-static const char *const auth_methods[] = {"publickey", "password", "keyboard-interactive", NULL};
-static const char *const strict_kex[] = {
-    [STRICT_WHEN_NEEDED] = "when-needed", [STRICT_ALWAYS] = "always", NULL};
-
-static const struct accord_option options[] = {
-    {.name = "ssh-kex",
-     .kind = ACCORD_LIST,
-     .offset = OPTION(kex),
-     .fallback = "ecdh-sha2-nistp384, ecdh-sha2-nistp521, ecdh-sha2-nistp256, diffie-hellman-group16-sha512, "
-                 "diffie-hellman-group18-sha512, curve25519-sha256, curve25519-sha256@libssh.org",
-     .help =
-         "SSH key exchanges that a session may use, the preferred one first (RFC 8268, RFC 5656, RFC 8731). "
-         "docs/reference/ssh-algorithms.md has every algorithm, and why some are never allowed."},
-    {.name = "ssh-ciphers",
-     .kind = ACCORD_LIST,
-     .offset = OPTION(ciphers),
-     .fallback = "aes256-gcm@openssh.com, aes256-ctr",
-     .help = "SSH ciphers, the preferred one first; by default AES-256 alone (CBP-2a, CBP-2f)."},
-    {.name = "ssh-macs",
-     .kind = ACCORD_LIST,
-     .offset = OPTION(macs),
-     .fallback = "hmac-sha2-256-etm@openssh.com, hmac-sha2-512-etm@openssh.com, hmac-sha2-256, hmac-sha2-512",
-     .help = "SSH message authentication codes for ciphers that do not bring their own."},
-    {.name = "ssh-host-key-types",
-     .kind = ACCORD_LIST,
-     .offset = OPTION(host_keys),
-     .fallback = "ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, ecdsa-sha2-nistp521, rsa-sha2-512, rsa-sha2-256, "
-                 "ssh-ed25519",
-     .help =
-         "Signatures by which the partner's host may prove its key; the key itself is pinned in the link."},
-    {.name = "ssh-user-key-types",
-     .kind = ACCORD_LIST,
-     .offset = OPTION(user_keys),
-     .fallback = "ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, ecdsa-sha2-nistp521, rsa-sha2-512, rsa-sha2-256, "
-                 "ssh-ed25519",
-     .help = "Signatures by which we may prove ours, and certificates of such keys."},
-    {.name = "ssh-auth",
-     .kind = ACCORD_LIST,
-     .offset = OPTION(auth),
-     .choices = auth_methods,
-     .fallback = "publickey",
-     .help = "Ways by which we may authenticate; of several that the partner asks for in turn each must be "
-             "here. A "
-             "password leaves only in a session whose handshake was allowed."},
-    {.name = "ssh-rsa-bits",
-     .kind = ACCORD_INTEGER,
-     .offset = OPTION(rsa_bits),
-     .fallback = "3072",
-     .min = 2048,
-     .max = 16384,
-     .help = "Shortest RSA key, the partner's and ours, in bits (NIST SP 800-57: 3072 for 128 bits of "
-             "strength)."},
-    {.name = "ssh-strict-kex",
-     .kind = ACCORD_CHOICE,
-     .offset = OPTION(strict_kex),
-     .fallback = "when-needed",
-     .choices = strict_kex,
-     .help = "Whether both sides must have agreed on strict key exchange (CVE-2023-48795): when the cipher "
-             "needs it, "
-             "which is chacha20-poly1305@openssh.com, or always."},
-    {.name = "fips",
-     .kind = ACCORD_CHOICE,
-     .offset = OPTION(fips),
-     .fallback = "off",
-     .choices = fips,
-     .help = "preferred: FIPS-approved algorithms first; required: these alone, on a FIPS provider (CBP-2a), "
-             "which "
-             "cannot be proven yet and is therefore refused."},
-    {.name = "unencrypted",
-     .kind = ACCORD_LIST,
-     .offset = OPTION(unencrypted),
-     .help = "Links whose sessions may go without encryption of their own, because the agreement provides "
-             "for that "
-             "(a tunnel or a line of their own); their connector says so in every session's facts. By "
-             "default none."},
-    {0},
-};
-
 struct encryption {
+    struct accord_instance *instance;
     const struct accord_policy_host *host;
     const struct encryption_options *options;
 };
@@ -113,20 +33,45 @@ static const struct {
     {"ssh.macs", "ssh-macs", OPTION(macs), ALGORITHM_MAC, false},
     {"ssh.host-key-types", "ssh-host-key-types", OPTION(host_keys), ALGORITHM_KEY, false},
     {"ssh.user-key-types", "ssh-user-key-types", OPTION(user_keys), ALGORITHM_KEY, true},
+    {"tls.versions", "tls-versions", OPTION(tls_versions), ALGORITHM_TLS_VERSION, false},
+    {"tls.ciphers", "tls-ciphers", OPTION(tls_ciphers), ALGORITHM_TLS_CIPHER, false},
+    {"tls.suites", "tls-suites", OPTION(tls_suites), ALGORITHM_TLS_SUITE, false},
+    {"tls.groups", "tls-groups", OPTION(tls_groups), ALGORITHM_TLS_GROUP, false},
+    {"tls.signatures", "tls-signatures", OPTION(tls_signatures), ALGORITHM_TLS_SIGNATURE, false},
 };
 #define PROFILE_LISTS (sizeof profile_lists / sizeof *profile_lists)
+
+static bool is_ssh_list(size_t list)
+{
+    return profile_lists[list].kind <= ALGORITHM_KEY;
+}
+
+/* Of one version alone, the other's suites are of no use. */
+static bool is_needed(const struct encryption_options *o, size_t list)
+{
+    if (profile_lists[list].kind == ALGORITHM_TLS_CIPHER)
+        return algorithms_lists(&o->tls_versions, "1.2");
+    if (profile_lists[list].kind == ALGORITHM_TLS_SUITE)
+        return algorithms_lists(&o->tls_versions, "1.3");
+    return true;
+}
+
+static const struct accord_list *list_of(const struct encryption_options *o, size_t list)
+{
+    return (const void *)((const char *)o + profile_lists[list].offset);
+}
 
 static int compile(const struct encryption_options *o, size_t list, char text[ALGORITHMS_TEXT_MAX], char *why,
                    size_t why_size)
 {
-    const struct accord_list *items = (const void *)((const char *)o + profile_lists[list].offset);
+    const struct accord_list *items = list_of(o, list);
     int result = algorithms_check(profile_lists[list].kind, profile_lists[list].option, items, why, why_size);
     if (result)
         return result;
     result = algorithms_compile(profile_lists[list].kind, items, (enum fips)o->fips, text);
     if (!result && profile_lists[list].certificates)
         result = algorithms_add_certificates(text);
-    if (!result && *text)
+    if (!result && (*text || !is_needed(o, list)))
         return 0;
     snprintf(why, why_size, result ? "%s is too long" : "%s leaves nothing that a session may use",
              profile_lists[list].option);
@@ -141,7 +86,7 @@ static int check_unencrypted(const struct accord_policy_setup *setup, const char
         const struct accord_policy_link *link = setup->links[i];
         if (strcmp(link->name, name))
             continue;
-        if (!session_known(link))
+        if (!session_always_encrypts(link))
             return 0;
         snprintf(why, why_size, "unencrypted = %.64s, but connector %s always encrypts", name,
                  link->connector);
@@ -155,7 +100,7 @@ static int check_unencrypted(const struct accord_policy_setup *setup, const char
 static int check_auth(const struct encryption_options *o, const struct accord_policy_link *link, char *why,
                       size_t why_size)
 {
-    for (size_t i = 0; i < link->option_count && session_known(link); i++) {
+    for (size_t i = 0; i < link->option_count && session_is_ssh(link); i++) {
         if (strcmp(link->options[i].name, "auth"))
             continue;
         for (const char *at = link->options[i].value; *(at += strspn(at, ", \t"));) {
@@ -173,6 +118,86 @@ static int check_auth(const struct encryption_options *o, const struct accord_po
     return 0;
 }
 
+/* ---- TLS: lists that cannot be met together ---- */
+
+static bool any_begins(const struct accord_list *list, const char *const beginnings[])
+{
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t k = 0; beginnings[k]; k++)
+            if (!strncmp(list->items[i], beginnings[k], strlen(beginnings[k])))
+                return true;
+    return false;
+}
+
+/* The key that a suite of TLS 1.2 wants of the partner must have a signature to prove it with. */
+static int check_signatures(const struct encryption_options *o, char *why, size_t why_size)
+{
+    static const char *const rsa_suites[] = {"ECDHE-RSA-", NULL}, *const ec_suites[] = {"ECDHE-ECDSA-", NULL};
+    static const char *const rsa[] = {"RSA", NULL}, *const ec[] = {"ECDSA", "ed", NULL};
+    static const char *const newer[] = {"ECDSA", "RSA-PSS", "ed", NULL};
+    bool older = algorithms_lists(&o->tls_versions, "1.2");
+    const char *lacks = NULL;
+    if (older && any_begins(&o->tls_ciphers, rsa_suites) && !any_begins(&o->tls_ciphers, ec_suites) &&
+        !any_begins(&o->tls_signatures, rsa))
+        lacks = "the ECDHE-RSA suites of tls-ciphers";
+    else if (older && any_begins(&o->tls_ciphers, ec_suites) && !any_begins(&o->tls_ciphers, rsa_suites) &&
+             !any_begins(&o->tls_signatures, ec))
+        lacks = "the ECDHE-ECDSA suites of tls-ciphers";
+    else if (algorithms_lists(&o->tls_versions, "1.3") && !any_begins(&o->tls_signatures, newer))
+        lacks = "TLS 1.3, where RSA signs with RSA-PSS,";
+    if (!lacks)
+        return 0;
+    snprintf(why, why_size, "tls-signatures has none that %s can be used with", lacks);
+    return ACCORD_EINVAL;
+}
+
+/* Certificates of 521 bits and suites whose group is P-256 alone do not meet (RFC 8422, 5.1.1). */
+static int check_curves(const struct encryption_options *o, char *why, size_t why_size)
+{
+    static const char *const rsa[] = {"RSA", "ed", NULL};
+    int64_t widest = algorithms_lists(&o->tls_groups, "P-521")   ? 521
+                     : algorithms_lists(&o->tls_groups, "P-384") ? 384
+                     : algorithms_lists(&o->tls_groups, "P-256") ? 256
+                                                                 : 0;
+    if (o->tls_ec_bits <= widest || any_begins(&o->tls_signatures, rsa) ||
+        algorithms_lists(&o->tls_versions, "1.3"))
+        return 0;
+    snprintf(why, why_size, "tls-ec-bits = %d is more than any curve in tls-groups has", (int)o->tls_ec_bits);
+    return ACCORD_EINVAL;
+}
+
+static const char *option_of(const struct accord_policy_link *link, const char *name)
+{
+    for (size_t i = 0; i < link->option_count; i++)
+        if (!strcmp(link->options[i].name, name))
+            return link->options[i].value;
+    return NULL;
+}
+
+static int check_certificate(const struct encryption_options *o, const struct accord_policy_link *link,
+                             char *why, size_t why_size)
+{
+    if (o->tls_client_certificate != CERTIFICATE_REQUIRED || strcmp(link->connector, "taxii") ||
+        option_of(link, "certificate"))
+        return 0;
+    snprintf(why, why_size, "tls-client-certificate = required, but link %s names no certificate",
+             link->name);
+    return ACCORD_EINVAL;
+}
+
+static int check_links(const struct accord_policy_setup *setup, char *why, size_t why_size)
+{
+    const struct encryption_options *o = setup->options;
+    for (size_t i = 0; i < setup->link_count; i++)
+        if (check_auth(o, setup->links[i], why, why_size) ||
+            check_certificate(o, setup->links[i], why, why_size))
+            return ACCORD_EINVAL;
+    for (size_t i = 0; i < o->unencrypted.count; i++)
+        if (check_unencrypted(setup, o->unencrypted.items[i], why, why_size))
+            return ACCORD_EINVAL;
+    return 0;
+}
+
 static int check(const struct accord_policy_setup *setup, char *why, size_t why_size)
 {
     const struct encryption_options *o = setup->options;
@@ -180,12 +205,9 @@ static int check(const struct accord_policy_setup *setup, char *why, size_t why_
     for (size_t i = 0; i < PROFILE_LISTS; i++)
         if (compile(o, i, text, why, why_size))
             return ACCORD_EINVAL;
-    for (size_t i = 0; i < setup->link_count; i++)
-        if (check_auth(o, setup->links[i], why, why_size))
-            return ACCORD_EINVAL;
-    for (size_t i = 0; i < o->unencrypted.count; i++)
-        if (check_unencrypted(setup, o->unencrypted.items[i], why, why_size))
-            return ACCORD_EINVAL;
+    if (check_signatures(o, why, why_size) || check_curves(o, why, why_size) ||
+        check_links(setup, why, why_size))
+        return ACCORD_EINVAL;
     if (o->fips != FIPS_REQUIRED)
         return 0;
     snprintf(why, why_size,
@@ -198,8 +220,8 @@ static int check(const struct accord_policy_setup *setup, char *why, size_t why_
 static int open_module(void *state, struct accord_instance *instance, const struct accord_policy_host *host,
                        const struct accord_policy_setup *setup, char *why, size_t why_size)
 {
-    (void)instance;
-    *(struct encryption *)state = (struct encryption){.host = host, .options = setup->options};
+    *(struct encryption *)state =
+        (struct encryption){.instance = instance, .host = host, .options = setup->options};
     return check(setup, why, why_size);
 }
 
@@ -212,10 +234,12 @@ static void judge(void *state, const struct accord_inquiry *inquiry)
 {
     struct encryption *e = state;
     struct session_ruling ruling;
-    session_judge(e->options, inquiry, &ruling);
-    e->host->answer(
-        inquiry->handle,
-        &(struct accord_verdict){.answer = ruling.answer, .rule = ruling.rule, .reason = ruling.reason});
+    session_judge(e->options, inquiry, e->host->base->wall(e->instance), &ruling);
+    e->host->answer(inquiry->handle, &(struct accord_verdict){
+                                         .answer = ruling.answer,
+                                         .rule = ruling.rule,
+                                         .reason = ruling.reason,
+                                         .good_for = ruling.answer == ACCORD_ALLOW ? ruling.good_for : 0});
 }
 
 /* Answers at once, so there is never anything to cancel. */
@@ -224,47 +248,76 @@ static void cancel(void *state, const struct accord_inquiry *inquiry)
     (void)state, (void)inquiry;
 }
 
-static int put_auth(const struct encryption_options *o, const struct accord_profile_sink *sink, char *why,
-                    size_t why_size)
+static int put(const struct accord_profile_sink *sink, const char *name, const char *value, char *why,
+               size_t why_size)
 {
-    char text[128] = "";
-    for (size_t i = 0; i < o->auth.count; i++) /* three choices, none twice */
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? "," : "", o->auth.items[i]);
-    int result = sink->put(sink->arg, "ssh.auth", text);
+    int result = sink->put(sink->arg, name, value);
     if (result)
-        snprintf(why, why_size, "the profile could not take ssh.auth");
+        snprintf(why, why_size, "the profile could not take %s", name);
     return result;
 }
 
-/* A link of a protocol that is not known here gets an empty profile: its connector must not go on. */
+static int put_lists(const struct encryption_options *o, bool ssh, const struct accord_profile_sink *sink,
+                     char *why, size_t why_size)
+{
+    char text[ALGORITHMS_TEXT_MAX];
+    int result = 0;
+    for (size_t i = 0; !result && i < PROFILE_LISTS; i++) {
+        if (is_ssh_list(i) != ssh)
+            continue;
+        result = compile(o, i, text, why, why_size);
+        if (!result)
+            result = put(sink, profile_lists[i].name, text, why, why_size);
+    }
+    return result;
+}
+
+static int put_ssh(const struct encryption_options *o, const struct accord_profile_sink *sink, char *why,
+                   size_t why_size)
+{
+    char text[128] = "";
+    int result = put_lists(o, true, sink, why, why_size);
+    for (size_t i = 0; i < o->auth.count; i++) /* three choices, none twice */
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? "," : "", o->auth.items[i]);
+    return result ? result : put(sink, "ssh.auth", text, why, why_size);
+}
+
+static int put_tls(const struct encryption_options *o, const struct accord_profile_sink *sink, char *why,
+                   size_t why_size)
+{
+    char rsa[32], ec[32];
+    snprintf(rsa, sizeof rsa, "%d", (int)o->tls_rsa_bits);
+    snprintf(ec, sizeof ec, "%d", (int)o->tls_ec_bits);
+    int result = put_lists(o, false, sink, why, why_size);
+    if (!result)
+        result = put(sink, "tls.rsa-bits", rsa, why, why_size);
+    if (!result)
+        result = put(sink, "tls.ec-bits", ec, why, why_size);
+    return result ? result
+                  : put(sink, "tls.client-certificate",
+                        o->tls_client_certificate == CERTIFICATE_REQUIRED ? "required" : "allowed", why,
+                        why_size);
+}
+
+/* Every connector but sftp may speak TLS, and nothing else that is encrypted. */
 static int profile(void *state, const struct accord_policy_link *link, const struct accord_profile_sink *sink,
                    char *why, size_t why_size)
 {
     struct encryption *e = state;
-    char text[ALGORITHMS_TEXT_MAX];
     int result = 0;
-    for (size_t i = 0; session_known(link) && !result && i < PROFILE_LISTS; i++) {
-        result = compile(e->options, i, text, why, why_size);
-        if (result)
-            return result;
-        result = sink->put(sink->arg, profile_lists[i].name, text);
-        if (result)
-            snprintf(why, why_size, "the profile could not take %s", profile_lists[i].name);
-    }
-    if (!result && session_known(link))
-        result = put_auth(e->options, sink, why, why_size);
-    if (!result && session_may_be_plain(e->options, link)) {
-        result = sink->put(sink->arg, "session.encryption", "none");
-        if (result)
-            snprintf(why, why_size, "the profile could not take session.encryption");
-    }
+    if (session_is_ssh(link))
+        result = put_ssh(e->options, sink, why, why_size);
+    else if (*link->endpoint_host)
+        result = put_tls(e->options, sink, why, why_size);
+    if (!result && session_may_be_plain(e->options, link))
+        result = put(sink, "session.encryption", "none", why, why_size);
     return result;
 }
 
 static const struct accord_policy encryption = {
     .size = sizeof encryption,
     .asks = ACCORD_ASKS(ACCORD_ASK_HANDSHAKE) | ACCORD_ASKS(ACCORD_ASK_AUTHENTICATED),
-    .options = {options, sizeof(struct encryption_options)},
+    .options = {encryption_option_table, sizeof(struct encryption_options)},
     .check = check,
     .state_size = sizeof(struct encryption),
     .open = open_module,
