@@ -79,6 +79,8 @@ static void what_is_not_well_formed_is_refused(void **state)
         "<a <b/>",
         "<a>]]></a>",
         "<a>&amp</a>",
+        "<a>&amp<!-- -->;</a>",
+        "<a>&lt;&amp<?x?>;</a>",
         "<a>& </a>",
         "<a>&#0;</a>",
         "<a>&#x110000;</a>",
@@ -258,7 +260,7 @@ static void bomb(const char *head, const char *part, size_t count, const char *t
         trace_free(&trace);
     }
     /* Seconds with sanitizers on a busy machine; what is quadratic takes minutes. */
-    if (cpu_seconds() - begin > 12)
+    if (cpu_seconds() - begin > 5)
         fail_msg("%s%s...: %f s of CPU", head, part, cpu_seconds() - begin);
     free(document);
 }
@@ -271,7 +273,8 @@ static void bombs_are_refused_in_little_time(void **state)
     bomb("<a b='", "x", 10500000, "'/>", ACCORD_ELIMIT, "a tag is larger");
     bomb("<a>", "x", 10500000, "</a>", ACCORD_ELIMIT, "a run of text is larger");
     bomb("<a><![CDATA[", "x", 10500000, "]]></a>", ACCORD_ELIMIT, "a run of text is larger");
-    bomb("<a>&", "x", 10500000, "</a>", ACCORD_ELIMIT, "a run of text is larger");
+    bomb("<a>&", "x", 10500000, "</a>", ACCORD_EFORMAT, "a reference without ';'");
+    bomb("<a>&", "<![CDATA[x]]>", 500000, "</a>", ACCORD_EFORMAT, "a reference without ';'");
     bomb("<a>", "<a>", 100000, "", ACCORD_ELIMIT, "nested deeper");
     bomb("<!--", "-", 2000000, "--><a/>", ACCORD_ELIMIT, "a comment is larger");
     bomb("<", "a", 2000000, "/>", ACCORD_ELIMIT, "a tag is larger");
