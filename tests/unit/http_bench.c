@@ -357,6 +357,15 @@ void ask_whole(struct ask *ask)
     ask_wait(ask);
 }
 
+void ask_expect(const struct ask *ask, enum http_end end, const char *rule, const char *reason)
+{
+    assert_int_equal(ask->ended, 1);
+    assert_int_equal(ask->end, end);
+    assert_string_equal(ask->rule, rule);
+    if (!strstr(ask->reason, reason))
+        fail_msg("\"%s\" does not say \"%s\"", ask->reason, reason);
+}
+
 struct until {
     struct web *web;
     unsigned (*number)(struct web *);

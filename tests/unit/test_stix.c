@@ -170,6 +170,8 @@ static void only_what_the_profile_has_may_stand_in_it(void **state)
          "\"Incidents\"", NULL, NULL},
         {STIX_MARKING, "  <stix:Indicators>", "<stix:Incidents/><stix:Indicators>", "", NULL,
          "stix-containers", "Indicators, Incidents"},
+        {STIX_MARKING, "  <stix:Indicators>", "<cybox:Indicators/><stix:Indicators>", "container", NULL, NULL,
+         NULL},
         {STIX_MARKING, "  <stix:Indicators>", "<cybox:Observables/><stix:Indicators>", "container", NULL,
          NULL, NULL},
         {STIX_MARKING, "AddressObj:AddressObjectType", "indicator:AddressObjectType", "object",

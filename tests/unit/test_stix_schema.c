@@ -174,11 +174,17 @@ static void schemas_come_from_the_folder_alone(void **state)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, INDICATOR, strlen(INDICATOR)), (ssize_t)strlen(INDICATOR));
     close(fd);
-    snprintf(text, sizeof text, XS "><xs:include schemaLocation=\"%s\"/></xs:schema>", outside);
+    static const char *const imports =
+        XS "><xs:import namespace=\"http://stix.mitre.org/Indicator-2\" schemaLocation=\"%s\"/></xs:schema>";
+    snprintf(text, sizeof text, imports, outside);
     write_file("outside.xsd", text);
-    refused("outside.xsd", "do not compile: outside.xsd");
-    write_file("network.xsd", XS "><xs:include schemaLocation=\"http://127.0.0.1:9/x.xsd\"/></xs:schema>");
-    refused("network.xsd", "do not compile: network.xsd");
+    refused("outside.xsd", "do not compile: outside.xsd line 1: ");
+    snprintf(text, sizeof text, imports, "http://127.0.0.1:9/x.xsd");
+    write_file("network.xsd", text);
+    refused("network.xsd", "do not compile: network.xsd line 1: ");
+    snprintf(text, sizeof text, imports, "missing.xsd");
+    write_file("incomplete.xsd", text);
+    refused("incomplete.xsd", "do not compile: incomplete.xsd line 1: ");
     refused("../../../etc/hostname", "do not compile");
     unlink(outside);
 }

@@ -68,9 +68,9 @@ static void a_good_session_says_all_of_itself(void **state)
         is(&facts, "tls.client.issuer", "");
         is(&facts, "tls.client.key", "");
         is(&facts, "tls.client.until", "");
-        tls_explain(b.tls, "nothing", &b.problem);
+        tls_explain(b.tls, "nothing\033[2J", &b.problem);
         assert_string_equal(b.problem.rule, "");
-        assert_string_equal(b.problem.reason, "nothing");
+        assert_string_equal(b.problem.reason, "nothing?[2J");
         assert_false(b.problem.park || tls_refused_us(b.tls));
         bench_free(&b);
     }

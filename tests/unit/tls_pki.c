@@ -72,6 +72,8 @@ struct pki pki_make(const struct pki_wish *wish)
     X509_set_pubkey(it.certificate, it.key);
     extend(it.certificate, issuer->certificate, NID_basic_constraints,
            wish->ca ? "critical,CA:TRUE" : "CA:FALSE");
+    if (wish->use)
+        extend(it.certificate, issuer->certificate, NID_ext_key_usage, wish->use);
     if (wish->hosts)
         extend(it.certificate, issuer->certificate, NID_subject_alt_name, wish->hosts);
     assert_true(X509_sign(it.certificate, issuer->key,

@@ -51,7 +51,9 @@ static struct compiling *compiling; /* libxml2 asks for files without saying for
 static void compile_error(void *arg, xmlErrorPtr error)
 {
     struct compiling *c = arg;
-    if (c->failed || error->level < XML_ERR_ERROR)
+    /* libxml2 goes on without an import that it cannot find; then packages would be refused for want of it. */
+    bool lost = error->code == XML_SCHEMAP_WARN_UNLOCATED_SCHEMA;
+    if (c->failed || (error->level < XML_ERR_ERROR && !lost))
         return;
     c->failed = true;
     const char *file = error->file ? strrchr(error->file, '/') : NULL;
