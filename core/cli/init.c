@@ -28,7 +28,7 @@ struct init {
     bool cbp, ais, sftp;
     char name[ANSWER_MAX], partner[ANSWER_MAX]; /* of the generic agreement */
     char host[ANSWER_MAX], port[ANSWER_MAX], account[ANSWER_MAX], key[ANSWER_MAX], remote[ANSWER_MAX];
-    struct buf agent, site, agreement, cbp_isa;
+    struct buf agent, site, agreement, cbp_isa, cisa_ais;
     struct reason why;
 };
 
@@ -204,17 +204,69 @@ static int make_agent(struct init *init)
     return result ? result : set(&init->agent, "agent", "user", init->user, &init->why);
 }
 
+/* Sections of the shipped site.conf, and the agreement that each is for. */
+static const struct folder {
+    const char *name;
+    bool ais; /* otherwise CBP's */
+} folders[] = {{"stow-plans", false},
+               {"container-status", false},
+               {"aes-commodity", false},
+               {"indicators", true},
+               {"ais-feed", true}};
+#define FOLDER_COUNT (sizeof folders / sizeof *folders)
+
+static bool is_chosen(const struct init *init, const struct folder *folder)
+{
+    return folder->ais ? init->ais : init->cbp;
+}
+
+/* "[link indicators]": is it a section that was not asked for? */
+static bool is_left_out(const struct init *init, const char *line)
+{
+    char name[64];
+    if (sscanf(line, "[link %63[^]]]", name) != 1 && sscanf(line, "[service %63[^]]]", name) != 1)
+        return false;
+    for (size_t i = 0; i < FOLDER_COUNT; i++)
+        if (!strcmp(folders[i].name, name))
+            return !is_chosen(init, &folders[i]);
+    return false;
+}
+
+/* The shipped site.conf without what belongs to agreements that were not asked for: a section ends with a blank line. */
+static void put_site(struct init *init)
+{
+    const char *at = (const char *)shipped_site.bytes, *end = at + shipped_site.size;
+    bool left_out = false;
+    while (at < end) {
+        const char *next = memchr(at, '\n', (size_t)(end - at));
+        char line[ANSWER_MAX];
+        next = next ? next + 1 : end;
+        snprintf(line, sizeof line, "%.*s", (int)(next - at), at);
+        left_out = left_out || is_left_out(init, line);
+        if (!left_out)
+            buf_put(&init->site, at, (size_t)(next - at));
+        left_out = left_out && *line != '\n';
+        at = next;
+    }
+}
+
+static int make_site(struct init *init)
+{
+    int result = 0;
+    put_site(init);
+    for (size_t i = 0; i < FOLDER_COUNT && !result; i++) {
+        char section[64], path[2 * ANSWER_MAX];
+        snprintf(section, sizeof section, "link %s", folders[i].name);
+        snprintf(path, sizeof path, "%s/%s", init->site_folder, folders[i].name);
+        if (is_chosen(init, &folders[i]))
+            result = set(&init->site, section, "path", path, &init->why);
+    }
+    return result;
+}
+
 static int make_cbp(struct init *init)
 {
-    static const char *const folders[] = {"stow-plans", "container-status", "aes-commodity"};
     int result = 0;
-    buf_put(&init->site, shipped_site.bytes, shipped_site.size);
-    for (size_t i = 0; i < sizeof folders / sizeof *folders && !result; i++) {
-        char section[64], path[2 * ANSWER_MAX];
-        snprintf(section, sizeof section, "link %s", folders[i]);
-        snprintf(path, sizeof path, "%s/%s", init->site_folder, folders[i]);
-        result = set(&init->site, section, "path", path, &init->why);
-    }
     buf_put(&init->cbp_isa, shipped_cbp_isa.bytes, shipped_cbp_isa.size);
     if (!init->sftp) { /* the answers are CBP's */
         const struct {
@@ -252,19 +304,15 @@ static void make_sftp(struct init *init)
                init->name, init->key, init->remote, init->name);
 }
 
-static const char ais[] = "; Automated Indicator Sharing with CISA. Its feeds are TAXII: with that connector "
-                          "come the endpoint, the link and\n"
-                          "; the services, one section for each collection. Until then nothing flows here, "
-                          "and that is recorded.\n\n"
-                          "[agreement]\ntitle     = Automated Indicator Sharing\n"
-                          "partner   = Cybersecurity and Infrastructure Security Agency\nenabled   = no\n"
-                          "; acknowledged = 2025-03-14\nvalid-for = 3 years\n";
-
 static int make_files(struct init *init)
 {
     int result = make_agent(init);
+    if (init->ais)
+        buf_put(&init->cisa_ais, shipped_cisa_ais.bytes, shipped_cisa_ais.size);
     if (!result && init->cbp)
         result = make_cbp(init);
+    if (!result && (init->cbp || init->ais))
+        result = make_site(init);
     else
         buf_text(&init->site,
                  "; The organisation's own side: where messages come from and where they go.\n\n[site]\n");
@@ -272,7 +320,8 @@ static int make_files(struct init *init)
         make_sftp(init);
     if (!result)
         result = set(&init->site, "site", "name", init->organisation, &init->why);
-    bool failed = init->agent.failed || init->site.failed || init->agreement.failed || init->cbp_isa.failed;
+    bool failed = init->agent.failed || init->site.failed || init->agreement.failed || init->cbp_isa.failed ||
+                  init->cisa_ais.failed;
     return result || !failed ? result : fail(&init->why, ACCORD_ENOMEM, "out of memory");
 }
 
@@ -299,8 +348,8 @@ static int write_files(struct init *init)
         result = write_file(init, "site", init->site.data, init->site.size);
     if (!result)
         result = write_file(init, "cbp-isa", init->cbp_isa.data, init->cbp_isa.size);
-    if (!result && init->ais)
-        result = write_file(init, "cisa-ais", ais, strlen(ais));
+    if (!result)
+        result = write_file(init, "cisa-ais", init->cisa_ais.data, init->cisa_ais.size);
     if (!result)
         result = write_file(init, init->name, init->agreement.data, init->agreement.size);
     return result;
@@ -339,6 +388,11 @@ static void say_next(struct init *init)
                "  3. the partner's host key:    ssh-keyscan HOST | ssh-keygen -lf -, compared with what the "
                "partner says\n",
                above, name, init->sftp ? "id" : "id_ecdsa", init->user);
+    else
+        printf("  2. client.pem, client.key and federal-bridge.pem: %s/credentials/cisa-ais/, owned by %s, "
+               "mode 0600\n"
+               "  3. what cisa-ais.conf calls ASSIGNED\n",
+               above, init->user);
     printf("  4. `acknowledged` in %s.conf, then: accord check, accord enable %s, and start accordd\n", name,
            name);
 }
@@ -392,5 +446,6 @@ int cli_init(struct cli *cli, const struct cli_command *command, int argc, char 
     buf_fini(&init.site);
     buf_fini(&init.agreement);
     buf_fini(&init.cbp_isa);
+    buf_fini(&init.cisa_ais);
     return code;
 }

@@ -8,6 +8,6 @@ struct shipped {
     const unsigned char *bytes;
     size_t size;
 };
-extern const struct shipped shipped_agent, shipped_site, shipped_cbp_isa;
+extern const struct shipped shipped_agent, shipped_site, shipped_cbp_isa, shipped_cisa_ais;
 
 #endif

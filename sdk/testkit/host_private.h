@@ -192,6 +192,8 @@ void testhost_leave(struct testhost *);
         testhost_leave(host);                                                                                        \
     } while (0)
 
+extern bool testhost_has_dialed; /* connect.c */
+
 /* May the connector call the host now? Complains when not; `ending` for what `close` itself may call. */
 bool testhost_callable(struct testhost *, const char *what, bool ending);
 /* Counts this call; is it the one that must fail? */

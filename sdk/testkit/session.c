@@ -61,6 +61,7 @@ void testhost_at_dial(struct testhost *host, void (*run)(void *arg, int fd), voi
 
 static int connect_loopback(const struct testhost *host)
 {
+    testhost_has_dialed = true;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(host->port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -155,17 +155,19 @@ const char *bench_name(struct bench *bench, char to[64])
     return to;
 }
 
-void bench_bytes(void *to, size_t size, unsigned seed)
+void bench_bytes(const struct bench *bench, void *to, size_t size, unsigned seed)
 {
+    bool text = bench->suite->flags & TESTSUITE_TEXT;
     unsigned state = seed * 2654435761u + (unsigned)size;
     for (size_t i = 0; i < size; i++) {
         state = state * 1664525u + 1013904223u;
-        ((unsigned char *)to)[i] = (unsigned char)(state >> 24);
+        unsigned byte = state >> 24;
+        ((unsigned char *)to)[i] = (unsigned char)(text ? '!' + byte % ('~' - '!' + 1) : byte);
     }
 }
 
 /* The same bytes for the same name and size. */
-static uint8_t *bytes_of(const char *name, size_t size)
+static uint8_t *bytes_of(const struct bench *bench, const char *name, size_t size)
 {
     static struct kept {
         struct kept *next;
@@ -178,7 +180,7 @@ static uint8_t *bytes_of(const char *name, size_t size)
     kept->bytes = testkit_alloc(size);
     kept->next = all;
     all = kept;
-    bench_bytes(kept->bytes, size, seed);
+    bench_bytes(bench, kept->bytes, size, seed);
     return kept->bytes;
 }
 
@@ -188,7 +190,7 @@ struct accord_delivery *bench_deliver(struct bench *bench, const char *name, siz
     struct testhost_message message = {.type = bench->suite->services[service].type,
                                        .name = name,
                                        .source_id = name,
-                                       .bytes = bytes_of(name, size),
+                                       .bytes = bytes_of(bench, name, size),
                                        .size = size};
     return testhost_deliver(bench->host, service, &message);
 }
@@ -229,7 +231,7 @@ void bench_give(struct bench *bench, const char *name, size_t size)
         return;
     if (!suite->give)
         suite_not_run("the suite has no hook `give`");
-    if (!suite->give(suite->arg, (size_t)bench->receives, name, bytes_of(name, size), size))
+    if (!suite->give(suite->arg, (size_t)bench->receives, name, bytes_of(bench, name, size), size))
         suite_complain("the hook `give` says that it failed");
 }
 

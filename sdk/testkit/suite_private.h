@@ -58,7 +58,7 @@ void bench_end(struct bench *);   /* closes and frees the host */
 void bench_step(struct bench *);
 void bench_run(struct bench *, int64_t ms); /* lets time pass */
 const char *bench_name(struct bench *, char to[64]);
-void bench_bytes(void *to, size_t size, unsigned seed);
+void bench_bytes(const struct bench *, void *to, size_t size, unsigned seed);
 /* A message of this size; the bytes live until the process ends. */
 struct accord_delivery *bench_deliver(struct bench *, const char *name, size_t size);
 void bench_delivered(struct bench *, struct accord_delivery *,

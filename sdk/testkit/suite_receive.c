@@ -25,7 +25,7 @@ static void is_as_given(struct bench *bench, const struct accord_offer *offer, c
     unsigned seed = 0;
     for (const char *at = name; *at; at++)
         seed = seed * 31 + (unsigned char)*at;
-    bench_bytes(expected, size, seed);
+    bench_bytes(bench, expected, size, seed);
     if (offer->size != (int64_t)size || memcmp(offer->bytes ? offer->bytes : expected, expected, size) != 0)
         suite_complain("the message %s of %zu bytes was offered with %lld, or with others", name, size,
                        (long long)offer->size);
@@ -142,6 +142,15 @@ static void what_is_deferred_stays_and_is_offered_again(void *arg)
         is_as_given(bench, second, name, 1000);
 }
 
+/* How often this message was offered. A source may still have others, of before. */
+static size_t times(struct bench *bench, const struct accord_offer *offer)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < testhost_offers(bench->host); i++)
+        count += strcmp(testhost_offer(bench->host, i)->source_id, offer->source_id) == 0;
+    return count;
+}
+
 static void set_aside(struct bench *bench, enum accord_admission admission, const char *word)
 {
     char name[64];
@@ -150,7 +159,7 @@ static void set_aside(struct bench *bench, enum accord_admission admission, cons
     struct accord_offer *offer = offered(bench, 0, name, 1000);
     bool good = over(bench, offer);
     bench_run(bench, look_on(bench));
-    if (good && !makes_up(bench) && testhost_offers(bench->host) > 1)
+    if (good && !makes_up(bench) && times(bench, offer) > 1)
         suite_complain("a message that was %s was offered again at once", word);
     bench_end(bench);
 }

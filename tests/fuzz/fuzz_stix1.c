@@ -2,8 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <accord/testkit/options.h>
-
+#include "conf/value.h"
 #include "policies/content/validator.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -11,14 +10,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* As an agreement for AIS has them, with everything asked for. */
 static const struct validator_options *options(void)
 {
-    static const struct accord_pair written[] = {
-        {"require-identity", "yes"}, {"stix-max-size", "64 KiB"}, {NULL, NULL}};
+    static const struct accord_pair written[] = {{"require-identity", "yes"}, {"stix-max-size", "64 KiB"}};
     static const struct accord_options table = {validator_option_table, sizeof(struct validator_options)};
-    static struct testoptions *made;
-    char why[256];
-    if (!made)
-        made = testoptions_new(&table, written, why, sizeof why);
-    return testoptions_struct(made);
+    static struct conf_options *made;
+    struct reason why = {""};
+    if (!made && conf_options_fill(&table, written, 2, &made, &why))
+        abort();
+    return conf_options_struct(made);
 }
 
 static struct validator *run(const uint8_t *data, size_t size, size_t cut)

@@ -68,6 +68,8 @@ bool ask_ended(void *ask); /* a condition */
 bool ask_readied(void *ask);
 void ask_wait(struct ask *); /* until it has ended, in real time */
 void ask_whole(struct ask *); /* begins and waits */
+/* It has ended so, and `reason` is a part of what was said. */
+void ask_expect(const struct ask *, enum http_end, const char *rule, const char *reason);
 /* Runs the host until the server's number is as large. */
 void bench_until(struct bench *, unsigned (*number)(struct web *), unsigned);
 uint64_t sum_of(uint64_t sum, int64_t at, const void *bytes, size_t size);

@@ -11,15 +11,6 @@
 
 #define BIG (INT64_C(24) << 20) /* more than what sockets take without a reader */
 
-static void expect_end(const struct ask *ask, enum http_end end, const char *rule, const char *reason)
-{
-    assert_int_equal(ask->ended, 1);
-    assert_int_equal(ask->end, end);
-    assert_string_equal(ask->rule, rule);
-    if (!strstr(ask->reason, reason))
-        fail_msg("\"%s\" does not say \"%s\"", ask->reason, reason);
-}
-
 static struct ask big_ask(struct bench *bench)
 {
     struct ask ask = ask_of(bench, "/inbox", "");
@@ -36,7 +27,7 @@ static void a_request_is_answered(void **state)
     bench_open(&bench, &(struct bench_setting){.shows = true, .asks = true});
     struct ask ask = ask_of(&bench, "/inbox?x=1", "<hello/>");
     ask_whole(&ask);
-    expect_end(&ask, HTTP_ANSWERED, "", "");
+    ask_expect(&ask, HTTP_ANSWERED, "", "");
     assert_int_equal(ask.status, 200);
     assert_string_equal(ask.got, "fine");
     assert_string_equal(ask.type, "application/xml");
@@ -87,7 +78,7 @@ static void a_body_of_unknown_size_goes_in_chunks(void **state)
     ask.request.size = -1;
     ask.piece = 5;
     ask_whole(&ask);
-    expect_end(&ask, HTTP_ANSWERED, "", "");
+    ask_expect(&ask, HTTP_ANSWERED, "", "");
     assert_non_null(strstr(ask.got, "\r\nTransfer-Encoding: chunked\r\n"));
     assert_null(strstr(ask.got, "Content-Length"));
     assert_null(strstr(ask.got, "Expect"));
@@ -109,7 +100,7 @@ static void what_would_break_a_request_in_two_is_not_sent(void **state)
             ask.request.header_count = 1;
         }
         ask_whole(&ask);
-        expect_end(&ask, HTTP_LOST, "", "cannot be sent");
+        ask_expect(&ask, HTTP_LOST, "", "cannot be sent");
     }
     assert_int_equal(web_heads(bench.web), 0);
     bench_close(&bench);
@@ -125,7 +116,7 @@ static void a_connection_is_used_again(void **state)
     for (int i = 0; i < 5; i++) {
         struct ask ask = ask_of(&bench, "/poll", "<poll/>");
         ask_whole(&ask);
-        expect_end(&ask, HTTP_ANSWERED, "", "");
+        ask_expect(&ask, HTTP_ANSWERED, "", "");
         assert_int_equal(ask.readied, 1);
     }
     assert_int_equal(testhost_dials(bench.host), 1);
@@ -156,7 +147,7 @@ static void requests_wait_in_line_for_so_many_connections(void **state)
         web_go(bench.web);
     for (int i = 0; i < 5; i++) {
         ask_wait(&asks[i]);
-        expect_end(&asks[i], HTTP_ANSWERED, "", "");
+        ask_expect(&asks[i], HTTP_ANSWERED, "", "");
         assert_int_equal(asks[i].status, 204);
     }
     assert_int_equal(testhost_dials(bench.host), 2);
@@ -209,7 +200,7 @@ static void the_partner_may_close_an_idle_connection(void **state)
     for (int i = 0; i < 3; i++) {
         struct ask ask = ask_of(&bench, "/poll", "<poll/>");
         ask_whole(&ask);
-        expect_end(&ask, HTTP_ANSWERED, "", "");
+        ask_expect(&ask, HTTP_ANSWERED, "", "");
         assert_int_equal(testhost_sessions(bench.host), 1);
         web_go(bench.web);
         assert_true(testhost_run_until(bench.host, no_session, bench.host, 10000));
@@ -232,7 +223,7 @@ static void connection_close_is_obeyed(void **state)
     for (int i = 0; i < 2; i++) {
         struct ask ask = ask_of(&bench, "/poll", "<poll/>");
         ask_whole(&ask);
-        expect_end(&ask, HTTP_ANSWERED, "", "");
+        ask_expect(&ask, HTTP_ANSWERED, "", "");
         assert_int_equal(testhost_sessions(bench.host), 0);
     }
     bench_close(&bench);
@@ -257,7 +248,7 @@ static void a_reused_connection_that_was_dead_costs_nothing(void **state)
         second.request.again = true;
         second.request.size = chunked ? -1 : second.request.size;
         ask_whole(&second);
-        expect_end(&second, HTTP_ANSWERED, "", "");
+        ask_expect(&second, HTTP_ANSWERED, "", "");
         assert_int_equal(second.readied, 2);
         assert_int_equal(web_connections(bench.web), 2);
         bench_close(&bench);
@@ -274,7 +265,7 @@ static void what_may_not_be_sent_twice_is_uncertain_then(void **state)
         ask_whole(&first);
         second.request.size = chunked ? -1 : second.request.size;
         ask_whole(&second);
-        expect_end(&second, HTTP_UNCERTAIN, "", "answered nothing");
+        ask_expect(&second, HTTP_UNCERTAIN, "", "answered nothing");
         assert_int_equal(second.readied, 1);
         bench_close(&bench);
     }
@@ -316,7 +307,7 @@ static void a_request_without_answer_is_uncertain(void **state)
         ask.request.size = chunked ? -1 : ask.request.size;
         ask.request.again = true; /* only for reused ones */
         ask_whole(&ask);
-        expect_end(&ask, HTTP_UNCERTAIN, "", "answered nothing");
+        ask_expect(&ask, HTTP_UNCERTAIN, "", "answered nothing");
         assert_string_equal(ask.steps, "connect 0;tls 0;authenticate -8;");
         bench_close(&bench);
     }
@@ -336,7 +327,7 @@ static void half_an_answer_is_uncertain(void **state)
     bench_open(&bench, &(struct bench_setting){.web.serve = serve_half_an_answer});
     struct ask ask = ask_of(&bench, "/inbox", "<x/>");
     ask_whole(&ask);
-    expect_end(&ask, HTTP_UNCERTAIN, "", "");
+    ask_expect(&ask, HTTP_UNCERTAIN, "", "");
     assert_int_equal(ask.status, 200);
     assert_string_equal(ask.got, "half");
     bench_close(&bench);
@@ -358,7 +349,7 @@ static void half_a_request_is_lost(void **state)
         if (chunked)
             ask.request.size = -1;
         ask_whole(&ask);
-        expect_end(&ask, HTTP_LOST, "", "");
+        ask_expect(&ask, HTTP_LOST, "", "");
         assert_true((int64_t)ask.at < BIG);
         bench_close(&bench);
     }
@@ -378,7 +369,7 @@ static void an_early_answer_is_read_though_the_body_cannot_leave(void **state)
         bench_open(&bench, &(struct bench_setting){.web.serve = serve_too_large});
         struct ask ask = big_ask(&bench);
         ask_whole(&ask);
-        expect_end(&ask, HTTP_ANSWERED, "", "");
+        ask_expect(&ask, HTTP_ANSWERED, "", "");
         assert_int_equal(ask.status, 413);
         assert_string_equal(ask.got, "no!");
         assert_true((int64_t)ask.at < BIG);
@@ -394,7 +385,7 @@ static void a_body_that_ends_early_is_lost(void **state)
     struct ask ask = ask_of(&bench, "/inbox", "<x/>");
     ask.request.size = 100;
     ask_whole(&ask);
-    expect_end(&ask, HTTP_LOST, "", "ended after 4 of 100 bytes");
+    ask_expect(&ask, HTTP_LOST, "", "ended after 4 of 100 bytes");
     bench_close(&bench);
 }
 
@@ -406,16 +397,16 @@ static void a_dial_that_fails_is_told(void **state)
     testhost_fail_dials(bench.host, 1, "no route to host");
     struct ask ask = ask_of(&bench, "/inbox", "<x/>");
     ask_whole(&ask);
-    expect_end(&ask, HTTP_LOST, "", "no route to host");
+    ask_expect(&ask, HTTP_LOST, "", "no route to host");
     assert_string_equal(ask.steps, "connect -8;");
     testhost_fail(bench.host, TESTHOST_DIAL, 1);
     ask = ask_of(&bench, "/inbox", "<x/>");
     ask_whole(&ask);
-    expect_end(&ask, HTTP_LOST, "", "does not dial");
+    ask_expect(&ask, HTTP_LOST, "", "does not dial");
     testhost_secret(bench.host, "trust", NULL, 0);
     ask = ask_of(&bench, "/inbox", "<x/>");
     ask_whole(&ask);
-    expect_end(&ask, HTTP_LOST, "", "`trust` cannot be read");
+    ask_expect(&ask, HTTP_LOST, "", "`trust` cannot be read");
     bench_close(&bench);
 }
 
@@ -429,12 +420,12 @@ static void a_revoked_session_is_over(void **state)
     bench_until(&bench, web_heads, 1);
     testhost_revoke(bench.host);
     ask_wait(&ask);
-    expect_end(&ask, HTTP_UNCERTAIN, "", "");
+    ask_expect(&ask, HTTP_UNCERTAIN, "", "");
     web_go(bench.web); /* the first connection's */
     web_go(bench.web);
     ask = ask_of(&bench, "/inbox", "<x/>");
     ask_whole(&ask);
-    expect_end(&ask, HTTP_ANSWERED, "", "");
+    ask_expect(&ask, HTTP_ANSWERED, "", "");
     testhost_revoke(bench.host);
     assert_true(testhost_run_until(bench.host, no_session, bench.host, 10000));
     bench_close(&bench);

@@ -108,6 +108,9 @@ static void a_good_session_passes_until_its_first_certificate_ends(void **state)
     c = with(h, ACCORD_ASK_AUTHENTICATED, "tls.client.until", "1767225601");
     expect(&c, ACCORD_ALLOW, "", "");
     assert_int_equal(c.good_for, 1000);
+    c = with(h, ACCORD_ASK_AUTHENTICATED, "tls.client.until", "9223372036854775807");
+    expect(&c, ACCORD_ALLOW, "", "");
+    assert_int_equal(c.good_for, INT64_C(3650) * 86400 * 1000);
     testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &taxii, no_client);
     expect(&c, ACCORD_ALLOW, "", "");
     assert_int_equal(c.good_for, 0);
@@ -256,6 +259,12 @@ static void what_else_is_good(void **state)
             p->value = "2001:db8::7";
     testpolicy_ask_session(h, &c, HANDSHAKE, &link, facts);
     expect(&c, ACCORD_ALLOW, "", "");
+    link.endpoint_host = "taxii.example";
+    for (struct accord_pair *p = facts; p->name; p++)
+        if (!strcmp(p->name, "tls.identity"))
+            p->value = "*.example";
+    testpolicy_ask_session(h, &c, HANDSHAKE, &link, facts);
+    expect(&c, ACCORD_DENY, "encryption.tls-identity", "*.example");
     link.endpoint_host = "192.0.2.7";
     for (struct accord_pair *p = facts; p->name; p++)
         if (!strcmp(p->name, "tls.identity"))

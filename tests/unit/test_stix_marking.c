@@ -111,6 +111,28 @@ static void a_marking_of_a_part_does_not_mark_the_package(void **state)
     free(text);
 }
 
+/* No header, and an indicator that is marked for everything there is. */
+static void a_package_without_header_is_not_marked(void **state)
+{
+    (void)state;
+    static const struct accord_pair options[] = {
+        {"require-header", "no"}, {"require-intent", "no"}, {NULL, NULL}};
+    char *text = stix_fixture(STIX_MARKING), header[4096], moved[4096];
+    char *begin = strstr(text, "  <stix:STIX_Header>"), *end = strstr(text, "  <stix:Indicators>");
+    char *marking = strstr(text, "      <marking:Marking>");
+    snprintf(header, sizeof header, "%.*s", (int)(end - begin), begin);
+    snprintf(moved, sizeof moved, "      <indicator:Handling>\n%.*s", (int)(strstr(text, HANDLING) - marking),
+             marking);
+    char *bare = stix_replace(text, header, ""),
+         *changed = stix_replace(bare, "      <indicator:Handling>\n", moved);
+    assert_string_equal(
+        stix_verdict(changed, strlen(changed), &(struct stix_judged){.options = options}).rule,
+        "stix-1.marking-missing");
+    free(changed);
+    free(bare);
+    free(text);
+}
+
 static void each_rule_of_the_ais_marking_holds(void **state)
 {
     (void)state;
@@ -236,6 +258,8 @@ static void colours_must_agree(void **state)
         {STIX_MARKING, HANDLING, TLP("//stix:TTP//node()", "WHITE") HANDLING, "", NULL, NULL, NULL},
         {STIX_MARKING, HANDLING, TLP("//stix:TTP//node()", "AMBER") HANDLING, "marking-conflict",
          "for a part", NULL, NULL},
+        /* Whatever it selects, a marking of a part is one of a part. */
+        {STIX_MARKING, "../../../descendant-or-self::node()", "//node()", "", NULL, NULL, NULL},
         {STIX_MARKING, PART, "xsi:type=\"tlp:TLPMarkingStructureType\" color=\"AMBER\"", "marking-conflict",
          "TLP AMBER for a part, but the marking of the package on line 19 says GREEN", NULL, NULL},
         {STIX_MARKING, PART, "xsi:type=\"tlp:TLPMarkingStructureType\" color=\"RED\"", "tlp",
@@ -336,6 +360,7 @@ int main(void)
         cmocka_unit_test(marked_packages_pass),
         cmocka_unit_test(unmarked_packages_are_refused),
         cmocka_unit_test(a_marking_of_a_part_does_not_mark_the_package),
+        cmocka_unit_test(a_package_without_header_is_not_marked),
         cmocka_unit_test(each_rule_of_the_ais_marking_holds),
         cmocka_unit_test(the_marking_covers_the_whole_package),
         cmocka_unit_test(what_selects_everything_is_known_by_its_form),

@@ -105,6 +105,8 @@ static void the_reason_says_what_and_where_and_never_the_data(void **state)
         {STIX_MARKING, "Seen every night", "219-<![CDATA[09]]>-99&#57;9", "personal-data", NULL, NULL, NULL},
         {STIX_MARKING, "Seen every night", "219-<cybox:B>09</cybox:B>-9999", "personal-data", NULL, NULL,
          NULL},
+        {STIX_MARKING, "Seen every night", "219-<cybox:Comment>09</cybox:Comment>-9999", "personal-data",
+         NULL, NULL, NULL},
         {STIX_MARKING, "Seen every night", "219-09-<!-- -->9999", "personal-data", NULL, NULL, NULL},
         /* What an object is about is what is shared. */
         {STIX_MARKING, "192.0.2.17", "phisher@example.org", "", NULL, NULL, NULL},

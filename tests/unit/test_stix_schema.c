@@ -102,11 +102,9 @@ static void packages_are_held_against_it(void **state)
     judged("2026-01-15T12:00:00Z", "2026-01-15T12:00:00+14:30", "stix-1.schema", "xs:dateTime");
     judged("timestamp=\"2026-01-15T11:59:00.5+01:00\"", "", "stix-1.schema",
            "(stix:Indicator): driver.xsd says: Element 'Indicator': The attribute 'timestamp' is required");
-    judged("id=\"example:Observable-6f1c9f0e-0003\"", "id=\"example:Indicator-6f1c9f0e-0002\"", "", "");
-    judged("</stix:Indicators>",
-           "<stix:Indicator xsi:type=\"indicator:IndicatorType\" timestamp=\"2026-01-15T12:00:00Z\" "
-           "id=\"example:Indicator-6f1c9f0e-0002\"/></stix:Indicators>",
-           "stix-1.schema", "Duplicate key-sequence");
+    /* Its xs:unique is left out: libxml2 takes quadratic time for it. Our own rule has said it before. */
+    judged("id=\"example:Observable-6f1c9f0e-0003\"", "id=\"example:Indicator-6f1c9f0e-0002\"", "stix-1.id",
+           "line 32 (indicator:Observable): a second element with the id");
 }
 
 /* Its own rules first: they say what to do. */
@@ -174,11 +172,17 @@ static void schemas_come_from_the_folder_alone(void **state)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, INDICATOR, strlen(INDICATOR)), (ssize_t)strlen(INDICATOR));
     close(fd);
-    snprintf(text, sizeof text, XS "><xs:include schemaLocation=\"%s\"/></xs:schema>", outside);
+    static const char *const imports =
+        XS "><xs:import namespace=\"http://stix.mitre.org/Indicator-2\" schemaLocation=\"%s\"/></xs:schema>";
+    snprintf(text, sizeof text, imports, outside);
     write_file("outside.xsd", text);
-    refused("outside.xsd", "do not compile: outside.xsd");
-    write_file("network.xsd", XS "><xs:include schemaLocation=\"http://127.0.0.1:9/x.xsd\"/></xs:schema>");
-    refused("network.xsd", "do not compile: network.xsd");
+    refused("outside.xsd", "do not compile: outside.xsd line 1: ");
+    snprintf(text, sizeof text, imports, "http://127.0.0.1:9/x.xsd");
+    write_file("network.xsd", text);
+    refused("network.xsd", "do not compile: network.xsd line 1: ");
+    snprintf(text, sizeof text, imports, "missing.xsd");
+    write_file("incomplete.xsd", text);
+    refused("incomplete.xsd", "do not compile: incomplete.xsd line 1: ");
     refused("../../../etc/hostname", "do not compile");
     unlink(outside);
 }

@@ -12,7 +12,8 @@
 #include <cmocka.h>
 
 /* In pieces of this size; NULL: refused. The draft's is valid until the next call. */
-static const char *made_of(enum content_form form, const char *bytes, size_t size, size_t piece, const char **why)
+static const char *made_of(enum content_form form, const char *bytes, size_t size, size_t piece,
+                           const char **why)
 {
     static struct draft draft;
     struct content content;
@@ -53,7 +54,8 @@ static void a_declaration_becomes_blanks(void **state)
 {
     (void)state;
     becomes(FORM_XML, "<?xml version=\"1.0\"?><a/>", "                     <a/>");
-    becomes(FORM_XML, "<?xml version='1.0' encoding='utf-8'?>\n<a/>", "                                      \n<a/>");
+    becomes(FORM_XML, "<?xml version='1.0' encoding='utf-8'?>\n<a/>",
+            "                                      \n<a/>");
     becomes(FORM_XML, "<?xml\tversion=\"1.0\" encoding = \"US-ASCII\" standalone=\"yes\"?><a/>",
             "                                                            <a/>");
     becomes(FORM_XML, "\xef\xbb\xbf<a/>", "   <a/>");
@@ -62,8 +64,14 @@ static void a_declaration_becomes_blanks(void **state)
 
 static void everything_else_stays_as_it_is(void **state)
 {
-    static const char *const same[] = {"<a/>", "  \n<a/>", "<a>\xef\xbb\xbf</a>", "<!-- x --><a/>",
-                                       "<?xml-stylesheet href=\"x\"?><a/>", "<?xm?><a/>", "<?x", "<",
+    static const char *const same[] = {"<a/>",
+                                       "  \n<a/>",
+                                       "<a>\xef\xbb\xbf</a>",
+                                       "<!-- x --><a/>",
+                                       "<?xml-stylesheet href=\"x\"?><a/>",
+                                       "<?xm?><a/>",
+                                       "<?x",
+                                       "<",
                                        "<a>&amp;<![CDATA[<?xml version=\"1.0\"?>]]></a>"};
     (void)state;
     for (size_t i = 0; i < 6; i++)
@@ -75,10 +83,13 @@ static void another_encoding_is_refused(void **state)
 {
     static const char utf16[] = "\xff\xfe<\0a\0/\0>\0", utf16_be[] = "\xfe\xff\0<\0a\0/\0>";
     static const char latin[] = "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a/>";
-    static const char strange[] = "<?xml version=\"1.0\" encoding?><a/>", *endless =
-        "<?xml version=\"1.0\"                                                                                      "
-        "                                                                                                           "
-        "                                                                                                        ?><a/>";
+    static const char strange[] = "<?xml version=\"1.0\" encoding?><a/>",
+                      *endless = "<?xml version=\"1.0\"                                                      "
+                                 "                                "
+                                 "                                                                           "
+                                 "                                "
+                                 "                                                                           "
+                                 "                             ?><a/>";
     (void)state;
     is_refused(FORM_XML, latin, strlen(latin), "another encoding");
     is_refused(FORM_XML, strange, strlen(strange), "another encoding");
@@ -90,8 +101,14 @@ static void another_encoding_is_refused(void **state)
 
 static void what_is_no_xml_is_refused(void **state)
 {
-    static const char *const wrong[] = {"", "   \n", "{\"type\": \"bundle\"}", "UNB+UNOA:2", "http://x/y.xml",
-                                        "<?xml version=\"1.0\"?>", "<?xml version=\"1.0\"?>text", "\xef\xbb\xbf"};
+    static const char *const wrong[] = {"",
+                                        "   \n",
+                                        "{\"type\": \"bundle\"}",
+                                        "UNB+UNOA:2",
+                                        "http://x/y.xml",
+                                        "<?xml version=\"1.0\"?>",
+                                        "<?xml version=\"1.0\"?>text",
+                                        "\xef\xbb\xbf"};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         is_refused(FORM_XML, wrong[i], strlen(wrong[i]), "XML");
@@ -103,17 +120,29 @@ static void text_has_its_markup_escaped(void **state)
     becomes(FORM_ESCAPED, "", "");
     becomes(FORM_ESCAPED, "<?xml version=\"1.0\"?>\r\n<a b='&amp;'>]]></a>",
             "&lt;?xml version=\"1.0\"?&gt;&#13;\n&lt;a b='&amp;amp;'&gt;]]&gt;&lt;/a&gt;");
-    becomes(FORM_ESCAPED, "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x9a\xa2\t", "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x9a\xa2\t");
+    becomes(FORM_ESCAPED, "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x9a\xa2\t",
+            "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x9a\xa2\t");
 }
 
 static void text_that_xml_cannot_hold_is_refused(void **state)
 {
-    static const char *const wrong[] = {"\x01", "a\x1f", "\x80", "\xc3", "\xc3(", "\xc0\xaf", "\xe0\x80\xaf",
-                                        "\xed\xa0\x80", "\xef\xbf\xbe", "\xef\xbf\xbf", "\xf4\x90\x80\x80",
-                                        "\xf8\x88\x80\x80\x80", "\xf0\x8f\xbf\xbf"};
+    static const char *const wrong[] = {"\x01",
+                                        "a\x1f",
+                                        "\x80",
+                                        "\xc3",
+                                        "\xc3(",
+                                        "\xc0\xaf",
+                                        "\xe0\x80\xaf",
+                                        "\xed\xa0\x80",
+                                        "\xef\xbf\xbe",
+                                        "\xef\xbf\xbf",
+                                        "\xf4\x90\x80\x80",
+                                        "\xf8\x88\x80\x80\x80",
+                                        "\xf0\x8f\xbf\xbf"};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        is_refused(FORM_ESCAPED, wrong[i], strlen(wrong[i]), strcmp(wrong[i], "\xc3") ? "UTF-8" : "mid-character");
+        is_refused(FORM_ESCAPED, wrong[i], strlen(wrong[i]),
+                   strcmp(wrong[i], "\xc3") ? "UTF-8" : "mid-character");
     is_refused(FORM_ESCAPED, "a\0b", 3, "UTF-8");
 }
 

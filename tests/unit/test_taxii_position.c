@@ -58,12 +58,28 @@ static void zones_fractions_and_leap_seconds_are_understood(void **state)
 
 static void what_is_no_time_is_refused(void **state)
 {
-    static const char *const wrong[] = {
-        "", "now", "2025-11-22", "2025-11-22T02:00:00", "2025-11-22T02:00:00Z ", "2025-11-22T02:00Z",
-        "2025-13-01T00:00:00Z", "2025-00-01T00:00:00Z", "2025-02-29T00:00:00Z", "2100-02-29T00:00:00Z",
-        "2025-11-31T00:00:00Z", "2025-11-22T24:00:00Z", "2025-11-22T02:60:00Z", "2025-11-22T02:00:61Z",
-        "2025-11-22T02:00:00.Z", "2025-11-22T02:00:00+0100", "2025-11-22T02:00:00+24:00", "1969-12-31T23:59:59Z",
-        "1970-01-01T00:00:00+00:01", "25-11-22T02:00:00Z", "+025-11-22T02:00:00Z", "2025-1-22T02:00:00Z"};
+    static const char *const wrong[] = {"",
+                                        "now",
+                                        "2025-11-22",
+                                        "2025-11-22T02:00:00",
+                                        "2025-11-22T02:00:00Z ",
+                                        "2025-11-22T02:00Z",
+                                        "2025-13-01T00:00:00Z",
+                                        "2025-00-01T00:00:00Z",
+                                        "2025-02-29T00:00:00Z",
+                                        "2100-02-29T00:00:00Z",
+                                        "2025-11-31T00:00:00Z",
+                                        "2025-11-22T24:00:00Z",
+                                        "2025-11-22T02:60:00Z",
+                                        "2025-11-22T02:00:61Z",
+                                        "2025-11-22T02:00:00.Z",
+                                        "2025-11-22T02:00:00+0100",
+                                        "2025-11-22T02:00:00+24:00",
+                                        "1969-12-31T23:59:59Z",
+                                        "1970-01-01T00:00:00+00:01",
+                                        "25-11-22T02:00:00Z",
+                                        "+025-11-22T02:00:00Z",
+                                        "2025-1-22T02:00:00Z"};
     int64_t stamp;
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
@@ -86,11 +102,13 @@ static void comes_back(const struct position *position, const char *text)
 static void a_cursor_holds_the_window_and_the_part(void **state)
 {
     (void)state;
-    comes_back(&(struct position){.begin = NOW, .end = STAMP_NONE, .part = 1}, "1 2025-11-22T02:00:00.000000Z - 1 -");
+    comes_back(&(struct position){.begin = NOW, .end = STAMP_NONE, .part = 1},
+               "1 2025-11-22T02:00:00.000000Z - 1 -");
     comes_back(&(struct position){.begin = NOW, .end = NOW + HOUR, .part = 3, .result = "urn:uuid:5"},
                "1 2025-11-22T02:00:00.000000Z 2025-11-22T03:00:00.000000Z 3 urn:uuid:5");
-    comes_back(&(struct position){.begin = STAMP_NONE, .end = STAMP_NONE, .part = 2, .result = "a b%\xc3\xa9\n"},
-               "1 - - 2 a%20b%25%C3%A9%0A");
+    comes_back(
+        &(struct position){.begin = STAMP_NONE, .end = STAMP_NONE, .part = 2, .result = "a b%\xc3\xa9\n"},
+        "1 - - 2 a%20b%25%C3%A9%0A");
 }
 
 static void a_result_id_that_does_not_fit_leads_to_the_beginning_of_the_window(void **state)
@@ -108,13 +126,32 @@ static void a_result_id_that_does_not_fit_leads_to_the_beginning_of_the_window(v
 
 static void a_damaged_cursor_is_refused(void **state)
 {
-    static const char *const wrong[] = {
-        "", "1", "1 ", "2 - - 1 -", "1 - - 1", "1 - - 1 - ", "1 - - 1 - x", " 1 - - 1 -", "1  - - 1 -", "1 - - 0 -",
-        "1 - - -1 x", "1 - - 01 -", "1 - - 2 -", "1 - - 1 x", "1 - - 9999999999999999999 x", "1 - - 2x x",
-        "1 2025-11-22T02:00:00Z - 1 -", "1 2025-11-22T02:00:00.000000+00:00 - 1 -",
-        "1 2025-11-22T02:00:00.000000Z 2025-11-22T02:00:00.000000Z 1 -",
-        "1 2025-11-22T02:00:00.000000Z 2025-11-22T01:00:00.000000Z 2 x", "1 - - 2 %00", "1 - - 2 %2", "1 - - 2 %zz",
-        "1 - - 2 %41", "1 - - 2 \xc3\xa9", "1 - - 2 a%c3%a9"};
+    static const char *const wrong[] = {"",
+                                        "1",
+                                        "1 ",
+                                        "2 - - 1 -",
+                                        "1 - - 1",
+                                        "1 - - 1 - ",
+                                        "1 - - 1 - x",
+                                        " 1 - - 1 -",
+                                        "1  - - 1 -",
+                                        "1 - - 0 -",
+                                        "1 - - -1 x",
+                                        "1 - - 01 -",
+                                        "1 - - 2 -",
+                                        "1 - - 1 x",
+                                        "1 - - 9999999999999999999 x",
+                                        "1 - - 2x x",
+                                        "1 2025-11-22T02:00:00Z - 1 -",
+                                        "1 2025-11-22T02:00:00.000000+00:00 - 1 -",
+                                        "1 2025-11-22T02:00:00.000000Z 2025-11-22T02:00:00.000000Z 1 -",
+                                        "1 2025-11-22T02:00:00.000000Z 2025-11-22T01:00:00.000000Z 2 x",
+                                        "1 - - 2 %00",
+                                        "1 - - 2 %2",
+                                        "1 - - 2 %zz",
+                                        "1 - - 2 %41",
+                                        "1 - - 2 \xc3\xa9",
+                                        "1 - - 2 a%c3%a9"};
     struct position position = {.part = 77};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
@@ -167,7 +204,8 @@ static void next_is(const char *answered, int64_t expected)
         .begin = NOW - 2 * HOUR, .end = NOW - HOUR, .part = 4, .result = "urn:uuid:5"};
     position_next_window(&position, answered, NOW);
     if (position.begin != expected)
-        fail_msg("\"%s\" leads to %lld, not to %lld", answered, (long long)position.begin, (long long)expected);
+        fail_msg("\"%s\" leads to %lld, not to %lld", answered, (long long)position.begin,
+                 (long long)expected);
     assert_int_equal(position.end, STAMP_NONE);
     assert_int_equal(position.part, 1);
     assert_string_equal(position.result, "");
@@ -176,14 +214,14 @@ static void next_is(const char *answered, int64_t expected)
 static void the_next_window_begins_where_the_answer_ends_but_never_beyond_what_was_asked(void **state)
 {
     (void)state;
-    next_is("2025-11-22T01:00:00Z", NOW - HOUR);          /* equal */
-    next_is("2025-11-22T00:30:00Z", NOW - HOUR * 3 / 2);  /* narrowed */
+    next_is("2025-11-22T01:00:00Z", NOW - HOUR);         /* equal */
+    next_is("2025-11-22T00:30:00Z", NOW - HOUR * 3 / 2); /* narrowed */
     next_is("2025-11-22T00:00:00.000001Z", NOW - 2 * HOUR + 1);
-    next_is("2025-11-22T01:00:00.000001Z", NOW - HOUR);   /* beyond */
-    next_is("2099-01-01T00:00:00Z", NOW - HOUR);          /* in the future */
-    next_is("2025-11-22T00:00:00Z", NOW - HOUR);          /* where it began */
-    next_is("1999-01-01T00:00:00Z", NOW - HOUR);          /* before */
-    next_is("", NOW - HOUR);                              /* not said */
+    next_is("2025-11-22T01:00:00.000001Z", NOW - HOUR); /* beyond */
+    next_is("2099-01-01T00:00:00Z", NOW - HOUR);        /* in the future */
+    next_is("2025-11-22T00:00:00Z", NOW - HOUR);        /* where it began */
+    next_is("1999-01-01T00:00:00Z", NOW - HOUR);        /* before */
+    next_is("", NOW - HOUR);                            /* not said */
     next_is("yesterday", NOW - HOUR);
 }
 

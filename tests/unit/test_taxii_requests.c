@@ -60,13 +60,14 @@ static void a_poll_asks_for_a_window_and_for_bindings(void **state)
                                         .end = "2026-01-02T00:00:00.000000Z",
                                         .bindings = bindings,
                                         .binding_count = 2});
-    is_written(&draft, XML
-               "<t:Poll_Request" NS " message_id=\"1\" collection_name=\"AIS\">"
-               "<t:Exclusive_Begin_Timestamp>2026-01-01T00:00:00.000000Z</t:Exclusive_Begin_Timestamp>"
-               "<t:Inclusive_End_Timestamp>2026-01-02T00:00:00.000000Z</t:Inclusive_End_Timestamp>"
-               "<t:Poll_Parameters allow_asynch=\"false\"><t:Response_Type>FULL</t:Response_Type>"
-               "<t:Content_Binding binding_id=\"urn:stix.mitre.org:xml:1.1.1\"/><t:Content_Binding binding_id=\"urn:x\"/>"
-               "</t:Poll_Parameters></t:Poll_Request>\n");
+    is_written(&draft,
+               XML "<t:Poll_Request" NS " message_id=\"1\" collection_name=\"AIS\">"
+                   "<t:Exclusive_Begin_Timestamp>2026-01-01T00:00:00.000000Z</t:Exclusive_Begin_Timestamp>"
+                   "<t:Inclusive_End_Timestamp>2026-01-02T00:00:00.000000Z</t:Inclusive_End_Timestamp>"
+                   "<t:Poll_Parameters allow_asynch=\"false\"><t:Response_Type>FULL</t:Response_Type>"
+                   "<t:Content_Binding binding_id=\"urn:stix.mitre.org:xml:1.1.1\"/><t:Content_Binding "
+                   "binding_id=\"urn:x\"/>"
+                   "</t:Poll_Parameters></t:Poll_Request>\n");
 }
 
 static void a_subscription_stands_in_the_place_of_parameters(void **state)
@@ -83,7 +84,8 @@ static void a_further_part_is_asked_for_by_result_and_number(void **state)
     struct draft draft = {0};
     (void)state;
     taxii11.part(&draft, "1", &(struct dialect_part){"AIS", "urn:uuid:9", 7});
-    is_written(&draft, XML "<t:Poll_Fulfillment" NS " message_id=\"1\" collection_name=\"AIS\" result_id=\"urn:uuid:9\" "
+    is_written(&draft, XML "<t:Poll_Fulfillment" NS
+                           " message_id=\"1\" collection_name=\"AIS\" result_id=\"urn:uuid:9\" "
                            "result_part_number=\"7\"/>\n");
 }
 
@@ -98,12 +100,14 @@ static void an_inbox_message_frames_its_blocks(void **state)
     taxii11.block(&draft, &(struct dialect_block){"urn:a", "sub"});
     taxii11.block_end(&draft);
     taxii11.inbox_end(&draft);
-    is_written(&draft, XML
-               "<t:Inbox_Message" NS " message_id=\"urn:accord:x\">"
-               "<t:Destination_Collection_Name>AIS_INGEST</t:Destination_Collection_Name><t:Record_Count>2</t:Record_Count>"
-               "<t:Content_Block><t:Content_Binding binding_id=\"urn:a\"/><t:Content><x/></t:Content></t:Content_Block>"
-               "<t:Content_Block><t:Content_Binding binding_id=\"urn:a\"><t:Subtype subtype_id=\"sub\"/>"
-               "</t:Content_Binding><t:Content></t:Content></t:Content_Block></t:Inbox_Message>\n");
+    is_written(&draft,
+               XML "<t:Inbox_Message" NS " message_id=\"urn:accord:x\">"
+                   "<t:Destination_Collection_Name>AIS_INGEST</"
+                   "t:Destination_Collection_Name><t:Record_Count>2</t:Record_Count>"
+                   "<t:Content_Block><t:Content_Binding "
+                   "binding_id=\"urn:a\"/><t:Content><x/></t:Content></t:Content_Block>"
+                   "<t:Content_Block><t:Content_Binding binding_id=\"urn:a\"><t:Subtype subtype_id=\"sub\"/>"
+                   "</t:Content_Binding><t:Content></t:Content></t:Content_Block></t:Inbox_Message>\n");
     taxii11.inbox(&draft, "i", &(struct dialect_inbox){NULL, 1});
     is_written(&draft, XML "<t:Inbox_Message" NS " message_id=\"i\"><t:Record_Count>1</t:Record_Count>");
 }
@@ -113,8 +117,10 @@ static void texts_cannot_leave_their_place(void **state)
     struct draft draft = {0};
     (void)state;
     taxii11.part(&draft, "\"><x/>", &(struct dialect_part){"A&B<\n", "\r'\t>", 2});
-    is_written(&draft, XML "<t:Poll_Fulfillment" NS " message_id=\"&quot;&gt;&lt;x/&gt;\" "
-                           "collection_name=\"A&amp;B&lt;&#10;\" result_id=\"&#13;'&#9;&gt;\" result_part_number=\"2\"/>\n");
+    is_written(
+        &draft,
+        XML "<t:Poll_Fulfillment" NS " message_id=\"&quot;&gt;&lt;x/&gt;\" "
+            "collection_name=\"A&amp;B&lt;&#10;\" result_id=\"&#13;'&#9;&gt;\" result_part_number=\"2\"/>\n");
 }
 
 int main(void)

@@ -87,10 +87,14 @@ static void the_time_that_they_ask_for_is_waited(void **state)
 static void what_they_take_is_told(void **state)
 {
     (void)state;
-    assert_non_null(strstr(means(ASKED_INBOX, "DESTINATION_COLLECTION_ERROR", "ACCEPTABLE_DESTINATION", "A_B").reason, "A_B"));
-    assert_non_null(strstr(means(ASKED_INBOX, "UNSUPPORTED_CONTENT", "SUPPORTED_CONTENT", "urn:x").reason, "urn:x"));
-    assert_non_null(strstr(means(ASKED_POLL, "UNSUPPORTED_MESSAGE", "SUPPORTED_BINDING", "urn:y").reason, "urn:y"));
-    assert_non_null(strstr(means(ASKED_POLL, "UNSUPPORTED_PROTOCOL", "SUPPORTED_PROTOCOL", "urn:z").reason, "urn:z"));
+    assert_non_null(strstr(
+        means(ASKED_INBOX, "DESTINATION_COLLECTION_ERROR", "ACCEPTABLE_DESTINATION", "A_B").reason, "A_B"));
+    assert_non_null(
+        strstr(means(ASKED_INBOX, "UNSUPPORTED_CONTENT", "SUPPORTED_CONTENT", "urn:x").reason, "urn:x"));
+    assert_non_null(
+        strstr(means(ASKED_POLL, "UNSUPPORTED_MESSAGE", "SUPPORTED_BINDING", "urn:y").reason, "urn:y"));
+    assert_non_null(
+        strstr(means(ASKED_POLL, "UNSUPPORTED_PROTOCOL", "SUPPORTED_PROTOCOL", "urn:z").reason, "urn:z"));
     assert_non_null(strstr(means(ASKED_POLL, "NOT_FOUND", "ITEM", "AIS_X").reason, "AIS_X"));
 }
 
@@ -127,12 +131,15 @@ static void every_code_has_its_meaning(void **state)
     static const struct {
         long code;
         enum meaning inbox, poll;
-    } codes[] = {{200, MEANS_UNCERTAIN, MEANS_RETRY}, {204, MEANS_UNCERTAIN, MEANS_RETRY}, {301, MEANS_RETRY, MEANS_RETRY},
-                 {400, MEANS_REFUSED, MEANS_RETRY},   {401, MEANS_PARK, MEANS_PARK},       {403, MEANS_PARK, MEANS_PARK},
-                 {404, MEANS_RETRY, MEANS_RETRY},     {405, MEANS_RETRY, MEANS_RETRY},     {406, MEANS_RETRY, MEANS_RETRY},
-                 {407, MEANS_PARK, MEANS_PARK},       {408, MEANS_RETRY, MEANS_RETRY},     {413, MEANS_REFUSED, MEANS_RETRY},
-                 {415, MEANS_RETRY, MEANS_RETRY},     {429, MEANS_RETRY, MEANS_RETRY},     {500, MEANS_RETRY, MEANS_RETRY},
-                 {502, MEANS_UNCERTAIN, MEANS_RETRY}, {503, MEANS_RETRY, MEANS_RETRY},     {504, MEANS_UNCERTAIN, MEANS_RETRY},
+    } codes[] = {{200, MEANS_UNCERTAIN, MEANS_RETRY}, {204, MEANS_UNCERTAIN, MEANS_RETRY},
+                 {301, MEANS_RETRY, MEANS_RETRY},     {400, MEANS_REFUSED, MEANS_RETRY},
+                 {401, MEANS_PARK, MEANS_PARK},       {403, MEANS_PARK, MEANS_PARK},
+                 {404, MEANS_RETRY, MEANS_RETRY},     {405, MEANS_RETRY, MEANS_RETRY},
+                 {406, MEANS_RETRY, MEANS_RETRY},     {407, MEANS_PARK, MEANS_PARK},
+                 {408, MEANS_RETRY, MEANS_RETRY},     {413, MEANS_REFUSED, MEANS_RETRY},
+                 {415, MEANS_RETRY, MEANS_RETRY},     {429, MEANS_RETRY, MEANS_RETRY},
+                 {500, MEANS_RETRY, MEANS_RETRY},     {502, MEANS_UNCERTAIN, MEANS_RETRY},
+                 {503, MEANS_RETRY, MEANS_RETRY},     {504, MEANS_UNCERTAIN, MEANS_RETRY},
                  {599, MEANS_RETRY, MEANS_RETRY}};
     struct outcome outcome;
     (void)state;

@@ -1,4 +1,4 @@
-/* Submitting: batches, what every answer does to the deliveries in one, cancelling, and where the inbox is. */
+/* Submitting: batches, what every answer does to the deliveries in one, cancelling. */
 #include "taxii_partner.h"
 
 #include <setjmp.h>
@@ -8,9 +8,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define SECOND INT64_C(1000000)
-#define DAY    (86400 * SECOND)
 
 static struct ais_bench bench;
 
@@ -94,7 +91,8 @@ static void escaped_content_goes_without_a_size(void **state)
     struct accord_delivery *empty = ais_send(&bench, "abd", "");
     send_one("abc");
     assert_int_equal(partner_declared(partner_call(1)), -1);
-    assert_non_null(strstr(partner_body(partner_call(1)), "<t:Content>&lt;?xml version='1.0'?&gt;&lt;a/&gt;</t:Content>"));
+    assert_non_null(strstr(partner_body(partner_call(1)),
+                           "<t:Content>&lt;?xml version='1.0'?&gt;&lt;a/&gt;</t:Content>"));
     answer(&bench, "STATUS SUCCESS|\n");
     ended(empty, ACCORD_DELIVERED, "SUCCESS");
     answer(&bench, "STATUS SUCCESS|\n");
@@ -180,7 +178,8 @@ static void what_nobody_knows_is_uncertain(void **state)
     static const struct {
         long code;
         const char *type, *page;
-    } pages[] = {{200, "text/html", "<html>Welcome</html>"}, {200, NULL, ""}, {502, "text/html", "Bad Gateway"}};
+    } pages[] = {
+        {200, "text/html", "<html>Welcome</html>"}, {200, NULL, ""}, {502, "text/html", "Bad Gateway"}};
     (void)state;
     open_plain();
     for (size_t i = 0; i < 3; i++) {
@@ -304,7 +303,8 @@ static void a_batch_has_its_limit_in_bytes(void **state)
 
 static void what_was_tried_before_goes_alone(void **state)
 {
-    const struct testhost_message again = {.id = "old", .type = "stix-1", .name = "x", .bytes = "<a/>", .size = 4, .attempt = 2};
+    const struct testhost_message again = {
+        .id = "old", .type = "stix-1", .name = "x", .bytes = "<a/>", .size = 4, .attempt = 2};
     (void)state;
     open_with(NULL, batches);
     ais_send(&bench, "m1", "<a/>");
@@ -336,7 +336,8 @@ static void one_that_cannot_be_sent_does_not_take_the_others_with_it(void **stat
 {
     (void)state;
     open_with(NULL, batches);
-    struct accord_delivery *first = ais_send(&bench, "m1", "<a/>"), *second = ais_send(&bench, "m2", "no xml"),
+    struct accord_delivery *first = ais_send(&bench, "m1", "<a/>"),
+                           *second = ais_send(&bench, "m2", "no xml"),
                            *third = ais_send(&bench, "m3", "<a/>");
     ais_run(&bench);
     ended(second, ACCORD_REFUSED, "not XML");
@@ -413,212 +414,6 @@ static void a_close_in_mid_flight_says_what_is_known(void **state)
     ais_close(&bench);
 }
 
-/* ---- where ---- */
-
-static const struct accord_pair learns[] = {{"trust", "t"}, {"discovery", "/disc"}, {NULL, NULL}};
-
-static void the_inbox_is_learnt_and_asked_for_once_a_day(void **state)
-{
-    (void)state;
-    open_with(learns, NULL);
-    struct accord_delivery *delivery = send_one("abc");
-    answer_catalogue(&bench);
-    assert_string_equal(partner_path(partner_call(0)), "/inbox");
-    answer(&bench, "STATUS SUCCESS|\n");
-    ended(delivery, ACCORD_DELIVERED, "SUCCESS");
-    send_one("abd");
-    assert_string_equal(partner_path(partner_call(0)), "/inbox");
-    answer(&bench, "STATUS SUCCESS|\n");
-    ais_pass(&bench, 86400001);
-    send_one("abe");
-    assert_string_equal(partner_path(partner_call(0)), "/disc");
-    answer_catalogue(&bench);
-    answer(&bench, "STATUS SUCCESS|\n");
-    ais_close(&bench);
-}
-
-static void an_address_that_is_gone_is_looked_up_anew(void **state)
-{
-    (void)state;
-    open_with(learns, NULL);
-    send_one("abc");
-    answer_catalogue(&bench);
-    ais_pass(&bench, 61000);
-    answer_page(&bench, 404, "text/html", "Not Found");
-    send_one("abc");
-    assert_string_equal(partner_path(partner_call(0)), "/disc");
-    answer_catalogue(&bench);
-    answer(&bench, "STATUS SUCCESS|\n");
-    ais_close(&bench);
-}
-
-static void elsewhere_is_not_gone_to(void **state)
-{
-    static const char *const addresses[] = {"https://evil.example/inbox",
-                                            "https://taxii.example/inbox",
-                                            "https://taxii.example:8444/inbox",
-                                            "http://taxii.example:8443/inbox",
-                                            "https://taxii.example:8443@evil.example/inbox",
-                                            "https://taxii.example.evil.example:8443/inbox",
-                                            "https://taxii.example:8443/in box",
-                                            "file:///inbox",
-                                            "//taxii.example:8443/inbox",
-                                            "https://taxii.example:18446744073709560059/inbox",
-                                            "https://taxii.example:8443"};
-    (void)state;
-    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
-        char lines[300];
-        open_with(learns, NULL);
-        struct accord_delivery *delivery = send_one("abc");
-        snprintf(lines, sizeof lines, "INSTANCE INBOX|%s|\n", addresses[i]);
-        answer(&bench, lines);
-        ended(delivery, ACCORD_RETRY, "names no inbox service");
-        assert_true(delivery->wait > 0);
-        assert_int_equal(partner_waiting(), 0);
-        assert_non_null(testhost_incident(bench.host, "taxii.no-address"));
-        ais_close(&bench);
-    }
-}
-
-static void the_same_address_in_other_letters_is_ours(void **state)
-{
-    (void)state;
-    open_with(learns, NULL);
-    send_one("abc");
-    answer(&bench, "INSTANCE INBOX|HTTPS://Taxii.EXAMPLE:8443/in?x=1|\n");
-    assert_string_equal(partner_path(partner_call(0)), "/in?x=1");
-    answer(&bench, "STATUS SUCCESS|\n");
-    ais_close(&bench);
-}
-
-static void a_binding_that_they_do_not_take_is_not_sent(void **state)
-{
-    static const struct accord_pair options[] = {
-        {"collection", "AIS_INGEST"}, {"binding", "urn:stix.mitre.org:xml:1.2"}, {NULL, NULL}};
-    (void)state;
-    open_with(learns, options);
-    struct accord_delivery *delivery = send_one("abc");
-    answer_catalogue(&bench);
-    ended(delivery, ACCORD_RETRY, "correct `binding`");
-    assert_int_equal(delivery->sent, 0);
-    assert_non_null(testhost_incident(bench.host, "taxii.binding"));
-    ais_close(&bench);
-}
-
-static void a_collection_that_they_have_not_is_told(void **state)
-{
-    static const struct accord_pair options[] = {{"collection", "AIS_INGESTION"}, {NULL, NULL}};
-    (void)state;
-    open_with(learns, options);
-    struct accord_delivery *delivery = send_one("abc");
-    answer_catalogue(&bench);
-    ended(delivery, ACCORD_RETRY, "correct `collection`");
-    ais_close(&bench);
-}
-
-static void a_catalogue_that_cannot_be_had_ends_nothing(void **state)
-{
-    (void)state;
-    open_with(learns, NULL);
-    struct accord_delivery *delivery = send_one("abc");
-    answer(&bench, "STATUS FAILURE|we are ill\n");
-    ended(delivery, ACCORD_RETRY, "we are ill");
-    delivery = send_one("abd");
-    answer_page(&bench, 200, "text/html", "<html>Login</html>");
-    ended(delivery, ACCORD_RETRY, "Login");
-    delivery = send_one("abe");
-    testhost_stop(bench.host);
-    ended(delivery, ACCORD_RETRY, "stopping");
-    answer(&bench, "STATUS FAILURE|we are ill\n");
-    ais_close(&bench);
-}
-
-static void memory_that_fails_ends_in_another_attempt(void **state)
-{
-    (void)state;
-    open_plain();
-    partner_fail_begin();
-    struct accord_delivery *delivery = send_one("abc");
-    ended(delivery, ACCORD_RETRY, "memory");
-    ais_close(&bench);
-}
-
-/* ---- our certificate ---- */
-
-static void a_certificate_that_ends_is_told_in_time(void **state)
-{
-    static const struct {
-        int64_t left;
-        int64_t days;
-        const char *words;
-    } cases[] = {{91 * DAY, 91, NULL}, {90 * DAY, 90, "90 days"}, {29 * DAY, 29, "29 days"}, {3 * DAY, 3, "3 days"}, {-DAY, -2, "ended at"}};
-    int64_t now = INT64_C(1764000000) * SECOND;
-    (void)state;
-    for (size_t i = 0; i < 5; i++) {
-        open_plain();
-        testhost_set_wall(bench.host, now);
-        partner_certificate(now + cases[i].left);
-        ais_run(&bench);
-        assert_int_equal(testhost_gauge(bench.host, "certificate_days_left"), cases[i].days);
-        const char *told = testhost_incident(bench.host, "taxii.certificate-expires");
-        assert_true(cases[i].words ? told && strstr(told, cases[i].words) : !told);
-        ais_close(&bench);
-    }
-    open_plain();
-    testhost_set_wall(bench.host, now);
-    partner_certificate(now + 91 * DAY);
-    ais_pass(&bench, 2 * 86400000);
-    assert_non_null(testhost_incident(bench.host, "taxii.certificate-expires"));
-    ais_close(&bench);
-}
-
-/* ---- probing ---- */
-
-static void a_probe_tells_where_everything_is(void **state)
-{
-    static const struct accord_pair out[] = {{"collection", "AIS_INGEST"}, {NULL, NULL}};
-    static const struct accord_pair in[] = {{"collection", "AIS"}, {"start", "0 s"}, {NULL, NULL}};
-    const struct ais_service services[] = {{"submit", ACCORD_SEND, out}, {"feed", ACCORD_RECEIVE, in}};
-    (void)state;
-    memset(&bench, 0, sizeof bench);
-    ais_open(&bench, learns, services, 1);
-    ais_start(&bench);
-    testhost_probe(bench.host);
-    ais_run(&bench);
-    answer_catalogue(&bench);
-    assert_true(testhost_probed(bench.host));
-    assert_int_equal(testhost_steps(bench.host), 3);
-    assert_string_equal(testhost_step(bench.host, 0)->step, "connect");
-    assert_string_equal(testhost_step(bench.host, 1)->step, "catalogue");
-    assert_non_null(strstr(testhost_step(bench.host, 2)->text, "AIS_INGEST takes urn:stix.mitre.org:xml:1.1.1 at /inbox"));
-    ais_close(&bench);
-}
-
-static void a_probe_that_fails_parks_nothing(void **state)
-{
-    (void)state;
-    open_with(learns, NULL);
-    testhost_probe(bench.host);
-    ais_run(&bench);
-    answer(&bench, "STATUS UNAUTHORIZED|\n");
-    assert_true(testhost_probed(bench.host));
-    assert_int_equal(testhost_step(bench.host, 1)->result, ACCORD_EDENIED);
-    assert_null(testhost_parked(bench.host));
-    ais_close(&bench);
-}
-
-static void a_probe_without_discovery_asks_a_service(void **state)
-{
-    (void)state;
-    open_plain();
-    testhost_probe(bench.host);
-    ais_run(&bench);
-    answer(&bench, "STATUS UNSUPPORTED_MESSAGE|\n");
-    assert_true(testhost_probed(bench.host));
-    assert_int_equal(testhost_step(bench.host, 1)->result, 0);
-    ais_close(&bench);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -644,18 +439,6 @@ int main(void)
         cmocka_unit_test(a_cancelled_one_that_is_gone_waits_a_little_for_its_answer),
         cmocka_unit_test(what_waits_ends_with_a_stop_and_what_is_under_way_does_not),
         cmocka_unit_test(a_close_in_mid_flight_says_what_is_known),
-        cmocka_unit_test(the_inbox_is_learnt_and_asked_for_once_a_day),
-        cmocka_unit_test(an_address_that_is_gone_is_looked_up_anew),
-        cmocka_unit_test(elsewhere_is_not_gone_to),
-        cmocka_unit_test(the_same_address_in_other_letters_is_ours),
-        cmocka_unit_test(a_binding_that_they_do_not_take_is_not_sent),
-        cmocka_unit_test(a_collection_that_they_have_not_is_told),
-        cmocka_unit_test(a_catalogue_that_cannot_be_had_ends_nothing),
-        cmocka_unit_test(memory_that_fails_ends_in_another_attempt),
-        cmocka_unit_test(a_certificate_that_ends_is_told_in_time),
-        cmocka_unit_test(a_probe_tells_where_everything_is),
-        cmocka_unit_test(a_probe_that_fails_parks_nothing),
-        cmocka_unit_test(a_probe_without_discovery_asks_a_service),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

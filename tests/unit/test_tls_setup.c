@@ -156,10 +156,27 @@ static void a_chain_is_put_in_order(void **state)
     free(twice);
 }
 
+/* A CA that has two keys under one name: the one that signed ours is sent. */
+static void the_issuer_is_the_one_that_signed(void **state)
+{
+    (void)state;
+    struct pki other = pki_make(&(struct pki_wish){.name = "Middle", .role = PKI_CA, .issuer = &world.root});
+    char *pem = pki_pem(&other), *all = joined(own_pem, pem, middle_pem);
+    struct bench b;
+    make(&b, &(struct bench_client){.certificate = all, .key = own_key});
+    assert_true(b.made);
+    assert_int_equal(sk_X509_num(b.tls->chain), 1);
+    assert_int_equal(X509_cmp(sk_X509_value(b.tls->chain, 0), world.middle.certificate), 0);
+    bench_free(&b);
+    free(pem);
+    free(all);
+}
+
 static void what_is_not_in_the_chain_is_refused(void **state)
 {
     (void)state;
-    struct pki elsewhere = pki_make(&(struct pki_wish){.name = "Elsewhere", .ca = 1, .issuer = &world.root});
+    struct pki elsewhere =
+        pki_make(&(struct pki_wish){.name = "Elsewhere", .role = PKI_CA, .issuer = &world.root});
     char *wrong = pki_pem(&elsewhere), *all = joined(own_pem, wrong, ""),
          *damaged = joined(own_pem, middle_pem, "");
     memset(strstr(damaged + strlen(own_pem), "-----\n") + 20, '!', 20);
@@ -346,6 +363,7 @@ int main(void)
         cmocka_unit_test(keys_of_every_form_are_taken),
         cmocka_unit_test(a_key_that_cannot_be_used_is_spoken_of_without_its_secret),
         cmocka_unit_test(a_chain_is_put_in_order),
+        cmocka_unit_test(the_issuer_is_the_one_that_signed),
         cmocka_unit_test(what_is_not_in_the_chain_is_refused),
         cmocka_unit_test(our_own_certificate_has_to_be_good_as_well),
         cmocka_unit_test(the_trust_bundle_is_whole_or_refused),

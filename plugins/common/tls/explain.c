@@ -19,6 +19,10 @@ int tls_fail(struct tls_problem *problem, int result, bool park, const char *rul
     va_start(arguments, format);
     vsnprintf(problem->reason, sizeof problem->reason, format, arguments);
     va_end(arguments);
+    /* A library's words may hold the peer's; a cut may split a character. */
+    for (char *c = problem->reason; *c; c++)
+        if (*c < 0x20 || *c > 0x7e)
+            *c = '?';
     return result;
 }
 

@@ -116,7 +116,8 @@ static int read_key(struct tls *tls, const struct tls_setup *setup, struct tls_p
     if (passphrase.asked)
         return tls_fail(
             problem, ACCORD_EINVAL, true, "tls.key",
-            "the passphrase does not open the private key; check key and key-passphrase of the link");
+            "the passphrase does not open the private key; check key and key-passphrase of the link, or "
+            "encrypt the key anew (openssl pkcs8 -topk8 -v2 aes-256-cbc): OpenSSL 3 reads no DES or RC2");
     return tls_fail(
         problem, ACCORD_EFORMAT, true, "tls.key",
         "%s holds no private key in PEM form that can be read; write one as PKCS#8 (openssl pkcs8 -topk8)",

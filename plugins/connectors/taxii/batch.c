@@ -64,7 +64,8 @@ static bool write_frame(struct batch *batch)
 
 static void pull_more(struct batch *batch)
 {
-    for (size_t i = batch->turn ? batch->turn - 1 : 0; batch->ready && i < batch->count && batch->ahead < AHEAD; i++) {
+    for (size_t i = batch->turn ? batch->turn - 1 : 0;
+         batch->ready && i < batch->count && batch->ahead < AHEAD; i++) {
         struct parcel *parcel = batch->parcels[i];
         if (!parcel || parcel->whole)
             continue;
@@ -140,7 +141,8 @@ static void give_up(struct batch *batch, struct parcel *parcel, enum accord_outc
     for (size_t i = 0; i < batch->count; i++)
         if (batch->parcels[i] == parcel)
             batch->parcels[i] = NULL;
-    snprintf(reason, sizeof reason, outcome == ACCORD_REFUSED ? "it cannot be sent as content: %s" : "%s", why);
+    snprintf(reason, sizeof reason, outcome == ACCORD_REFUSED ? "it cannot be sent as content: %s" : "%s",
+             why);
     parcel_finish(parcel, outcome, 0, reason, "");
     batch->broken = true;
     batch->ready = false;
@@ -205,16 +207,17 @@ static void try_again(struct batch *batch, bool alone, const char *reason)
 static void tell_delivered(struct batch *batch, const struct outcome *outcome)
 {
     char receipt[ACCORD_REASON_MAX];
-    snprintf(receipt, sizeof receipt, "SUCCESS for %s at %.120s%s%.200s", batch->exchange.id, batch->exchange.path,
-             outcome->said[0] ? ": " : "", outcome->said);
+    snprintf(receipt, sizeof receipt, "SUCCESS for %s at %.120s%s%.200s", batch->exchange.id,
+             batch->exchange.path, outcome->said[0] ? ": " : "", outcome->said);
     finish_all(batch, ACCORD_DELIVERED, 0, "", receipt);
 }
 
 static void try_alone(struct batch *batch, size_t left, const struct outcome *outcome)
 {
     char reason[ACCORD_REASON_MAX];
-    snprintf(reason, sizeof reason, "the partner refused it together with %zu others, and it is sent alone next: %.400s",
-             left - 1, outcome->reason);
+    snprintf(reason, sizeof reason,
+             "the partner refused it together with %zu others, and it is sent alone next: %.400s", left - 1,
+             outcome->reason);
     try_again(batch, true, reason);
 }
 

@@ -60,7 +60,8 @@ static void name_it(struct block *block)
     unsigned size = 0;
     if (block->source_id[0] || EVP_DigestFinal_ex(block->digest, digest, &size) != 1)
         return;
-    size_t at = (size_t)snprintf(block->source_id, sizeof block->source_id, "%s:", block->large ? "prefix" : "sha256");
+    size_t at = (size_t)snprintf(block->source_id, sizeof block->source_id,
+                                 "%s:", block->large ? "prefix" : "sha256");
     for (unsigned i = 0; i < size && i < 32; i++)
         at += (size_t)snprintf(block->source_id + at, sizeof block->source_id - at, "%02x", digest[i]);
     for (const char *c = block->source_id; *c; c++) /* FNV-1a */
@@ -310,7 +311,8 @@ bool blocks_room(const struct feed *feed)
 
 /* ---- the verdict ---- */
 
-static void tell(const struct block *block, const char *event, const char *what, const struct accord_admitted *admitted)
+static void tell(const struct block *block, const char *event, const char *what,
+                 const struct accord_admitted *admitted)
 {
     link_log(block->feed->link, ACCORD_WARNING, event, "a block of %.100s (%s) %s: %.300s [%s]",
              block->feed->options->collection, block->source_id, what, admitted->reason, admitted->rule);

@@ -126,7 +126,8 @@ static bool takes_our_message(const struct link *link, const struct answer_insta
 static int on_instance(void *arg, const struct answer_instance *instance)
 {
     struct catalogue_asking *asking = arg;
-    if (!takes_our_message(asking->exchange.link, instance) || strncasecmp(instance->address, "http:", 5) == 0)
+    if (!takes_our_message(asking->exchange.link, instance) ||
+        strncasecmp(instance->address, "http:", 5) == 0)
         return ACCORD_OK; /* a partner may list the same service without TLS as well */
     const char *path = path_of(asking, instance->address);
     if (!path)
@@ -149,7 +150,10 @@ static int on_collection(void *arg, const struct answer_collection *collection)
         return asking->collection_count >= CATALOGUE_ROWS ? ACCORD_OK : ACCORD_ENOMEM;
     row->available = collection->available;
     row->set = !collection->feed;
-    return copy(&row->name, collection->name) && copy(&row->poll, path_of(asking, collection->poll_address)) &&
+    row->poll_elsewhere = *collection->poll_address && !path_of(asking, collection->poll_address);
+    row->inbox_elsewhere = *collection->inbox_address && !path_of(asking, collection->inbox_address);
+    return copy(&row->name, collection->name) &&
+                   copy(&row->poll, path_of(asking, collection->poll_address)) &&
                    copy(&row->inbox, path_of(asking, collection->inbox_address)) &&
                    copy_bindings(row, collection->bindings, collection->binding_count)
                ? ACCORD_OK
@@ -227,7 +231,7 @@ static bool ask(struct catalogue_asking *asking, const char *path)
     exchange_fini(&asking->exchange);
     exchange_init(&asking->exchange, link, ASKED_CATALOGUE, &events, on_asked);
     (asking->turn == ASK_DISCOVERY ? dialect->discovery : dialect->collections)(&asking->exchange.draft,
-                                                                               asking->exchange.id);
+                                                                                asking->exchange.id);
     asking->turn++;
     return exchange_begin(&asking->exchange, path);
 }
@@ -380,7 +384,7 @@ const char *catalogue_poll_path(const struct link *link, const char *collection,
     if (row && row->poll)
         return row->poll;
     service = service_of(link, "POLL", NULL);
-    if (service)
+    if (service && !(row && row->poll_elsewhere))
         return service->inbox;
     nowhere(link, "poll", collection, why);
     return NULL;
@@ -397,17 +401,18 @@ const char *catalogue_inbox_path(const struct link *link, const char *collection
     if (!path && row)
         path = row->inbox;
     service = service_of(link, "INBOX", path);
-    if (!path && service)
+    if (!path && service && !(row && row->inbox_elsewhere))
         path = service->inbox;
     if (!path) {
         nowhere(link, "inbox", collection, why);
         return NULL;
     }
     if ((row && !takes(row, binding)) || (service && !takes(service, binding))) {
-        outcome_set(why, MEANS_RETRY, "taxii.binding",
-                    "the partner does not take %.120s for the collection %.100s, and would drop it without a word: "
-                    "correct `binding`",
-                    binding, collection);
+        outcome_set(
+            why, MEANS_RETRY, "taxii.binding",
+            "the partner does not take %.120s for the collection %.100s, and would drop it without a word: "
+            "correct `binding`",
+            binding, collection);
         why->wait = 600000;
         why->stale = true;
         return NULL;

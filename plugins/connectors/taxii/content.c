@@ -43,7 +43,9 @@ static const char *judge_declaration(const char *declaration)
     bool good = !strstr(declaration, "encoding");
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
         good = good || (size == strlen(fine[i]) && strncasecmp(value, fine[i], size) == 0);
-    return good ? NULL : "its XML declaration names another encoding than UTF-8, in which TAXII messages are written";
+    return good
+               ? NULL
+               : "its XML declaration names another encoding than UTF-8, in which TAXII messages are written";
 }
 
 static const char *take_mark(struct content *content, struct draft *draft, uint8_t c)
@@ -108,8 +110,8 @@ static const char *take_first(struct content *content, struct draft *draft, uint
 
 static bool is_character(uint32_t point)
 {
-    return (point >= 0x20 || point == '\t' || point == '\n' || point == '\r') && (point < 0xd800 || point > 0xdfff) &&
-           point != 0xfffe && point != 0xffff && point <= 0x10ffff;
+    return (point >= 0x20 || point == '\t' || point == '\n' || point == '\r') &&
+           (point < 0xd800 || point > 0xdfff) && point != 0xfffe && point != 0xffff && point <= 0x10ffff;
 }
 
 /* False: not UTF-8, or a character that XML has no way to write. */
@@ -136,7 +138,8 @@ static const char *escaped_of(uint8_t c)
     return c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '\r' ? "&#13;" : NULL;
 }
 
-static const char *add_escaped(struct content *content, struct draft *draft, const uint8_t *bytes, size_t size)
+static const char *add_escaped(struct content *content, struct draft *draft, const uint8_t *bytes,
+                               size_t size)
 {
     size_t from = 0;
     for (size_t i = 0; i < size; i++) {

@@ -14,9 +14,9 @@ static void make_id(char id[EXCHANGE_ID])
 {
     unsigned char r[16] = {0};
     RAND_bytes(r, sizeof r);
-    snprintf(id, EXCHANGE_ID, "urn:uuid:%02x%02x%02x%02x-%02x%02x-4%x%02x-%x%x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1],
-             r[2], r[3], r[4], r[5], r[6] & 15, r[7], 8 + (r[8] >> 6), r[8] & 15, r[9], r[10], r[11], r[12], r[13],
-             r[14], r[15]);
+    snprintf(id, EXCHANGE_ID, "urn:uuid:%02x%02x%02x%02x-%02x%02x-4%x%02x-%x%x%02x-%02x%02x%02x%02x%02x%02x",
+             r[0], r[1], r[2], r[3], r[4], r[5], r[6] & 15, r[7], 8 + (r[8] >> 6), r[8] & 15, r[9], r[10],
+             r[11], r[12], r[13], r[14], r[15]);
 }
 
 /* ---- the answer ---- */
@@ -90,7 +90,8 @@ static int on_answer(void *arg, const uint8_t *bytes, size_t size)
         return HTTP_PAUSE;
     if (answer_feed(exchange->answer, bytes, size) >= 0)
         return 0;
-    if (!exchange->judged || exchange->outcome.means == MEANS_DONE) /* what follows a status must be right as well */
+    if (!exchange->judged ||
+        exchange->outcome.means == MEANS_DONE) /* what follows a status must be right as well */
         status_broken(&exchange->outcome, exchange->asked, answer_why(exchange->answer));
     exchange->judged = true;
     return ACCORD_EFORMAT;
@@ -201,18 +202,19 @@ bool exchange_begin(struct exchange *exchange, const char *path)
     for (size_t i = 0; i < dialect->header_count && i < EXCHANGE_HEADERS; i++)
         exchange->headers[i] = dialect->headers[i];
     exchange->outcome = (struct outcome){.parts = -1};
-    exchange->request = (struct http_request){.path = exchange->path,
-                                              .headers = exchange->headers,
-                                              .header_count = dialect->header_count,
-                                              .size = exchange->body ? exchange->size : (int64_t)exchange->draft.size,
-                                              .ready = on_ready,
-                                              .body = on_body,
-                                              .head = on_head,
-                                              .answer = on_answer,
-                                              .done = on_done,
-                                              .arg = exchange,
-                                              /* content can be asked of the host only once, and must not go twice */
-                                              .again = exchange->asked != ASKED_INBOX};
+    exchange->request =
+        (struct http_request){.path = exchange->path,
+                              .headers = exchange->headers,
+                              .header_count = dialect->header_count,
+                              .size = exchange->body ? exchange->size : (int64_t)exchange->draft.size,
+                              .ready = on_ready,
+                              .body = on_body,
+                              .head = on_head,
+                              .answer = on_answer,
+                              .done = on_done,
+                              .arg = exchange,
+                              /* content can be asked of the host only once, and must not go twice */
+                              .again = exchange->asked != ASKED_INBOX};
     exchange->call = http_begin(exchange->link->http, &exchange->request);
     return exchange->call != NULL;
 }

@@ -26,14 +26,17 @@ static void tell(struct link *link, int64_t days, int64_t left)
     stamp_write(link->expiry.until, until);
     if (days == 0)
         snprintf(text, sizeof text,
-                 "our certificate for %.200s ended at %s: put a new one in the place of `certificate` (and `key`); it is "
+                 "our certificate for %.200s ended at %s: put a new one in the place of `certificate` (and "
+                 "`key`); it is "
                  "used from the next connection on",
                  link->setup->endpoint_host ? link->setup->endpoint_host : "the partner", until);
     else
         snprintf(text, sizeof text,
-                 "our certificate for %.200s ends in %lld days, at %s: renew it in time and put it in the place of "
+                 "our certificate for %.200s ends in %lld days, at %s: renew it in time and put it in the "
+                 "place of "
                  "`certificate` (and `key`); no restart is needed",
-                 link->setup->endpoint_host ? link->setup->endpoint_host : "the partner", (long long)(left / DAY), until);
+                 link->setup->endpoint_host ? link->setup->endpoint_host : "the partner",
+                 (long long)(left / DAY), until);
     link_log(link, days > 7 ? ACCORD_WARNING : ACCORD_ERROR, "taxii.certificate-expires", "%s", text);
     link->host->incident(link->instance, "taxii.certificate-expires", text);
 }
@@ -57,7 +60,8 @@ void expiry_learnt(struct link *link, int64_t until)
         return;
     link->expiry.until = until;
     expiry_stop(link);
-    link->expiry.timer = link->host->timer(link->instance, 0, look, link); /* not inside the session's own beginning */
+    link->expiry.timer =
+        link->host->timer(link->instance, 0, look, link); /* not inside the session's own beginning */
 }
 
 void expiry_stop(struct link *link)

@@ -11,7 +11,8 @@
 #define PAUSE_MOST   300000
 #define NARROW_AFTER 3     /* failures with an answer that cannot be read */
 #define NARROW_LEAST 60000 /* ms of a window */
-#define STEP_LEAST   60000000 /* microseconds that a window without blocks must lead on, to be followed at once */
+#define STEP_LEAST                                                                                           \
+    60000000 /* microseconds that a window without blocks must lead on, to be followed at once */
 
 static void go_on(struct feed *feed);
 
@@ -44,7 +45,8 @@ void feed_trouble(struct feed *feed, const char *rule, const char *format, ...)
     bool same = strcmp(text, feed->trouble) == 0;
     snprintf(feed->trouble, sizeof feed->trouble, "%s", text);
     if (!same)
-        link_log(feed->link, ACCORD_WARNING, "taxii.poll-failed", "%.100s: %.390s", feed->options->collection, text);
+        link_log(feed->link, ACCORD_WARNING, "taxii.poll-failed", "%.100s: %.390s", feed->options->collection,
+                 text);
     feed->raised = feed->raised && same;
     if (rule && *rule && !feed->raised) {
         feed->raised = true;
@@ -71,7 +73,8 @@ static void on_silence(void *arg)
     char text[ACCORD_REASON_MAX];
     if (left <= 0) {
         snprintf(text, sizeof text,
-                 "nothing has come of the collection %.100s for %" PRId64 " hours and %" PRId64 " minutes%s%.200s: ask the "
+                 "nothing has come of the collection %.100s for %" PRId64 " hours and %" PRId64
+                 " minutes%s%.200s: ask the "
                  "partner whether that is right",
                  feed->options->collection, silent / 3600000, silent / 60000 % 60,
                  feed->trouble[0] ? "; the last trouble was: " : "", feed->trouble);
@@ -97,7 +100,8 @@ static void plan(struct feed *feed, int64_t at)
     int64_t now = ticks_of(feed);
     if (feed->timer)
         host->timer_stop(feed->timer);
-    feed->timer = feed->started ? host->timer(feed->link->instance, at > now ? at - now : 0, on_timer, feed) : NULL;
+    feed->timer =
+        feed->started ? host->timer(feed->link->instance, at > now ? at - now : 0, on_timer, feed) : NULL;
 }
 
 static void back_off(struct feed *feed, int64_t wait)
@@ -270,13 +274,16 @@ static bool to_next_part(struct feed *feed, struct position *next)
 {
     int64_t part = feed->at.part;
     if (!feed->result[0])
-        fail_with(feed, "taxii.protocol", "the partner says that there is more, and gives no result id to ask for it");
+        fail_with(feed, "taxii.protocol",
+                  "the partner says that there is more, and gives no result id to ask for it");
     else if (part >= feed->options->max_parts)
         fail_with(feed, "taxii.too-many-parts",
-                  "part %" PRId64 " of a result is not its last one: smaller windows are asked for (max-parts)", part);
-    else if (part > 1 && feed->came && feed->digest == feed->digest_before)
-        fail_with(feed, "taxii.repeats", "the partner gives the same blocks as part %" PRId64 " and as the one before",
+                  "part %" PRId64
+                  " of a result is not its last one: smaller windows are asked for (max-parts)",
                   part);
+    else if (part > 1 && feed->came && feed->digest == feed->digest_before)
+        fail_with(feed, "taxii.repeats",
+                  "the partner gives the same blocks as part %" PRId64 " and as the one before", part);
     else if (!position_next_part(next, feed->result, part))
         fail_with(feed, "taxii.protocol", "the partner's result id is too long to be kept");
     else
@@ -392,7 +399,8 @@ static bool aim(struct feed *feed)
         feed->held.begin = at->begin; /* whatever fails, it is asked for from there */
     if (at->begin > head + 300 * INT64_C(1000000))
         feed_trouble(feed, "taxii.clock",
-                     "it was read up to a time that has not come yet: our clock was set back, or was wrong before; nothing is "
+                     "it was read up to a time that has not come yet: our clock was set back, or was wrong "
+                     "before; nothing is "
                      "asked for until then");
     return position_window(at, feed->options->window >> feed->narrow, head);
 }
@@ -457,11 +465,13 @@ static void go_on(struct feed *feed)
     if (!feed->started || exchange_runs(&feed->exchange) || feed->wait.waits)
         return;
     if (feed->again && !begin_anew(feed))
-        return; /* feed_moved() comes here again */
+        return;                    /* feed_moved() comes here again */
     bool left = blocks_wait(feed); /* was not taken while the session was there: it goes over the next one */
     if (left && feed->full)
         return; /* feed_ready() */
-    int64_t at = feed->behind || left ? feed->not_before : feed->due > feed->not_before ? feed->due : feed->not_before;
+    int64_t at = feed->behind || left           ? feed->not_before
+                 : feed->due > feed->not_before ? feed->due
+                                                : feed->not_before;
     if (at > now)
         plan(feed, at);
     else
@@ -491,9 +501,10 @@ struct feed *feed_new(struct link *link, size_t service)
         link_log(link, ACCORD_ERROR, "taxii.cursor",
                  "service %s: its cursor is not one that this version writes; it is polled from `start` on",
                  link->setup->services[service]->name);
-        link->host->incident(link->instance, "taxii.cursor",
-                             "a feed's cursor cannot be read: the feed begins anew at `start`; what is older and was not "
-                             "received yet has to be asked for with a larger `start`");
+        link->host->incident(
+            link->instance, "taxii.cursor",
+            "a feed's cursor cannot be read: the feed begins anew at `start`; what is older and was not "
+            "received yet has to be asked for with a larger `start`");
     }
     feed->at = feed->held;
     feed->behind = true;

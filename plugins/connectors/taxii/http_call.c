@@ -144,6 +144,14 @@ static size_t limited(struct http_call *call, const char *what, int64_t limit)
     return CURL_WRITEFUNC_ERROR;
 }
 
+static size_t no_answer(struct http_call *call)
+{
+    call->over = true;
+    snprintf(call->reason, sizeof call->reason, "%s: what came is no answer of HTTP/1.1",
+             call->http->set.name);
+    return CURL_WRITEFUNC_ERROR;
+}
+
 static size_t too_short(struct http_call *call)
 {
     call->over = true;
@@ -195,6 +203,14 @@ static long status_of(const struct http_session *session)
     return status;
 }
 
+/* libcurl would take the status line of any version. */
+static bool is_version_1(const struct http_session *session)
+{
+    long version = 0;
+    curl_easy_getinfo(session->easy, CURLINFO_HTTP_VERSION, &version);
+    return version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
+}
+
 static bool tell_head(struct http_call *call, long status)
 {
     char text[64];
@@ -220,6 +236,8 @@ static size_t on_head(char *bytes, size_t size, size_t count, void *arg)
         return limited(call, "the head of the answer is larger", session->http->set.head_limit);
     bool ends = size <= 2 && (bytes[0] == '\r' || bytes[0] == '\n');
     long status = ends && !call->head_told ? status_of(session) : 0;
+    if (status >= 200 && !is_version_1(session))
+        return no_answer(call);
     return status >= 200 && !tell_head(call, status) ? CURL_WRITEFUNC_ERROR : size;
 }
 
@@ -380,7 +398,7 @@ static void broken(struct http_session *session, struct http_call *call, CURLcod
             end = HTTP_REFUSED;
     }
     if (!call->head_told)
-        http_call_step(call, session->stage < HTTP_BUSY ? "tls" : "authenticate", ACCORD_ENET,
+        http_call_step(call, session->stage < HTTP_JUDGED ? "tls" : "authenticate", ACCORD_ENET,
                        problem.reason);
     http_finish(call, end, problem.rule, problem.reason, status, 0);
 }

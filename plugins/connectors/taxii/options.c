@@ -5,7 +5,7 @@
 #include "taxii.h"
 
 #define FIELD(type, name) offsetof(struct type, name)
-#define TEXT_MOST 400 /* bytes of a name that travels in a message */
+#define TEXT_MOST         400 /* bytes of a name that travels in a message */
 
 static const char *const version_choices[] = {"1.1", NULL};
 
@@ -20,7 +20,8 @@ const struct accord_option taxii_link_table[] = {
      .kind = ACCORD_TEXT,
      .offset = FIELD(link_options, discovery),
      .max = TAXII_PATH - 1,
-     .help = "Path of the discovery service (TAXII 1.1, 4.4.3), as in /flare/taxii11/discovery. It is asked once a day for "
+     .help = "Path of the discovery service (TAXII 1.1, 4.4.3), as in /flare/taxii11/discovery. It is asked "
+             "once a day for "
              "the paths that are not set here; addresses on other hosts or ports are refused."},
     {.name = "collections",
      .kind = ACCORD_TEXT,
@@ -31,23 +32,27 @@ const struct accord_option taxii_link_table[] = {
      .kind = ACCORD_TEXT,
      .offset = FIELD(link_options, inbox),
      .max = TAXII_PATH - 1,
-     .help = "Path of the inbox service (TAXII 1.1, 4.4.5). Not set: learnt from collection information or discovery."},
+     .help = "Path of the inbox service (TAXII 1.1, 4.4.5). Not set: learnt from collection information or "
+             "discovery."},
     {.name = "poll",
      .kind = ACCORD_TEXT,
      .offset = FIELD(link_options, poll),
      .max = TAXII_PATH - 1,
-     .help = "Path of the poll service (TAXII 1.1, 4.4.6). Not set: learnt from collection information or discovery."},
+     .help = "Path of the poll service (TAXII 1.1, 4.4.6). Not set: learnt from collection information or "
+             "discovery."},
     {.name = "trust",
      .kind = ACCORD_SECRET,
      .flags = ACCORD_REQUIRED | ACCORD_FOR_HANDSHAKE,
      .offset = FIELD(link_options, trust),
-     .help = "Certificates (PEM) of the authorities that may vouch for the partner; there is no built-in list (AIS 3.4b: "
+     .help = "Certificates (PEM) of the authorities that may vouch for the partner; there is no built-in "
+             "list (AIS 3.4b: "
              "Federal Bridge)."},
     {.name = "certificate",
      .kind = ACCORD_SECRET,
      .flags = ACCORD_FOR_HANDSHAKE,
      .offset = FIELD(link_options, certificate),
-     .help = "Our certificate (PEM), with its intermediates behind it. Read anew for each connection, so that renewing it "
+     .help = "Our certificate (PEM), with its intermediates behind it. Read anew for each connection, so "
+             "that renewing it "
              "needs no restart (AIS 3.4b)."},
     {.name = "key",
      .kind = ACCORD_SECRET,
@@ -62,8 +67,10 @@ const struct accord_option taxii_link_table[] = {
     {.name = "pin",
      .kind = ACCORD_LIST,
      .offset = FIELD(link_options, pin),
-     .help = "Public keys, one of which the partner's certificate must have beside being trusted: each the base64 of the "
-             "SHA-256 of its SubjectPublicKeyInfo, as the session fact tls.peer.sha256 shows it. Not set: any."},
+     .help =
+         "Public keys, one of which the partner's certificate must have beside being trusted: each the "
+         "base64 of the "
+         "SHA-256 of its SubjectPublicKeyInfo, as the session fact tls.peer.sha256 shows it. Not set: any."},
     {.name = "connections",
      .kind = ACCORD_INTEGER,
      .offset = FIELD(link_options, connections),
@@ -98,7 +105,8 @@ const struct accord_option taxii_link_table[] = {
      .fallback = "10 s",
      .min = 0,
      .max = 600000,
-     .help = "How long a connection stays open when there is nothing to submit or to poll (AIS 3.5a: connected only while "
+     .help = "How long a connection stays open when there is nothing to submit or to poll (AIS 3.5a: "
+             "connected only while "
              "submitting or receiving)."},
     {.name = "answer-limit",
      .kind = ACCORD_SIZE,
@@ -118,13 +126,15 @@ const struct accord_option taxii_service_table[] = {
      .flags = ACCORD_REQUIRED,
      .offset = FIELD(service_options, collection),
      .max = TEXT_MOST,
-     .help = "The partner's name for the collection that content goes to or comes from (AIS 3.4c: AIS_INGEST, AIS)."},
+     .help = "The partner's name for the collection that content goes to or comes from (AIS 3.4c: "
+             "AIS_INGEST, AIS)."},
     {.name = "binding",
      .kind = ACCORD_TEXT,
      .offset = FIELD(service_options, binding),
      .fallback = "urn:stix.mitre.org:xml:1.1.1",
      .max = TEXT_MOST,
-     .help = "Sending: the content binding of what is sent. What the partner says that it does not take is not sent, for "
+     .help = "Sending: the content binding of what is sent. What the partner says that it does not take is "
+             "not sent, for "
              "servers drop such content without a word (AIS 3.4a: STIX XML)."},
     {.name = "subtype",
      .kind = ACCORD_TEXT,
@@ -137,7 +147,8 @@ const struct accord_option taxii_service_table[] = {
      .fallback = "1",
      .min = 1,
      .max = 100,
-     .help = "Sending: how many messages may go as content blocks of one inbox message. The partner takes or discards it as "
+     .help = "Sending: how many messages may go as content blocks of one inbox message. The partner takes or "
+             "discards it as "
              "a whole; one that it refuses is sent again one by one."},
     {.name = "batch-size",
      .kind = ACCORD_SIZE,
@@ -151,7 +162,8 @@ const struct accord_option taxii_service_table[] = {
      .offset = FIELD(service_options, form),
      .fallback = "xml",
      .choices = form_choices,
-     .help = "Sending: whether content stands in the message as XML, or as text with its markup escaped, as some servers want "
+     .help = "Sending: whether content stands in the message as XML, or as text with its markup escaped, as "
+             "some servers want "
              "it (and as content that is not XML has to)."},
     {.name = "destination",
      .kind = ACCORD_BOOL,
@@ -165,14 +177,16 @@ const struct accord_option taxii_service_table[] = {
      .fallback = "5 min",
      .min = 100,
      .max = INT64_C(7) * 86400000,
-     .help = "Receiving: how long after a poll that brought us up to date the next one comes (AIS-2: near real time)."},
+     .help = "Receiving: how long after a poll that brought us up to date the next one comes (AIS-2: near "
+             "real time)."},
     {.name = "window",
      .kind = ACCORD_DURATION,
      .offset = FIELD(service_options, window),
      .fallback = "6 hours",
      .min = 1000,
      .max = INT64_C(365) * 86400000,
-     .help = "Receiving: how much of a feed's time is asked for at once; what is further back comes window by window."},
+     .help = "Receiving: how much of a feed's time is asked for at once; what is further back comes window "
+             "by window."},
     {.name = "start",
      .kind = ACCORD_DURATION,
      .offset = FIELD(service_options, start),
@@ -186,24 +200,28 @@ const struct accord_option taxii_service_table[] = {
      .fallback = "2 s",
      .min = 0,
      .max = 3600000,
-     .help = "Receiving: how far behind our clock a poll ends, so that what a partner with a slower clock files at this "
+     .help = "Receiving: how far behind our clock a poll ends, so that what a partner with a slower clock "
+             "files at this "
              "moment is not passed over."},
     {.name = "subscription",
      .kind = ACCORD_TEXT,
      .offset = FIELD(service_options, subscription),
      .max = TEXT_MOST,
-     .help = "Receiving: the subscription id that the partner gave for this collection. Not set: polls without one."},
+     .help = "Receiving: the subscription id that the partner gave for this collection. Not set: polls "
+             "without one."},
     {.name = "bindings",
      .kind = ACCORD_LIST,
      .offset = FIELD(service_options, bindings),
-     .help = "Receiving: content bindings that are asked for. Not set: all. Not with subscription, whose parameters hold."},
+     .help = "Receiving: content bindings that are asked for. Not set: all. Not with subscription, whose "
+             "parameters hold."},
     {.name = "silent-after",
      .kind = ACCORD_DURATION,
      .offset = FIELD(service_options, silent_after),
      .fallback = "1 day",
      .min = 0,
      .max = INT64_C(365) * 86400000,
-     .help = "Receiving: when nothing new has come for so long it is an incident (AIS 3.5b: deviations are reported in time). "
+     .help = "Receiving: when nothing new has come for so long it is an incident (AIS 3.5b: deviations are "
+             "reported in time). "
              "0: never."},
     {.name = "max-parts",
      .kind = ACCORD_INTEGER,
@@ -211,7 +229,8 @@ const struct accord_option taxii_service_table[] = {
      .fallback = "10000",
      .min = 1,
      .max = 1000000,
-     .help = "Receiving: most parts of one result; a partner that goes on beyond is asked for smaller windows."},
+     .help =
+         "Receiving: most parts of one result; a partner that goes on beyond is asked for smaller windows."},
     {0},
 };
 
@@ -239,7 +258,8 @@ static int check_paths(const struct link_options *options, char *why, size_t why
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         if (paths[i].path && !is_path(paths[i].path)) {
             snprintf(why, why_size,
-                     "%s = %.80s is not a path: it begins with one /, without host and port, which are the endpoint's",
+                     "%s = %.80s is not a path: it begins with one /, without host and port, which are the "
+                     "endpoint's",
                      paths[i].name, paths[i].path);
             return ACCORD_EINVAL;
         }
@@ -256,8 +276,8 @@ static int check_session(const struct link_options *options, char *why, size_t w
 {
     if (options->key && !options->certificate)
         snprintf(why, why_size, "key is set, and certificate is missing: the certificate that belongs to it");
-    else if (options->key_passphrase && !options->key)
-        snprintf(why, why_size, "key-passphrase is set, and there is no key");
+    else if (options->key_passphrase && !options->certificate)
+        snprintf(why, why_size, "key-passphrase is set, and there is no certificate");
     else if (options->longest < options->timeout)
         snprintf(why, why_size, "longest must not be less than timeout");
     else
@@ -270,7 +290,8 @@ static int check_pins(const struct link_options *options, char *why, size_t why_
     for (size_t i = 0; i < options->pin.count; i++)
         if (!is_pin(options->pin.items[i])) {
             snprintf(why, why_size,
-                     "pin \"%.80s\" is not the SHA-256 of a public key: 44 characters of base64, the last of them =",
+                     "pin \"%.80s\" is not the SHA-256 of a public key: 44 characters of base64, the last of "
+                     "them =",
                      options->pin.items[i]);
             return ACCORD_EINVAL;
         }
@@ -283,10 +304,12 @@ static int check_send(const struct link_options *link, const struct accord_servi
     const struct service_options *options = service->options;
     if (!link->inbox && !link->collections && !link->discovery)
         snprintf(why, why_size,
-                 "service %s: where does it submit to? The link needs inbox, or discovery or collections to learn it from",
+                 "service %s: where does it submit to? The link needs inbox, or discovery or collections to "
+                 "learn it from",
                  service->name);
     else if (!options->binding[0])
-        snprintf(why, why_size, "service %s: binding must name the content binding of what is sent", service->name);
+        snprintf(why, why_size, "service %s: binding must name the content binding of what is sent",
+                 service->name);
     else
         return ACCORD_OK;
     return ACCORD_EINVAL;
@@ -298,14 +321,17 @@ static int check_receive(const struct link_options *link, const struct accord_se
     const struct service_options *options = service->options;
     if (!link->poll && !link->collections && !link->discovery)
         snprintf(why, why_size,
-                 "service %s: where does it poll? The link needs poll, or discovery or collections to learn it from",
+                 "service %s: where does it poll? The link needs poll, or discovery or collections to learn "
+                 "it from",
                  service->name);
     else if (options->subscription && options->bindings.count)
-        snprintf(why, why_size,
-                 "service %s: bindings cannot be asked for with subscription, which has its own (TAXII 1.1, 5.6)",
-                 service->name);
+        snprintf(
+            why, why_size,
+            "service %s: bindings cannot be asked for with subscription, which has its own (TAXII 1.1, 5.6)",
+            service->name);
     else if (options->silent_after && options->silent_after <= options->poll)
-        snprintf(why, why_size, "service %s: silent-after must be longer than poll, or every pause is an incident",
+        snprintf(why, why_size,
+                 "service %s: silent-after must be longer than poll, or every pause is an incident",
                  service->name);
     else
         return ACCORD_OK;

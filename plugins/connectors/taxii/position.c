@@ -60,7 +60,8 @@ static bool read_time(const char **at, int64_t *stamp)
     *stamp = STAMP_NONE;
     if (!read_word(at, word, sizeof word))
         return false;
-    return strcmp(word, "-") == 0 || (stamp_read(word, stamp) && strcmp(stamp_write(*stamp, again), word) == 0);
+    return strcmp(word, "-") == 0 ||
+           (stamp_read(word, stamp) && strcmp(stamp_write(*stamp, again), word) == 0);
 }
 
 static int hex(char c)
@@ -74,7 +75,8 @@ static bool read_id(const char *word, char result[POSITION_RESULT])
     size_t size = 0;
     for (; *word && size + 1 < POSITION_RESULT; word++) {
         int high = *word == '%' ? hex(word[1]) : 0, low = *word == '%' && high >= 0 ? hex(word[2]) : 0;
-        if (high < 0 || low < 0 || (*word == '%' && !high && !low) || (*word != '%' && !plain((unsigned char)*word)))
+        if (high < 0 || low < 0 || (*word == '%' && !high && !low) ||
+            (*word != '%' && !plain((unsigned char)*word)))
             return false;
         result[size++] = *word == '%' ? (char)(high * 16 + low) : *word;
         word += *word == '%' ? 2 : 0;
@@ -92,9 +94,9 @@ bool position_read(struct position *position, const char *cursor)
     if (strlen(cursor) >= ACCORD_CURSOR_MAX || strncmp(at, "1 ", 2) != 0)
         return false;
     at += 2;
-    if (!read_time(&at, &read.begin) || !read_time(&at, &read.end) || !read_word(&at, number, sizeof number) ||
-        strspn(number, "0123456789") != strlen(number) || strlen(number) > 18 ||
-        !read_word(&at, word, sizeof word) || *at)
+    if (!read_time(&at, &read.begin) || !read_time(&at, &read.end) ||
+        !read_word(&at, number, sizeof number) || strspn(number, "0123456789") != strlen(number) ||
+        strlen(number) > 18 || !read_word(&at, word, sizeof word) || *at)
         return false;
     read.part = strtoll(number, NULL, 10);
     if (strcmp(word, "-") != 0 && !read_id(word, read.result))
@@ -111,7 +113,8 @@ bool position_read(struct position *position, const char *cursor)
 
 bool position_same(const struct position *a, const struct position *b)
 {
-    return a->begin == b->begin && a->end == b->end && a->part == b->part && strcmp(a->result, b->result) == 0;
+    return a->begin == b->begin && a->end == b->end && a->part == b->part &&
+           strcmp(a->result, b->result) == 0;
 }
 
 /* ---- moving on ---- */

@@ -87,7 +87,8 @@ static void tell_service(struct probe *probe, size_t index, bool last)
     if (!path)
         tell(probe, last, step, ACCORD_ENOENT, "%s", why.reason);
     else if (sends)
-        tell(probe, last, step, 0, "%.100s takes %.120s at %.200s", options->collection, options->binding, path);
+        tell(probe, last, step, 0, "%.100s takes %.120s at %.200s", options->collection, options->binding,
+             path);
     else
         tell(probe, last, step, 0, "%.100s, a %s, is polled at %.200s", options->collection,
              catalogue_is_set(link, options->collection) ? "data set" : "data feed", path);
@@ -103,9 +104,9 @@ static void on_catalogue(struct catalogue_wait *wait, const struct outcome *outc
         failed(probe, "catalogue", outcome);
         return;
     }
-    tell(probe, services == 0, "catalogue", 0, "%zu services and %zu collections%s%.200s", catalogue->service_count,
-         catalogue->collection_count, catalogue->foreign[0] ? "; not used, for it is elsewhere: " : "",
-         catalogue->foreign);
+    tell(probe, services == 0, "catalogue", 0, "%zu services and %zu collections%s%.200s",
+         catalogue->service_count, catalogue->collection_count,
+         catalogue->foreign[0] ? "; not used, for it is elsewhere: " : "", catalogue->foreign);
     for (size_t i = 0; i < services; i++)
         tell_service(probe, i, i + 1 == services);
     end(probe);
@@ -116,12 +117,14 @@ static void on_catalogue(struct catalogue_wait *wait, const struct outcome *outc
 static void on_asked(struct exchange *exchange, const struct outcome *outcome)
 {
     struct probe *probe = (struct probe *)exchange;
-    bool spoke = exchange->judged && !outcome->broken && outcome->means != MEANS_PARK && outcome->means != MEANS_CANCELED;
+    bool spoke = exchange->judged && !outcome->broken && outcome->means != MEANS_PARK &&
+                 outcome->means != MEANS_CANCELED;
     if (outcome->means != MEANS_DONE && !spoke) {
         failed(probe, "service", outcome);
         return;
     }
-    tell(probe, true, "service", 0, "%.200s speaks TAXII %s and knows us; collections are not checked without `discovery`",
+    tell(probe, true, "service", 0,
+         "%.200s speaks TAXII %s and knows us; collections are not checked without `discovery`",
          exchange->path, probe->link->dialect->version);
     end(probe);
 }

@@ -90,7 +90,8 @@ static bool read_time(const char **at, int64_t *seconds)
         !takes(at, ":"))
         return false;
     second = digits(at, 2);
-    *seconds += hour * 3600 + minute * 60 + (second == 60 ? 59 : second); /* a leap second is its predecessor */
+    *seconds +=
+        hour * 3600 + minute * 60 + (second == 60 ? 59 : second); /* a leap second is its predecessor */
     return second >= 0 && second <= 60;
 }
 

@@ -29,7 +29,8 @@ static const char *details(const struct answer_status *status, const char *name,
     *to = '\0';
     for (size_t i = 0; i < status->detail_count && size < room; i++)
         if (strcmp(status->details[i].name, name) == 0)
-            size += (size_t)snprintf(to + size, room - size, "%s%s", size ? ", " : "", status->details[i].value);
+            size +=
+                (size_t)snprintf(to + size, room - size, "%s%s", size ? ", " : "", status->details[i].value);
     return to;
 }
 
@@ -81,15 +82,15 @@ static void success(struct outcome *outcome, enum asked asked, const struct answ
         return;
     }
     outcome->broken = true;
-    outcome_set(outcome, MEANS_RETRY, "taxii.protocol", "the partner answered %s with SUCCESS, which says nothing",
-                to_what(asked));
+    outcome_set(outcome, MEANS_RETRY, "taxii.protocol",
+                "the partner answered %s with SUCCESS, which says nothing", to_what(asked));
 }
 
 static void failure(struct outcome *outcome, enum asked asked, const struct answer_status *status,
                     const char *words)
 {
-    outcome_set(outcome, MEANS_RETRY, "", "the partner answered %s with %.64s%s", to_what(asked), status->type,
-                words);
+    outcome_set(outcome, MEANS_RETRY, "", "the partner answered %s with %.64s%s", to_what(asked),
+                status->type, words);
 }
 
 static void bad_message(struct outcome *outcome, enum asked asked, const struct answer_status *status,
@@ -105,7 +106,8 @@ static void unauthorized(struct outcome *outcome, enum asked asked, const struct
 {
     bool denied = strcmp(status->type, "DENIED") == 0;
     outcome_set(outcome, MEANS_PARK, denied ? "taxii.denied" : "taxii.unauthorized",
-                "the partner %s%s: ask it which certificate it knows for us and what that may do, then resume the link",
+                "the partner %s%s: ask it which certificate it knows for us and what that may do, then "
+                "resume the link",
                 denied ? "denies what was asked for (DENIED)" : "does not accept us (UNAUTHORIZED)", words);
     outcome->stale = true;
     (void)asked;
@@ -116,10 +118,11 @@ static void destination(struct outcome *outcome, enum asked asked, const struct 
 {
     char takes[200];
     details(status, "ACCEPTABLE_DESTINATION", takes, sizeof takes);
-    outcome_set(outcome, MEANS_RETRY, "taxii.destination",
-                "the partner does not take content for this collection (DESTINATION_COLLECTION_ERROR)%s; %s%s: "
-                "correct `collection`, or `destination`",
-                words, *takes ? "it takes: " : "it does not say for which", takes);
+    outcome_set(
+        outcome, MEANS_RETRY, "taxii.destination",
+        "the partner does not take content for this collection (DESTINATION_COLLECTION_ERROR)%s; %s%s: "
+        "correct `collection`, or `destination`",
+        words, *takes ? "it takes: " : "it does not say for which", takes);
     outcome->wait = PERSON_NEEDED;
     outcome->stale = true;
     (void)asked;
@@ -130,8 +133,8 @@ static void invalid_part(struct outcome *outcome, enum asked asked, const struct
 {
     outcome->parts = number(status, "MAX_PART_NUMBER");
     outcome->gone = true;
-    outcome_set(outcome, MEANS_RETRY, "", "the partner has no such part of the result (INVALID_RESPONSE_PART)%s",
-                words);
+    outcome_set(outcome, MEANS_RETRY, "",
+                "the partner has no such part of the result (INVALID_RESPONSE_PART)%s", words);
     (void)asked;
 }
 
@@ -144,15 +147,17 @@ static void not_found(struct outcome *outcome, enum asked asked, const struct an
     outcome->stale = asked != ASKED_PART;
     outcome->wait = asked == ASKED_PART ? 0 : PERSON_NEEDED;
     outcome_set(outcome, MEANS_RETRY, asked == ASKED_PART ? "" : "taxii.not-found",
-                "the partner does not know what %s names (NOT_FOUND%s%s)%s%s", to_what(asked), *item ? ": " : "",
-                item, words, asked == ASKED_PART ? "" : ": correct `collection`, or ask it for access");
+                "the partner does not know what %s names (NOT_FOUND%s%s)%s%s", to_what(asked),
+                *item ? ": " : "", item, words,
+                asked == ASKED_PART ? "" : ": correct `collection`, or ask it for access");
 }
 
 static void wait_for_it(struct outcome *outcome, enum asked asked, const struct answer_status *status,
                         const char *words)
 {
     outcome->wait = estimated_wait(status);
-    outcome_set(outcome, MEANS_RETRY, "", "the partner asks to come again later (%.64s)%s", status->type, words);
+    outcome_set(outcome, MEANS_RETRY, "", "the partner asks to come again later (%.64s)%s", status->type,
+                words);
     (void)asked;
 }
 
@@ -187,8 +192,8 @@ static void unsupported_content(struct outcome *outcome, enum asked asked, const
     outcome->stale = true;
     outcome->wait = asked == ASKED_INBOX ? 0 : PERSON_NEEDED;
     outcome_set(outcome, asked == ASKED_INBOX ? MEANS_REFUSED : MEANS_RETRY, "taxii.binding",
-                "the partner does not take this content binding (UNSUPPORTED_CONTENT)%s%s%s: correct `%s`", words,
-                *takes ? "; it takes: " : "", takes, asked == ASKED_INBOX ? "binding" : "bindings");
+                "the partner does not take this content binding (UNSUPPORTED_CONTENT)%s%s%s: correct `%s`",
+                words, *takes ? "; it takes: " : "", takes, asked == ASKED_INBOX ? "binding" : "bindings");
 }
 
 static const struct {
@@ -237,7 +242,8 @@ static bool says(const char *page, const char *words)
  * error". */
 static bool about_certificate(const char *page)
 {
-    return says(page, "certificate") && (says(page, "SSL") || says(page, "TLS") || says(page, "client certificate"));
+    return says(page, "certificate") &&
+           (says(page, "SSL") || says(page, "TLS") || says(page, "client certificate"));
 }
 
 /* What stands between the tags, as far as there is room. */
@@ -271,27 +277,33 @@ void status_of_http(struct outcome *outcome, enum asked asked, long code, const 
     *outcome = (struct outcome){.parts = -1, .wait = wait};
     if ((code == 400 || code == 401 || code == 403 || code == 495 || code == 496) && about_certificate(page))
         outcome_set(outcome, MEANS_PARK, "taxii.certificate-refused",
-                    "the partner does not accept our certificate (HTTP %ld: %s): renew `certificate` and `key`, or ask "
+                    "the partner does not accept our certificate (HTTP %ld: %s): renew `certificate` and "
+                    "`key`, or ask "
                     "it which authority must have issued it",
                     code, words);
     else if (code == 401 || code == 403 || code == 407)
         outcome_set(outcome, MEANS_PARK, "taxii.unauthorized",
-                    "the partner does not let us in (HTTP %ld: %s): ask it what our certificate and our address may do",
+                    "the partner does not let us in (HTTP %ld: %s): ask it what our certificate and our "
+                    "address may do",
                     code, words);
     else if (code == 413 || code == 400)
         outcome_set(outcome, asked == ASKED_INBOX ? MEANS_REFUSED : MEANS_RETRY,
-                    code == 413 ? "taxii.too-large" : "taxii.bad-message", "the partner does not take %s (HTTP %ld: %s)%s",
-                    to_what(asked), code, words, code == 413 ? ": it is too large for it" : "");
-    else if (code == 404 || code == 405 || code == 406 || code == 410 || code == 415 || (code >= 300 && code < 400)) {
+                    code == 413 ? "taxii.too-large" : "taxii.bad-message",
+                    "the partner does not take %s (HTTP %ld: %s)%s", to_what(asked), code, words,
+                    code == 413 ? ": it is too large for it" : "");
+    else if (code == 404 || code == 405 || code == 406 || code == 410 || code == 415 ||
+             (code >= 300 && code < 400)) {
         outcome_set(outcome, MEANS_RETRY, "taxii.address",
-                    "the partner has no TAXII service at this address (HTTP %ld: %s)%s: correct the paths of the link",
+                    "the partner has no TAXII service at this address (HTTP %ld: %s)%s: correct the paths of "
+                    "the link",
                     code, words, code < 400 ? "; redirections are not followed" : "");
         outcome->stale = true;
         outcome->wait = PERSON_NEEDED;
     } else if (asked == ASKED_INBOX && knows_not(code))
-        outcome_set(outcome, MEANS_UNCERTAIN, "taxii.no-answer",
-                    "whether the partner took it is not known: what answered is not its TAXII server (HTTP %ld: %s)",
-                    code, *words ? words : "nothing");
+        outcome_set(
+            outcome, MEANS_UNCERTAIN, "taxii.no-answer",
+            "whether the partner took it is not known: what answered is not its TAXII server (HTTP %ld: %s)",
+            code, *words ? words : "nothing");
     else
         outcome_set(outcome, MEANS_RETRY, code < 300 ? "taxii.no-answer" : "",
                     "what answered is not a TAXII server (HTTP %ld: %s)", code, *words ? words : "nothing");

@@ -12,7 +12,8 @@ void parcel_finish(struct parcel *parcel, enum accord_outcome outcome, int64_t w
                    const char *receipt)
 {
     const struct link *link = parcel->lane->submit->link;
-    const struct accord_result result = {.outcome = outcome, .reason = reason, .receipt = receipt, .wait = wait};
+    const struct accord_result result = {
+        .outcome = outcome, .reason = reason, .receipt = receipt, .wait = wait};
     if (outcome == ACCORD_DELIVERED)
         link->host->metric(link->instance, "messages_submitted", 1);
     link->host->finish(parcel->out->handle, &result);
@@ -80,7 +81,7 @@ int64_t submit_window(const struct link *link)
         if (link->setup->services[i]->direction == ACCORD_SEND && options->batch > batch)
             batch = options->batch;
     }
-    return batch * (int64_t)most_running(link) + batch;
+    return batch * (int64_t)most_running(link) * 2 + batch; /* the hub needs a moment to give more */
 }
 
 /* A message that somebody has tried before goes alone: so its message id is the same as at every such attempt. */
@@ -136,7 +137,8 @@ static bool begin_next(struct lane *lane)
 static void go_on(struct submit *submit)
 {
     size_t lanes = submit->link->setup->service_count;
-    for (size_t idle = 0; submit->link->started && idle < lanes && submit->running < most_running(submit->link);) {
+    for (size_t idle = 0;
+         submit->link->started && idle < lanes && submit->running < most_running(submit->link);) {
         struct lane *lane = &submit->lanes[submit->next++ % lanes];
         idle = lane->options && begin_next(lane) ? 0 : idle + 1;
     }
@@ -174,7 +176,8 @@ void submit_deliver(struct submit *submit, const struct accord_outgoing *out)
     struct lane *lane = &submit->lanes[out->service];
     struct parcel *parcel = calloc(1, sizeof *parcel);
     if (!parcel) {
-        const struct accord_result result = {.outcome = ACCORD_RETRY, .reason = "out of memory", .receipt = ""};
+        const struct accord_result result = {
+            .outcome = ACCORD_RETRY, .reason = "out of memory", .receipt = ""};
         submit->link->host->finish(out->handle, &result);
         return;
     }

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define CHAIN_MAX 32 /* certificates */
+#define CHAIN_MAX 32                      /* certificates */
+#define YEARS_10  (INT64_C(3650) * 86400) /* s: no session lasts as long */
 #define ITEM_MAX  80
 
 static const char *link_name(const struct judging *j)
@@ -195,7 +196,7 @@ static bool until(const struct judging *j, const char *name, const char *rule, c
     if (ends <= j->now)
         return judging_deny(j, rule, "link %s: %s has expired (%s = %" PRId64 "); it has to be renewed",
                             link_name(j), whose, name, ends);
-    int64_t left = ends - j->now > INT64_MAX / 1000 ? INT64_MAX : (ends - j->now) * 1000;
+    int64_t left = (ends - j->now > YEARS_10 ? YEARS_10 : ends - j->now) * 1000;
     if (!j->ruling->good_for || left < j->ruling->good_for)
         j->ruling->good_for = left;
     return true;

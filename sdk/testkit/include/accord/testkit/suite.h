@@ -59,6 +59,8 @@ enum testsuite_flag {
     TESTSUITE_NO_FAULTS = 1u << 1,
     /* Deliveries do not wait for the other side once the payload has come: cutting it changes nothing. */
     TESTSUITE_NO_SESSION_CUT = 1u << 2,
+    /* Messages are of printable ASCII without blanks: the protocol can hold nothing else (XML has no binary). */
+    TESTSUITE_TEXT = 1u << 3,
 };
 
 struct accord_connector_suite {
