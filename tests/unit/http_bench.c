@@ -102,10 +102,10 @@ static void make_papers(const char *host)
 {
     char names[300];
     snprintf(names, sizeof names, "DNS:%s", host);
-    struct pki root = pki_make(&(struct pki_wish){.name = "Root", FOR_AGES, .ca = 1});
+    struct pki root = pki_make(&(struct pki_wish){.name = "Root", FOR_AGES, .role = PKI_CA});
     struct pki server = pki_make(&(struct pki_wish){.name = host, .hosts = names, .issuer = &root, FOR_AGES});
     struct pki client = pki_make(&(struct pki_wish){.name = "Us", .issuer = &root, FOR_AGES});
-    struct pki other = pki_make(&(struct pki_wish){.name = "Other", FOR_AGES, .ca = 1});
+    struct pki other = pki_make(&(struct pki_wish){.name = "Other", FOR_AGES, .role = PKI_CA});
     struct pki stranger = pki_make(&(struct pki_wish){.name = "Nobody", .issuer = &other, FOR_AGES});
     papers.root = pki_pem(&root);
     papers.certificate = pki_pem(&server);

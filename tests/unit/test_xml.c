@@ -45,6 +45,17 @@ static void references_and_cdata_become_text(void **state)
                  "<a 1,1\n\u20AC\U0001F600\n>a 1\n");
 }
 
+static void a_reference_may_stand_anywhere_in_a_long_text(void **state)
+{
+    (void)state;
+    for (size_t before = 4070; before < 4100; before++) {
+        char document[5000], calls[5000];
+        sprintf(document, "<a>%0*d&amp;&#x20AC;]]\r\n\u20AC;</a>", (int)before, 0);
+        sprintf(calls, "<a 1,1\n%0*d&\u20AC]]\n\u20AC;\n>a 1\n", (int)before, 0);
+        expect_calls(document, calls);
+    }
+}
+
 static void raw_content_is_handed_over_as_it_stands(void **state)
 {
     (void)state;
@@ -78,6 +89,7 @@ int main(void)
         cmocka_unit_test(elements_and_text_come_in_document_order),
         cmocka_unit_test(namespaces_are_resolved),
         cmocka_unit_test(references_and_cdata_become_text),
+        cmocka_unit_test(a_reference_may_stand_anywhere_in_a_long_text),
         cmocka_unit_test(raw_content_is_handed_over_as_it_stands),
         cmocka_unit_test(raw_content_is_told_apart),
         cmocka_unit_test(names_of_namespaces_are_exact),

@@ -276,8 +276,8 @@ static int check_session(const struct link_options *options, char *why, size_t w
 {
     if (options->key && !options->certificate)
         snprintf(why, why_size, "key is set, and certificate is missing: the certificate that belongs to it");
-    else if (options->key_passphrase && !options->key)
-        snprintf(why, why_size, "key-passphrase is set, and there is no key");
+    else if (options->key_passphrase && !options->certificate)
+        snprintf(why, why_size, "key-passphrase is set, and there is no certificate");
     else if (options->longest < options->timeout)
         snprintf(why, why_size, "longest must not be less than timeout");
     else

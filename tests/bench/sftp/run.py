@@ -315,7 +315,8 @@ class Bench:
         return min(files.count, self.options.peer_files) if few else files.count
 
     def compare(self, kind, files, delay):
-        """Everyone in turn, `repeat` times; of each the run in the middle."""
+        """Everyone in turn, `repeat` times: of each the run in the middle, and of the ratios of neighbours that in the middle,
+        for a machine has slower and faster minutes."""
         everyone = [who for who in ("sftp", "lftp", "accord") if who in self.options.who]
         runs = {who: [] for who in everyone}
         for _ in range(1 if delay else self.options.repeat):
@@ -325,7 +326,9 @@ class Bench:
         for who, found in runs.items():
             middle[who]["runs"] = [run[RATES[kind]] for run in found]
         if {"sftp", "accord"} <= set(middle):
-            middle["ratio"] = round(middle["accord"][RATES[kind]] / middle["sftp"][RATES[kind]], 2)
+            pairs = zip(middle["accord"]["runs"], middle["sftp"]["runs"])
+            ratios = middle["ratios"] = [round(ours / theirs, 2) for ours, theirs in pairs]
+            middle["ratio"] = round(statistics.median(ratios), 2)
         return middle
 
     def figures(self):
@@ -367,7 +370,7 @@ def arguments():
     parser.add_argument("--only", type=lambda text: text.split(","), default=["small", "large"], help="small, large")
     parser.add_argument("--who", type=lambda text: text.split(","), default=["sftp", "lftp", "accord"])
     parser.add_argument("--delays", type=number_list, default=[0, 20], help="round trips in milliseconds")
-    parser.add_argument("--repeat", type=int, default=3, help="times without delay; the run in the middle counts")
+    parser.add_argument("--repeat", type=int, default=3, help="times without delay; those in the middle count")
     parser.add_argument("--small", type=int, default=10000, help="small files")
     parser.add_argument("--small-size", type=int, default=4096)
     parser.add_argument("--peer-files", type=int, default=300, help="small files that the others send with a delay")
