@@ -79,8 +79,8 @@ static void a_good_session_says_all_of_itself(void **state)
 static void a_chain_ends_with_the_first_of_its_certificates(void **state)
 {
     (void)state;
-    struct pki brief =
-        pki_make(&(struct pki_wish){.name = "Brief", .ca = 1, .issuer = &world.root, .from = -9, .until = 5});
+    struct pki brief = pki_make(
+        &(struct pki_wish){.name = "Brief", .role = PKI_CA, .issuer = &world.root, .from = -9, .until = 5});
     struct pki peer =
         pki_make(&(struct pki_wish){.name = "peer", .hosts = "DNS:taxii.example", .issuer = &brief});
     struct bench b;
