@@ -102,7 +102,7 @@ class Authority:
         from_key = issuer.private.public_key() if issuer else key.public_key()
         return builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(from_key), critical=False)
 
-    def issue(self, name, key="P-384", names=(), use="both", days=90.0, begin_days=-1.0, signature=None, by=None):
+    def issue(self, name, key="P-384", names=(), use="both", days=365.0, begin_days=-1.0, signature=None, by=None):
         """A leaf. `days`: until it ends, from now; negative: it has ended. `use`: server, client or both. `by`: another
         issuer than the intermediate, such as self.root."""
         private, issuer = make_key(key), by or self.intermediate

@@ -1,18 +1,19 @@
 #!/usr/bin/python3
-"""make demo: an agreement with an SFTP partner, rehearsed on this machine. Everything shown is read from the agent,
-from the partner's disk or from the partner's own log; the run fails when something is not as it should be."""
+"""make demo: an agreement with an SFTP partner and one with a TAXII partner, rehearsed on this machine. Everything shown is
+read from the agent, from the partners' disks or from their own logs; the run fails when something is not as it should be."""
 import argparse
 import hashlib
 import json
 import pathlib
 import subprocess
 import sys
-import textwrap
 import time
 import warnings
 
 warnings.simplefilter("ignore")
+from demo_ais import AisDemo  # noqa: E402
 from rehearsal import (SERVER, Agent, Installation, Key, account_of_child, end, give, wait_for)  # noqa: E402
+from stage import require, show, title  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -77,20 +78,6 @@ ssh-ciphers = {ciphers}
 """
 
 
-def title(text):
-    print(f"\n== {text}", flush=True)
-
-
-def show(label, text):
-    lead = f"   {label:<12} "
-    print(textwrap.fill(str(text), 108, initial_indent=lead, subsequent_indent=" " * len(lead)), flush=True)
-
-
-def require(truth, what):
-    if not truth:
-        raise AssertionError(what)
-
-
 def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -146,6 +133,7 @@ class Demo:
         self.user_key = Key()
         self.plans = 0
         self.partner = Partner(self.installation.folder(), self.user_key)
+        self.ais = AisDemo(self.agent)
 
     def write_agreement(self, ciphers="aes256-gcm@openssh.com, aes256-ctr"):
         self.agent.write_conf("cbp-isa.conf", AGREEMENT.format(
@@ -310,13 +298,14 @@ class Demo:
 
     def run(self):
         for act in (self.begin, self.deliver, self.refuse_type, self.refuse_content, self.refuse_host,
-                    self.switch_off, self.mistake, self.retry, self.dead_letter, self.verify):
+                    self.switch_off, self.mistake, self.retry, self.dead_letter, *self.ais.acts(), self.verify):
             act()
         print("\nAll of it as it should be. Next: docs/ARCHITECTURE.md, and conf.d/ for files to begin with.")
 
     def close(self):
         self.agent.stop()
         self.partner.stop()
+        self.ais.close()
 
 
 def main():

@@ -55,7 +55,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         return bool(self.fault) and self.fault["fault"] == name
 
     def handle_one_request(self):
-        if self.partner.faults.take(None, only=["drop-before"]):
+        if self.served == 0 and self.partner.faults.take(None, only=["drop-before"]):
             taxii_faults.reset(self)
         super().handle_one_request()
 
@@ -234,10 +234,7 @@ class TaxiiPartner:
     def context(self):
         """Made for each connection: so what is changed counts from the next one on."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        if min(self.versions) < "1.2":
-            context.set_ciphers("DEFAULT:@SECLEVEL=0")
-        elif self.ciphers:
-            context.set_ciphers(self.ciphers)
+        context.set_ciphers(self.ciphers or "DEFAULT:@SECLEVEL=0")  # it may be as weak as it is made
         context.minimum_version = VERSIONS[min(self.versions)]
         context.maximum_version = VERSIONS[max(self.versions)]
         with tempfile.NamedTemporaryFile(suffix=".pem") as file:
