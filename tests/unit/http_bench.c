@@ -11,7 +11,7 @@
 
 #include "tls_pki.h"
 
-#define FOR_AGES -3650, 36500 /* days: the server's clock is the real one */
+#define FOR_AGES .from = -3650, .until = 36500 /* days: the server's clock is the real one */
 
 /* ---- a connector that is nothing but its HTTP client ---- */
 
@@ -102,11 +102,11 @@ static void make_papers(const char *host)
 {
     char names[300];
     snprintf(names, sizeof names, "DNS:%s", host);
-    struct pki root = pki_make(&(struct pki_wish){"Root", NULL, NULL, NULL, NULL, FOR_AGES, 1});
-    struct pki server = pki_make(&(struct pki_wish){host, names, NULL, NULL, &root, FOR_AGES, 0});
-    struct pki client = pki_make(&(struct pki_wish){"Us", NULL, NULL, NULL, &root, FOR_AGES, 0});
-    struct pki other = pki_make(&(struct pki_wish){"Other", NULL, NULL, NULL, NULL, FOR_AGES, 1});
-    struct pki stranger = pki_make(&(struct pki_wish){"Nobody", NULL, NULL, NULL, &other, FOR_AGES, 0});
+    struct pki root = pki_make(&(struct pki_wish){.name = "Root", FOR_AGES, .role = PKI_CA});
+    struct pki server = pki_make(&(struct pki_wish){.name = host, .hosts = names, .issuer = &root, FOR_AGES});
+    struct pki client = pki_make(&(struct pki_wish){.name = "Us", .issuer = &root, FOR_AGES});
+    struct pki other = pki_make(&(struct pki_wish){.name = "Other", FOR_AGES, .role = PKI_CA});
+    struct pki stranger = pki_make(&(struct pki_wish){.name = "Nobody", .issuer = &other, FOR_AGES});
     papers.root = pki_pem(&root);
     papers.certificate = pki_pem(&server);
     papers.key = pki_key_pem(&server, NULL);

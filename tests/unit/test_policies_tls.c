@@ -259,6 +259,12 @@ static void what_else_is_good(void **state)
             p->value = "2001:db8::7";
     testpolicy_ask_session(h, &c, HANDSHAKE, &link, facts);
     expect(&c, ACCORD_ALLOW, "", "");
+    link.endpoint_host = "taxii.example";
+    for (struct accord_pair *p = facts; p->name; p++)
+        if (!strcmp(p->name, "tls.identity"))
+            p->value = "*.example";
+    testpolicy_ask_session(h, &c, HANDSHAKE, &link, facts);
+    expect(&c, ACCORD_DENY, "encryption.tls-identity", "*.example");
     link.endpoint_host = "192.0.2.7";
     for (struct accord_pair *p = facts; p->name; p++)
         if (!strcmp(p->name, "tls.identity"))

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "policies/content/stix_ids.h"
 #include "policies/content/stix_time.h"
 #include "stix_package.h"
 
@@ -62,8 +63,26 @@ static void a_package_has_an_id_of_its_own(void **state)
          NULL},
         {STIX_MARKING, "id=\"example:Package-6f1c9f0e-0001\"", "id=\"acme:Package-1\"", "id",
          "is not declared", NULL, NULL},
+        {STIX_MARKING, "id=\"example:Object-6f1c9f0e-0004\"", "id=\"example:Package-6f1c9f0e-0001\"", "id",
+         "line 33 (cybox:Object): a second element with the id \"example:Package-6f1c9f0e-0001\"", NULL,
+         NULL},
     };
     CHANGES(changes);
+}
+
+/* One million of them take a fraction of a second, also when they are alike. */
+static void ids_are_kept_by_the_million(void **state)
+{
+    (void)state;
+    struct stix_ids ids = {.seed = 7};
+    char id[32];
+    for (int i = 0; i < 1000000; i++) {
+        snprintf(id, sizeof id, "example:Object-%d", i);
+        assert_int_equal(stix_ids_add(&ids, id), 0);
+    }
+    assert_int_equal(stix_ids_add(&ids, "example:Object-77"), ACCORD_EEXIST);
+    assert_int_equal(stix_ids_add(&ids, "example:Object-1000000"), 0);
+    stix_ids_fini(&ids);
 }
 
 static void timestamps_are_there_and_not_ahead(void **state)
@@ -284,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_root_is_a_package_of_stix_1),
         cmocka_unit_test(a_package_has_an_id_of_its_own),
+        cmocka_unit_test(ids_are_kept_by_the_million),
         cmocka_unit_test(timestamps_are_there_and_not_ahead),
         cmocka_unit_test(times_are_read_as_rfc_3339_writes_them),
         cmocka_unit_test(the_header_stands_first_and_says_why),

@@ -102,11 +102,9 @@ static void packages_are_held_against_it(void **state)
     judged("2026-01-15T12:00:00Z", "2026-01-15T12:00:00+14:30", "stix-1.schema", "xs:dateTime");
     judged("timestamp=\"2026-01-15T11:59:00.5+01:00\"", "", "stix-1.schema",
            "(stix:Indicator): driver.xsd says: Element 'Indicator': The attribute 'timestamp' is required");
-    judged("id=\"example:Observable-6f1c9f0e-0003\"", "id=\"example:Indicator-6f1c9f0e-0002\"", "", "");
-    judged("</stix:Indicators>",
-           "<stix:Indicator xsi:type=\"indicator:IndicatorType\" timestamp=\"2026-01-15T12:00:00Z\" "
-           "id=\"example:Indicator-6f1c9f0e-0002\"/></stix:Indicators>",
-           "stix-1.schema", "Duplicate key-sequence");
+    /* Its xs:unique is left out: libxml2 takes quadratic time for it. Our own rule has said it before. */
+    judged("id=\"example:Observable-6f1c9f0e-0003\"", "id=\"example:Indicator-6f1c9f0e-0002\"", "stix-1.id",
+           "line 32 (indicator:Observable): a second element with the id");
 }
 
 /* Its own rules first: they say what to do. */

@@ -108,6 +108,19 @@ static void elsewhere_is_not_gone_to(void **state)
     }
 }
 
+static void no_other_inbox_stands_in_for_one_that_is_elsewhere(void **state)
+{
+    (void)state;
+    open_with(learns, NULL);
+    struct accord_delivery *delivery = send_one("abc");
+    answer(&bench, "INSTANCE INBOX|https://taxii.example:8443/inbox|\n"
+                   "INSTANCE COLLECTION_MANAGEMENT|https://taxii.example:8443/coll|\n");
+    answer(&bench, "COLLECTION AIS_INGEST|feed||https://evil.example/inbox|\n");
+    ended(delivery, ACCORD_RETRY, "evil.example");
+    assert_int_equal(testhost_logged(bench.host, "taxii.foreign-address"), 1);
+    ais_close(&bench);
+}
+
 static void the_same_address_in_other_letters_is_ours(void **state)
 {
     (void)state;
@@ -258,6 +271,7 @@ int main(void)
         cmocka_unit_test(the_inbox_is_learnt_and_asked_for_once_a_day),
         cmocka_unit_test(an_address_that_is_gone_is_looked_up_anew),
         cmocka_unit_test(elsewhere_is_not_gone_to),
+        cmocka_unit_test(no_other_inbox_stands_in_for_one_that_is_elsewhere),
         cmocka_unit_test(the_same_address_in_other_letters_is_ours),
         cmocka_unit_test(a_binding_that_they_do_not_take_is_not_sent),
         cmocka_unit_test(a_collection_that_they_have_not_is_told),

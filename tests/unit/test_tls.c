@@ -76,6 +76,24 @@ static void a_good_session_says_all_of_itself(void **state)
     }
 }
 
+static void a_chain_ends_with_the_first_of_its_certificates(void **state)
+{
+    (void)state;
+    struct pki brief = pki_make(
+        &(struct pki_wish){.name = "Brief", .role = PKI_CA, .issuer = &world.root, .from = -9, .until = 5});
+    struct pki peer =
+        pki_make(&(struct pki_wish){.name = "peer", .hosts = "DNS:taxii.example", .issuer = &brief});
+    struct bench b;
+    struct tls_facts facts;
+    bench_run(&b, &(struct bench_client){.trust = world.trust},
+              &(struct bench_peer){.own = &peer, .issuers = {&brief}});
+    assert_true(b.done);
+    tls_handshake_facts(b.tls, b.client, &facts);
+    is(&facts, "tls.peer.until", "1775001600");
+    is(&facts, "tls.chain.until", "1767657600");
+    bench_free(&b);
+}
+
 /* ---- who we are ---- */
 
 /* A server that trusts `root` alone, against our certificate; NULL: we have none. */
@@ -282,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_session_says_all_of_itself),
+        cmocka_unit_test(a_chain_ends_with_the_first_of_its_certificates),
         cmocka_unit_test(our_certificate_goes_out_with_its_chain_when_asked_for),
         cmocka_unit_test(a_session_that_does_not_ask_for_our_certificate_says_so),
         cmocka_unit_test(a_refused_certificate_is_told_from_other_failures),

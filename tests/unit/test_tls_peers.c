@@ -114,7 +114,7 @@ static const struct identity_case {
      "tls.cipher",
      .words = "no suite"},
     {"for clients",
-     {.hosts = "DNS:taxii.example", .use = "clientAuth"},
+     {.hosts = "DNS:taxii.example", .role = PKI_CLIENT},
      NULL,
      "tls.untrusted",
      .words = "CN=peer, issued by CN=Middle"},
@@ -129,7 +129,7 @@ static const struct identity_case {
      "tls.signature",
      .words = "signed with ECDSA+SHA224, which the agreement does not allow"},
     {"a CA's certificate of another purpose",
-     {.hosts = "DNS:other.example", .ca = 1},
+     {.hosts = "DNS:other.example", .role = PKI_CA},
      NULL,
      "tls.name",
      .words = "other"},
@@ -179,7 +179,7 @@ static void a_chain_is_as_strong_as_each_of_it(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct pki_wish wish = cases[i].ca;
         wish.name = "weak";
-        wish.ca = 1;
+        wish.role = PKI_CA;
         wish.issuer = &world.root;
         struct pki weak = pki_make(&wish);
         struct pki peer =
@@ -195,7 +195,7 @@ static void a_chain_is_as_strong_as_each_of_it(void **state)
             "invalid CA", true);
     refused("no intermediate", &(struct bench_client){0}, &(struct bench_peer){.own = &world.server},
             "tls.untrusted", "(CN=server, issued by CN=Middle)", true);
-    struct pki stranger = pki_make(&(struct pki_wish){.name = "Root", .ca = 1});
+    struct pki stranger = pki_make(&(struct pki_wish){.name = "Root", .role = PKI_CA});
     char *pem = pki_pem(&stranger);
     refused("another root of the same name", &(struct bench_client){.trust = pem},
             &(struct bench_peer){.own = &world.server, .issuers = {&world.middle}}, "tls.untrusted",

@@ -160,7 +160,7 @@ static void a_chain_is_put_in_order(void **state)
 static void the_issuer_is_the_one_that_signed(void **state)
 {
     (void)state;
-    struct pki other = pki_make(&(struct pki_wish){.name = "Middle", .ca = 1, .issuer = &world.root});
+    struct pki other = pki_make(&(struct pki_wish){.name = "Middle", .role = PKI_CA, .issuer = &world.root});
     char *pem = pki_pem(&other), *all = joined(own_pem, pem, middle_pem);
     struct bench b;
     make(&b, &(struct bench_client){.certificate = all, .key = own_key});
@@ -175,7 +175,8 @@ static void the_issuer_is_the_one_that_signed(void **state)
 static void what_is_not_in_the_chain_is_refused(void **state)
 {
     (void)state;
-    struct pki elsewhere = pki_make(&(struct pki_wish){.name = "Elsewhere", .ca = 1, .issuer = &world.root});
+    struct pki elsewhere =
+        pki_make(&(struct pki_wish){.name = "Elsewhere", .role = PKI_CA, .issuer = &world.root});
     char *wrong = pki_pem(&elsewhere), *all = joined(own_pem, wrong, ""),
          *damaged = joined(own_pem, middle_pem, "");
     memset(strstr(damaged + strlen(own_pem), "-----\n") + 20, '!', 20);

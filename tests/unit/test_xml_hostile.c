@@ -79,6 +79,8 @@ static void what_is_not_well_formed_is_refused(void **state)
         "<a <b/>",
         "<a>]]></a>",
         "<a>&amp</a>",
+        "<a>&amp<!-- -->;</a>",
+        "<a>&lt;&amp<?x?>;</a>",
         "<a>& </a>",
         "<a>&#0;</a>",
         "<a>&#x110000;</a>",
@@ -258,7 +260,7 @@ static void bomb(const char *head, const char *part, size_t count, const char *t
         trace_free(&trace);
     }
     /* Seconds with sanitizers on a busy machine; what is quadratic takes minutes. */
-    if (cpu_seconds() - begin > 12)
+    if (cpu_seconds() - begin > 5)
         fail_msg("%s%s...: %f s of CPU", head, part, cpu_seconds() - begin);
     free(document);
 }
@@ -271,23 +273,24 @@ static void bombs_are_refused_in_little_time(void **state)
     bomb("<a b='", "x", 10500000, "'/>", ACCORD_ELIMIT, "a tag is larger");
     bomb("<a>", "x", 10500000, "</a>", ACCORD_ELIMIT, "a run of text is larger");
     bomb("<a><![CDATA[", "x", 10500000, "]]></a>", ACCORD_ELIMIT, "a run of text is larger");
-    bomb("<a>&", "x", 10500000, "</a>", ACCORD_ELIMIT, "a run of text is larger");
+    bomb("<a>&", "x", 10500000, "</a>", ACCORD_EFORMAT, "a reference without ';'");
+    bomb("<a>&", "<![CDATA[x]]>", 500000, "</a>", ACCORD_EFORMAT, "a reference without ';'");
     bomb("<a>", "<a>", 100000, "", ACCORD_ELIMIT, "nested deeper");
     bomb("<!--", "-", 2000000, "--><a/>", ACCORD_ELIMIT, "a comment is larger");
     bomb("<", "a", 2000000, "/>", ACCORD_ELIMIT, "a tag is larger");
-    bomb("<a>", "&lt;", 500000, "</a>", 0, "");
-    bomb("<a>", "]", 500000, "</a>", 0, "");
-    bomb("<a><![CDATA[", "]", 500000, "]]></a>", 0, "");
-    bomb("<a>", "\r", 500000, "</a>", 0, "");
-    bomb("<raw>", "<a/>", 1000000, "</raw>", 0, "");
-    bomb("<raw>", ">", 3000000, "</raw>", 0, "");
-    bomb("<a>", "<b c='>'></b>", 100000, "</a>", 0, "");
+    bomb("<a>", "&lt;", 200000, "</a>", 0, "");
+    bomb("<a>", "]", 200000, "</a>", 0, "");
+    bomb("<a><![CDATA[", "]", 200000, "]]></a>", 0, "");
+    bomb("<a>", "\r", 200000, "</a>", 0, "");
+    bomb("<raw>", "<a/>", 300000, "</raw>", 0, "");
+    bomb("<raw>", ">", 1000000, "</raw>", 0, "");
+    bomb("<a>", "<b c='>'></b>", 30000, "</a>", 0, "");
 }
 
-static void a_million_elements_take_linear_time(void **state)
+static void many_elements_take_linear_time(void **state)
 {
     (void)state;
-    bomb("<a>", "<a/>", 300000, "</a>", 0, "");
+    bomb("<a>", "<a/>", 150000, "</a>", 0, "");
 }
 
 int main(void)
@@ -303,7 +306,7 @@ int main(void)
         cmocka_unit_test(text_is_limited),
         cmocka_unit_test(names_and_declarations_are_limited),
         cmocka_unit_test(bombs_are_refused_in_little_time),
-        cmocka_unit_test(a_million_elements_take_linear_time),
+        cmocka_unit_test(many_elements_take_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

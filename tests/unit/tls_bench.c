@@ -30,9 +30,10 @@ struct bench_world world;
 int bench_set_up(void **state)
 {
     (void)state;
-    world.root = pki_make(&(struct pki_wish){.name = "Root", .ca = 1, .key = "EC P-384", .digest = "SHA384"});
-    world.middle =
-        pki_make(&(struct pki_wish){.name = "Middle", .ca = 1, .issuer = &world.root, .digest = "SHA384"});
+    world.root =
+        pki_make(&(struct pki_wish){.name = "Root", .role = PKI_CA, .key = "EC P-384", .digest = "SHA384"});
+    world.middle = pki_make(
+        &(struct pki_wish){.name = "Middle", .role = PKI_CA, .issuer = &world.root, .digest = "SHA384"});
     world.server = pki_make(&(struct pki_wish){
         .name = "server", .hosts = "DNS:taxii.example,IP:192.0.2.7", .issuer = &world.middle});
     world.trust = pki_pem(&world.root);

@@ -71,9 +71,9 @@ struct pki pki_make(const struct pki_wish *wish)
     date(X509_getm_notAfter(it.certificate), wish->from || wish->until ? wish->until : 90);
     X509_set_pubkey(it.certificate, it.key);
     extend(it.certificate, issuer->certificate, NID_basic_constraints,
-           wish->ca ? "critical,CA:TRUE" : "CA:FALSE");
-    if (wish->use)
-        extend(it.certificate, issuer->certificate, NID_ext_key_usage, wish->use);
+           wish->role == PKI_CA ? "critical,CA:TRUE" : "CA:FALSE");
+    if (wish->role == PKI_CLIENT)
+        extend(it.certificate, issuer->certificate, NID_ext_key_usage, "clientAuth");
     if (wish->hosts)
         extend(it.certificate, issuer->certificate, NID_subject_alt_name, wish->hosts);
     assert_true(X509_sign(it.certificate, issuer->key,

@@ -13,15 +13,17 @@ struct pki {
     EVP_PKEY *key;
 };
 
+/* What a certificate is for: anything but issuing others, issuing, being a client and nothing else. */
+enum pki_role { PKI_ANY, PKI_CA, PKI_CLIENT };
+
 struct pki_wish {
     const char *name;   /* CN */
     const char *hosts;  /* subjectAltName as OpenSSL writes it: "DNS:a.example,IP:192.0.2.7"; NULL: none */
     const char *key;    /* "RSA 2048", "RSA-PSS 2048", "EC P-256", "ED25519"; NULL: EC P-256 */
     const char *digest; /* NULL: SHA256 */
-    const char *use;    /* extendedKeyUsage: "clientAuth"; NULL: none, any use */
     const struct pki *issuer; /* NULL: its own */
     int from, until;          /* days from PKI_NOW; both 0: -10, 90 */
-    int ca;                   /* may issue others */
+    int role;                 /* enum pki_role */
 };
 
 struct pki pki_make(const struct pki_wish *);

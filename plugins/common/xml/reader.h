@@ -26,7 +26,8 @@ struct xml_reader {
     int64_t size, elements, line;
     int lead; /* bytes of a byte order mark seen; 3: it is over */
     bool begun, rooted, finished;
-    size_t run; /* bytes of text since the last tag */
+    size_t run;          /* bytes of text since the last tag */
+    bool open_reference; /* text ends within one, as far as it has come */
 
     /* Elements that are open, as written. */
     size_t depth;

@@ -14,8 +14,13 @@ static const char *text_of(const xmlChar *text)
 static char *copy_value(char *to, const xmlChar *from, const xmlChar *end)
 {
     while (from < end) {
-        *to++ = (char)*from;
-        from += end - from >= 5 && !memcmp(from, "&#38;", 5) ? 5 : 1;
+        const xmlChar *stop = memchr(from, '&', (size_t)(end - from));
+        size_t size = (size_t)((stop ? stop + 1 : end) - from);
+        memcpy(to, from, size);
+        to += size;
+        from += size;
+        if (stop && end - from >= 4 && !memcmp(from, "#38;", 4))
+            from += 4;
     }
     *to++ = 0;
     return to;

@@ -119,9 +119,9 @@ static int take_tag(struct xml_reader *r, const struct lexer_token *token)
         error = sax_feed(r, token->bytes, token->size);
     if (error)
         return error;
-    /* libxml2 waits for the rest of a reference that stands before the tag. */
+    /* Never seen; but no tag may pass that it has not read as one. */
     if (r->starts != starts || r->ends != ends)
-        return xml_refuse(r, ACCORD_EFORMAT, "a reference without ';' stands before this tag");
+        return xml_refuse(r, ACCORD_EFORMAT, "malformed before this tag");
     if (closes) {
         close_tag(r);
         r->raw = NULL;
@@ -143,6 +143,17 @@ static int take_outside(struct xml_reader *r, const struct lexer_token *token)
     return xml_refuse(r, ACCORD_EFORMAT, "%s: \"%.*s\"",
                       r->rooted ? "text stands after the root element" : "this is not XML", (int)size,
                       (const char *)token->bytes + at);
+}
+
+/* libxml2 waits for a reference's ';' and looks through all that it has meanwhile, again and again. */
+static int check_reference(struct xml_reader *r, const struct lexer_token *token)
+{
+    bool text = token->kind == LEXER_TEXT;
+    if (r->open_reference && !(text && memchr(token->bytes, ';', token->size)))
+        return xml_refuse(r, ACCORD_EFORMAT, "text holds a reference without ';'");
+    const uint8_t *last = text ? memrchr(token->bytes, '&', token->size) : NULL;
+    r->open_reference = last && !memchr(last, ';', (size_t)(token->bytes + token->size - last));
+    return 0;
 }
 
 static int take_text(struct xml_reader *r, const struct lexer_token *token)
@@ -178,7 +189,12 @@ static int take_instruction(struct xml_reader *r, const struct lexer_token *toke
 static int take(struct xml_reader *r, const struct lexer_token *token)
 {
     bool first = !r->begun;
-    r->begun = r->begun || token->kind != LEXER_MORE;
+    if (token->kind == LEXER_MORE)
+        return 0;
+    r->begun = true;
+    int error = check_reference(r, token);
+    if (error)
+        return error;
     switch (token->kind) {
     case LEXER_TEXT:
         return take_text(r, token);

@@ -150,6 +150,8 @@ static int on_collection(void *arg, const struct answer_collection *collection)
         return asking->collection_count >= CATALOGUE_ROWS ? ACCORD_OK : ACCORD_ENOMEM;
     row->available = collection->available;
     row->set = !collection->feed;
+    row->poll_elsewhere = *collection->poll_address && !path_of(asking, collection->poll_address);
+    row->inbox_elsewhere = *collection->inbox_address && !path_of(asking, collection->inbox_address);
     return copy(&row->name, collection->name) &&
                    copy(&row->poll, path_of(asking, collection->poll_address)) &&
                    copy(&row->inbox, path_of(asking, collection->inbox_address)) &&
@@ -382,7 +384,7 @@ const char *catalogue_poll_path(const struct link *link, const char *collection,
     if (row && row->poll)
         return row->poll;
     service = service_of(link, "POLL", NULL);
-    if (service)
+    if (service && !(row && row->poll_elsewhere))
         return service->inbox;
     nowhere(link, "poll", collection, why);
     return NULL;
@@ -399,7 +401,7 @@ const char *catalogue_inbox_path(const struct link *link, const char *collection
     if (!path && row)
         path = row->inbox;
     service = service_of(link, "INBOX", path);
-    if (!path && service)
+    if (!path && service && !(row && row->inbox_elsewhere))
         path = service->inbox;
     if (!path) {
         nowhere(link, "inbox", collection, why);

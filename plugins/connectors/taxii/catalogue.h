@@ -22,7 +22,8 @@ struct catalogue_row {
     char *poll, *inbox; /* paths; NULL: none. A service has its own in `inbox` or `poll`, whatever it is */
     char **bindings;
     size_t binding_count; /* 0: all are taken */
-    bool available, set; /* a data set */
+    bool available, set;                /* a data set */
+    bool poll_elsewhere, inbox_elsewhere; /* it names an address that is refused: no other one stands in for it */
 };
 
 /* Told once that the catalogue is there, or why not. Embedded. */

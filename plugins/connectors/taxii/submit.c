@@ -81,7 +81,7 @@ int64_t submit_window(const struct link *link)
         if (link->setup->services[i]->direction == ACCORD_SEND && options->batch > batch)
             batch = options->batch;
     }
-    return batch * (int64_t)most_running(link) + batch;
+    return batch * (int64_t)most_running(link) * 2 + batch; /* the hub needs a moment to give more */
 }
 
 /* A message that somebody has tried before goes alone: so its message id is the same as at every such attempt. */

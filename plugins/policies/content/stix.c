@@ -9,6 +9,7 @@
 
 #include "format.h"
 #include "stix_identity.h"
+#include "stix_ids.h"
 #include "stix_marking.h"
 #include "stix_name.h"
 #include "stix_place.h"
@@ -27,6 +28,7 @@ struct stix {
     struct stix_rules rules;
     struct stix_marking marking;
     struct stix_identity identity;
+    struct stix_ids ids;
     struct xml_reader *reader;
     int64_t size;
 
@@ -207,6 +209,22 @@ static int enter_any(struct stix *s, struct xml_reader *reader, const struct xml
     return refuse_superseded(s, reader, e);
 }
 
+/* Where no schema can say so. STIX and CybOX have one room of ids; other vocabularies have their own. */
+static int enter_id(struct stix *s, const struct xml_element *e)
+{
+    char quoted[STIX_QUOTE_MAX];
+    bool ours = !strncmp(e->name.space, "http://stix.mitre.org/", 22) ||
+                !strncmp(e->name.space, "http://cybox.mitre.org/", 23);
+    const char *id = ours ? stix_attribute(e, "", "id") : NULL;
+    int result = id ? stix_ids_add(&s->ids, id) : 0;
+    if (!result || result == ACCORD_ENOMEM)
+        return result;
+    struct stix_spot spot = stix_spot(e);
+    return result == ACCORD_EEXIST
+               ? REFUSE(s, &spot, "id", "a second element with the id %s", stix_quote(quoted, id))
+               : REFUSE(s, &spot, "limit", "too many ids; share it in several packages");
+}
+
 static int enter_profile(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
 {
     if (!s->profile)
@@ -214,6 +232,8 @@ static int enter_profile(struct stix *s, struct xml_reader *reader, const struct
     int result = stix_rule_namespace(&s->rules, reader, e);
     if (!result)
         result = stix_rule_time(&s->rules, e);
+    if (!result)
+        result = enter_id(s, e);
     if (!result && s->source_depth && stix_identity_start(&s->identity, e))
         want(s, e, NAME_TEXT);
     bool words = s->places[e->depth] != STIX_INSIDE || s->marking.structure == STIX_STRUCTURE_WORDS;
@@ -361,6 +381,7 @@ static int init(void *state, const struct validator_case *the_case, const struct
     s->options = &options->stix;
     s->profile = !the_case->incoming || s->options->incoming == STIX_INCOMING_PROFILE;
     s->rules = (struct stix_rules){s->options, &s->fault, the_case->now};
+    s->ids.seed = (uint64_t)the_case->now ^ (uint64_t)(uintptr_t)s;
     s->marking.options = s->options;
     s->marking.fault = &s->fault;
     s->reader = xml_reader_new(&limits, &events, s);
@@ -411,6 +432,7 @@ static void fini(void *state)
     struct stix *s = state;
     stix_check_free(s->check);
     xml_reader_free(s->reader);
+    stix_ids_fini(&s->ids);
     stix_text_fini(&s->text);
     stix_text_fini(&s->run);
 }

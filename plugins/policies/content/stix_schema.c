@@ -1,14 +1,12 @@
 #include "stix_schema.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <libxml/parserInternals.h>
-#include <libxml/xmlschemas.h>
+#include "stix_compile.h"
 
-#define NAMES_MAX (4 << 20) /* bytes of distinct names in one package */
+#define NAMES_MAX (1 << 20) /* bytes of distinct names in one package */
 #define DEPTH_MAX 256       /* libxml2's own limit (xml.h) */
 
 struct stix_schema {
@@ -38,70 +36,6 @@ struct stix_check {
 
 static struct stix_schema *opened; /* all that this process has compiled */
 
-/* ---- compiling ---- */
-
-struct compiling {
-    char folder[PATH_MAX]; /* real path */
-    char *why;
-    size_t why_size;
-    bool failed;
-};
-static struct compiling *compiling; /* libxml2 asks for files without saying for whom */
-
-static void compile_error(void *arg, xmlErrorPtr error)
-{
-    struct compiling *c = arg;
-    /* libxml2 goes on without an import that it cannot find; then packages would be refused for want of it. */
-    bool lost = error->code == XML_SCHEMAP_WARN_UNLOCATED_SCHEMA;
-    if (c->failed || (error->level < XML_ERR_ERROR && !lost))
-        return;
-    c->failed = true;
-    const char *file = error->file ? strrchr(error->file, '/') : NULL;
-    snprintf(c->why, c->why_size, "the schemas in %.200s do not compile: %s line %d: %.*s", c->folder,
-             file ? file + 1 : "", error->line, (int)strcspn(error->message ? error->message : "", "\n"),
-             error->message ? error->message : "");
-}
-
-/* Files below the folder; nothing else, no network. */
-static xmlParserInputPtr load(const char *url, const char *id, xmlParserCtxtPtr context)
-{
-    char path[PATH_MAX];
-    (void)id;
-    size_t size = compiling ? strlen(compiling->folder) : 0;
-    if (!size || !url || !realpath(url, path) || strncmp(path, compiling->folder, size) || path[size] != '/')
-        return NULL;
-    return xmlNewInputFromFile(context, path);
-}
-
-static xmlSchemaPtr compile(struct compiling *c, const char *driver)
-{
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%.3800s/%.255s", c->folder, driver);
-    xmlExternalEntityLoader before = xmlGetExternalEntityLoader();
-    xmlStructuredErrorFunc errors_before = xmlStructuredError;
-    void *errors_arg = xmlStructuredErrorContext;
-    xmlSchemaPtr compiled = NULL;
-    compiling = c;
-    xmlSetExternalEntityLoader(load);
-    xmlSetStructuredErrorFunc(c, compile_error); /* of the XML; the next is of the schema */
-    xmlSchemaParserCtxtPtr parser = xmlSchemaNewParserCtxt(path);
-    if (parser) {
-        xmlSchemaSetParserStructuredErrors(parser, compile_error, c);
-        compiled = xmlSchemaParse(parser);
-        xmlSchemaFreeParserCtxt(parser);
-    }
-    xmlSetStructuredErrorFunc(errors_arg, errors_before);
-    xmlSetExternalEntityLoader(before);
-    compiling = NULL;
-    if (compiled && c->failed) {
-        xmlSchemaFree(compiled);
-        compiled = NULL;
-    }
-    if (!compiled && !c->failed)
-        snprintf(c->why, c->why_size, "the schemas cannot be read: %.300s", path);
-    return compiled;
-}
-
 int stix_schema_open(const char *folder, const char *driver, struct stix_schema **to, char *why,
                      size_t why_size)
 {
@@ -111,19 +45,13 @@ int stix_schema_open(const char *folder, const char *driver, struct stix_schema 
             *to = s;
             return 0;
         }
-    struct compiling *c = calloc(1, sizeof *c);
     struct stix_schema *schema = calloc(1, sizeof *schema);
     int result = ACCORD_ENOMEM;
     snprintf(why, why_size, "out of memory");
-    if (!c || !schema || !(schema->folder = strdup(folder)) || !(schema->driver = strdup(driver)))
+    if (!schema || !(schema->folder = strdup(folder)) || !(schema->driver = strdup(driver)))
         goto out;
-    c->why = why;
-    c->why_size = why_size;
     result = ACCORD_EINVAL;
-    if (realpath(folder, c->folder))
-        schema->compiled = compile(c, driver);
-    else
-        snprintf(why, why_size, "there is no folder of schemas %.300s", folder);
+    schema->compiled = stix_compile(folder, driver, why, why_size);
     if (!schema->compiled)
         goto out;
     schema->users = 1;
@@ -137,7 +65,6 @@ out:
         free(schema->driver);
     }
     free(schema);
-    free(c);
     return result;
 }
 
@@ -212,7 +139,7 @@ void stix_check_free(struct stix_check *check)
 {
     if (!check)
         return;
-    /* Given up in mid-package: libxml2 2.9.14 loses what it holds for xs:unique of elements that were not ended. */
+    /* Given up in mid-package: libxml2 2.9.14 loses what it holds for elements that were not ended. */
     check->failed = true;
     while (check->plug && check->depth)
         end_open(check);
@@ -279,7 +206,7 @@ int stix_check_start(struct stix_check *check, const struct xml_element *e, stru
     const xmlChar *prefix = keep(check, e->name.prefix, &full), *uri = keep(check, e->name.space, &full);
     if (full || check->depth == DEPTH_MAX)
         return stix_refuse(fault, &check->spot, "limit",
-                           full ? "more than 4 MiB of different names" : "too deep for the schemas");
+                           full ? "more than 1 MiB of different names" : "too deep for the schemas");
     check->open[check->depth].local = local;
     check->open[check->depth++].space = uri;
     check->sax->startElementNs(check->sax_arg, local, prefix, uri, (int)e->declared_count, space,
