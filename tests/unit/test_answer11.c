@@ -255,8 +255,18 @@ static void texts_and_lists_are_limited(void **state)
                     "<t:Detail name='n'>v</t:Detail>", 65, "</t:Status_Detail></t:Status_Message>",
                     ACCORD_ELIMIT, "more than 64 Detail elements");
     /* What is for people is cut, not within a character. */
-    expect_repeated("<t:Status_Message " SPACE IDS "status_type='S'><t:Message>a", "\xC3\xA9", 2000,
-                    "</t:Message></t:Status_Message>", 0, "\xC3\xA9\"\n");
+    for (int i = 0; i < 3; i++) {
+        static const char *const heads[] = {"<t:Message>", "<t:Message>a", "<t:Message>ab"};
+        char head[400];
+        snprintf(head, sizeof head, "<t:Status_Message " SPACE IDS "status_type='S'>%s", heads[i]);
+        expect_repeated(head, "\xE2\x82\xAC", 1000, "</t:Message></t:Status_Message>", 0, "\xE2\x82\xAC\"\n");
+        snprintf(head, sizeof head,
+                 "<t:Status_Message " SPACE IDS "status_type='S'><t:Status_Detail>"
+                 "<t:Detail name='n'>%s",
+                 heads[i] + strlen("<t:Message>"));
+        expect_repeated(head, "\xE2\x82\xAC", 1000, "</t:Detail></t:Status_Detail></t:Status_Message>", 0,
+                        "\xE2\x82\xAC\n");
+    }
     expect_repeated("<t:Poll_Response " SPACE IDS "collection_name='c'><t:Subscription_ID>x", " ", 3000,
                     "x</t:Subscription_ID></t:Poll_Response>", ACCORD_ELIMIT, "Subscription_ID is longer");
     expect_broken(STATUS("status_type='a&#10;b'", ""), ACCORD_EPROTO, "control character");
