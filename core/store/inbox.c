@@ -35,7 +35,7 @@ void call_append(struct call_list *list, struct call_list more)
 
 void inbox_init(struct inbox *inbox)
 {
-    *inbox = (struct inbox){0};
+    *inbox = (struct inbox){.newest = NULL};
     uv_mutex_init(&inbox->lock);
     uv_cond_init(&inbox->wake);
 }

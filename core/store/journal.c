@@ -375,8 +375,8 @@ static void apply_changes(struct journal *journal)
 }
 
 /* What is hardly read again must not push out the pages of others, and pages that are used again and again are cheaper
- * than ever new ones. But large payload is read again, by those who inspect it and for each delivery: the kernel knows
- * best how long it can stay. */
+ * than ever new ones. But large payload is read again, by those who inspect it and for each delivery: it stays until then
+ * (journal_read), or as long as the kernel likes. */
 static void release_cached(struct journal *journal, size_t written)
 {
     if (journal->large) {

@@ -388,6 +388,13 @@ static int bond_of(struct journal *journal, const struct record_admission *a, ui
     return result;
 }
 
+/* Large payload that goes to one partner is hardly read again: the partner's copy, or whatever comes next, may have its
+ * pages. */
+static void release_piece(struct journal *journal, uint64_t position)
+{
+    segments_release(&journal->segments, position, record_span(RECORD_PIECE_HEAD + ACCORD_PIECE_MAX));
+}
+
 int journal_read(void *state, struct store_read *read)
 {
     struct journal *journal = state;
@@ -411,6 +418,8 @@ int journal_read(void *state, struct store_read *read)
                               read->room - read->got, &got);
         if (!result && !got)
             result = ACCORD_EIO;
+        if (got == ACCORD_PIECE_MAX && a->delivery_count == 1)
+            release_piece(journal, record_piece_position(a, bond.index));
         read->got += got;
     }
     if (result)

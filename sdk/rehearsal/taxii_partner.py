@@ -114,7 +114,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
 
     def unheard(self):
         """Faults that stand for not having acted upon the request at all."""
-        return self.fault and self.fault["fault"] in ("http", "status", "no-certificate", "html") and \
+        return self.fault and self.fault["fault"] in ("http", "status", "no-certificate", "html", "replay") and \
             not self.fault.get("acted")
 
     def send_answer(self, answer):

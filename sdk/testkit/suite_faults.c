@@ -46,7 +46,7 @@ static void calls_of_the_host_may_fail(void *arg)
                                         "report", "secret", "offer", "offer_write", "advance"};
     struct bench *bench = arg;
     may_fail(bench);
-    for (int call = 0; call < TESTHOST_CALLS && !suite_complained(); call++)
+    for (enum testhost_call call = 0; call < TESTHOST_CALLS && !suite_complained(); call++)
         for (unsigned n = 1; n <= FAIL_MOST && !suite_complained(); n++) {
             bench_begin(bench);
             unsigned before = testhost_calls(bench->host, call);

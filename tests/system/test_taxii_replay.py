@@ -156,7 +156,7 @@ def test_a_count_alone_brings_nothing(agent, partner):
     ais.start()
     wait_for(lambda: len(partner.told("request", path="/flare/taxii11/poll")) > 2, "it to be asked again")
     assert ais.came() == []
-    ais.wait_came(ais.give(2, hours_ago=0))
+    ais.wait_came(ais.give(2, minutes=0, hours_ago=0))
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

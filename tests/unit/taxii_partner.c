@@ -256,6 +256,11 @@ int64_t partner_declared(const struct http_call *call)
     return call->request->size;
 }
 
+bool partner_again(const struct http_call *call)
+{
+    return call->request->again;
+}
+
 bool partner_canceled(const struct http_call *call)
 {
     return call->canceled;

@@ -58,6 +58,7 @@ const char *partner_path(const struct http_call *);
 const char *partner_body(const struct http_call *); /* what of it has come */
 bool partner_whole(const struct http_call *);       /* all of it */
 int64_t partner_declared(const struct http_call *);
+bool partner_again(const struct http_call *); /* it may be sent twice */
 bool partner_canceled(const struct http_call *);
 bool partner_paused(const struct http_call *); /* the answer is not taken for now */
 

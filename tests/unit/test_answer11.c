@@ -109,10 +109,11 @@ static void a_poll_is_told_before_its_blocks(void **state)
              "<t:Content_Block><t:Content_Binding binding_id='c'><t:Subtype subtype_id='s1'/>"
              "<t:Subtype subtype_id='s2'/></t:Content_Binding><t:Content/>"
              "<t:Timestamp_Label>2026-01-02T00:00:00.123456Z</t:Timestamp_Label><t:Message>x</t:Message>"
-             "<t:Padding>xxx</t:Padding>" SIGNED "</t:Content_Block>" SIGNED),
+             "<t:Padding>xxx</t:Padding>" SIGNED "</t:Content_Block>" BLOCK SIGNED),
         ANSWER_POLL,
         "poll AIS result=r subscription=s more part=2 (2026-01-01T00:00:00Z, 2026-01-02T00:00:00Z] count=7+ "
-        "\"m\"\nblock 1 b \n[<x/>]\nend \nblock 2 c s1,s2\n[]\nend 2026-01-02T00:00:00.123456Z\n");
+        "\"m\"\nblock 1 b \n[<x/>]\nend \nblock 2 c s1,s2\n[]\nend 2026-01-02T00:00:00.123456Z\n"
+        "block 3 b \n[<x/>]\nend \n");
     expect_told(POLL("collection_name='AIS'", ""), ANSWER_POLL,
                 "poll AIS result= subscription= part=1 (, ] count=-1 \"\"\n");
 }
@@ -254,8 +255,20 @@ static void texts_and_lists_are_limited(void **state)
                     "<t:Detail name='n'>v</t:Detail>", 65, "</t:Status_Detail></t:Status_Message>",
                     ACCORD_ELIMIT, "more than 64 Detail elements");
     /* What is for people is cut, not within a character. */
-    expect_repeated("<t:Status_Message " SPACE IDS "status_type='S'><t:Message>a", "\xC3\xA9", 2000,
-                    "</t:Message></t:Status_Message>", 0, "\xC3\xA9\"\n");
+    for (int i = 0; i < 3; i++) {
+        static const char *const heads[] = {"<t:Message>", "<t:Message>a", "<t:Message>ab"};
+        char head[400];
+        snprintf(head, sizeof head, "<t:Status_Message " SPACE IDS "status_type='S'>%s", heads[i]);
+        expect_repeated(head, "\xE2\x82\xAC", 1000, "</t:Message></t:Status_Message>", 0, "\xE2\x82\xAC\"\n");
+        snprintf(head, sizeof head,
+                 "<t:Status_Message " SPACE IDS "status_type='S'><t:Status_Detail>"
+                 "<t:Detail name='n'>%s",
+                 heads[i] + strlen("<t:Message>"));
+        expect_repeated(head, "\xE2\x82\xAC", 1000, "</t:Detail></t:Status_Detail></t:Status_Message>", 0,
+                        "\xE2\x82\xAC\n");
+    }
+    expect_repeated("<t:Poll_Response " SPACE IDS "collection_name='c'><t:Subscription_ID>x", " ", 3000,
+                    "x</t:Subscription_ID></t:Poll_Response>", ACCORD_ELIMIT, "Subscription_ID is longer");
     expect_broken(STATUS("status_type='a&#10;b'", ""), ACCORD_EPROTO, "control character");
     char *text =
         repeated("<t:Poll_Response " SPACE IDS "collection_name='c'>", BLOCK, 200, "</t:Poll_Response>");

@@ -103,6 +103,17 @@ static void long_runs_of_white_space_are_kept_within_text(void **state)
     expect_content(given, content);
 }
 
+static void lines_end_alike_wherever_a_text_is_cut(void **state)
+{
+    (void)state;
+    for (int before = 4080; before < 4100; before++) {
+        char given[10000], content[10000];
+        sprintf(given, "%0*d\r\nx\r&#13;<![CDATA[%0*d\r\n]]>&amp;y", before, 0, before, 0);
+        sprintf(content, "%0*d\nx\n\r%0*d\n&y", before, 0, before, 0);
+        expect_content(given, content);
+    }
+}
+
 static void a_large_text_is_not_held(void **state)
 {
     (void)state;
@@ -178,6 +189,7 @@ int main(void)
         cmocka_unit_test(namespaces_of_the_envelope_come_along),
         cmocka_unit_test(escaped_text_is_unescaped_once),
         cmocka_unit_test(long_runs_of_white_space_are_kept_within_text),
+        cmocka_unit_test(lines_end_alike_wherever_a_text_is_cut),
         cmocka_unit_test(a_large_text_is_not_held),
         cmocka_unit_test(a_mixture_is_refused),
         cmocka_unit_test(what_is_malformed_is_refused),

@@ -16,6 +16,7 @@ static void the_first_poll_begins_at_start_and_goes_on_window_by_window(void **s
     (void)state;
     open_plain();
     assert_string_equal(partner_path(partner_call(0)), "/poll");
+    assert_true(partner_again(partner_call(0)));
     assert_non_null(strstr(partner_body(partner_call(0)), "collection_name=\"AIS\""));
     asks(W0, W1);
     answer(&bench, "POLL AIS|1|last||" W1 "\n");

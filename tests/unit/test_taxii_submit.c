@@ -65,6 +65,7 @@ static void a_message_is_a_block_with_its_id(void **state)
                         "<t:Content_Binding binding_id=\"urn:stix.mitre.org:xml:1.1.1\"/><t:Content>"
                         "                     <a/></t:Content></t:Content_Block></t:Inbox_Message>\n");
     assert_false(delivery->finished);
+    assert_false(partner_again(partner_call(0))); /* content never goes twice by itself */
     answer(&bench, "STATUS SUCCESS|thank you\n");
     ended(delivery, ACCORD_DELIVERED, "SUCCESS for urn:accord:abc at /inbox: thank you");
     ais_close(&bench);

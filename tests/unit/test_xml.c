@@ -18,6 +18,7 @@ static void elements_and_text_come_in_document_order(void **state)
         "<a 1,3\n\n\n<b 2,5\n\n\n>b 2\n>a 1\n");
     expect_calls("\xEF\xBB\xBF<a/>", "<a 1,1\n>a 1\n");
     expect_calls("\xEF\xBB\xBF<?xml version='1.0' encoding='US-ASCII'?><a/>", "<a 1,1\n>a 1\n");
+    expect_calls("<!-->--><!--->--><a/>", "<a 1,1\n>a 1\n");
     expect_calls("  <a/><!--after--><?and this?>", "<a 1,1\n>a 1\n");
 }
 
@@ -56,6 +57,36 @@ static void a_reference_may_stand_anywhere_in_a_long_text(void **state)
     }
 }
 
+static void a_long_text_is_cut_at_no_wrong_place(void **state)
+{
+    (void)state;
+    for (size_t before = 4080; before < 4100; before++) {
+        char document[9000], calls[9000];
+        sprintf(document, "<a>%0*d]]></a>", (int)before, 0);
+        expect_refused(document, ACCORD_EFORMAT, "]]>");
+        sprintf(document, "<raw>%0*d\r\n\u00E9<![CDATA[%0*d]]]>]]></raw>", (int)before, 0, (int)before, 0);
+        sprintf(calls, "<raw 1,1\nT[%0*d\r\n\u00E9]\nM[<![CDATA[]\nC[%0*d]]\nM[]]>]\nT[]]>]\n>raw 1\n",
+                (int)before, 0, (int)before, 0);
+        expect_calls(document, calls);
+        sprintf(document, "<a><![CDATA[%0*d\u00E9\U0001F600]]></a>", (int)before, 0);
+        sprintf(calls, "<a 1,1\n%0*d\u00E9\U0001F600\n>a 1\n", (int)before, 0);
+        expect_calls(document, calls);
+    }
+}
+
+/* Each declares a prefix: as many as may be in scope, but never at once. */
+static void declarations_go_with_their_element(void **state)
+{
+    (void)state;
+    char document[40000], *to = document + sprintf(document, "<a>");
+    for (int i = 0; i < 1000; i++)
+        to += sprintf(to, "<b xmlns:p%d='u'></b>", i);
+    strcpy(to, "</a>");
+    struct trace trace = trace_all(document, strlen(document), NULL);
+    assert_int_equal(trace.error, 0);
+    trace_free(&trace);
+}
+
 static void raw_content_is_handed_over_as_it_stands(void **state)
 {
     (void)state;
@@ -90,6 +121,8 @@ int main(void)
         cmocka_unit_test(namespaces_are_resolved),
         cmocka_unit_test(references_and_cdata_become_text),
         cmocka_unit_test(a_reference_may_stand_anywhere_in_a_long_text),
+        cmocka_unit_test(a_long_text_is_cut_at_no_wrong_place),
+        cmocka_unit_test(declarations_go_with_their_element),
         cmocka_unit_test(raw_content_is_handed_over_as_it_stands),
         cmocka_unit_test(raw_content_is_told_apart),
         cmocka_unit_test(names_of_namespaces_are_exact),

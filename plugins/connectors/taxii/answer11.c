@@ -94,14 +94,22 @@ int answer11_text(struct answer *a, const char *element, char to[ANSWER_TEXT])
     return keep(a, element, a->text, a->text_over, to);
 }
 
+/* Without the character at the end of which bytes are missing. */
+static size_t whole_characters(const char *text, size_t size)
+{
+    size_t lead = size;
+    while (lead && ((uint8_t)text[lead - 1] & 0xC0) == 0x80)
+        lead--;
+    uint8_t first = lead ? (uint8_t)text[lead - 1] : 0;
+    size_t need = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1;
+    return lead && size - lead + 1 < need ? lead - 1 : size;
+}
+
 void answer11_message(struct answer *a, char *to, size_t room)
 {
     size_t size;
     const char *text = trim(a->text, &size);
-    if (size >= room)
-        size = room - 1;
-    while (size && ((uint8_t)text[size] & 0xC0) == 0x80) /* not within a character */
-        size--;
+    size = whole_characters(text, size < room ? size : room - 1);
     for (size_t i = 0; i < size; i++)
         to[i] = (uint8_t)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i];
     to[size] = 0;

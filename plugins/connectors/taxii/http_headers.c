@@ -34,39 +34,44 @@ static int month_of(const char *name)
     return -1;
 }
 
-static int64_t seconds_of(int year, const char *month, int day, int hour, int minute, int second)
+struct date {
+    int year, day, hour, minute, second;
+    char month[4];
+};
+
+static int64_t seconds_of(const struct date *date)
 {
-    struct tm tm = {.tm_year = year - 1900,
-                    .tm_mon = month_of(month),
-                    .tm_mday = day,
-                    .tm_hour = hour,
-                    .tm_min = minute,
-                    .tm_sec = second};
-    if (tm.tm_mon < 0 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60 || year < 1970)
+    struct tm tm = {.tm_year = date->year - 1900,
+                    .tm_mon = month_of(date->month),
+                    .tm_mday = date->day,
+                    .tm_hour = date->hour,
+                    .tm_min = date->minute,
+                    .tm_sec = date->second};
+    if (tm.tm_mon < 0 || date->year < 1970 || date->day < 1 || date->day > 31 || date->hour < 0 ||
+        date->hour > 23 || date->minute < 0 || date->minute > 59 || date->second < 0 || date->second > 60)
         return -1;
     return (int64_t)timegm(&tm);
 }
 
 int64_t http_date(const char *text)
 {
-    int year, day, hour, minute, second;
-    unsigned end = 0;
-    char month[4];
+    struct date d = {0};
+    int end = 0;
     text += strspn(text, " \t");
-    if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &day, month, &year, &hour, &minute,
-               &second, (int *)&end) == 6 &&
+    if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &d.day, d.month, &d.year, &d.hour,
+               &d.minute, &d.second, &end) == 6 &&
         end)
-        return hour < 0 || minute < 0 || second < 0 ? -1 : seconds_of(year, month, day, hour, minute, second);
-    if (sscanf(text, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &day, month, &year, &hour, &minute,
-               &second, (int *)&end) == 6 &&
+        return seconds_of(&d);
+    if (sscanf(text, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &d.day, d.month, &d.year, &d.hour,
+               &d.minute, &d.second, &end) == 6 &&
+        end) {
+        d.year += d.year < 70 ? 2000 : 1900;
+        return seconds_of(&d);
+    }
+    if (sscanf(text, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", d.month, &d.day, &d.hour, &d.minute,
+               &d.second, &d.year, &end) == 6 &&
         end)
-        return hour < 0 || minute < 0 || second < 0 || year < 0
-                   ? -1
-                   : seconds_of(year + (year < 70 ? 2000 : 1900), month, day, hour, minute, second);
-    if (sscanf(text, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &day, &hour, &minute, &second,
-               &year, (int *)&end) == 6 &&
-        end)
-        return hour < 0 || minute < 0 || second < 0 ? -1 : seconds_of(year, month, day, hour, minute, second);
+        return seconds_of(&d);
     return -1;
 }
 

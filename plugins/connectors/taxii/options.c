@@ -130,107 +130,120 @@ const struct accord_option taxii_service_table[] = {
              "AIS_INGEST, AIS)."},
     {.name = "binding",
      .kind = ACCORD_TEXT,
+     .flags = ACCORD_WHEN_SENDING,
      .offset = FIELD(service_options, binding),
      .fallback = "urn:stix.mitre.org:xml:1.1.1",
      .max = TEXT_MOST,
-     .help = "Sending: the content binding of what is sent. What the partner says that it does not take is "
+     .help = "The content binding of what is sent. What the partner says that it does not take is "
              "not sent, for "
              "servers drop such content without a word (AIS 3.4a: STIX XML)."},
     {.name = "subtype",
      .kind = ACCORD_TEXT,
+     .flags = ACCORD_WHEN_SENDING,
      .offset = FIELD(service_options, subtype),
      .max = TEXT_MOST,
-     .help = "Sending: the content binding's subtype, when the partner wants one."},
+     .help = "The content binding's subtype, when the partner wants one."},
     {.name = "batch",
      .kind = ACCORD_INTEGER,
+     .flags = ACCORD_WHEN_SENDING,
      .offset = FIELD(service_options, batch),
      .fallback = "1",
      .min = 1,
      .max = 100,
-     .help = "Sending: how many messages may go as content blocks of one inbox message. The partner takes or "
+     .help = "How many messages may go as content blocks of one inbox message. The partner takes or "
              "discards it as "
              "a whole; one that it refuses is sent again one by one."},
     {.name = "batch-size",
      .kind = ACCORD_SIZE,
+     .flags = ACCORD_WHEN_SENDING,
      .offset = FIELD(service_options, batch_size),
      .fallback = "4 MiB",
      .min = 1024,
      .max = INT64_C(1) << 30,
-     .help = "Sending: most bytes of content in one inbox message with several blocks."},
+     .help = "Most bytes of content in one inbox message with several blocks."},
     {.name = "form",
      .kind = ACCORD_CHOICE,
+     .flags = ACCORD_WHEN_SENDING,
      .offset = FIELD(service_options, form),
      .fallback = "xml",
      .choices = form_choices,
-     .help = "Sending: whether content stands in the message as XML, or as text with its markup escaped, as "
+     .help = "Whether content stands in the message as XML, or as text with its markup escaped, as "
              "some servers want "
              "it (and as content that is not XML has to)."},
     {.name = "destination",
      .kind = ACCORD_BOOL,
+     .flags = ACCORD_WHEN_SENDING,
      .offset = FIELD(service_options, destination),
      .fallback = "yes",
-     .help = "Sending: whether the inbox message names the collection. Some inboxes forbid it and say "
+     .help = "Whether the inbox message names the collection. Some inboxes forbid it and say "
              "DESTINATION_COLLECTION_ERROR."},
     {.name = "poll",
      .kind = ACCORD_DURATION,
+     .flags = ACCORD_WHEN_RECEIVING,
      .offset = FIELD(service_options, poll),
      .fallback = "5 min",
      .min = 100,
      .max = INT64_C(7) * 86400000,
-     .help = "Receiving: how long after a poll that brought us up to date the next one comes (AIS-2: near "
+     .help = "How long after a poll that brought us up to date the next one comes (AIS-2: near "
              "real time)."},
     {.name = "window",
      .kind = ACCORD_DURATION,
+     .flags = ACCORD_WHEN_RECEIVING,
      .offset = FIELD(service_options, window),
      .fallback = "6 hours",
      .min = 1000,
      .max = INT64_C(365) * 86400000,
-     .help = "Receiving: how much of a feed's time is asked for at once; what is further back comes window "
+     .help = "How much of a feed's time is asked for at once; what is further back comes window "
              "by window."},
     {.name = "start",
      .kind = ACCORD_DURATION,
+     .flags = ACCORD_WHEN_RECEIVING,
      .offset = FIELD(service_options, start),
      .fallback = "1 day",
      .min = 0,
      .max = INT64_C(20) * 365 * 86400000,
-     .help = "Receiving: how far back the first poll of all begins."},
+     .help = "How far back the first poll of all begins."},
     {.name = "settle",
      .kind = ACCORD_DURATION,
+     .flags = ACCORD_WHEN_RECEIVING,
      .offset = FIELD(service_options, settle),
      .fallback = "2 s",
      .min = 0,
      .max = 3600000,
-     .help = "Receiving: how far behind our clock a poll ends, so that what a partner with a slower clock "
+     .help = "How far behind our clock a poll ends, so that what a partner with a slower clock "
              "files at this "
              "moment is not passed over."},
     {.name = "subscription",
      .kind = ACCORD_TEXT,
+     .flags = ACCORD_WHEN_RECEIVING,
      .offset = FIELD(service_options, subscription),
      .max = TEXT_MOST,
-     .help = "Receiving: the subscription id that the partner gave for this collection. Not set: polls "
+     .help = "The subscription id that the partner gave for this collection. Not set: polls "
              "without one."},
     {.name = "bindings",
      .kind = ACCORD_LIST,
+     .flags = ACCORD_WHEN_RECEIVING,
      .offset = FIELD(service_options, bindings),
-     .help = "Receiving: content bindings that are asked for. Not set: all. Not with subscription, whose "
+     .help = "Content bindings that are asked for. Not set: all. Not with subscription, whose "
              "parameters hold."},
     {.name = "silent-after",
      .kind = ACCORD_DURATION,
+     .flags = ACCORD_WHEN_RECEIVING,
      .offset = FIELD(service_options, silent_after),
      .fallback = "1 day",
      .min = 0,
      .max = INT64_C(365) * 86400000,
-     .help = "Receiving: when nothing new has come for so long it is an incident (AIS 3.5b: deviations are "
+     .help = "When nothing new has come for so long it is an incident (AIS 3.5b: deviations are "
              "reported in time). "
              "0: never."},
     {.name = "max-parts",
      .kind = ACCORD_INTEGER,
+     .flags = ACCORD_WHEN_RECEIVING,
      .offset = FIELD(service_options, max_parts),
      .fallback = "10000",
      .min = 1,
      .max = 1000000,
-     .help =
-         "Receiving: most parts of one result; a partner that goes on beyond is asked for smaller windows."},
+     .help = "Most parts of one result; a partner that goes on beyond is asked for smaller windows."},
     {0},
 };
 
