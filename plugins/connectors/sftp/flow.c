@@ -219,7 +219,8 @@ static bool goes_first(struct upload *upload)
         return true;
     if (!link->leader || !is_led(link->leader))
         link->leader = choose_leader(link);
-    return !link->leader || link->leader == upload || link->leader->use.session->awaited < PULL_LEAST;
+    return !link->leader || link->leader == upload ||
+           link->leader->use.session->awaited < link->leader->use.session->window / 4;
 }
 
 /* ---- the window ---- */
