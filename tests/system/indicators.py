@@ -3,11 +3,14 @@ feed into another folder."""
 import datetime
 import json
 
+import pytest
+
 from harness import give, wait_for
 from traffic import conf
 
 import make_indicator
 from taxii_messages import now
+from taxii_partner import TaxiiPartner
 
 SITE = {
     "site": {"name": "Acme Shipping Lines"},
@@ -33,6 +36,18 @@ AGREEMENT = {
 
 def package(seed, **how):
     return make_indicator.package(str(seed), **{"declaration": False, **how}).strip()
+
+
+@pytest.fixture(name="partner")
+def taxii_partner():
+    """For the files that import it."""
+    with TaxiiPartner() as one:
+        yield one
+
+
+# Deadlines that a test can wait for.
+QUICK = {"link taxii": {"timeout": "2 s", "connect-timeout": "2 s", "longest": "8 s", "answer-limit": "16 MiB",
+                        "idle-close": "100 ms"}}
 
 
 class Indicators:

@@ -182,7 +182,7 @@ def main(build):
         command = ["/usr/bin/python3", "-W", "ignore", "-m", "pytest", "-c", "tests/pytest.ini", "--rootdir", ".",
                    f"--junitxml={junit}", f"tests/{name}"]
         if name == "system":  # they wait more than they work; a file's tests stay together
-            command += ["-n", "2", "--dist", "loadfile"]
+            command += ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile"]
         results.add(run(name, what, command, junit, read_pytest, PYTEST_LIMIT, environment))
     return sum_up(results)
 
