@@ -32,7 +32,7 @@ def test_every_command_has_its_place_in_the_manual():
     (["sho"], ["show"]),
     (["audit", "v"], ["verify"]),
     (["validate", "stow"], ["stow-plan"]),
-    (["messages", "--agreement", ""], ["cbp-isa", "site"]),
+    (["messages", "--agreement", ""], ["cbp-isa", "cisa-ais", "site"]),
     (["messages", "--limit", "5", "--ty"], ["--type"]),
     (["no-such-command", ""], []),
 ])
@@ -44,4 +44,4 @@ def test_bash_completes_behind_the_command_s_own_options():
     script = f"""source {ROOT}/core/cli/completion.bash; PATH={BUILD}/bin:$PATH
         COMP_WORDS=(accord --conf {ROOT}/conf.d --json messages --agreement c) COMP_CWORD=6
         _accord; echo "${{COMPREPLY[@]}}" """
-    assert subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout == "cbp-isa\n"
+    assert subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout == "cbp-isa cisa-ais\n"
