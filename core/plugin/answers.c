@@ -3,13 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/limits.h"
 #include "util/text.h"
-
-#define OPTION_FLAGS                                                                                         \
-    ((uint32_t)(ACCORD_REQUIRED | ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE | ACCORD_FOR_HANDSHAKE))
-#define SERVICE_OPTION_FLAGS ((uint32_t)(OPTION_FLAGS | ACCORD_WHEN_SENDING | ACCORD_WHEN_RECEIVING))
-#define CHOICES_MAX          64
-#define HELP_MAX             1024
 
 void answers_init(struct answers *a)
 {
@@ -85,19 +80,17 @@ static int take_plugin(struct answers *a, const struct wire_PLUGIN *m, struct re
 static int check_option(const struct wire_OPTION *m, struct reason *why)
 {
     bool choice = m->kind == ACCORD_CHOICE, folder = m->flags & (ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE);
-    bool sending = m->flags & ACCORD_WHEN_SENDING, receiving = m->flags & ACCORD_WHEN_RECEIVING;
     uint32_t flags = m->table == 1 ? SERVICE_OPTION_FLAGS : OPTION_FLAGS;
     if (m->table > 1 || !text_is_name(m->name, 48) || m->kind > ACCORD_CHOICE || (m->flags & ~flags))
         return fail(why, ACCORD_EPROTO, "an option has a name, kind or flags that cannot be");
-    if (!is_line(m->help, HELP_MAX) || m->has_fallback > 1 ||
-        (m->fallback[0] && (!m->has_fallback || !is_line(m->fallback, HELP_MAX))))
+    if (!is_line(m->help, OPTION_HELP_MAX) || m->has_fallback > 1 ||
+        (m->fallback[0] && (!m->has_fallback || !is_line(m->fallback, OPTION_HELP_MAX))))
         return fail(why, ACCORD_EPROTO, "option %s has a default or help that is not one line", m->name);
-    if (m->min > m->max || (sending && receiving) ||
-        ((sending || receiving) && (m->flags & ACCORD_REQUIRED)) || (folder && m->kind != ACCORD_PATH) ||
+    if (m->min > m->max || !option_direction_possible(m->flags) || (folder && m->kind != ACCORD_PATH) ||
         ((m->flags & ACCORD_FOR_HANDSHAKE) && m->kind != ACCORD_SECRET) ||
         (m->has_fallback && (m->flags & ACCORD_REQUIRED)))
         return fail(why, ACCORD_EPROTO, "option %s contradicts itself", m->name);
-    if (m->choices.count > CHOICES_MAX || choice != (choice && m->choices.count) ||
+    if (m->choices.count > OPTION_CHOICES_MAX || choice != (choice && m->choices.count) ||
         (m->choices.count && !choice && m->kind != ACCORD_LIST))
         return fail(why, ACCORD_EPROTO, "option %s has too many choices, or some where none belong", m->name);
     return 0;

@@ -3,21 +3,17 @@
 #include <string.h>
 
 #include "conf/value.h"
+#include "plugin/limits.h"
 #include "plugin/loader.h"
 #include "util/text.h"
 
 #define OPTIONS_MAX     128
 #define OPTION_NAME_MAX 48
-#define CHOICES_MAX     64
-#define HELP_MAX        1024
 #define STRUCT_MAX      65536
 #define STATE_MAX       ((size_t)1 << 20)
 
-#define OPTION_FLAGS                                                                                         \
-    ((uint32_t)(ACCORD_REQUIRED | ACCORD_FOLDER_READ | ACCORD_FOLDER_WRITE | ACCORD_FOR_HANDSHAKE))
-#define SERVICE_OPTION_FLAGS ((uint32_t)(OPTION_FLAGS | ACCORD_WHEN_SENDING | ACCORD_WHEN_RECEIVING))
-#define CONNECTOR_FLAGS      ((uint32_t)(ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE | ACCORD_DIALS))
-#define POLICY_FLAGS         ((uint32_t)ACCORD_READS_PAYLOAD)
+#define CONNECTOR_FLAGS ((uint32_t)(ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE | ACCORD_DIALS))
+#define POLICY_FLAGS    ((uint32_t)ACCORD_READS_PAYLOAD)
 #define POLICY_ASKS                                                                                          \
     (ACCORD_ASKS(ACCORD_ASK_HANDSHAKE) | ACCORD_ASKS(ACCORD_ASK_AUTHENTICATED) |                             \
      ACCORD_ASKS(ACCORD_ASK_IN) | ACCORD_ASKS(ACCORD_ASK_OUT))
@@ -66,7 +62,7 @@ static int check_choices(const struct accord_option *option, struct reason *why)
                     option->name);
     size_t count = 0;
     for (const char *const *choice = option->choices; *choice; choice++)
-        if (++count > CHOICES_MAX || !is_line(*choice, 128))
+        if (++count > OPTION_CHOICES_MAX || !is_line(*choice, 128))
             return fail(why, ACCORD_EFORMAT, "option %s has too many choices, or one that is not a word",
                         option->name);
     return count ? 0 : fail(why, ACCORD_EFORMAT, "option %s has no choices", option->name);
@@ -79,7 +75,7 @@ static int check_fallback(const struct accord_option *option, struct reason *why
     struct reason cause;
     if (!option->fallback || !option->fallback[0])
         return 0;
-    if (!is_line(option->fallback, HELP_MAX))
+    if (!is_line(option->fallback, OPTION_HELP_MAX))
         return fail(why, ACCORD_EFORMAT, "option %s: its default is not one line of text", option->name);
     if (conf_value_parse(option, option->fallback, &value, &cause) < 0)
         return fail(why, ACCORD_EFORMAT, "option %s: its default cannot be: %.300s", option->name,
@@ -90,7 +86,7 @@ static int check_fallback(const struct accord_option *option, struct reason *why
 
 static int check_words(const struct accord_option *option, uint32_t flags, struct reason *why)
 {
-    if (!is_line(option->help, HELP_MAX))
+    if (!is_line(option->help, OPTION_HELP_MAX))
         return fail(why, ACCORD_EFORMAT, "option %s has no help, or not one line of it", option->name);
     if (option->flags & ~flags)
         return fail(why, ACCORD_EFORMAT, "option %s has unknown flags %#x", option->name, option->flags);
@@ -98,8 +94,7 @@ static int check_words(const struct accord_option *option, uint32_t flags, struc
         return fail(why, ACCORD_EFORMAT, "option %s opens a folder, but is not a path", option->name);
     if ((option->flags & ACCORD_FOR_HANDSHAKE) && option->kind != ACCORD_SECRET)
         return fail(why, ACCORD_EFORMAT, "option %s is for the handshake, but is not a secret", option->name);
-    bool sending = option->flags & ACCORD_WHEN_SENDING, receiving = option->flags & ACCORD_WHEN_RECEIVING;
-    if ((sending || receiving) && (sending == receiving || (option->flags & ACCORD_REQUIRED)))
+    if (!option_direction_possible(option->flags))
         return fail(why, ACCORD_EFORMAT, "option %s is for one direction, and also for the other or required",
                     option->name);
     if (option->fallback && (option->flags & ACCORD_REQUIRED))

@@ -3,7 +3,6 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "taxii.h"
 
@@ -38,15 +37,10 @@ void exchange_init(struct exchange *exchange, struct link *link, enum asked aske
     make_id(exchange->id);
 }
 
-static bool is_xml(const char *type)
+/* X-TAXII-Content-Type alone says enough. */
+static bool may_be_xml(const char *type)
 {
-    static const char *const types[] = {"application/xml", "text/xml"};
-    for (size_t i = 0; type && i < sizeof types / sizeof *types; i++) {
-        size_t size = strlen(types[i]);
-        if (strncasecmp(type, types[i], size) == 0 && (!type[size] || strchr("; \t", type[size])))
-            return true;
-    }
-    return !type; /* X-TAXII-Content-Type alone says enough */
+    return !type || http_is_type(type, "application/xml") || http_is_type(type, "text/xml");
 }
 
 /* What has no X-TAXII-Content-Type is no TAXII message (HTTP binding 1.0, 3.2). */
@@ -54,7 +48,7 @@ static bool is_taxii(const struct exchange *exchange, const struct http_call *ca
 {
     const char *type = http_header(call, "X-TAXII-Content-Type");
     return type && strcmp(type, exchange->link->dialect->answer_type) == 0 &&
-           is_xml(http_header(call, "Content-Type"));
+           may_be_xml(http_header(call, "Content-Type"));
 }
 
 static int on_head(void *arg, struct http_call *call, long status)
