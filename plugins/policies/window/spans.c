@@ -4,39 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- the calendar (proleptic Gregorian; days since 1970-01-01, a Thursday) ---- */
-
-static int64_t days_from_civil(int year, int month, int day)
-{
-    int y = year - (month <= 2);
-    int64_t era = y / 400;
-    int of_era = y - (int)era * 400;
-    int of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-static void civil_from_days(int64_t days, int *year, int *month, int *day)
-{
-    days += 719468;
-    int64_t era = days / 146097, of_era = days - era * 146097;
-    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * y + y / 4 - y / 100), m = (5 * of_year + 2) / 153;
-    *day = (int)(of_year - (153 * m + 2) / 5 + 1);
-    *month = (int)(m < 10 ? m + 3 : m - 9);
-    *year = (int)(y + era * 400 + (*month <= 2));
-}
-
-static int days_in(int year, int month)
-{
-    int next = month == 12 ? 1 : month + 1;
-    return (int)(days_from_civil(month == 12 ? year + 1 : year, next, 1) - days_from_civil(year, month, 1));
-}
+#include "common/time/civil.h"
 
 void spans_print(char *to, size_t room, int64_t local)
 {
     int year, month, day;
     int64_t days = local / SPANS_DAY, minute = local % SPANS_DAY;
-    civil_from_days(days, &year, &month, &day);
+    civil_date(days, &year, &month, &day);
     snprintf(to, room, "%04d-%02d-%02d %02d:%02d", year, month, day, (int)(minute / 60), (int)(minute % 60));
 }
 
@@ -145,12 +119,13 @@ static int64_t date(struct reading *r)
         r->at = begin;
         return complain(r, "a day such as 2026-12-24 is expected here");
     }
-    if (year < 2000 || year > 2199 || month < 1 || month > 12 || day < 1 || day > days_in(year, month)) {
+    if (year < 2000 || year > 2199 || month < 1 || month > 12 || day < 1 ||
+        day > civil_month_days(year, month)) {
         r->at = begin;
         return complain(r, "%04d-%02d-%02d is not a day between 2000 and 2199", year, month, day);
     }
     skip_blanks(r);
-    return days_from_civil(year, month, day);
+    return civil_days(year, month, day);
 }
 
 static int ended(struct reading *r)
