@@ -1,4 +1,6 @@
-"""What the benches measure beside rates: the machine, and what processes cost."""
+"""What the benches share: what they are told, and what they measure beside rates: the machine, and what processes cost."""
+import argparse
+import json
 import os
 import pathlib
 import platform
@@ -9,7 +11,28 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "sdk/rehear
 
 from rehearsal import name_of  # noqa: E402
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TICK = os.sysconf("SC_CLK_TCK")
+
+
+def parser(description, below):
+    """With the options that every bench has. `below`: what the folder of that option is to hold."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    made.add_argument("--below", default="/tmp", help=f"folder on the disk that is to hold {below}")
+    made.add_argument("--json", type=pathlib.Path, help="also write the figures there")
+    return made
+
+
+def parsed(made):
+    options = made.parse_args()
+    options.environment = {name: value for name, value in os.environ.items() if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")}
+    return options
+
+
+def keep(figures, options):
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def machine(folder):

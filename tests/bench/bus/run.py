@@ -12,10 +12,7 @@ settled in a second commit. Both ends count every message; a figure with a loss 
 RabbitMQ's runs and ours take turns, and the floor is judged by the ratios of the pairs: what the machine gives to its
 guests changes from one minute to the next, and a pair sees the same of it.
 """
-import argparse
 import contextlib
-import json
-import os
 import pathlib
 import signal
 import statistics
@@ -227,8 +224,7 @@ def summary(runs):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser = measure.parser(__doc__, "the stores")
     parser.add_argument("--messages", type=int, default=200000, help="of P1 and P2")
     parser.add_argument("--repeat", type=int, default=3, help="times that P1 is measured; the median counts")
     parser.add_argument("--only-throughput", action="store_true", help="P1 and P2 alone")
@@ -236,11 +232,7 @@ def arguments():
     parser.add_argument("--backlog", type=int, default=200000, help="of P3; P3 names a million")
     parser.add_argument("--single", type=int, default=5000, help="of P4")
     parser.add_argument("--probe", type=int, default=1000, help="milliseconds for each measurement of the disk")
-    parser.add_argument("--below", default="/tmp", help="folder on the disk that is to hold the stores")
-    parser.add_argument("--json", type=pathlib.Path, help="also write the figures there")
-    options = parser.parse_args()
-    options.environment = {name: value for name, value in os.environ.items() if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")}
-    return options
+    return measure.parsed(parser)
 
 
 def main():
@@ -255,8 +247,7 @@ def main():
     finally:
         bench.installation.remove()
     show(figures)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    measure.keep(figures, options)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,8 @@ it goes for the others from the start of the command to its end. With a delay al
 (delay.c). Whoever loses or spoils a file has no figures. Where a round trip of 20 ms makes the others slow, they get fewer
 files (--peer-files), and the rates are compared.
 """
-import argparse
 import contextlib
 import hashlib
-import json
 import os
 import pathlib
 import resource
@@ -365,8 +363,7 @@ def number_list(text):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser = measure.parser(__doc__, "store and partner")
     parser.add_argument("--only", type=lambda text: text.split(","), default=["small", "large"], help="small, large")
     parser.add_argument("--who", type=lambda text: text.split(","), default=["sftp", "lftp", "accord"])
     parser.add_argument("--delays", type=number_list, default=[0, 20], help="round trips in milliseconds")
@@ -378,10 +375,7 @@ def arguments():
     parser.add_argument("--large-size", type=int, default=200 * 1000 * 1000)
     parser.add_argument("--link", default="", help="options of our link, such as files=16,timeout=1 min")
     parser.add_argument("--service", default="", help="options of our service, likewise")
-    parser.add_argument("--below", default="/tmp", help="folder on the disk that is to hold store and partner")
-    parser.add_argument("--json", type=pathlib.Path, help="also write the figures there")
-    options = parser.parse_args()
-    options.environment = {name: value for name, value in os.environ.items() if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")}
+    options = measure.parsed(parser)
     for program in ("sftp", "lftp"):
         if program in options.who and not tool(program):
             print(f"{program} is not there; tests/tools/servers fetches it", file=sys.stderr)
@@ -397,8 +391,7 @@ def main():
     with contextlib.closing(bench):
         figures = bench.figures()
     show(figures)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    measure.keep(figures, options)
 
 
 if __name__ == "__main__":

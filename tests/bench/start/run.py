@@ -9,9 +9,6 @@ partner's hands: cold with nothing known of the plugins, warm as every later sta
 west's file (a rename away and back; `enabled` edited) to west's processes being gone, and to a message that waited being
 delivered. The middle one of the runs counts; a message lost ends the bench.
 """
-import argparse
-import json
-import os
 import pathlib
 import statistics
 import sys
@@ -147,21 +144,16 @@ def show(figures):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser = measure.parser(__doc__, "the state")
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--below", default="/tmp", help="folder on the disk that is to hold the state")
-    parser.add_argument("--json", type=pathlib.Path, help="also write the figures there")
-    options = parser.parse_args()
-    options.environment = {name: value for name, value in os.environ.items() if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")}
+    options = measure.parsed(parser)
     bench = Bench(options)
     try:
         figures = bench.figures()
     finally:
         bench.close()
     show(figures)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    measure.keep(figures, options)
 
 
 if __name__ == "__main__":

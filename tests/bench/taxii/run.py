@@ -13,10 +13,7 @@ bytes. The link's memory is its peak. `judged` is the same with the content poli
 
 Both against a server in C on this machine (server.c). Whoever loses or doubles a message has no figures.
 """
-import argparse
 import contextlib
-import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -244,8 +241,7 @@ def show(figures):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser = measure.parser(__doc__, "the store")
     parser.add_argument("--only", type=lambda text: text.split(","), default=["inbox", "feed"], help="inbox, feed")
     parser.add_argument("--repeat", type=int, default=3, help="the run in the middle counts")
     parser.add_argument("--posts", type=int, default=5000)
@@ -253,11 +249,7 @@ def arguments():
     parser.add_argument("--connections", type=int, default=4, help="ours and libcurl's")
     parser.add_argument("--feed-mb", type=int, default=1000)
     parser.add_argument("--block-size", type=int, default=1 << 20)
-    parser.add_argument("--below", default="/tmp", help="folder on the disk that is to hold the store")
-    parser.add_argument("--json", type=pathlib.Path, help="also write the figures there")
-    options = parser.parse_args()
-    options.environment = {name: value for name, value in os.environ.items() if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")}
-    return options
+    return measure.parsed(parser)
 
 
 def main():
@@ -266,8 +258,7 @@ def main():
         figures = {"machine": measure.machine(bench.installation.prefix)}
         figures.update({kind: getattr(bench, kind)() for kind in options.only})
     show(figures)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    measure.keep(figures, options)
 
 
 if __name__ == "__main__":
