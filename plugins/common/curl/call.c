@@ -26,6 +26,7 @@ static const char *awaited(const struct client_call *call)
         [CLIENT_SECRETS] = "the secrets",
         [CLIENT_SHAKING] = "the TLS handshake",
         [CLIENT_JUDGED] = "the verdict on the handshake",
+        [CLIENT_LOGIN] = "the server to greet us and to let us in",
         [CLIENT_KNOWN] = "the verdict on the authenticated session",
     };
     enum client_stage stage = call->session->stage;

@@ -38,6 +38,7 @@ typedef void (*client_step_fn)(void *arg, const char *step, int result, const ch
 /* What one protocol does. Where a session is given, its call is session->call. */
 struct client_protocol {
     const char *schemes; /* for CURLOPT_PROTOCOLS_STR */
+    size_t session_size; /* of what a struct client_session is the head of; 0: of itself */
     /* Sets options of session->easy that hold for all of its calls. */
     bool (*open)(struct client_session *);
     /* Sets those of the call that is about to begin. False: it cannot be sent as it is. */
@@ -52,6 +53,13 @@ struct client_protocol {
     /* libcurl is through with a call, which is no more the session's: ends with client_finish(). Its code is CURLE_OK, or
      * an error that was not the caller's doing. */
     void (*over)(struct client_session *, struct client_call *, CURLcode);
+    /* NULL: libcurl carries the calls. Otherwise it only connects (CURLOPT_CONNECT_ONLY) and greets, when the handshake
+     * has been allowed; then `greeted` logs in and reports with client_session_report(). From then on the bytes of the
+     * connection are the protocol's: `talk` is called when the descriptor is ready for session->wanted, and when the
+     * call goes on. It ends calls with client_call_over(). */
+    void (*talk)(struct client_session *, uint32_t events);
+    void (*greeted)(struct client_session *);
+    void (*parting)(struct client_session *); /* an idle session is closed by us: the last words. NULL: none */
     /* The very end: tells the caller, unless call->client->freed, and frees. */
     void (*finished)(struct client_call *, enum client_end, const char *rule, const char *reason);
 };
@@ -80,6 +88,7 @@ enum client_stage {
     CLIENT_SECRETS, /* are awaited */
     CLIENT_SHAKING, /* hands */
     CLIENT_JUDGED,  /* the verdict on the handshake is awaited */
+    CLIENT_LOGIN,   /* the handshake is allowed, and we log in (protocols that talk) */
     CLIENT_KNOWN,   /* the verdict on the authenticated session is awaited */
     CLIENT_BUSY,    /* with a call that may leave */
     CLIENT_IDLE,
@@ -103,6 +112,8 @@ struct client_session {
     CURL *easy;
     bool inside;  /* libcurl is running */
     bool starved; /* of timers: cannot go on */
+    bool mute;    /* the facts could not be told: cannot go on */
+    bool greeted; /* libcurl has connected and is through: the protocol talks */
     bool used;    /* has carried a call to its end */
     bool retired; /* is not used again */
     uint8_t *secrets[SECRETS];
@@ -177,6 +188,14 @@ __attribute__((format(printf, 2, 3))) void client_call_give_up(struct client_cal
 void client_call_step(struct client_call *, const char *step, int result, const char *text);
 /* Does the caller listen no more? Then libcurl's callbacks are to fail. */
 bool client_call_is_off(const struct client_call *);
+/* When the peer knows us: reports the facts of TLS about it and, behind them, these. Then `ready` is called, or the call
+ * fails. */
+void client_session_report(struct client_session *, const struct accord_pair *, size_t count);
+/* Ends the session's call, if it has one, and itself. */
+void client_session_fail(struct client_session *, enum client_end, const char *rule, const char *reason);
+void client_wire_watch(struct client_session *); /* after a change of session->wanted */
+/* session->call is over, in whatever way; the session may be gone afterwards. */
+void client_call_over(struct client_session *, CURLcode);
 /* Why libcurl failed: what the handshake says about it, or else `text`. */
 void client_explain(const struct client_session *, const char *text, struct tls_problem *);
 
@@ -200,10 +219,8 @@ void client_session_close(struct client_session *, const char *reason);
 void client_session_destroy(struct client_session *, const char *reason); /* also then: the host will not answer */
 /* Its call is over; it is kept or closed. */
 void client_session_rest(struct client_session *);
-/* The handshake is over: tells the facts, holds everything back. False: `problem`. */
-bool client_session_shaken(struct client_session *);
-/* Ends its call, if it has one, and itself. */
-void client_session_fail(struct client_session *, enum client_end, const char *rule, const char *reason);
+/* The handshake is over, and libcurl runs: tells the facts, holds everything back. */
+void client_session_shaken(struct client_session *);
 
 /* wire.c */
 bool client_wire_open(struct client_session *);  /* makes the handles; false: out of memory */
@@ -213,14 +230,11 @@ bool client_wire_begin(struct client_session *);
 /* Lets libcurl run, and sees what has become of the call; `session` may be gone afterwards. */
 void client_wire_run(struct client_session *, curl_socket_t, int events);
 void client_wire_go_on(struct client_session *);
-void client_wire_watch(struct client_session *); /* what is watched follows from stage and hold */
 
 /* call.c */
 void client_call_attend(struct client_call *); /* starts the deadlines; client_call_rest() ends them */
 void client_call_rest(struct client_call *);
 void client_call_ready(struct client_call *);
 bool client_call_left(const struct client_call *); /* as a whole */
-/* libcurl is through with session->call, which it does not know any more. */
-void client_call_over(struct client_session *, CURLcode);
 
 #endif

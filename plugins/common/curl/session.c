@@ -53,8 +53,12 @@ void client_session_destroy(struct client_session *session, const char *reason)
 
 void client_session_close(struct client_session *session, const char *reason)
 {
-    if (session->stage != CLIENT_DIALLING) /* the host's answer would find nobody */
-        client_session_destroy(session, reason);
+    const struct client_protocol *protocol = session->client->set.protocol;
+    if (session->stage == CLIENT_DIALLING)
+        return; /* the host's answer would find nobody */
+    if (session->stage == CLIENT_IDLE && protocol->parting)
+        protocol->parting(session);
+    client_session_destroy(session, reason);
 }
 
 void client_session_fail(struct client_session *session, enum client_end end, const char *rule,
@@ -101,7 +105,10 @@ void client_session_rest(struct client_session *session)
 
 static void begin(struct client_session *session)
 {
-    if (client_wire_begin(session))
+    if (session->greeted) {
+        client_call_ready(session->call);
+        client_wire_go_on(session);
+    } else if (client_wire_begin(session))
         client_wire_run(session, CURL_SOCKET_TIMEOUT, 0);
     else
         client_session_fail(
@@ -150,6 +157,8 @@ static void on_event(void *arg, uint32_t events)
     client_enter(client);
     if (session->stage == CLIENT_IDLE) /* it closes, or says what nobody asked for */
         client_session_close(session, "closed by the partner while idle");
+    else if (session->greeted)
+        client->set.protocol->talk(session, events);
     else
         client_wire_run(session, session->fd,
                         (events & ACCORD_READABLE ? CURL_CSELECT_IN : 0) |
@@ -193,7 +202,8 @@ static void on_dialed(void *arg, struct accord_session *handle, int fd, const ch
 
 bool client_session_open(struct client *client, struct client_call *call)
 {
-    struct client_session *session = calloc(1, sizeof *session);
+    size_t size = client->set.protocol->session_size;
+    struct client_session *session = calloc(1, size ? size : sizeof *session);
     if (!session)
         return false;
     session->client = client;
@@ -335,20 +345,31 @@ static void on_known(void *arg, enum accord_answer answer, const char *rule, con
     client_leave(client);
 }
 
+void client_session_report(struct client_session *session, const struct accord_pair *pairs, size_t count)
+{
+    struct tls_facts facts = {.count = 0};
+    session->stage = CLIENT_KNOWN;
+    tls_authenticated_facts(session->tls, session->ssl, &facts);
+    for (size_t i = 0; i < count && facts.count < TLS_FACTS_MAX; i++)
+        facts.pairs[facts.count++] = pairs[i];
+    if (host_of(session)->report(session->handle, ACCORD_AUTHENTICATED, facts.pairs, facts.count, on_known,
+                                 session) < 0)
+        client_session_fail(session, CLIENT_LOST, "", "the host takes no facts of the session now");
+}
+
 static void on_judged(void *arg, enum accord_answer answer, const char *rule, const char *reason)
 {
     struct client_session *session = arg;
     struct client *client = session->client;
-    struct tls_facts facts = {.count = 0};
     client_enter(client);
-    if (answer == ACCORD_ALLOW) {
-        session->stage = CLIENT_KNOWN;
-        tls_authenticated_facts(session->tls, session->ssl, &facts);
-        if (host_of(session)->report(session->handle, ACCORD_AUTHENTICATED, facts.pairs, facts.count,
-                                     on_known, session) < 0)
-            client_session_fail(session, CLIENT_LOST, "", "the host takes no facts of the session now");
-    } else {
+    if (answer != ACCORD_ALLOW) {
         judged_badly(session, answer, "tls", rule, reason);
+    } else if (client->set.protocol->talk) {
+        session->stage = CLIENT_LOGIN;
+        session->hold.held = false;
+        client_wire_run(session, CURL_SOCKET_TIMEOUT, 0);
+    } else {
+        client_session_report(session, NULL, 0);
     }
     client_leave(client);
 }
@@ -369,18 +390,15 @@ static void tell_shaken(struct client_session *session, const struct tls_facts *
     client_call_step(session->call, "tls", ACCORD_OK, text);
 }
 
-bool client_session_shaken(struct client_session *session)
+void client_session_shaken(struct client_session *session)
 {
     struct tls_facts facts = {.count = 0};
     session->hold.held = true;
+    session->hold.keeps = true; /* a head, or a greeting */
     tls_handshake_facts(session->tls, session->ssl, &facts);
     tell_shaken(session, &facts);
     session->stage = CLIENT_JUDGED;
-    if (hold_install(&session->hold, session->ssl, session->fd) &&
-        host_of(session)->report(session->handle, ACCORD_HANDSHAKE, facts.pairs, facts.count, on_judged,
-                                 session) >= 0)
-        return true;
-    snprintf(session->problem.reason, sizeof session->problem.reason,
-             "the host takes no facts of the session now");
-    return false;
+    session->mute = !hold_install(&session->hold, session->ssl, session->fd) ||
+                    host_of(session)->report(session->handle, ACCORD_HANDSHAKE, facts.pairs, facts.count,
+                                             on_judged, session) < 0;
 }

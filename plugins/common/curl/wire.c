@@ -114,36 +114,36 @@ static void keep_timer(struct client_session *session)
 
 /* ---- TLS ---- */
 
+/* Nothing but the handshake itself has left when its end is told here. */
+static void on_progress(const SSL *ssl, int where, int value)
+{
+    struct client_session *session = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    (void)value;
+    if (where != SSL_CB_HANDSHAKE_DONE || session->stage != CLIENT_SHAKING)
+        return;
+    session->ssl = (SSL *)ssl;
+    client_session_shaken(session);
+}
+
 static CURLcode on_context(CURL *easy, void *context, void *arg)
 {
     struct client_session *session = arg;
     (void)easy;
+    SSL_CTX_set_app_data((SSL_CTX *)context, session);
+    SSL_CTX_set_info_callback(context, on_progress);
     return tls_configure(session->tls, context, &session->problem) < 0 ? CURLE_ABORTED_BY_CALLBACK : CURLE_OK;
 }
 
-static SSL *ssl_of(CURL *easy)
-{
-    struct curl_tlssessioninfo *info = NULL;
-    if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info ||
-        info->backend != CURLSSLBACKEND_OPENSSL)
-        return NULL;
-    return info->internals;
-}
-
-/* The connection stands and the request is about to leave. */
+/* The connection stands and a call is about to leave. */
 static int on_connected(void *arg, char *remote, char *local, int remote_port, int local_port)
 {
     struct client_session *session = arg;
     struct client_call *call = session->call;
     (void)remote, (void)local, (void)remote_port, (void)local_port;
-    if (call->stopped || session->client->freed)
-        return CURL_PREREQFUNC_ABORT;
-    if (session->stage == CLIENT_BUSY) {
+    if (session->stage == CLIENT_BUSY && !client_call_is_off(call))
         client_call_ready(call);
-        return call->stopped || session->client->freed ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
-    }
-    session->ssl = ssl_of(session->easy);
-    return session->ssl && client_session_shaken(session) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+    return client_call_is_off(call) || session->stage < CLIENT_JUDGED ? CURL_PREREQFUNC_ABORT
+                                                                      : CURL_PREREQFUNC_OK;
 }
 
 /* ---- handles ---- */
@@ -201,7 +201,8 @@ static bool set_connection(struct client_session *session)
            curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, session) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PREREQDATA, session) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, session->said) == CURLE_OK;
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, session->said) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, protocol_of(session)->talk ? 1L : 0L) == CURLE_OK;
 }
 
 bool client_wire_open(struct client_session *session)
@@ -260,10 +261,31 @@ static void detach(struct client_session *session, CURLcode code)
     client_call_over(session, code);
 }
 
+/* Through with connecting: the connection stays, and is found by its easy handle as long as that is not removed. */
+static bool is_greeted(struct client_session *session, CURLcode code)
+{
+    session->greeted = code == CURLE_OK && protocol_of(session)->talk && session->stage == CLIENT_LOGIN;
+    session->hold.keeps = session->hold.keeps && !session->greeted;
+    return session->greeted;
+}
+
+static void see(struct client_session *session, CURLMcode result)
+{
+    CURLcode code = CURLE_OK;
+    if (session->mute)
+        client_session_fail(session, CLIENT_LOST, "", "the host takes no facts of the session now");
+    else if (session->call && is_over(session, &code)) {
+        if (is_greeted(session, code))
+            protocol_of(session)->greeted(session);
+        else
+            detach(session, code);
+    } else if (session->call && (session->starved || result != CURLM_OK))
+        detach(session, CURLE_OUT_OF_MEMORY);
+}
+
 void client_wire_run(struct client_session *session, curl_socket_t fd, int events)
 {
     int running;
-    CURLcode code = CURLE_OK;
     if (session->call && session->call->stopped)
         return; /* and ended soon */
     hold_flush(&session->hold);
@@ -274,10 +296,7 @@ void client_wire_run(struct client_session *session, curl_socket_t fd, int event
         return;
     keep_timer(session);
     client_wire_watch(session);
-    if (session->call && is_over(session, &code))
-        detach(session, code);
-    else if (session->call && (session->starved || result != CURLM_OK))
-        detach(session, CURLE_OUT_OF_MEMORY);
+    see(session, result);
 }
 
 void client_wire_go_on(struct client_session *session)
@@ -286,6 +305,10 @@ void client_wire_go_on(struct client_session *session)
     CURLcode code = CURLE_OK;
     if (session->stage != CLIENT_BUSY)
         return;
+    if (session->greeted) {
+        protocol_of(session)->talk(session, 0);
+        return;
+    }
     if (call->body_waits || call->answer_waits) {
         call->body_waits = call->answer_waits = false;
         call->moved = true; /* it was us who waited */
