@@ -11,7 +11,7 @@
 struct validator_options verdict_options(void)
 {
     static const char *const versions[] = {"1:911", "D:95B"};
-    return (struct validator_options){.stow_plan_versions = {versions, 2}, .max_segments = 500000};
+    return (struct validator_options){.stow_plan.versions = {versions, 2}, .max_segments = 500000};
 }
 
 static struct verdict feed(const uint8_t *bytes, size_t size, const struct validator_options *options,

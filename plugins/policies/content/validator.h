@@ -10,10 +10,15 @@
 
 enum validator_unvalidated { VALIDATOR_DENY, VALIDATOR_ALLOW };
 
+/* Of one type of message: what its files may hold, from whom to whom. */
+struct exchange_options {
+    struct accord_list versions, senders, recipients;
+};
+
 /* Filled from the option table of options.c. */
 struct validator_options {
     int64_t unvalidated; /* types of the registry that have no validator yet */
-    struct accord_list stow_plan_versions, stow_plan_senders, stow_plan_recipients;
+    struct exchange_options stow_plan;
     bool allow_test_indicator, allow_bom;
     int64_t max_segments;
     struct stix_options stix;
