@@ -1,14 +1,17 @@
-/* One AMQP 1.0 connection to the link's endpoint: a descriptor that the host dialled, TLS by common/tls, SASL and frames
- * by qpid-proton's connection driver, driven by the host's watches and timers.
+/* One AMQP 1.0 connection to the link's endpoint: a descriptor that the host dialled, TLS by common/tls, SASL by
+ * channel_sasl.c, frames by qpid-proton's connection driver, driven by the host's watches and timers
+ * (docs/decisions/0016).
  *
- * The bytes run socket <-> SSL <-> driver. Nothing goes into the driver's output, so no SASL and no secret, before the
- * facts of the handshake are allowed; the user's password is asked of the host only then. `opened` is called when the
- * broker has taken us (SASL's outcome and its open frame) and the facts of the authenticated session are allowed: from
- * then on the owner makes sessions and links on channel_connection() and is given proton's events.
+ * The bytes run socket <-> SSL <-> SASL, then driver. Nothing of SASL and no secret leaves before the facts of the
+ * handshake are allowed; the user's password is asked of the host only then. Our open frame leaves when the facts of the
+ * authenticated session are allowed too, after SASL's outcome. `opened` is called with the broker's open frame: from then
+ * on the owner makes sessions and links on channel_connection() and is given proton's events.
  *
  * Facts: those of common/tls at both stages, and at ACCORD_AUTHENTICATED sasl.mechanism ("PLAIN", "EXTERNAL",
  * "ANONYMOUS") and sasl.offered (what the broker named, separated by commas). Profile: sasl.mechanisms, what may be
- * used, the preferred one first.
+ * used, the preferred one first; session.encryption = "none": no TLS (docs/decisions/0009), and so no PLAIN or EXTERNAL.
+ *
+ * A session or link that the broker opens by itself ends the connection: we are a client and ask for what we want.
  */
 #ifndef MQ_CHANNEL_H
 #define MQ_CHANNEL_H
@@ -24,14 +27,17 @@ struct channel_settings {
     const char *name;     /* of the endpoint: SNI, the certificate's identity, open.hostname unless `hostname` is set */
     const char *hostname; /* of the open frame: "vhost:NAME" and the like; NULL or "": `name` */
     const char *container;
+    /* "PLAIN", "EXTERNAL" or "ANONYMOUS"; NULL: the profile's first of PLAIN (if there is a password) and EXTERNAL (if
+     * there is a certificate) that the broker offers. */
+    const char *mechanism;
     const char *user; /* of SASL PLAIN; NULL or "": none */
     /* Names of the link's options that hold secrets (accord_host.secret); NULL: not set. */
     const char *password, *trust, *certificate, *key, *passphrase;
     const struct accord_list *pins;
-    int64_t connect;   /* ms for dial, handshake, SASL and the broker's open */
-    int64_t heartbeat; /* ms without a frame after which the broker counts as gone; announced in our open frame */
+    int64_t connect;   /* ms for each step after the dial: handshake, SASL, the broker's open, its close */
+    int64_t heartbeat; /* ms without a frame after which the broker counts as gone: half of it is announced; 0: never */
     uint32_t max_frame;
-    void (*certificate_until)(void *arg, int64_t); /* our certificate was read: when it ends (us since 1970) */
+    void (*certificate_until)(void *owner_arg, int64_t); /* ours was read: when it ends (us since 1970); or NULL */
 };
 
 enum channel_end {
@@ -47,28 +53,33 @@ struct channel_closed {
     const char *reason; /* for a person: what happened, and what to do */
 };
 
-/* Called on the loop, never inside a call of channel_open. */
+/* Called on the loop, never inside a call of channel_open(), channel_wake() or channel_close(); every one may call
+ * channel_close() and channel_free(). */
 struct channel_owner {
     void (*opened)(void *arg, struct channel *);
     /* Of sessions, links and deliveries; and of the connection's remote close, before `closed`. */
     void (*event)(void *arg, struct channel *, pn_event_t *);
-    /* Exactly once, unless channel_free() came first. The channel may be freed in it. */
+    /* Exactly once, unless channel_free() came first, and last. Proton's objects are as they were until it returns: a
+     * delivery that pn_delivery_buffered() has no more may be with the broker. */
     void (*closed)(void *arg, struct channel *, const struct channel_closed *);
-    /* For probes: "tls", "authenticate", "open", as they are passed; NULL: nobody asks. */
+    /* For probes: "connect", "tls", "authenticate", "open", as they are passed, and the one that failed, before `closed`;
+     * NULL: nobody asks. */
     void (*step)(void *arg, struct channel *, const char *step, int result, const char *text);
     void *arg;
 };
 
-/* Begins to dial. Keeps both pointers. NULL: out of memory. */
+/* Begins to dial. Keeps both pointers. NULL: out of memory, or the host does not dial now. */
 struct channel *channel_open(const struct channel_settings *, const struct channel_owner *);
-pn_connection_t *channel_connection(struct channel *);
+pn_connection_t *channel_connection(struct channel *); /* NULL before `opened` */
 struct accord_session *channel_session(struct channel *); /* that carries payload; NULL before `opened` */
 /* Something was written to proton's objects outside of `event` and `opened`: let it out. Cheap to call often. */
 void channel_wake(struct channel *);
 /* Bytes that wait for the socket: a sender that has more waits for less of them. */
 size_t channel_backlog(const struct channel *);
-/* A close frame, then the end of TLS and `closed`; at most the time of `connect`. */
+/* A close frame, then the end of TLS and `closed`; at most the time of `connect`. While it dials: when the host has
+ * answered. */
 void channel_close(struct channel *, const char *reason);
-void channel_free(struct channel *); /* at once and silently; NULL is fine */
+/* At once and silently. While it dials only in the plugin's `close`, since a dial cannot be ended. NULL is fine. */
+void channel_free(struct channel *);
 
 #endif
