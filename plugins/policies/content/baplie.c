@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "container.h"
+
 static int begin(void *state, const struct edi_segment *unh, struct edi_fault *fault)
 {
     struct baplie *plan = state;
@@ -93,17 +95,6 @@ static int take_loc(struct baplie *plan, const struct edi_segment *s, struct edi
     if (plan->old ? loading || discharge : old_loading || old_discharge)
         snprintf(plan->other_port, sizeof plan->other_port, "%s", kind);
     return 0;
-}
-
-/* ISO 6346: owner and category in four letters, seven digits; plans in use put a space between them. The
- * check digit is not asked for: boxes with a wrong one sail. */
-static bool container_number(const char *text)
-{
-    const char *number = text + 4;
-    if (strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 4 || !strchr("UJZ", text[3]))
-        return false;
-    number += *number == ' ';
-    return strlen(number) == 7 && strspn(number, "0123456789") == 7;
 }
 
 /* EQD+CN+number+type: containers are checked; bulk, trailers and the like are only noted. */
