@@ -247,7 +247,7 @@ static bool give_piece(struct queued *one, pn_link_t *link)
         tags++;
         one->delivery = pn_delivery(link, pn_dtag((const char *)&tags, sizeof tags));
     }
-    if (pn_link_current(link) != one->delivery)
+    if (pn_link_current(link) != one->delivery || (broker.halt_at && one->given >= broker.halt_at))
         return false;
     size_t part = one->size - one->given;
     if (broker.piece && part > broker.piece)

@@ -47,6 +47,7 @@ struct mq_broker {
     uint64_t outcome;  /* of what is sent to it: PN_ACCEPTED */
     const char *error; /* condition of a rejection */
     size_t piece;      /* bytes that it gives at once of a message; 0: all */
+    size_t halt_at;    /* of a message it gives about so many, and no more; 0: all */
 };
 extern struct mq_broker broker;
 
