@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const versions[] = {"1:911", "D:95B", "D:13B"};
     struct validator_options options = {
-        .stow_plan_versions = {versions, 3}, .max_segments = 1000, .allow_bom = true};
+        .stow_plan.versions = {versions, 3}, .max_segments = 1000, .allow_bom = true};
     struct validator *whole = run(&options, data, size, size);
     struct validator *cut = run(&options, data, size, size ? data[size - 1] % size : 0);
     if (!whole || !cut)

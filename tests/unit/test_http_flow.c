@@ -187,7 +187,7 @@ static void give_on(struct ask *ask)
     while (!ask->ended) {
         testhost_turn(ask->bench->host);
         ask->holds = !ask->holds;
-        if (!ask->holds)
+        if (!ask->holds && !ask->ended)
             http_go_on(ask->call);
     }
 }

@@ -515,7 +515,7 @@ static void what_nobody_can_examine_is_denied_unless_allowed(void **state)
     const struct accord_pair options[] = {{"unvalidated", "allow"}, {0}};
     h = policy_of("content");
     assert_int_equal(testpolicy_open(h, NULL), 0);
-    other.type = "aes-commodity";
+    other.type = "incident-report";
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
     expect(&c, ACCORD_DENY, "content.no-validator", "unvalidated");
     other.type = "opaque";
@@ -523,7 +523,7 @@ static void what_nobody_can_examine_is_denied_unless_allowed(void **state)
     expect(&c, ACCORD_ALLOW, "", "");
     testpolicy_close(h);
     assert_int_equal(testpolicy_open(h, options), 0);
-    other.type = "aes-commodity";
+    other.type = "incident-report";
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
     expect(&c, ACCORD_ALLOW, "", "");
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);

@@ -27,9 +27,9 @@ static const struct {
 };
 #define REASONS (sizeof reasons / sizeof *reasons)
 
-void http_reason(const struct http_session *session, CURLcode code, char *to, size_t size)
+void http_reason(const struct client_session *session, CURLcode code, char *to, size_t size)
 {
-    const char *name = session->http->set.name, *said = session->said;
+    const char *name = session->client->set.name, *said = session->said;
     for (size_t i = 0; i < REASONS; i++)
         if (reasons[i].code == code) {
             bool more = reasons[i].said && *said;

@@ -4,14 +4,14 @@
  *
  * When the connection cannot be written to any more, the filter says "not now" for ever instead of failing: a partner that
  * refuses (HTTP 413, an alert about our certificate) and closes has said why, and that is still to be read. */
-#ifndef TAXII_HTTP_HOLD_H
-#define TAXII_HTTP_HOLD_H
+#ifndef CURL_HOLD_H
+#define CURL_HOLD_H
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-struct http_hold {
+struct hold {
     bool held;      /* nothing leaves */
     bool keeps;     /* what cannot leave now is kept: a head, and no body */
     bool broken;    /* nothing can leave: read what is there, until the end */
@@ -22,9 +22,9 @@ struct http_hold {
 };
 
 /* Once the handshake of `ssl` over `fd` is over; `hold` outlives it. False: out of memory, nothing has changed. */
-bool http_hold_install(struct http_hold *, SSL *ssl, int fd);
+bool hold_install(struct hold *, SSL *ssl, int fd);
 /* Sends what was kept, as far as it goes, unless it is held. */
-void http_hold_flush(struct http_hold *);
-void http_hold_fini(struct http_hold *);
+void hold_flush(struct hold *);
+void hold_fini(struct hold *);
 
 #endif

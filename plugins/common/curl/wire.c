@@ -1,30 +1,29 @@
 /* libcurl, driven by the host's watches and timers. One multi handle and one easy handle for each session. */
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+#include "client.h"
 
-#include "http_private.h"
+#include <unistd.h>
 
 /* Never resolved nor connected to: the socket is there already. RFC 5737. */
 #define NOWHERE "::192.0.2.1:"
 
-/* Bytes at a time. TLS brings 16 KiB at most; what is sent should be several records at once. */
-#define RECEIVE_BUFFER 32768L
-#define SEND_BUFFER    131072L
-
-static const struct accord_host *host_of(const struct http_session *session)
+static const struct accord_host *host_of(const struct client_session *session)
 {
-    return session->http->set.host;
+    return session->client->set.host;
+}
+
+static const struct client_protocol *protocol_of(const struct client_session *session)
+{
+    return session->client->set.protocol;
 }
 
 /* ---- sockets ---- */
 
-void http_wire_watch(struct http_session *session)
+void client_wire_watch(struct client_session *session)
 {
     uint32_t events = session->wanted;
     if (session->hold.kept_size && !session->hold.held)
         events |= ACCORD_WRITABLE;
-    if (session->hold.broken || session->stage == HTTP_IDLE)
+    if (session->hold.broken || session->stage == CLIENT_IDLE)
         events = ACCORD_READABLE; /* it could be written to at once, which is no use */
     if (session->watch && events != session->watched)
         host_of(session)->watch_set(session->watch, events);
@@ -33,7 +32,7 @@ void http_wire_watch(struct http_session *session)
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
-    struct http_session *session = arg;
+    struct client_session *session = arg;
     (void)easy, (void)unused;
     if (fd != session->fd)
         return 0;
@@ -41,7 +40,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
                       : what == CURL_POLL_OUT   ? ACCORD_WRITABLE
                       : what == CURL_POLL_INOUT ? ACCORD_READABLE | ACCORD_WRITABLE
                                                 : 0;
-    http_wire_watch(session);
+    client_wire_watch(session);
     return 0;
 }
 
@@ -49,7 +48,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
  * has forgotten how much had left. */
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-    struct http_session *session = arg;
+    struct client_session *session = arg;
     (void)purpose, (void)address;
     if (session->given) {
         session->call->left |= session->call->body_ended;
@@ -67,7 +66,7 @@ static int on_opened(void *arg, curl_socket_t fd, curlsocktype purpose)
 
 static int on_close(void *arg, curl_socket_t fd)
 {
-    struct http_session *session = arg;
+    struct client_session *session = arg;
     if (fd != session->fd)
         return close(fd);
     if (session->watch)
@@ -82,19 +81,19 @@ static int on_close(void *arg, curl_socket_t fd)
 
 static void on_timer(void *arg)
 {
-    struct http_session *session = arg;
-    struct http *http = session->http;
+    struct client_session *session = arg;
+    struct client *client = session->client;
     session->timer = NULL;
-    http_enter(http);
-    http_wire_run(session, CURL_SOCKET_TIMEOUT, 0);
-    http_leave(http);
+    client_enter(client);
+    client_wire_run(session, CURL_SOCKET_TIMEOUT, 0);
+    client_leave(client);
 }
 
-static void set_timer(struct http_session *session, long ms)
+static void set_timer(struct client_session *session, long ms)
 {
     if (session->timer)
         host_of(session)->timer_stop(session->timer);
-    session->timer = ms < 0 ? NULL : http_timer(session->http, ms, on_timer, session);
+    session->timer = ms < 0 ? NULL : client_timer(session->client, ms, on_timer, session);
     session->starved = ms >= 0 && !session->timer;
 }
 
@@ -106,7 +105,7 @@ static int on_timeout(CURLM *multi, long ms, void *arg)
 }
 
 /* Told once only: libcurl says nothing when its timer was early, by another clock. */
-static void keep_timer(struct http_session *session)
+static void keep_timer(struct client_session *session)
 {
     long ms = -1;
     if (!session->timer && curl_multi_timeout(session->multi, &ms) == CURLM_OK && ms >= 0)
@@ -115,41 +114,41 @@ static void keep_timer(struct http_session *session)
 
 /* ---- TLS ---- */
 
+/* Nothing but the handshake itself has left when its end is told here. */
+static void on_progress(const SSL *ssl, int where, int value)
+{
+    struct client_session *session = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    (void)value;
+    if (where != SSL_CB_HANDSHAKE_DONE || session->stage != CLIENT_SHAKING)
+        return;
+    session->ssl = (SSL *)ssl;
+    client_session_shaken(session);
+}
+
 static CURLcode on_context(CURL *easy, void *context, void *arg)
 {
-    struct http_session *session = arg;
+    struct client_session *session = arg;
     (void)easy;
+    SSL_CTX_set_app_data((SSL_CTX *)context, session);
+    SSL_CTX_set_info_callback(context, on_progress);
     return tls_configure(session->tls, context, &session->problem) < 0 ? CURLE_ABORTED_BY_CALLBACK : CURLE_OK;
 }
 
-static SSL *ssl_of(CURL *easy)
-{
-    struct curl_tlssessioninfo *info = NULL;
-    if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info ||
-        info->backend != CURLSSLBACKEND_OPENSSL)
-        return NULL;
-    return info->internals;
-}
-
-/* The connection stands and the request is about to leave. */
+/* The connection stands and a call is about to leave. */
 static int on_connected(void *arg, char *remote, char *local, int remote_port, int local_port)
 {
-    struct http_session *session = arg;
-    struct http_call *call = session->call;
+    struct client_session *session = arg;
+    struct client_call *call = session->call;
     (void)remote, (void)local, (void)remote_port, (void)local_port;
-    if (call->stopped || session->http->freed)
-        return CURL_PREREQFUNC_ABORT;
-    if (session->stage == HTTP_BUSY) {
-        http_call_ready(call);
-        return call->stopped || session->http->freed ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
-    }
-    session->ssl = ssl_of(session->easy);
-    return session->ssl && http_session_shaken(session) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+    if (session->stage == CLIENT_BUSY && !client_call_is_off(call))
+        client_call_ready(call);
+    return client_call_is_off(call) || session->stage < CLIENT_JUDGED ? CURL_PREREQFUNC_ABORT
+                                                                      : CURL_PREREQFUNC_OK;
 }
 
 /* ---- handles ---- */
 
-static bool set_multi(struct http_session *session)
+static bool set_multi(struct client_session *session)
 {
     CURLM *multi = session->multi;
     return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
@@ -161,23 +160,20 @@ static bool set_multi(struct http_session *session)
 }
 
 /* Nothing of the environment, nothing beyond this connection. */
-static bool close_doors(CURL *easy)
+static bool close_doors(CURL *easy, const char *schemes)
 {
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK &&
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, schemes) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, schemes) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 0L) == CURLE_OK && /* the host's */
            curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L) == CURLE_OK;
 }
 
-static bool set_tls(struct http_session *session)
+static bool set_tls(struct client_session *session)
 {
     CURL *easy = session->easy;
     return curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) == CURLE_OK && /* what tls_configure() gives it */
@@ -189,10 +185,10 @@ static bool set_tls(struct http_session *session)
            curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, session) == CURLE_OK;
 }
 
-static bool set_connection(struct http_session *session)
+static bool set_connection(struct client_session *session)
 {
     static struct curl_slist nowhere = {.data = (char *)NOWHERE};
-    const struct http_settings *set = &session->http->set;
+    const struct client_settings *set = &session->client->set;
     CURL *easy = session->easy;
     /* The deadlines are ours, by the host's clock; libcurl's own must not come before. */
     return curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(2 * set->connect + 60000)) == CURLE_OK &&
@@ -204,34 +200,22 @@ static bool set_connection(struct http_session *session)
            curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, session) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PREREQDATA, session) == CURLE_OK;
+           curl_easy_setopt(easy, CURLOPT_PREREQDATA, session) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, session->said) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, protocol_of(session)->talk ? 1L : 0L) == CURLE_OK;
 }
 
-static bool set_transfer(struct http_session *session)
-{
-    CURL *easy = session->easy;
-    return curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, session->said) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_USERAGENT, "Accord") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)session->http->set.answer_limit) ==
-               CURLE_OK;
-}
-
-bool http_wire_open(struct http_session *session)
+bool client_wire_open(struct client_session *session)
 {
     session->multi = curl_multi_init();
     session->easy = curl_easy_init();
     if (!session->multi || !session->easy)
         return false;
-    http_call_callbacks(session);
-    return set_multi(session) && close_doors(session->easy) && set_tls(session) && set_connection(session) &&
-           set_transfer(session);
+    return set_multi(session) && close_doors(session->easy, protocol_of(session)->schemes) &&
+           set_tls(session) && set_connection(session) && protocol_of(session)->open(session);
 }
 
-void http_wire_close(struct http_session *session)
+void client_wire_close(struct client_session *session)
 {
     if (session->easy && session->multi)
         curl_multi_remove_handle(session->multi, session->easy);
@@ -239,24 +223,25 @@ void http_wire_close(struct http_session *session)
         curl_easy_cleanup(session->easy);
     if (session->multi)
         curl_multi_cleanup(session->multi);
-    http_hold_fini(&session->hold);
+    hold_fini(&session->hold);
     session->easy = NULL;
     session->multi = NULL;
 }
 
 /* ---- running ---- */
 
-bool http_wire_begin(struct http_session *session)
+bool client_wire_begin(struct client_session *session)
 {
     session->said[0] = 0;
     session->hold.keeps = true; /* the head */
     session->inside = true;
-    bool begun = http_call_setup(session) && curl_multi_add_handle(session->multi, session->easy) == CURLM_OK;
+    bool begun = protocol_of(session)->setup(session) &&
+                 curl_multi_add_handle(session->multi, session->easy) == CURLM_OK;
     session->inside = false;
     return begun;
 }
 
-static bool is_over(struct http_session *session, CURLcode *code)
+static bool is_over(struct client_session *session, CURLcode *code)
 {
     int more;
     for (CURLMsg *message; (message = curl_multi_info_read(session->multi, &more));)
@@ -267,41 +252,63 @@ static bool is_over(struct http_session *session, CURLcode *code)
     return false;
 }
 
-/* The request is over: nothing of libcurl's is left of it but the answer's head. */
-static void detach(struct http_session *session, CURLcode code)
+/* The call is over: nothing of libcurl's is left of it but its numbers, and an answer's head. */
+static void detach(struct client_session *session, CURLcode code)
 {
     session->inside = true;
     curl_multi_remove_handle(session->multi, session->easy);
     session->inside = false;
-    http_call_over(session, code);
+    client_call_over(session, code);
 }
 
-void http_wire_run(struct http_session *session, curl_socket_t fd, int events)
+/* Through with connecting: the connection stays, and is found by its easy handle as long as that is not removed. */
+static bool is_greeted(struct client_session *session, CURLcode code)
 {
-    int running;
+    session->greeted = code == CURLE_OK && protocol_of(session)->talk && session->stage == CLIENT_LOGIN;
+    session->hold.keeps = session->hold.keeps && !session->greeted;
+    return session->greeted;
+}
+
+static void see(struct client_session *session, CURLMcode result)
+{
     CURLcode code = CURLE_OK;
-    if (session->call && session->call->stopped)
-        return; /* and ended soon */
-    http_hold_flush(&session->hold);
-    session->inside = true;
-    CURLMcode result = curl_multi_socket_action(session->multi, fd, events, &running);
-    session->inside = false;
-    if (session->http->freed)
-        return;
-    keep_timer(session);
-    http_wire_watch(session);
-    if (session->call && is_over(session, &code))
-        detach(session, code);
-    else if (session->call && (session->starved || result != CURLM_OK))
+    if (session->mute)
+        client_session_fail(session, CLIENT_LOST, "", "the host takes no facts of the session now");
+    else if (session->call && is_over(session, &code)) {
+        if (is_greeted(session, code))
+            protocol_of(session)->greeted(session);
+        else
+            detach(session, code);
+    } else if (session->call && (session->starved || result != CURLM_OK))
         detach(session, CURLE_OUT_OF_MEMORY);
 }
 
-void http_wire_go_on(struct http_session *session)
+void client_wire_run(struct client_session *session, curl_socket_t fd, int events)
 {
-    struct http_call *call = session->call;
-    CURLcode code = CURLE_OK;
-    if (session->stage != HTTP_BUSY)
+    int running;
+    if (session->call && session->call->stopped)
+        return; /* and ended soon */
+    hold_flush(&session->hold);
+    session->inside = true;
+    CURLMcode result = curl_multi_socket_action(session->multi, fd, events, &running);
+    session->inside = false;
+    if (session->client->freed)
         return;
+    keep_timer(session);
+    client_wire_watch(session);
+    see(session, result);
+}
+
+void client_wire_go_on(struct client_session *session)
+{
+    struct client_call *call = session->call;
+    CURLcode code = CURLE_OK;
+    if (session->stage != CLIENT_BUSY)
+        return;
+    if (session->greeted) {
+        protocol_of(session)->talk(session, 0);
+        return;
+    }
     if (call->body_waits || call->answer_waits) {
         call->body_waits = call->answer_waits = false;
         call->moved = true; /* it was us who waited */
@@ -309,10 +316,10 @@ void http_wire_go_on(struct http_session *session)
         code = curl_easy_pause(session->easy, CURLPAUSE_CONT);
         session->inside = false;
     }
-    if (session->http->freed)
+    if (session->client->freed)
         return;
     if (code != CURLE_OK)
         detach(session, code);
     else
-        http_wire_run(session, CURL_SOCKET_TIMEOUT, 0);
+        client_wire_run(session, CURL_SOCKET_TIMEOUT, 0);
 }

@@ -1,4 +1,4 @@
-#include "http_hold.h"
+#include "hold.h"
 
 #include <errno.h>
 #include <openssl/bio.h>
@@ -8,14 +8,14 @@
 
 /* ---- what is kept ---- */
 
-void http_hold_fini(struct http_hold *hold)
+void hold_fini(struct hold *hold)
 {
     free(hold->kept);
     hold->kept = NULL;
     hold->kept_size = 0;
 }
 
-void http_hold_flush(struct http_hold *hold)
+void hold_flush(struct hold *hold)
 {
     if (hold->held || hold->broken || !hold->kept_size)
         return;
@@ -29,7 +29,7 @@ void http_hold_flush(struct http_hold *hold)
     memmove(hold->kept, hold->kept + sent, hold->kept_size);
 }
 
-static int keep(struct http_hold *hold, const char *bytes, int size)
+static int keep(struct hold *hold, const char *bytes, int size)
 {
     uint8_t *kept = realloc(hold->kept, hold->kept_size + (size_t)size);
     if (!kept)
@@ -42,7 +42,7 @@ static int keep(struct http_hold *hold, const char *bytes, int size)
 
 /* ---- the filter ---- */
 
-static int write_on(struct http_hold *hold, BIO *next, const char *bytes, int size)
+static int write_on(struct hold *hold, BIO *next, const char *bytes, int size)
 {
     int wrote = BIO_write(next, bytes, size);
     if (wrote > 0)
@@ -52,12 +52,12 @@ static int write_on(struct http_hold *hold, BIO *next, const char *bytes, int si
     return wrote;
 }
 
-static int hold_write(BIO *bio, const char *bytes, int size)
+static int filter_write(BIO *bio, const char *bytes, int size)
 {
-    struct http_hold *hold = BIO_get_data(bio);
+    struct hold *hold = BIO_get_data(bio);
     int wrote = -1;
     BIO_clear_retry_flags(bio);
-    http_hold_flush(hold);
+    hold_flush(hold);
     if (!hold->held && !hold->broken && !hold->kept_size)
         wrote = write_on(hold, BIO_next(bio), bytes, size);
     if (wrote <= 0 && hold->keeps)
@@ -67,7 +67,7 @@ static int hold_write(BIO *bio, const char *bytes, int size)
     return wrote;
 }
 
-static long hold_ctrl(BIO *bio, int command, long number, void *pointer)
+static long filter_ctrl(BIO *bio, int command, long number, void *pointer)
 {
     BIO *next = BIO_next(bio);
     return command == BIO_CTRL_FLUSH ? 1 : next ? BIO_ctrl(next, command, number, pointer) : 0;
@@ -80,14 +80,14 @@ static const BIO_METHOD *method(void)
     if (kept)
         return kept;
     BIO_METHOD *made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_FILTER, "held back");
-    if (!made || !BIO_meth_set_write(made, hold_write) || !BIO_meth_set_ctrl(made, hold_ctrl)) {
+    if (!made || !BIO_meth_set_write(made, filter_write) || !BIO_meth_set_ctrl(made, filter_ctrl)) {
         BIO_meth_free(made);
         return NULL;
     }
     return kept = made;
 }
 
-bool http_hold_install(struct http_hold *hold, SSL *ssl, int fd)
+bool hold_install(struct hold *hold, SSL *ssl, int fd)
 {
     BIO *under = SSL_get_wbio(ssl);
     BIO *filter = under && method() ? BIO_new(method()) : NULL;
