@@ -38,6 +38,8 @@ void client_session_destroy(struct client_session *session, const char *reason)
         at = &(*at)->next;
     *at = session->next;
     client_wire_close(session);
+    if (session->client->set.protocol->closed)
+        session->client->set.protocol->closed(session);
     stop_timer(session, &session->timer);
     stop_timer(session, &session->idle);
     if (session->watch)
