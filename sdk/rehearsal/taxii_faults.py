@@ -12,14 +12,12 @@ import socket
 import struct
 import time
 
+import partner
+from partner import Dropped
 from taxii_messages import HEADERS, SPACE, STIX, status
 
 KINDS = {}
 FOREVER = 1 << 40
-
-
-class Dropped(Exception):
-    """The connection is over."""
 
 
 class Answer:
@@ -314,33 +312,6 @@ def duplicate_attribute(answer, _fault, _exchange):
     answer.replace(answer.body().replace(f'xmlns:t="{SPACE}"'.encode(), f'xmlns:t="{SPACE}" a="1" a="2"'.encode(), 1))
 
 
-class Faults:
-    """Those that are to be played."""
-
+class Faults(partner.Faults):
     def __init__(self):
-        self.due, self.played = [], []
-
-    def play(self, fault, service=None, times=None, **how):
-        name = fault.replace("_", "-")
-        if name not in KINDS:
-            raise ValueError(f"there is no fault {fault}; there are {', '.join(sorted(KINDS))}")
-        self.due.append({"fault": name, "service": service, "times": times, **{key.replace("_", "-"): value
-                                                                             for key, value in how.items()}})
-
-    def clear(self):
-        self.due = []
-
-    def take(self, service, part=None, only=None):
-        """The next fault for this request, counted down; `only`: of these names."""
-        for fault in list(self.due):
-            if fault["service"] not in (None, service) or fault.get("part", part) != part:
-                continue
-            if only and fault["fault"] not in only or not only and fault["fault"] == "drop-before":
-                continue
-            if fault["times"] is not None:
-                fault["times"] -= 1
-                if fault["times"] <= 0:
-                    self.due.remove(fault)
-            self.played.append((service, fault["fault"]))
-            return fault
-        return None
+        super().__init__(KINDS, apart=["drop-before"])

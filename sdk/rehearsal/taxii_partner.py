@@ -12,25 +12,21 @@ import hashlib
 import http.server
 import json
 import pathlib
-import socket
-import socketserver
 import ssl
 import sys
-import tempfile
 import threading
 import time
 
 import taxii_faults
 from authority import Authority
-from taxii_faults import Answer, Dropped
+from partner import Dropped, Partner
+from taxii_faults import Answer
 from taxii_messages import MESSAGES, PROTOCOL, SERVICES, STIX, Malformed, Reader, status
 from taxii_services import Feed, Services
 
 PATHS = {"/flare/taxii11/discovery": "discovery", "/flare/taxii11/collection-management": "collections",
          "/flare/taxii11/inbox": "inbox", "/flare/taxii11/poll": "poll"}
 NO_TIME_CHECK = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
-VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2,
-            "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class Exchange(http.server.BaseHTTPRequestHandler):
@@ -149,35 +145,11 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         return piece if answer.size is not None else b"%x\r\n%s\r\n" % (len(piece), piece) if piece else b""
 
 
-class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    allow_reuse_address, daemon_threads, block_on_close, request_queue_size = True, True, False, 256
-
-    def __init__(self, partner, port):
-        self.partner = partner
-        super().__init__(("127.0.0.1", port), None)
-
-    def finish_request(self, request, client_address):
-        self.partner.serve(request, client_address)
-
-    def shutdown_request(self, request):
-        with contextlib.suppress(OSError):
-            request.close()
-
-    def handle_error(self, request, client_address):
-        self.partner.tell("error", text=repr(sys.exc_info()[1]))
-        self.partner.errors.append(sys.exc_info()[1])
-
-
-class TaxiiPartner:
+class TaxiiPartner(Partner):
     """The server, in threads of this process. Change its attributes as it runs; `identity` and `versions` count for the
     connections that follow."""
 
     def __init__(self, authority=None, port=0, identity=None, out=None):
-        self.authority = authority or Authority()
-        self.identity = identity or self.authority.server()
-        self.trust = self.authority.trust      # of client certificates
-        self.versions = ("1.2", "1.3")
-        self.ciphers = None                    # of OpenSSL, for what it would not do by itself
         self.like_nginx = False                # refuse a client certificate with a page instead of an alert
         self.strangers = b""                   # like nginx: roots whose certificates get as far as that page
         self.takes, self.inbox_bindings = ["AIS_INGEST"], [STIX]
@@ -187,31 +159,14 @@ class TaxiiPartner:
         self.feeds = {"AIS": Feed("AIS")}
         self.part_size, self.narrow, self.escaped, self.keep = 3, None, False, None
         self.kept_folder = None
-        self.submissions, self.requests, self.events, self.connections, self.errors = [], [], [], [], []
+        self.submissions, self.requests = [], []
         self.keep_bodies = 1 << 20             # of requests; larger ones are cut
         self.faults, self.services = taxii_faults.Faults(), Services(self)
-        self.closing, self.open, self.lock, self.out = threading.Event(), set(), threading.Lock(), out
-        self.listener = Listener(self, port)
-        self.port = self.listener.server_address[1]
-        self.thread = threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True)
-        self.thread.start()
-        self.tell("listening", port=self.port)
+        super().__init__(authority, port, identity, out)
 
     @property
     def feed(self):
         return self.feeds["AIS"]
-
-    # ---- what has happened ----
-
-    def tell(self, event, **facts):
-        with self.lock:
-            self.events.append({"event": event, **facts})
-            if self.out:
-                print(json.dumps({"event": event, **facts}), file=self.out, flush=True)
-
-    def told(self, event, **facts):
-        return [one for one in list(self.events)
-                if one["event"] == event and all(one.get(key) == value for key, value in facts.items())]
 
     def keep_request(self, exchange, body):
         self.requests.append((exchange.path, dict(exchange.headers.items()), body[:self.keep_bodies]))
@@ -232,55 +187,15 @@ class TaxiiPartner:
     # ---- connections ----
 
     def context(self):
-        """Made for each connection: so what is changed counts from the next one on."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_ciphers(self.ciphers or "DEFAULT:@SECLEVEL=0")  # it may be as weak as it is made
-        context.minimum_version = VERSIONS[min(self.versions)]
-        context.maximum_version = VERSIONS[max(self.versions)]
-        with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-            file.write(self.identity.chain + self.identity.key)
-            file.flush()
-            context.load_cert_chain(file.name)
-        context.load_verify_locations(cadata=(self.trust + (self.strangers if self.like_nginx else b"")).decode())
-        context.verify_mode = ssl.CERT_OPTIONAL if self.like_nginx else ssl.CERT_REQUIRED
+        context = super().context()
         if self.like_nginx:
+            context.load_verify_locations(cadata=(self.trust + self.strangers).decode())
+            context.verify_mode = ssl.CERT_OPTIONAL
             context.verify_flags |= NO_TIME_CHECK
         return context
 
-    def serve(self, request, peer):
-        with self.lock:
-            self.open.add(request)
-        request.settimeout(300)
-        request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = request
-        try:
-            connection = self.context().wrap_socket(request, server_side=True)
-            with self.lock:
-                self.open = self.open - {request} | {connection}
-            self.connections.append({"version": connection.version(), "cipher": connection.cipher()[0],
-                                     "subject": self.subject_of(connection), "serial": self.serial_of(connection)})
-            self.tell("connected", **self.connections[-1])
-            Exchange(self, connection, peer)
-        except Dropped:
-            self.tell("dropped")
-        except (OSError, ValueError) as problem:  # ValueError: written to after it was closed
-            self.tell("broken", reason=str(problem))
-        finally:
-            with contextlib.suppress(OSError):
-                connection.close()
-            with self.lock:
-                self.open -= {request, connection}
-            self.tell("closed")
-
-    @staticmethod
-    def subject_of(connection):
-        """Its common name; "" without certificate."""
-        certificate = connection.getpeercert() or {}
-        return next((value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"), "")
-
-    @staticmethod
-    def serial_of(connection):
-        return (connection.getpeercert() or {}).get("serialNumber", "")
+    def converse(self, connection, peer):
+        Exchange(self, connection, peer)
 
     def refuses(self, connection):
         """nginx's words about this client certificate; None: it is good."""
@@ -296,28 +211,6 @@ class TaxiiPartner:
     def forget_results(self):
         """As a server that has restarted between two parts."""
         self.services.results.clear()
-
-    def cut(self):
-        """Drops what is open; goes on listening."""
-        with self.lock:
-            still = list(self.open)
-        for connection in still:
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
-
-    def stop(self):
-        self.closing.set()
-        self.listener.shutdown()
-        self.listener.server_close()
-        self.cut()
-        self.thread.join(10)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
 
 # ---- the command ----
 

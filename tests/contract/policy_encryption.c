@@ -18,12 +18,17 @@ static const struct accord_policy_link taxii = {.name = "ais",
                                                 .endpoint_host = "taxii.dhs.example",
                                                 .endpoint_port = 8443,
                                                 .tunnel = "none"};
-static const struct accord_policy_link *const links[] = {&far, &taxii};
+static const struct accord_policy_link mq = {.name = "mq",
+                                             .connector = "mq",
+                                             .endpoint_host = "mq.cbp.example",
+                                             .endpoint_port = 5671,
+                                             .tunnel = "none"};
+static const struct accord_policy_link *const links[] = {&far, &taxii, &mq};
 static const struct accord_policy_setup setup = {.agreement = "cbp-isa",
                                                  .module = "encryption",
                                                  .in_force_until = INT64_MAX,
                                                  .links = links,
-                                                 .link_count = 2};
+                                                 .link_count = 3};
 static const struct accord_pair strong[] = {{"ssh.kex", "ecdh-sha2-nistp384"},
                                             {"ssh.cipher.out", "aes256-ctr"},
                                             {"ssh.cipher.in", "aes256-gcm@openssh.com"},
@@ -69,6 +74,13 @@ static const struct accord_pair unasked[] = {{"tls.client.subject", ""},
                                              {"tls.client.key", ""},
                                              {"tls.client.until", ""},
                                              {NULL, NULL}};
+static const struct accord_pair plain[] = {{"tls.client.subject", ""},
+                                           {"tls.client.issuer", ""},
+                                           {"tls.client.key", ""},
+                                           {"tls.client.until", ""},
+                                           {"sasl.mechanism", "PLAIN"},
+                                           {"sasl.offered", "PLAIN"},
+                                           {NULL, NULL}};
 static const struct testsuite_question questions[] = {
     {.name = "strong", .question = ACCORD_ASK_HANDSHAKE, .facts = strong},
     {.name = "weak", .question = ACCORD_ASK_HANDSHAKE, .facts = weak, .answer = ACCORD_DENY},
@@ -80,6 +92,13 @@ static const struct testsuite_question questions[] = {
      .rule = "encryption.ssh-user"},
     {.name = "tls", .question = ACCORD_ASK_HANDSHAKE, .link = 1, .facts = tls},
     {.name = "unasked", .question = ACCORD_ASK_AUTHENTICATED, .link = 1, .facts = unasked},
+    {.name = "plain", .question = ACCORD_ASK_AUTHENTICATED, .link = 2, .facts = plain},
+    {.name = "silent",
+     .question = ACCORD_ASK_AUTHENTICATED,
+     .link = 2,
+     .facts = unasked,
+     .answer = ACCORD_DENY,
+     .rule = "encryption.fact-missing"},
     {.name = "old",
      .question = ACCORD_ASK_HANDSHAKE,
      .link = 1,

@@ -26,7 +26,7 @@ PARSERS = {"curl/", "libssh/", "proton/", "libxml/", "libxml2/", "jansson.h", "e
 LOADERS = {"ltdl.h", "dlfcn.h", "plugin/loader.h"}
 # What each plugin, and each part of plugins/common, speaks with. Anything else outside of libc and <accord/...> is a mistake. libssh stands on
 # libcrypto, from which sftp takes hashing and wiping.
-PROTOCOL = {"sftp": {"libssh/", "openssl/evp.h", "openssl/crypto.h"}, "taxii": {"curl/", "openssl/"}, "mq": {"proton/"},
+PROTOCOL = {"sftp": {"libssh/", "openssl/evp.h", "openssl/crypto.h"}, "taxii": {"curl/", "openssl/"}, "mq": {"proton/", "openssl/"},
             "smtp": {"curl/", "openssl/"}, "content": {"libxml/", "jansson.h"}, "xml": {"libxml/"}, "tls": {"openssl/"},
             "curl": {"curl/", "openssl/"}}
 # Parts of plugins/common that stand on another one.

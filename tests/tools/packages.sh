@@ -3,9 +3,9 @@
 
 build_packages="gcc libc6-dev make cmake ninja-build pkg-config libuv1-dev libltdl-dev libinih-dev libssl-dev
     libcurl4-openssl-dev libxml2-dev libssh-dev libqpid-proton11-dev libseccomp-dev libsqlite3-dev"
-demo_packages="python3 python3-asyncssh"
-test_packages="g++ git libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-asyncssh universal-ctags groff-base
-    libfaketime e2fsprogs xfsprogs tzdata"
+demo_packages="python3 python3-asyncssh python3-aiosmtpd python3-qpid-proton"
+test_packages="g++ git libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-asyncssh python3-aiosmtpd python3-qpid-proton
+    universal-ctags groff-base libfaketime e2fsprogs xfsprogs tzdata"
 bench_packages="librabbitmq-dev"
 
 logs=build/logs

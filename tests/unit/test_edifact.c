@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "edifact_verdict.h"
-#include "policies/content/edifact.h"
+#include "exchange_verdict.h"
+#include "policies/content/edi_references.h"
 
 #define UNB   "UNB+UNOA:2+ACME+USCBP+260115:1200+C1'"
 #define UNH   "UNH+1+BAPLIE:D:95B:UN:SMDG20'"
@@ -93,19 +93,19 @@ static char *repeat(const char *head, const char *text, size_t times, const char
 static void segments_have_limits(void **state)
 {
     (void)state;
-    char *text = repeat(UNB UNH "FTX+", "X", EDIFACT_SEGMENT_MAX - 5, "'" BODY "UNT+5+1'" UNZ);
+    char *text = repeat(UNB UNH "FTX+", "X", EDI_SEGMENT_MAX - 5, "'" BODY "UNT+5+1'" UNZ);
     expect_allowed(text);
     free(text);
-    text = repeat(UNB UNH "FTX+", "X", EDIFACT_SEGMENT_MAX - 4, "'" BODY "UNT+5+1'" UNZ);
+    text = repeat(UNB UNH "FTX+", "X", EDI_SEGMENT_MAX - 4, "'" BODY "UNT+5+1'" UNZ);
     expect_denied("stow-plan.segment-length", "segment 3 (FTX) at byte 66: longer than 4096", text);
     free(text);
-    text = repeat(UNB UNH "FTX", "+", EDIFACT_ELEMENTS_MAX - 1, "'" BODY "UNT+5+1'" UNZ);
+    text = repeat(UNB UNH "FTX", "+", EDI_ELEMENTS_MAX - 1, "'" BODY "UNT+5+1'" UNZ);
     expect_allowed(text);
     free(text);
-    text = repeat(UNB UNH "FTX", "+", EDIFACT_ELEMENTS_MAX, "'" BODY "UNT+5+1'" UNZ);
+    text = repeat(UNB UNH "FTX", "+", EDI_ELEMENTS_MAX, "'" BODY "UNT+5+1'" UNZ);
     expect_denied("stow-plan.element-limit", "more than 64 elements", text);
     free(text);
-    text = repeat(UNB UNH "FTX+", ":", EDIFACT_PARTS_MAX - 1, "'" BODY "UNT+5+1'" UNZ);
+    text = repeat(UNB UNH "FTX+", ":", EDI_PARTS_MAX - 1, "'" BODY "UNT+5+1'" UNZ);
     expect_denied("stow-plan.element-limit", "more than 256 components", text);
     free(text);
 }
@@ -231,8 +231,8 @@ static void parties_may_be_listed_with_or_without_qualifier(void **state)
     (void)state;
     static const char *const ours[] = {"OTHER", "ACME:ZZ"}, *const theirs[] = {"USCBP"};
     struct validator_options options = verdict_options();
-    options.stow_plan_senders = (struct accord_list){ours, 2};
-    options.stow_plan_recipients = (struct accord_list){theirs, 1};
+    options.stow_plan.senders = (struct accord_list){ours, 2};
+    options.stow_plan.recipients = (struct accord_list){theirs, 1};
 #define PARTIES(sender, recipient)                                                                           \
     verdict_of_text(HEAD("UNOA:2", sender, recipient, "260115:1200", ""), &options)
     assert_true(PARTIES("ACME:ZZ", "USCBP").allowed);
@@ -251,7 +251,7 @@ static void type_and_version_are_the_agreements(void **state)
     expect_denied("stow-plan.version", "D:95BX", UNB "UNH+1+BAPLIE:D:95BX:UN'");
     static const char *const one[] = {"D:95B:UN:SMDG22"};
     struct validator_options options = verdict_options();
-    options.stow_plan_versions = (struct accord_list){one, 1};
+    options.stow_plan.versions = (struct accord_list){one, 1};
     assert_string_equal(verdict_of_text(WHOLE, &options).rule, "stow-plan.version");
     assert_true(verdict_of_text(UNB "UNH+1+BAPLIE:D:95B:UN:SMDG22'" BODY UNT UNZ, &options).allowed);
 }
@@ -259,10 +259,10 @@ static void type_and_version_are_the_agreements(void **state)
 static void messages_have_a_limit(void **state)
 {
     (void)state;
-    char *text = malloc(300 * 120), *end = stpcpy(text, UNB);
-    for (int i = 1; i <= 257; i++)
+    char *text = malloc((EDI_MESSAGES_MAX + 1) * 120), *end = stpcpy(text, UNB);
+    for (int i = 1; i <= EDI_MESSAGES_MAX + 1; i++)
         end += sprintf(end, "UNH+%d+BAPLIE:D:95B:UN'" BODY "UNT+4+%d'", i, i);
-    expect_denied("stow-plan.message-limit", "more than 256 messages", text);
+    expect_denied("stow-plan.message-limit", "more than 10000 messages", text);
     free(text);
 }
 

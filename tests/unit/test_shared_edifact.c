@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "edifact_verdict.h"
+#include "exchange_verdict.h"
 
 static char folder[512];
 
@@ -55,7 +55,7 @@ static void a_miscounted_plan_is_refused_whatever_its_version(void **state)
     (void)state;
     static const char *const versions[] = {"D:15A"};
     struct validator_options options = verdict_options();
-    options.stow_plan_versions = (struct accord_list){versions, 1};
+    options.stow_plan.versions = (struct accord_list){versions, 1};
     assert_false(sample("d15a-synthetic-blanklines.txt", &options).allowed);
 }
 

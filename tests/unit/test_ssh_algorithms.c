@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "policies/encryption/algorithms.h"
+#include "algorithm_page.h"
 
 /* As `ssh -Q kex`, `cipher`, `mac`, `key` and `sig` of OpenSSH 9.2p1 and libssh 0.10.6's tables list them. reason NULL:
  * allowed. */
@@ -88,19 +88,12 @@ static const struct {
 };
 #define KNOWN (sizeof known / sizeof *known)
 
-static int check_one(enum algorithm_kind kind, const char *name, char *why, size_t room)
-{
-    const char *items[] = {name};
-    const struct accord_list list = {items, 1};
-    return algorithms_check(kind, "option", &list, why, room);
-}
-
 static void each_is_allowed_or_refused_for_its_reason(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KNOWN; i++) {
         char why[512] = "", nearest[128];
-        int result = check_one(known[i].kind, known[i].name, why, sizeof why);
+        int result = algorithm_check(known[i].kind, known[i].name, why, sizeof why);
         snprintf(nearest, sizeof nearest, "the nearest that is: %s",
                  known[i].instead ? known[i].instead : "");
         if (known[i].reason
@@ -114,23 +107,19 @@ static void each_is_allowed_or_refused_for_its_reason(void **state)
 static void what_is_named_instead_is_allowed(void **state)
 {
     (void)state;
-    char why[512];
-    for (const struct algorithm *a = ssh_algorithms; a->name; a++) {
-        assert_int_equal(!a->refused, !a->instead);
-        if (a->instead)
-            assert_int_equal(check_one(a->kind, a->instead, why, sizeof why), 0);
-    }
+    for (enum algorithm_kind kind = ALGORITHM_KEX; kind <= ALGORITHM_KEY; kind++)
+        algorithm_instead(kind);
 }
 
 static void what_is_not_known_has_a_neighbour(void **state)
 {
     (void)state;
     char why[512];
-    assert_int_equal(check_one(ALGORITHM_CIPHER, "aes256-gcm", why, sizeof why), ACCORD_EINVAL);
+    assert_int_equal(algorithm_check(ALGORITHM_CIPHER, "aes256-gcm", why, sizeof why), ACCORD_EINVAL);
     assert_non_null(strstr(
         why, "\"aes256-gcm\" is no algorithm that is known here; the nearest: aes256-gcm@openssh.com"));
-    assert_int_equal(check_one(ALGORITHM_MAC, "aes256-ctr", why, sizeof why), ACCORD_EINVAL);
-    assert_int_equal(check_one(ALGORITHM_KEX, "", why, sizeof why), ACCORD_EINVAL);
+    assert_int_equal(algorithm_check(ALGORITHM_MAC, "aes256-ctr", why, sizeof why), ACCORD_EINVAL);
+    assert_int_equal(algorithm_check(ALGORITHM_KEX, "", why, sizeof why), ACCORD_EINVAL);
 }
 
 static void fips_preferred_goes_first_and_required_alone(void **state)
@@ -161,18 +150,6 @@ static void certificates_come_with_their_keys(void **state)
 
 /* ---- the page ---- */
 
-static void section(FILE *out, enum algorithm_kind kind, const char *title, const char *options)
-{
-    fprintf(out, "\n## %s (%s)\n\n| algorithm | allowed | approved in FIPS 140-3 terms |\n|---|---|---|\n",
-            title, options);
-    for (const struct algorithm *a = ssh_algorithms; a->name; a++)
-        if (a->kind == kind && !a->refused)
-            fprintf(out, "| `%s` | yes | %s |\n", a->name, a->approved ? a->approved : "no");
-    for (const struct algorithm *a = ssh_algorithms; a->name; a++)
-        if (a->kind == kind && a->refused)
-            fprintf(out, "| `%s` | never: %s; instead: `%s` | |\n", a->name, a->refused, a->instead);
-}
-
 static void page(FILE *out)
 {
     fputs("# SSH algorithms\n\n"
@@ -186,33 +163,19 @@ static void page(FILE *out)
           "used: libssh\n"
           "0.10 does not ask for them; the partner's keys are pinned in the link.\n",
           out);
-    section(out, ALGORITHM_KEX, "Key exchange", "`ssh-kex`");
-    section(out, ALGORITHM_CIPHER, "Ciphers", "`ssh-ciphers`");
-    section(out, ALGORITHM_MAC, "Message authentication codes", "`ssh-macs`");
-    section(out, ALGORITHM_KEY, "Keys and signatures", "`ssh-host-key-types`, `ssh-user-key-types`");
+    algorithm_section(out, ALGORITHM_KEX, "Key exchange", "`ssh-kex`");
+    algorithm_section(out, ALGORITHM_CIPHER, "Ciphers", "`ssh-ciphers`");
+    algorithm_section(out, ALGORITHM_MAC, "Message authentication codes", "`ssh-macs`");
+    algorithm_section(out, ALGORITHM_KEY, "Keys and signatures",
+                      "`ssh-host-key-types`, `ssh-user-key-types`");
 }
 
-static void page_path(char *path, size_t room)
-{
-    snprintf(path, room, "%s/docs/reference/ssh-algorithms.md", getenv("ACCORD_SOURCE"));
-}
+static const struct algorithm_page the_page = {"ssh-algorithms", "test_ssh_algorithms", page};
 
 static void the_page_is_what_the_table_says(void **state)
 {
     (void)state;
-    char path[1024], *text = NULL, there[32768];
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    page(out);
-    fclose(out);
-    page_path(path, sizeof path);
-    FILE *in = fopen(path, "r");
-    assert_non_null(in);
-    there[fread(there, 1, sizeof there - 1, in)] = 0;
-    fclose(in);
-    if (strcmp(text, there))
-        fail_msg("%s is not what the table says; write it anew: test_ssh_algorithms --write", path);
-    free(text);
+    algorithm_page_stands(&the_page);
 }
 
 int main(int argc, char **argv)
@@ -225,14 +188,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(certificates_come_with_their_keys),
         cmocka_unit_test(the_page_is_what_the_table_says),
     };
-    if (argc > 1 && !strcmp(argv[1], "--write")) {
-        char path[1024];
-        page_path(path, sizeof path);
-        FILE *out = fopen(path, "w");
-        if (!out)
-            return 1;
-        page(out);
-        return fclose(out) != 0;
-    }
+    if (algorithm_page_wanted(&the_page, argc, argv))
+        return 0;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

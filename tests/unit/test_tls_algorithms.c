@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <openssl/ssl.h>
 
-#include "policies/encryption/algorithms.h"
+#include "algorithm_page.h"
 
 static const enum algorithm_kind kinds[] = {ALGORITHM_TLS_VERSION, ALGORITHM_TLS_CIPHER, ALGORITHM_TLS_SUITE,
                                             ALGORITHM_TLS_GROUP, ALGORITHM_TLS_SIGNATURE};
@@ -92,13 +92,6 @@ static const struct {
     {ALGORITHM_TLS_SIGNATURE, "DSA+SHA256", "DSA", "ECDSA+SHA256"},
 };
 
-static int check_one(enum algorithm_kind kind, const char *name, char *why, size_t room)
-{
-    const char *items[] = {name};
-    const struct accord_list list = {items, 1};
-    return algorithms_check(kind, "option", &list, why, room);
-}
-
 static bool is_allowed(enum algorithm_kind kind, const char *name, bool *approved)
 {
     for (size_t i = 0; i < ALLOWED; i++)
@@ -131,7 +124,7 @@ static void the_others_are_refused_for_their_reason(void **state)
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char why[512] = "", nearest[128];
         snprintf(nearest, sizeof nearest, "the nearest that is: %s", refused[i].instead);
-        if (check_one(refused[i].kind, refused[i].name, why, sizeof why) != ACCORD_EINVAL ||
+        if (algorithm_check(refused[i].kind, refused[i].name, why, sizeof why) != ACCORD_EINVAL ||
             !strstr(why, refused[i].reason) || !strstr(why, nearest))
             fail_msg("%s: %s", refused[i].name, why);
     }
@@ -140,13 +133,8 @@ static void the_others_are_refused_for_their_reason(void **state)
 static void what_is_named_instead_is_allowed(void **state)
 {
     (void)state;
-    char why[512];
     for (size_t k = 0; k < KINDS; k++)
-        for (const struct algorithm *a = algorithms_of(kinds[k]); a->name; a++) {
-            assert_int_equal(!a->refused, !a->instead);
-            if (a->instead)
-                assert_int_equal(check_one(a->kind, a->instead, why, sizeof why), 0);
-        }
+        algorithm_instead(kinds[k]);
 }
 
 static void every_suite_that_openssl_has_is_known(void **state)
@@ -188,18 +176,6 @@ static void openssl_has_all_that_is_allowed(void **state)
 
 /* ---- the page ---- */
 
-static void section(FILE *out, enum algorithm_kind kind, const char *title, const char *options)
-{
-    fprintf(out, "\n## %s (%s)\n\n| algorithm | allowed | approved in FIPS 140-3 terms |\n|---|---|---|\n",
-            title, options);
-    for (const struct algorithm *a = algorithms_of(kind); a->name; a++)
-        if (a->kind == kind && !a->refused)
-            fprintf(out, "| `%s` | yes | %s |\n", a->name, a->approved ? a->approved : "no");
-    for (const struct algorithm *a = algorithms_of(kind); a->name; a++)
-        if (a->kind == kind && a->refused)
-            fprintf(out, "| `%s` | never: %s; instead: `%s` | |\n", a->name, a->refused, a->instead);
-}
-
 static void page(FILE *out)
 {
     fputs("# TLS algorithms\n\n"
@@ -218,35 +194,19 @@ static void page(FILE *out)
           "of at least\n"
           "`tls-ec-bits`, and Ed25519 and Ed448 where their signatures are listed.\n",
           out);
-    section(out, ALGORITHM_TLS_VERSION, "Versions", "`tls-versions`");
-    section(out, ALGORITHM_TLS_SUITE, "Suites of TLS 1.3", "`tls-suites`");
-    section(out, ALGORITHM_TLS_CIPHER, "Suites of TLS 1.2", "`tls-ciphers`");
-    section(out, ALGORITHM_TLS_GROUP, "Groups", "`tls-groups`");
-    section(out, ALGORITHM_TLS_SIGNATURE, "Signatures", "`tls-signatures`");
+    algorithm_section(out, ALGORITHM_TLS_VERSION, "Versions", "`tls-versions`");
+    algorithm_section(out, ALGORITHM_TLS_SUITE, "Suites of TLS 1.3", "`tls-suites`");
+    algorithm_section(out, ALGORITHM_TLS_CIPHER, "Suites of TLS 1.2", "`tls-ciphers`");
+    algorithm_section(out, ALGORITHM_TLS_GROUP, "Groups", "`tls-groups`");
+    algorithm_section(out, ALGORITHM_TLS_SIGNATURE, "Signatures", "`tls-signatures`");
 }
 
-static void page_path(char *path, size_t room)
-{
-    snprintf(path, room, "%s/docs/reference/tls-algorithms.md", getenv("ACCORD_SOURCE"));
-}
+static const struct algorithm_page the_page = {"tls-algorithms", "test_tls_algorithms", page};
 
 static void the_page_is_what_the_tables_say(void **state)
 {
     (void)state;
-    char path[1024], *text = NULL, *there = calloc(1, 131072);
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    page(out);
-    fclose(out);
-    page_path(path, sizeof path);
-    FILE *in = fopen(path, "r");
-    assert_non_null(in);
-    there[fread(there, 1, 131071, in)] = 0;
-    fclose(in);
-    if (strcmp(text, there))
-        fail_msg("%s is not what the tables say; write it anew: test_tls_algorithms --write", path);
-    free(text);
-    free(there);
+    algorithm_page_stands(&the_page);
 }
 
 int main(int argc, char **argv)
@@ -259,14 +219,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(openssl_has_all_that_is_allowed),
         cmocka_unit_test(the_page_is_what_the_tables_say),
     };
-    if (argc > 1 && !strcmp(argv[1], "--write")) {
-        char path[1024];
-        page_path(path, sizeof path);
-        FILE *out = fopen(path, "w");
-        if (!out)
-            return 1;
-        page(out);
-        return fclose(out) != 0;
-    }
+    if (algorithm_page_wanted(&the_page, argc, argv))
+        return 0;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,7 @@ struct channel_settings {
     int64_t connect;   /* ms for each step after the dial: handshake, SASL, the broker's open, its close */
     int64_t heartbeat; /* ms without a frame after which the broker counts as gone: half of it is announced; 0: never */
     uint32_t max_frame;
-    void (*certificate_until)(void *arg, int64_t); /* our certificate was read: when it ends (us since 1970) */
+    void (*certificate_until)(void *owner_arg, int64_t); /* ours was read: when it ends (us since 1970); or NULL */
 };
 
 enum channel_end {

@@ -6,22 +6,20 @@
 #ifndef CONTENT_BAPLIE_H
 #define CONTENT_BAPLIE_H
 
-#include "interchange.h"
+#include "edi_body.h"
 
 struct baplie {
-    bool old;            /* 1.5: LOC 6 and 12 */
+    bool old; /* 1.5: LOC 6 and 12 */
     char version[24];
-    bool voyage;         /* TDT+20 seen, with voyage and vessel */
+    bool voyage; /* TDT+20 seen, with voyage and vessel */
     int64_t slots, containers;
 
     /* The open LOC+147 group. */
     bool in_slot;
-    struct edifact_place slot;
-    char position[EDIFACT_QUOTE_MAX];
+    struct edi_place slot;
+    char position[EDI_QUOTE_MAX];
     bool equipment, loading, discharge, operator, pieces; /* pieces: GID, break bulk without equipment */
     char other_port[4]; /* qualifier of the other version's port, "" when none was seen */
 };
-
-extern const struct interchange_body baplie_body; /* its state is a struct baplie */
 
 #endif

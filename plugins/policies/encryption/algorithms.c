@@ -10,7 +10,10 @@ static bool is_ssh(enum algorithm_kind kind)
 
 const struct algorithm *algorithms_of(enum algorithm_kind kind)
 {
-    return is_ssh(kind) ? ssh_algorithms : kind == ALGORITHM_TLS_CIPHER ? tls_ciphers : tls_algorithms;
+    return is_ssh(kind)                   ? ssh_algorithms
+           : kind == ALGORITHM_SASL       ? sasl_mechanisms
+           : kind == ALGORITHM_TLS_CIPHER ? tls_ciphers
+                                          : tls_algorithms;
 }
 
 const struct algorithm *algorithms_find(enum algorithm_kind kind, const char *name)
@@ -28,6 +31,11 @@ bool algorithms_approved(enum algorithm_kind kind, const char *name)
         kind == ALGORITHM_KEY) /* the key's type; see algorithms_lists_key */
         return true;
     return a && !a->refused && a->approved;
+}
+
+static const char *page_of(enum algorithm_kind kind)
+{
+    return is_ssh(kind) ? "ssh-algorithms" : kind == ALGORITHM_SASL ? "sasl-mechanisms" : "tls-algorithms";
 }
 
 /* The allowed name that has most of its beginning and length in common with one that is not known. */
@@ -59,9 +67,10 @@ int algorithms_check(enum algorithm_kind kind, const char *option, const struct 
                      a->refused, a->instead);
         else
             snprintf(why, why_size,
-                     "%s: \"%.80s\" is no algorithm that is known here; the nearest: %s "
-                     "(docs/reference/%s-algorithms.md has all of them)",
-                     option, list->items[i], nearest(kind, list->items[i]), is_ssh(kind) ? "ssh" : "tls");
+                     "%s: \"%.80s\" is no %s that is known here; the nearest: %s "
+                     "(docs/reference/%s.md has all of them)",
+                     option, list->items[i], kind == ALGORITHM_SASL ? "mechanism" : "algorithm",
+                     nearest(kind, list->items[i]), page_of(kind));
         return ACCORD_EINVAL;
     }
     return ACCORD_OK;

@@ -1,6 +1,6 @@
 /* Algorithms by name: which of them a session may use, and why the others not. Of SSH all that libssh 0.10 and OpenSSH
- * 9.2 know, of TLS all that OpenSSL 3.0 knows and what older servers are known for. docs/reference/ssh-algorithms.md and
- * tls-algorithms.md are made of these tables.
+ * 9.2 know, of TLS all that OpenSSL 3.0 knows and what older servers are known for, of SASL what brokers and mail
+ * servers offer. docs/reference/ssh-algorithms.md, tls-algorithms.md and sasl-mechanisms.md are made of these tables.
  */
 #ifndef ENCRYPTION_ALGORITHMS_H
 #define ENCRYPTION_ALGORITHMS_H
@@ -19,6 +19,7 @@ enum algorithm_kind {
     ALGORITHM_TLS_SUITE,  /* of TLS 1.3 */
     ALGORITHM_TLS_GROUP,
     ALGORITHM_TLS_SIGNATURE,
+    ALGORITHM_SASL, /* ways to log in inside TLS */
 };
 
 struct algorithm {
@@ -33,7 +34,7 @@ struct algorithm {
 #define ALGORITHMS_TEXT_MAX 1024
 
 /* The last of each has no name. */
-extern const struct algorithm ssh_algorithms[], tls_algorithms[], tls_ciphers[];
+extern const struct algorithm ssh_algorithms[], tls_algorithms[], tls_ciphers[], sasl_mechanisms[];
 const struct algorithm *algorithms_of(enum algorithm_kind); /* the table that has this kind, among others */
 
 const struct algorithm *algorithms_find(enum algorithm_kind, const char *name); /* NULL: not known */

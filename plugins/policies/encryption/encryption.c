@@ -1,7 +1,8 @@
 /* The encryption policy: what a session must look like before credentials or payload leave in it (CBP-1c,
  * CBP-2a, CBP-2f: FIPS-approved AES-256; AIS-3.1, AIS-3.4b: TLS 1.2 and 1.3 with certificates). It compiles
  * the session profile, so that a forbidden session cannot be negotiated at all, and judges what the session
- * then reports: SSH of sftp, TLS of every other connector. Links without endpoint have no sessions. `tunnel` is not judged here: the hub refuses to dial an endpoint whose tunnel it cannot prove.
+ * then reports: SSH of sftp, TLS of every other connector, and inside it the SASL of mq and smtp. Links without endpoint
+ * have no sessions. `tunnel` is not judged here: the hub refuses to dial an endpoint whose tunnel it cannot prove.
  *
  * fips = required: nothing yet proves that the link's libcrypto runs on a FIPS provider, so such a
  * configuration is refused when it is read and when the module opens, rather than believed.
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sasl.h"
 #include "session.h"
 
 #define OPTION(field) offsetof(struct encryption_options, field)
@@ -86,7 +88,7 @@ static int check_unencrypted(const struct accord_policy_setup *setup, const char
         const struct accord_policy_link *link = setup->links[i];
         if (strcmp(link->name, name))
             continue;
-        if (!session_always_encrypts(link))
+        if (!session_is_ssh(link) && !session_is_tls(link))
             return 0;
         snprintf(why, why_size, "unencrypted = %.64s, but connector %s always encrypts", name,
                  link->connector);
@@ -166,19 +168,11 @@ static int check_curves(const struct encryption_options *o, char *why, size_t wh
     return ACCORD_EINVAL;
 }
 
-static const char *option_of(const struct accord_policy_link *link, const char *name)
-{
-    for (size_t i = 0; i < link->option_count; i++)
-        if (!strcmp(link->options[i].name, name))
-            return link->options[i].value;
-    return NULL;
-}
-
 static int check_certificate(const struct encryption_options *o, const struct accord_policy_link *link,
                              char *why, size_t why_size)
 {
-    if (o->tls_client_certificate != CERTIFICATE_REQUIRED || strcmp(link->connector, "taxii") ||
-        option_of(link, "certificate"))
+    if (o->tls_client_certificate != CERTIFICATE_REQUIRED || !session_is_tls(link) ||
+        session_option(link, "certificate"))
         return 0;
     snprintf(why, why_size, "tls-client-certificate = required, but link %s names no certificate",
              link->name);
@@ -188,9 +182,12 @@ static int check_certificate(const struct encryption_options *o, const struct ac
 static int check_links(const struct accord_policy_setup *setup, char *why, size_t why_size)
 {
     const struct encryption_options *o = setup->options;
+    if (sasl_check_list(o, setup, why, why_size))
+        return ACCORD_EINVAL;
     for (size_t i = 0; i < setup->link_count; i++)
         if (check_auth(o, setup->links[i], why, why_size) ||
-            check_certificate(o, setup->links[i], why, why_size))
+            check_certificate(o, setup->links[i], why, why_size) ||
+            sasl_check(o, setup->links[i], why, why_size))
             return ACCORD_EINVAL;
     for (size_t i = 0; i < o->unencrypted.count; i++)
         if (check_unencrypted(setup, o->unencrypted.items[i], why, why_size))
@@ -282,8 +279,19 @@ static int put_ssh(const struct encryption_options *o, const struct accord_profi
     return result ? result : put(sink, "ssh.auth", text, why, why_size);
 }
 
-static int put_tls(const struct encryption_options *o, const struct accord_profile_sink *sink, char *why,
-                   size_t why_size)
+/* Of taxii, whose logins are HTTP's, none. */
+static int put_sasl(const struct encryption_options *o, const struct accord_policy_link *link,
+                    const struct accord_profile_sink *sink, char *why, size_t why_size)
+{
+    char text[SASL_TEXT_MAX];
+    if (session_is_tls(link) && !sasl_logs_in(link))
+        return 0;
+    sasl_compile(o, link, text);
+    return put(sink, "sasl.mechanisms", text, why, why_size);
+}
+
+static int put_tls(const struct encryption_options *o, const struct accord_policy_link *link,
+                   const struct accord_profile_sink *sink, char *why, size_t why_size)
 {
     char rsa[32], ec[32];
     snprintf(rsa, sizeof rsa, "%d", (int)o->tls_rsa_bits);
@@ -293,10 +301,11 @@ static int put_tls(const struct encryption_options *o, const struct accord_profi
         result = put(sink, "tls.rsa-bits", rsa, why, why_size);
     if (!result)
         result = put(sink, "tls.ec-bits", ec, why, why_size);
-    return result ? result
-                  : put(sink, "tls.client-certificate",
-                        o->tls_client_certificate == CERTIFICATE_REQUIRED ? "required" : "allowed", why,
-                        why_size);
+    if (!result)
+        result =
+            put(sink, "tls.client-certificate",
+                o->tls_client_certificate == CERTIFICATE_REQUIRED ? "required" : "allowed", why, why_size);
+    return result ? result : put_sasl(o, link, sink, why, why_size);
 }
 
 /* Every connector but sftp may speak TLS, and nothing else that is encrypted. */
@@ -308,7 +317,7 @@ static int profile(void *state, const struct accord_policy_link *link, const str
     if (session_is_ssh(link))
         result = put_ssh(e->options, sink, why, why_size);
     else if (*link->endpoint_host)
-        result = put_tls(e->options, sink, why, why_size);
+        result = put_tls(e->options, link, sink, why, why_size);
     if (!result && session_may_be_plain(e->options, link))
         result = put(sink, "session.encryption", "none", why, why_size);
     return result;

@@ -37,10 +37,12 @@ const char *judging_fact(const struct judging *j, const char *name)
     return value;
 }
 
-const char *judging_option(const struct judging *j, const char *name)
+bool judging_reports(const struct judging *j, const char *name)
 {
-    const struct accord_policy_link *link = j->inquiry->link;
-    return judging_find(link->options, link->option_count, name);
+    for (size_t i = 0; i < j->inquiry->fact_count; i++)
+        if (!strcmp(j->inquiry->facts[i].name, name))
+            return true;
+    return judging_fact(j, name);
 }
 
 bool judging_in_list(const struct judging *j, const char *name, enum algorithm_kind kind, const char *rule,

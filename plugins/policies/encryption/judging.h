@@ -18,8 +18,8 @@ __attribute__((format(printf, 3, 4))) bool judging_deny(const struct judging *, 
 const char *judging_find(const struct accord_pair *, size_t count, const char *name);
 /* NULL, and the denial made, when the session does not say it. */
 const char *judging_fact(const struct judging *, const char *name);
-/* What the link's own section says; NULL: nothing. */
-const char *judging_option(const struct judging *, const char *name);
+/* The session says it, though it may be empty. False, and the denial made, when it does not. */
+bool judging_reports(const struct judging *, const char *name);
 /* The fact `name` is in the list, and approved where that is demanded. */
 bool judging_in_list(const struct judging *, const char *name, enum algorithm_kind, const char *rule,
                      const char *option, const struct accord_list *);

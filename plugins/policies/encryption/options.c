@@ -125,6 +125,15 @@ const struct accord_option encryption_option_table[] = {
      .choices = client_certificate,
      .help = "required: a session counts only if the partner has asked for our certificate and got it "
              "(AIS-3.4b)."},
+    {.name = "sasl-mechanisms",
+     .kind = ACCORD_LIST,
+     .offset = OPTION(sasl),
+     .fallback = "EXTERNAL, PLAIN",
+     .help = "Ways by which links of mq and smtp may log in, inside TLS, the preferred one first. LOGIN only "
+             "for mail "
+             "servers without PLAIN; ANONYMOUS only to a broker on this host; none: mail may go without a "
+             "login, over "
+             "links that have no user. docs/reference/sasl-mechanisms.md has every mechanism."},
     {.name = "fips",
      .kind = ACCORD_CHOICE,
      .offset = OPTION(fips),

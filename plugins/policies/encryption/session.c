@@ -4,15 +4,21 @@
 #include <string.h>
 
 #include "judging.h"
+#include "sasl.h"
 
 bool session_is_ssh(const struct accord_policy_link *link)
 {
     return !strcmp(link->connector, "sftp");
 }
 
-bool session_always_encrypts(const struct accord_policy_link *link)
+bool session_is_tls(const struct accord_policy_link *link)
 {
-    return session_is_ssh(link) || !strcmp(link->connector, "taxii");
+    return !strcmp(link->connector, "taxii") || sasl_logs_in(link);
+}
+
+const char *session_option(const struct accord_policy_link *link, const char *name)
+{
+    return judging_find(link->options, link->option_count, name);
 }
 
 bool session_may_be_plain(const struct encryption_options *options, const struct accord_policy_link *link)
@@ -30,13 +36,19 @@ static bool is_plain(const struct accord_inquiry *inquiry)
     return encryption && !strcmp(encryption, "none");
 }
 
-/* Any connector may speak TLS, an integrator's too: its session says so. */
-static bool is_tls(const struct accord_inquiry *inquiry)
+/* Any connector may speak TLS or SASL, an integrator's too: its session says so. */
+static bool speaks(const struct accord_inquiry *inquiry, const char *prefix)
 {
     for (size_t i = 0; i < inquiry->fact_count; i++)
-        if (!strncmp(inquiry->facts[i].name, "tls.", 4))
+        if (!strncmp(inquiry->facts[i].name, prefix, strlen(prefix)))
             return true;
     return false;
+}
+
+static bool logged_in(const struct judging *j)
+{
+    bool by_sasl = sasl_logs_in(j->inquiry->link) || speaks(j->inquiry, "sasl.");
+    return tls_authenticated(j) && (!by_sasl || sasl_authenticated(j));
 }
 
 static void judge(const struct judging *j)
@@ -53,8 +65,8 @@ static void judge(const struct judging *j)
             link->name, link->name);
     else if (session_is_ssh(link))
         (void)(handshake ? ssh_handshake(j) : ssh_authenticated(j));
-    else if (is_tls(j->inquiry))
-        (void)(handshake ? tls_handshake(j) : tls_authenticated(j));
+    else if (speaks(j->inquiry, "tls."))
+        (void)(handshake ? tls_handshake(j) : logged_in(j));
     else
         judging_deny(j, "encryption.unknown-protocol",
                      "link %s: sessions of connector %s report neither TLS nor that they are unencrypted, so "

@@ -18,6 +18,7 @@ struct encryption_options {
     struct accord_list tls_versions, tls_ciphers, tls_suites, tls_groups, tls_signatures;
     int64_t tls_rsa_bits, tls_ec_bits;
     int64_t tls_client_certificate; /* enum client_certificate */
+    struct accord_list sasl;        /* mechanisms, and SASL_NONE */
     int64_t fips;                   /* enum fips */
     struct accord_list unencrypted; /* names of links */
 };
@@ -32,8 +33,10 @@ struct session_ruling {
 
 /* Does the connector speak SSH? Its sessions are nothing else then. */
 bool session_is_ssh(const struct accord_policy_link *);
-/* Can the connector do without encryption at all? */
-bool session_always_encrypts(const struct accord_policy_link *);
+/* Does the connector speak TLS and nothing else? A stranger's may, and is asked by its facts. */
+bool session_is_tls(const struct accord_policy_link *);
+/* What the link's own section says; NULL: nothing. */
+const char *session_option(const struct accord_policy_link *, const char *name);
 /* Does the agreement say that this link's sessions may go without encryption? */
 bool session_may_be_plain(const struct encryption_options *, const struct accord_policy_link *);
 /* `now`: microseconds since 1970. */

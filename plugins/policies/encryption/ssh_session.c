@@ -71,7 +71,7 @@ static bool host_key(const struct judging *j)
     const char *shown = judging_fact(j, "ssh.host-key.sha256");
     if (!shown)
         return false;
-    const char *pinned = judging_option(j, "host-key");
+    const char *pinned = session_option(j->inquiry->link, "host-key");
     if (!pinned)
         return judging_deny(j, "encryption.host-key",
                             "link %s pins no host key; write host-key = SHA256:... into its section",
@@ -136,7 +136,7 @@ bool ssh_authenticated(const struct judging *j)
     const char *method = user ? judging_fact(j, "ssh.auth") : NULL;
     if (!method)
         return false;
-    const char *expected = judging_option(j, "user");
+    const char *expected = session_option(j->inquiry->link, "user");
     if (expected && strcmp(user, expected))
         return judging_deny(j, "encryption.ssh-user",
                             "link %s: authenticated as %.80s, the agreement says %.80s", link->name, user,

@@ -177,7 +177,7 @@ static bool identity(const struct judging *j)
 
 static bool pin(const struct judging *j)
 {
-    const char *pinned = judging_option(j, "pin"), *shown = judging_fact(j, "tls.peer.sha256");
+    const char *pinned = session_option(j->inquiry->link, "pin"), *shown = judging_fact(j, "tls.peer.sha256");
     if (!shown || !pinned || judging_one_of(pinned, shown))
         return shown != NULL;
     return judging_deny(
@@ -212,15 +212,6 @@ bool tls_handshake(const struct judging *j)
 
 /* ---- who we are to it ---- */
 
-static bool reports(const struct judging *j, const char *name)
-{
-    for (size_t i = 0; i < j->inquiry->fact_count; i++)
-        if (!strcmp(j->inquiry->facts[i].name, name))
-            return true;
-    judging_fact(j, name);
-    return false;
-}
-
 /* Nothing was asked of us: every name is there and empty. */
 static bool unasked(const struct judging *j)
 {
@@ -234,8 +225,8 @@ static bool unasked(const struct judging *j)
 
 bool tls_authenticated(const struct judging *j)
 {
-    if (!reports(j, "tls.client.subject") || !reports(j, "tls.client.issuer") ||
-        !reports(j, "tls.client.key") || !reports(j, "tls.client.until"))
+    if (!judging_reports(j, "tls.client.subject") || !judging_reports(j, "tls.client.issuer") ||
+        !judging_reports(j, "tls.client.key") || !judging_reports(j, "tls.client.until"))
         return false;
     if (unasked(j) && j->options->tls_client_certificate == CERTIFICATE_ALLOWED)
         return true;
