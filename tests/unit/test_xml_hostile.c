@@ -112,6 +112,10 @@ static void what_is_not_well_formed_is_refused(void **state)
         "<raw></a></raw>",
         "<raw><a></raw>",
         "<raw><a></a x></raw>",
+        "<raw><a><b></c></a></raw>",
+        "<raw><a><b></b x></a></raw>",
+        "<raw><a><b><c/></d></b></a></raw>",
+        "<raw><a><b c='<'></b></a></raw>",
         "<raw><a b='<'/></raw>",
         "<raw>< a/></raw>",
         "<raw></raw>x",
@@ -124,6 +128,23 @@ static void what_is_not_well_formed_is_refused(void **state)
     expect_refused("<raw>\n<b>\n</a>\n</raw>", ACCORD_EFORMAT, "line 3: </a> stands where </b> must");
     expect_refused("", ACCORD_EFORMAT, "empty");
     expect_refused("<a><b>\n", ACCORD_EFORMAT, "line 2: the document is cut: it ends inside <b>");
+}
+
+static void lines_are_counted(void **state)
+{
+    static char document[9000], lines[8193];
+    (void)state;
+    for (size_t count = 1; count < sizeof lines; count = 2 * count + 13) {
+        char expected[64];
+        for (size_t i = 0; i < count; i++)
+            lines[i] = i % 16 ? '\n' : ' ';
+        snprintf(expected, sizeof expected, "line %zu: ", count - (count + 15) / 16 + 3);
+        snprintf(document, sizeof document, "<a>\n<raw><b>%.*s</b>\n<c></d></c></raw></a>", (int)count,
+                 lines);
+        expect_refused(document, ACCORD_EFORMAT, expected);
+        snprintf(document, sizeof document, "<raw><b><c>\n%.*s\n</d></b></raw>", (int)count, lines);
+        expect_refused(document, ACCORD_EFORMAT, expected);
+    }
 }
 
 static void a_document_cut_anywhere_is_refused(void **state)
@@ -299,6 +320,7 @@ int main(void)
         cmocka_unit_test(every_doctype_is_refused),
         cmocka_unit_test(other_encodings_are_refused),
         cmocka_unit_test(what_is_not_well_formed_is_refused),
+        cmocka_unit_test(lines_are_counted),
         cmocka_unit_test(a_document_cut_anywhere_is_refused),
         cmocka_unit_test(size_is_limited),
         cmocka_unit_test(depth_and_elements_are_limited),

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lanes.h"
+
 /* Where the next byte stands. AT: the token's kind is not known yet. */
 enum { IN_TEXT, AT_MARKUP, IN_TAG, IN_END_TAG, IN_COMMENT, IN_INSTRUCTION, IN_CDATA, AT_CDATA_CLOSE };
 
@@ -144,6 +146,20 @@ static int next_text(struct lexer *l, const uint8_t **at, const uint8_t *end, st
 
 /* --- markup: each scanner looks at the bytes from `q` on, for the last byte of its token --- */
 
+/* The first quote or angle of [q, stop), or `stop`. */
+static const uint8_t *next_special(const uint8_t *q, const uint8_t *stop)
+{
+    static const bool special[256] = {['"'] = true, ['\''] = true, ['<'] = true, ['>'] = true};
+    for (; stop - q >= LANES; q += LANES) {
+        lanes bytes = lanes_load(q);
+        if (lanes_any((bytes == '"') | (bytes == '\'') | (bytes == '<') | (bytes == '>')))
+            break;
+    }
+    while (q < stop && !special[*q])
+        q++;
+    return q;
+}
+
 static const uint8_t *scan_value(struct lexer *l, const uint8_t *q, const uint8_t *stop, int *error)
 {
     const uint8_t *close = memchr(q, l->quote, (size_t)(stop - q));
@@ -161,14 +177,12 @@ static const uint8_t *scan_value(struct lexer *l, const uint8_t *q, const uint8_
 
 static const uint8_t *scan_tag(struct lexer *l, const uint8_t *q, const uint8_t *stop, int *error)
 {
-    static const bool special[256] = {['"'] = true, ['\''] = true, ['<'] = true, ['>'] = true};
     while (q < stop && !*error) {
         if (l->quote) {
             q = scan_value(l, q, stop, error);
             continue;
         }
-        while (q < stop && !special[*q])
-            q++;
+        q = next_special(q, stop);
         if (q == stop)
             break;
         if (*q == '>')
@@ -278,6 +292,21 @@ static int begin_markup(struct lexer *l, const uint8_t **at, const uint8_t *end,
     return 0;
 }
 
+bool lexer_rests(const struct lexer *l)
+{
+    return l->state == IN_TEXT && l->held_size == l->spent;
+}
+
+size_t lexer_whole_tag(struct lexer *l, const uint8_t *tag, const uint8_t *end)
+{
+    int error = 0;
+    l->attributes = 0;
+    l->quote = 0;
+    const uint8_t *stop = (size_t)(end - tag) > l->limits->tag ? tag + l->limits->tag : end;
+    const uint8_t *last = scan_tag(l, tag + 1, stop, &error);
+    return last && !error ? (size_t)(last + 1 - tag) : 0;
+}
+
 /* --- CDATA --- */
 
 static int next_cdata(struct lexer *l, const uint8_t **at, const uint8_t *end, struct lexer_token *token)
@@ -350,7 +379,9 @@ bool lexer_is_space(uint8_t byte)
 
 static size_t name_end(const uint8_t *tag, size_t size, size_t at)
 {
-    while (at < size && !lexer_is_space(tag[at]) && tag[at] != '/' && tag[at] != '>' && tag[at] != '=')
+    static const bool ends[256] = {
+        [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true, ['/'] = true, ['>'] = true, ['='] = true};
+    while (at < size && !ends[tag[at]])
         at++;
     return at;
 }

@@ -52,6 +52,11 @@ int lexer_next(struct lexer *, const uint8_t **at, const uint8_t *end, struct le
 /* At the end of the document: what is still held as text (in `token`, LEXER_MORE: nothing), or ACCORD_EFORMAT. */
 int lexer_finish(struct lexer *, struct lexer_token *);
 
+/* For whoever reads the input itself for a while: nothing is begun nor held, so that it may go on anywhere in text. */
+bool lexer_rests(const struct lexer *);
+/* The size of a start tag that begins at `tag`; 0: it is not whole there, or lexer_next() would refuse it. */
+size_t lexer_whole_tag(struct lexer *, const uint8_t *tag, const uint8_t *end);
+
 /* Of a tag's token: its name, as written. */
 const char *lexer_name(const struct lexer_token *, size_t *size);
 bool lexer_is_space(uint8_t);

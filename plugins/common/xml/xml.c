@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "declaration.h"
+#include "lanes.h"
 
 /* --- why --- */
 
@@ -21,10 +22,15 @@ static void plain(char *text)
 static int64_t newlines(const uint8_t *bytes, const uint8_t *end)
 {
     int64_t count = 0;
-    while (bytes < end && (bytes = memchr(bytes, '\n', (size_t)(end - bytes)))) {
-        count++;
-        bytes++;
+    while (end - bytes >= LANES) {
+        lanes_mask found = {0};
+        for (int i = 0; i < 127 && end - bytes >= LANES; i++, bytes += LANES) /* a lane holds no more */
+            found -= lanes_load(bytes) == '\n';
+        for (int i = 0; i < LANES; i++)
+            count += found[i];
     }
+    while (bytes < end)
+        count += *bytes++ == '\n';
     return count;
 }
 
@@ -87,12 +93,14 @@ static int open_tag(struct xml_reader *r, const struct lexer_token *token)
 
 static int check_close(struct xml_reader *r, const struct lexer_token *token)
 {
-    size_t size;
+    size_t size, from = r->depth ? r->name_at[r->depth - 1] : 0;
+    const char *open = r->names + from;
+    size_t open_size = r->names_used - from;
+    if (r->depth && token->size == open_size + 3 && !memcmp(token->bytes + 2, open, open_size))
+        return 0;
     const char *name = lexer_name(token, &size);
     if (!r->depth)
         return xml_refuse(r, ACCORD_EFORMAT, "</%.*s> closes nothing", (int)(size < 60 ? size : 60), name);
-    const char *open = r->names + r->name_at[r->depth - 1];
-    size_t open_size = r->names_used - r->name_at[r->depth - 1];
     if (size != open_size || memcmp(name, open, size))
         return xml_refuse(r, ACCORD_EFORMAT, "</%.*s> stands where </%.*s> must",
                           (int)(size < 60 ? size : 60), name, (int)(open_size < 60 ? open_size : 60), open);
@@ -309,6 +317,51 @@ static int take_raw(struct xml_reader *r, const struct lexer_token *token, const
     return (beside ? take_beside : take_within)(r, token, at);
 }
 
+/* --- the same, faster: tags within raw content that are whole in the input, and what stands between them --- */
+
+static bool skim_end(struct xml_reader *r, const uint8_t **tag, const uint8_t *end)
+{
+    size_t from = r->name_at[r->depth - 1], size = r->names_used - from;
+    if (r->depth == r->raw_depth + 1 || (size_t)(end - *tag) < size + 3 || (*tag)[size + 2] != '>' ||
+        memcmp(*tag + 2, r->names + from, size) != 0)
+        return false;
+    close_tag(r);
+    *tag += size + 3;
+    return true;
+}
+
+static bool skim_start(struct xml_reader *r, const uint8_t **tag, const uint8_t *end, int *error)
+{
+    size_t size = lexer_whole_tag(&r->lexer, *tag, end);
+    struct lexer_token token = {.kind = LEXER_START, .bytes = *tag, .size = size};
+    if (size < 3)
+        return false;
+    *error = open_tag(r, &token);
+    if (*error)
+        return false;
+    if (token.bytes[size - 2] == '/')
+        close_tag(r);
+    *tag += size;
+    return true;
+}
+
+/* Moves on to the first token that needs more care than this, or to the end of the input. */
+static int skim(struct xml_reader *r, const uint8_t **at, const uint8_t *end)
+{
+    const uint8_t *tag = *at;
+    int error = 0;
+    for (bool goes_on = true; goes_on;) {
+        *at = r->here = memchr(tag, '<', (size_t)(end - tag));
+        if (!*at)
+            *at = r->here = end;
+        tag = *at;
+        if (end - tag < 3 || tag[1] == '!' || tag[1] == '?')
+            break;
+        goes_on = tag[1] == '/' ? skim_end(r, &tag, end) : skim_start(r, &tag, end, &error);
+    }
+    return error;
+}
+
 /* --- bytes --- */
 
 static int read_tokens(struct xml_reader *r, const uint8_t *at, const uint8_t *end)
@@ -317,6 +370,8 @@ static int read_tokens(struct xml_reader *r, const uint8_t *at, const uint8_t *e
     int error;
     r->from = r->here = at;
     do {
+        if (r->raw && r->depth > r->raw_depth && lexer_rests(&r->lexer) && (error = skim(r, &at, end)))
+            return error;
         error = lexer_next(&r->lexer, &at, end, &token);
         if (error) {
             r->here = r->raw ? at : r->from;

@@ -125,11 +125,11 @@ static void destroy(struct channel *channel)
 static void finish(struct channel *channel)
 {
     const struct channel_closed closed = {channel->end, channel->deferred, channel->rule, channel->reason};
+    bool denied = channel->end == CHANNEL_REFUSED || channel->deferred;
     channel->stage = CHANNEL_GONE;
     release(channel);
     if (channel->failed && channel->end != CHANNEL_CLOSED)
-        channel_step(channel, channel->failed, channel->end == CHANNEL_REFUSED ? ACCORD_EDENIED : ACCORD_ENET,
-                     channel->reason);
+        channel_step(channel, channel->failed, denied ? ACCORD_EDENIED : ACCORD_ENET, channel->reason);
     if (!channel->freed)
         channel->owner->closed(channel->owner->arg, channel, &closed);
     if (!channel->freed)
@@ -305,6 +305,7 @@ static void on_dialled(void *arg, struct accord_session *handle, int fd, const c
     } else if (!channel->watch) {
         channel_fail(channel, CHANNEL_LOST, "", "out of memory");
     } else {
+        channel_stage(channel, CHANNEL_SECRETS);
         channel_step(channel, "connect", ACCORD_OK, channel->set->name);
         if (channel_alive(channel))
             login_begin(channel);
