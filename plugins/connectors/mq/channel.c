@@ -305,6 +305,7 @@ static void on_dialled(void *arg, struct accord_session *handle, int fd, const c
     } else if (!channel->watch) {
         channel_fail(channel, CHANNEL_LOST, "", "out of memory");
     } else {
+        channel_stage(channel, CHANNEL_SECRETS);
         channel_step(channel, "connect", ACCORD_OK, channel->set->name);
         if (channel_alive(channel))
             login_begin(channel);
