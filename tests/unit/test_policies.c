@@ -493,7 +493,7 @@ static void a_fault_is_answered_at_once_and_credit_never_runs_dry(void **state)
     assert_int_equal(testpolicy_open(h, NULL), 0);
     testpolicy_ask(h, &c, ACCORD_ASK_IN, &stow_plan, &plan);
     assert_true(testpolicy_payload(&c, "PK\x03\x04", 4, false));
-    expect(&c, ACCORD_DENY, "stow-plan.start", "not an EDIFACT interchange");
+    expect(&c, ACCORD_DENY, "stow-plan.start", "expected UNA or UNB");
     char *blank = malloc(ACCORD_PIECE_MAX);
     memset(blank, '\n', ACCORD_PIECE_MAX);
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);

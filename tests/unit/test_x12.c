@@ -258,6 +258,21 @@ static void line_ends_stand_between_segments_only_behind_a_printable_terminator(
     expect_denied(TYPE ".line-end", "end with 0x0d", separated('*', '>', "\r\n\n"));
 }
 
+static void the_last_line_may_end_with_the_file(void **state)
+{
+    (void)state;
+    char *text = separated('*', '>', "\r\n");
+    text[strlen(text) - 2] = 0;
+    allowed(text);
+    text[strlen(text) - 1] = 'X';
+    expect_denied(TYPE ".iea-reference", "refers to \"00000000X\"", text);
+    text[strlen(text) - strlen("\r\nIEA*1*000000007")] = 0;
+    expect_denied(TYPE ".no-iea", "segment 7 (GE)", text);
+    text = separated('*', '>', "~");
+    text[strlen(text) - 1] = 0;
+    expect_denied(TYPE ".segment-end", "in the middle of the segment", text);
+}
+
 static void segments_may_be_indented_unless_the_agreement_says_no(void **state)
 {
     (void)state;
@@ -362,6 +377,7 @@ int main(void)
         cmocka_unit_test(segments_nest),
         cmocka_unit_test(tags_are_two_or_three_letters_or_digits),
         cmocka_unit_test(line_ends_stand_between_segments_only_behind_a_printable_terminator),
+        cmocka_unit_test(the_last_line_may_end_with_the_file),
         cmocka_unit_test(segments_may_be_indented_unless_the_agreement_says_no),
         cmocka_unit_test(segments_and_sets_have_limits),
         cmocka_unit_test(a_byte_order_mark_passes_by_option),

@@ -237,6 +237,15 @@ static void fault(const void *state, const char **rule, const char **reason)
     *reason = faults[x->syntax]->reason;
 }
 
+static void fini(void *state)
+{
+    struct exchange *x = state;
+    if (x->syntax == EDIFACT)
+        interchange_fini(&x->reader.edifact);
+    else if (x->syntax == X12)
+        x12_interchange_fini(&x->reader.x12);
+}
+
 static void key(const void *state, char *to, size_t room)
 {
     const struct exchange *x = state;
@@ -299,7 +308,7 @@ int exchange_check(const struct validator_options *options, char *why, size_t wh
 #define FORMAT(name)                                                                                         \
     {                                                                                                        \
         .type = (name), .size = sizeof(struct exchange), .init = init, .feed = feed, .finish = finish,       \
-        .fault = fault, .key = key                                                                           \
+        .fault = fault, .key = key, .fini = fini                                                             \
     }
 const struct format stow_plan_format = FORMAT("stow-plan");
 const struct format container_status_format = FORMAT("container-status");

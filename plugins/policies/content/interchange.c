@@ -230,6 +230,11 @@ int interchange_finish(struct interchange *in)
     return result;
 }
 
+void interchange_fini(struct interchange *in)
+{
+    edi_references_fini(&in->references);
+}
+
 void interchange_key(const struct interchange *in, char *to, size_t room)
 {
     snprintf(to, room, "edifact:%s:%s", in->sender, in->reference);

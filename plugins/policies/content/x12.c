@@ -216,6 +216,11 @@ int x12_feed(struct x12 *x, const uint8_t *bytes, size_t size, struct edi_fault 
 
 int x12_finish(struct x12 *x, struct edi_fault *fault)
 {
+    uint8_t terminator = x->reader.terminator;
+    size_t taken;
+    /* Where segments end with a line end, the last line may end with the file. */
+    if (x->state == IN_SEGMENT && (terminator == '\r' || terminator == '\n'))
+        return in_segment(x, &terminator, 1, &taken, fault);
     if (x->state == IN_SEGMENT)
         return edi_reader_cut(&x->reader, x->offset, fault);
     if (x->state == IN_ISA)

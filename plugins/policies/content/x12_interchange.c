@@ -263,6 +263,11 @@ int x12_interchange_finish(struct x12_interchange *in)
     return result;
 }
 
+void x12_interchange_fini(struct x12_interchange *in)
+{
+    edi_references_fini(&in->references);
+}
+
 void x12_interchange_key(const struct x12_interchange *in, char *to, size_t room)
 {
     snprintf(to, room, "x12:%s:%s", in->sender, in->reference);

@@ -26,9 +26,10 @@ struct x12_interchange {
 
 /* Of a zeroed struct. `offset` is where ISA stands in the file. */
 void x12_interchange_init(struct x12_interchange *, const struct edi_terms *, int64_t offset);
-/* 0, or ACCORD_EFORMAT: fault says why, and nothing more may be fed. */
+/* 0, or ACCORD_EFORMAT, fault says why; ACCORD_ENOMEM. Then nothing more may be fed. */
 int x12_interchange_feed(struct x12_interchange *, const uint8_t *, size_t);
 int x12_interchange_finish(struct x12_interchange *);
+void x12_interchange_fini(struct x12_interchange *);
 /* After an accepted file: "x12:SENDER:ISA13", the control number that a sender may use once. */
 void x12_interchange_key(const struct x12_interchange *, char *to, size_t room);
 
