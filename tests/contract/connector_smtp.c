@@ -177,7 +177,7 @@ int main(void)
         {"timeout", "5 s"},    {"idle-close", "1 s"}, {"connect-timeout", "5 s"},
         {NULL, NULL}};
     static const struct accord_pair out[] = {
-        {"from", "agent@carrier.example"}, {"to", "stow@customs.example"}, {NULL, NULL}};
+        {"mail-from", "agent@carrier.example"}, {"mail-to", "stow@customs.example"}, {NULL, NULL}};
     static const struct testsuite_service services[] = {{"out", "opaque", ACCORD_SEND, out}};
     const struct accord_connector_suite suite = {.plugin = &accord_plugin,
                                                  .clock = TESTHOST_REAL_CLOCK,

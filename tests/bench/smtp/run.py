@@ -80,7 +80,7 @@ class Bench:
         with contextlib.closing(Server(self.options.build, self.installation.folder())) as server:
             agent = Agent(self.installation)
             try:
-                self.address = {}
+                self.address = {"mail-from": "agent@carrier.example", "mail-to": "stow@customs.example"}
                 agent.settings = {"type opaque": {"max-size": "10 MiB"}}
                 agent.write_agent_conf()
                 agent.secret("cbp", "root.pem", server.trust)
