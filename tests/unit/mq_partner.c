@@ -97,8 +97,10 @@ void channel_wake(struct channel *channel)
 
 size_t channel_backlog(const struct channel *channel)
 {
-    (void)channel;
-    return 0;
+    size_t size = 0;
+    for (pn_session_t *at = pn_session_head(channel->client.connection, 0); at; at = pn_session_next(at, 0))
+        size += pn_session_outgoing_bytes(at);
+    return size;
 }
 
 static void end_channel(struct channel *channel, enum channel_end end, const char *rule, const char *reason)

@@ -243,7 +243,6 @@ static void a_message_in_many_small_pieces_arrives_whole(void **state)
     mq_run(&bench);
     has(0, "pieces", bytes, sizeof bytes);
     has(1, "short", bytes, 5000);
-    assert_int_equal(offer(1)->declared, 5000);
     close_bench();
 }
 

@@ -318,7 +318,8 @@ struct channel *channel_open(const struct channel_settings *set, const struct ch
     struct channel *channel = calloc(1, sizeof *channel);
     if (!channel)
         return NULL;
-    channel->set = set;
+    channel->settings = *set; /* an owner that frees us in one of our calls may be gone before we are */
+    channel->set = &channel->settings;
     channel->owner = owner;
     channel->fd = -1;
     if (set->host->dial(set->instance, on_dialled, channel) == 0)

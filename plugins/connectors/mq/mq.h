@@ -69,6 +69,7 @@ struct link {
     struct receiver **receivers;                    /* for each service; NULL: it sends */
     struct parcel *table[1024];                     /* deliveries by their handles */
     struct probe *probes;
+    struct connection *spent; /* of the last probe that ended; NULL: none */
     bool started;
 };
 

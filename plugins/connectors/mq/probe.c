@@ -46,7 +46,9 @@ static void end(struct probe *probe)
     if (probe->attached)
         attachment_fini(&probe->attachment);
     probe->link->host->timer_stop(probe->timer);
-    connection_free(probe->connection);
+    connection_free(
+        probe->link->spent); /* the channel that has just told us its end still reads the settings */
+    probe->link->spent = probe->connection;
     free(probe);
 }
 
@@ -240,4 +242,6 @@ void probe_close(struct link *link)
 {
     while (link->probes)
         end(link->probes);
+    connection_free(link->spent);
+    link->spent = NULL;
 }

@@ -218,8 +218,6 @@ static bool take_next(struct receiver *receiver)
         return read_current(receiver);
     size_t pending = pn_delivery_pending(delivery);
     bool partial = pn_delivery_partial(delivery);
-    if (partial && pending < WHOLE_MOST)
-        return false; /* more of it will come before the session's window is full */
     sections_begin(&receiver->sections, receiver->names, receiver->name_count);
     if (!partial && pending <= WHOLE_MOST)
         return take_whole(receiver, delivery, pending);

@@ -67,8 +67,7 @@ static void on_over(struct attachment *attachment, const struct meaning *meaning
 
 static size_t outside(const struct sender *sender)
 {
-    return pn_session_outgoing_bytes(sender->attachment.session) +
-           channel_backlog(sender->attachment.connection->channel);
+    return channel_backlog(sender->attachment.connection->channel);
 }
 
 /* May another delivery begin? */
