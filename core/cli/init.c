@@ -211,6 +211,9 @@ static const struct folder {
 } folders[] = {{"stow-plans", false},
                {"container-status", false},
                {"aes-commodity", false},
+               {"stow-plans-mail", false},
+               {"ace-requests", false},
+               {"responses", false},
                {"indicators", true},
                {"ais-feed", true}};
 #define FOLDER_COUNT (sizeof folders / sizeof *folders)

@@ -5,9 +5,9 @@
 #include "store/index.h"
 #include "util/text.h"
 
-#define DUE_ROWS  8192        /* messages, or changed deliveries */
+#define DUE_ROWS  2048        /* messages, or changed deliveries: with what is looked up for them they stay in the cache */
 #define DUE_BYTES (32u << 20) /* of the journal: as much as a killed process should have to read again */
-#define FULL      8           /* times as many: flushing has failed for long */
+#define FULL      32          /* times as many: flushing has failed for long */
 #define LEARN     8192        /* keys that the filter learns at a time */
 
 bool index_due(const struct index *index, uint64_t position)

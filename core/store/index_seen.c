@@ -12,6 +12,7 @@
 #define TIER_MAX   6     /* larger runs, of more than 8^7 entries, are not merged */
 #define MERGE_STEP 32768 /* entries that are merged with each flush */
 #define POSITIONS  (sizeof(((struct index_seen *)NULL)->positions) / 8)
+#define FEW        32 /* entries that are sorted at once faster than by parts */
 #define PART_BITS  24 /* of a row's number: the part; the others are the run */
 
 uint64_t index_spread(uint64_t key)
@@ -106,16 +107,52 @@ static int by_key(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static void sort_few(struct fresh_seen *entries, size_t count)
+{
+    if (count > FEW) {
+        qsort(entries, count, sizeof *entries, by_key);
+        return;
+    }
+    for (size_t i = 1; i < count; i++) {
+        struct fresh_seen entry = entries[i];
+        size_t at = i;
+        for (; at && entries[at - 1].key > entry.key; at--)
+            entries[at] = entries[at - 1];
+        entries[at] = entry;
+    }
+}
+
+/* Keys are spread evenly: their first bits say nearly where they belong. */
+static int sort(struct fresh_seen *to, const struct fresh_seen *from, size_t count)
+{
+    int bits = 1;
+    while (bits < 20 && (size_t)4 << bits < count)
+        bits++;
+    size_t *ends = calloc(((size_t)1 << bits) + 1, sizeof *ends);
+    if (!ends)
+        return ACCORD_ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        ends[(from[i].key >> (64 - bits)) + 1]++;
+    for (size_t i = 0; i < (size_t)1 << bits; i++)
+        ends[i + 1] += ends[i]; /* where each part begins, until it is filled */
+    for (size_t i = 0; i < count; i++)
+        to[ends[from[i].key >> (64 - bits)]++] = from[i];
+    for (size_t i = 0, begin = 0; i < (size_t)1 << bits; begin = ends[i++])
+        sort_few(to + begin, ends[i] - begin);
+    free(ends);
+    return 0;
+}
+
 static int write_run(struct index *index)
 {
     const struct fresh *fresh = &index->fresh;
     size_t count = fresh->by_key.count;
     struct fresh_seen *sorted = count ? malloc(count * sizeof *sorted) : NULL;
     int64_t newest = INT64_MIN;
-    if (!sorted)
+    if (!sorted || sort(sorted, fresh->seen, count)) {
+        free(sorted);
         return count ? ACCORD_ENOMEM : 0;
-    memcpy(sorted, fresh->seen, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, by_key);
+    }
     for (size_t i = 0; i < count; i++)
         if (sorted[i].time > newest)
             newest = sorted[i].time;

@@ -1,29 +1,34 @@
 #include "store/record_bytes.h"
 
+#include <endian.h>
 #include <string.h>
 
 /* ---- numbers ---- */
 
 void bytes_put32(uint8_t *to, uint32_t value)
 {
-    for (int i = 0; i < 4; i++)
-        to[i] = (uint8_t)(value >> 8 * i);
+    value = htole32(value);
+    memcpy(to, &value, sizeof value);
 }
 
 void bytes_put64(uint8_t *to, uint64_t value)
 {
-    for (int i = 0; i < 8; i++)
-        to[i] = (uint8_t)(value >> 8 * i);
+    value = htole64(value);
+    memcpy(to, &value, sizeof value);
 }
 
 uint32_t bytes_get32(const uint8_t *from)
 {
-    return (uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+    uint32_t value;
+    memcpy(&value, from, sizeof value);
+    return le32toh(value);
 }
 
 uint64_t bytes_get64(const uint8_t *from)
 {
-    return (uint64_t)bytes_get32(from + 4) << 32 | bytes_get32(from);
+    uint64_t value;
+    memcpy(&value, from, sizeof value);
+    return le64toh(value);
 }
 
 /* ---- writing ---- */

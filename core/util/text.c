@@ -117,11 +117,17 @@ bool text_utf8(const char *text, size_t size, bool controls)
     return true;
 }
 
+static bool may_be_in_name(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
 bool text_is_name(const char *text, size_t max)
 {
-    size_t size = strlen(text);
-    return size >= 1 && size <= max && text[0] != '-' &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == size;
+    size_t size = 0;
+    while (size <= max && may_be_in_name(text[size]))
+        size++;
+    return size >= 1 && size <= max && !text[size] && text[0] != '-';
 }
 
 /* Levenshtein distance, counting at most the first 63 characters of each. */

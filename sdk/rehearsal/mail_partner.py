@@ -20,7 +20,7 @@ import struct
 import sys
 import threading
 
-from aiosmtpd.smtp import SMTP, AuthResult
+from aiosmtpd.smtp import SMTP, AuthResult, TLSSetupException
 from authority import Authority
 from partner import Faults, Partner
 
@@ -188,7 +188,7 @@ class MailPartner(Partner):
         return f"250 2.0.0 taken as {len(self.mails)}"
 
     async def handle_exception(self, error):
-        if not isinstance(error, (ConnectionError, asyncio.CancelledError)):
+        if not isinstance(error, (OSError, asyncio.CancelledError, TLSSetupException)):
             self.tell("broken", reason=repr(error))
         return "451 4.3.0 something is wrong here"
 

@@ -24,15 +24,17 @@ PATIENCE = 30.0  # seconds; the machine may be busy
 
 def wait_for(question, what, patience=PATIENCE):
     """Asks until the answer is true, and returns it. `what` says what was waited for when time is up; a function
-    is asked then, so that it can show how things stand."""
-    deadline = time.monotonic() + patience
+    is asked then, so that it can show how things stand. Asked less often the longer it takes: a question is often a
+    process, and what is waited for needs the processor too."""
+    began = time.monotonic()
     while True:
         answer = question()
         if answer:
             return answer
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > patience:
             raise AssertionError(f"waited {patience:.0f} s for {what() if callable(what) else what}")
-        time.sleep(0.02)
+        time.sleep(min(max(0.02, waited / 10), 0.1))
 
 
 AGENT, SERVER = "nobody", "daemon"  # users of the base system that agents and servers become when root tests
@@ -112,6 +114,7 @@ class Installation:
         self.daemon = self.prefix / "usr/bin/accordd"
         self.command = self.prefix / "usr/bin/accord"
         self.plugins = self.prefix / "usr/lib/accord/plugins"
+        self.described = self.prefix / "described"  # what the plugins have said of themselves to an agent before
 
     def folder(self):
         """A fresh folder for one test; short, so that a socket's path fits."""
@@ -152,6 +155,8 @@ class Agent:
         for folder in (self.conf, self.state, self.credentials, self.site):
             folder.mkdir()
         self.state.chmod(0o700)
+        if installation.described.exists():  # as after its first start, which is the slow one
+            shutil.copytree(installation.described, self.state / "cache/plugins")
         self.credentials.chmod(0o700)
         self.log_path = self.home / "log"
         self.process = None
@@ -281,6 +286,9 @@ class Agent:
 
     def close(self):
         self.stop()
+        said = self.state / "cache/plugins"
+        if said.exists() and not self.installation.described.exists():
+            shutil.copytree(said, self.installation.described)
         report = [line for line in self.log().splitlines()
                   if "ERROR: AddressSanitizer" in line or "runtime error:" in line]
         assert not report, f"sanitizer report in the agent's log:\n{self.log_tail(60)}"

@@ -1,4 +1,4 @@
-/* The contract suites' runner: every case in a process of its own, watched from outside. */
+/* The contract suites' runner: every case in a process of its own, watched from outside, some at a time. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,8 @@
 #define ENDED    3 /* exit status of a case that came to its end */
 #define CANNOT   4 /* of one that was not run */
 #define TEXT_MAX (64 * 1024)
+#define JOBS_MAX 32
+#define WATCHED  (TESTKIT_WATCHED + TESTKIT_NOTE) /* bytes that are shared with a case's process */
 
 typedef void around_fn(void *suite, void (*run)(void *suite));
 
@@ -127,27 +129,29 @@ static int64_t now_ms(void)
     return (int64_t)(uv_hrtime() / 1000000);
 }
 
-/* Reads until the case ends; false: it did not in time. */
-static bool listen_to(int fd, char *text, int64_t until)
+/* A case while it runs. */
+struct job {
+    pid_t pid; /* 0: none */
+    int fd;    /* what it reports */
+    int64_t until;
+    char *watched;
+    struct testsuite_result *result;
+    size_t size; /* of the result's text */
+};
+
+/* False: that was all, or time is up. */
+static bool take_report(struct job *job)
 {
-    size_t size = 0;
-    for (;;) {
-        int64_t left = until - now_ms();
-        struct pollfd polled = {.fd = fd, .events = POLLIN};
-        if (left <= 0)
-            return false;
-        if (poll(&polled, 1, left > 1000 ? 1000 : (int)left) <= 0)
-            continue;
-        char block[4096];
-        ssize_t got = read(fd, block, sizeof block);
-        if (got <= 0)
-            return true;
-        size_t room = TEXT_MAX - 1 - size;
-        size_t taken = (size_t)got < room ? (size_t)got : room;
-        memcpy(text + size, block, taken);
-        size += taken;
-        text[size] = 0;
-    }
+    char block[4096];
+    ssize_t got = read(job->fd, block, sizeof block);
+    if (got <= 0)
+        return false;
+    size_t room = TEXT_MAX - 1 - job->size;
+    size_t taken = (size_t)got < room ? (size_t)got : room;
+    memcpy(job->result->text + job->size, block, taken);
+    job->size += taken;
+    job->result->text[job->size] = 0;
+    return true;
 }
 
 static void add(char *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -160,11 +164,12 @@ static void add(char *text, const char *format, ...)
     va_end(list);
 }
 
-static void judge(struct testsuite_result *result, bool in_time, int status, int64_t patience)
+static void judge(const struct job *job, bool in_time, int status, int64_t patience)
 {
-    char where[TESTKIT_WATCHED + TESTKIT_NOTE + 8];
-    const char *slot = *testkit_watched ? testkit_watched : "the host or the other side";
-    const char *note = testkit_watched + TESTKIT_WATCHED;
+    struct testsuite_result *result = job->result;
+    char where[WATCHED + 8];
+    const char *slot = *job->watched ? job->watched : "the host or the other side";
+    const char *note = job->watched + TESTKIT_WATCHED;
     snprintf(where, sizeof where, "%s%s%s", slot, *note ? ", " : "", note);
     if (!in_time)
         add(result->text, "it did not end within %lld ms: it hangs, or waits for what never comes; in %s\n",
@@ -179,53 +184,112 @@ static void judge(struct testsuite_result *result, bool in_time, int status, int
     result->outcome = cannot ? TESTSUITE_NOT_RUN : *result->text ? TESTSUITE_FAILED : TESTSUITE_PASSED;
 }
 
-static void run_one(const struct suite_case *c, void *suite, around_fn *around, int64_t patience,
-                    struct testsuite_result *result)
+static void begin_job(struct job *job, const struct suite_case *c, void *suite, around_fn *around,
+                      int64_t patience)
 {
     int ends[2];
-    result->name = c->name;
-    result->text = testkit_alloc(TEXT_MAX);
-    *testkit_watched = testkit_watched[TESTKIT_WATCHED] = 0;
+    job->result->name = c->name;
+    job->result->text = testkit_alloc(TEXT_MAX);
+    job->size = 0;
+    *job->watched = job->watched[TESTKIT_WATCHED] = 0;
     fflush(NULL);
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    if (pipe2(ends, O_CLOEXEC) < 0 || (job->pid = fork()) < 0)
         abort();
-    pid_t child = fork();
-    if (child == 0) {
+    if (job->pid == 0) {
         setpgid(0, 0); /* with what its hooks start */
         close(ends[0]);
+        testkit_watched = job->watched;
         be_case(c, suite, around, ends[1]);
     }
     close(ends[1]);
+    job->fd = ends[0];
+    job->until = now_ms() + patience;
+}
+
+static void end_job(struct job *job, bool in_time, int64_t patience)
+{
     int status = 0;
-    bool in_time = child > 0 && listen_to(ends[0], result->text, now_ms() + patience);
-    close(ends[0]);
-    kill(-child, SIGKILL);
-    kill(child, in_time ? 0 : SIGKILL);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+    close(job->fd);
+    kill(-job->pid, SIGKILL);
+    kill(job->pid, in_time ? 0 : SIGKILL);
+    while (waitpid(job->pid, &status, 0) < 0 && errno == EINTR)
         ;
-    judge(result, in_time, status, patience);
-    result->text = testkit_grow(result->text, strlen(result->text) + 1);
+    judge(job, in_time, status, patience);
+    job->result->text = testkit_grow(job->result->text, strlen(job->result->text) + 1);
+    job->pid = 0;
+}
+
+/* Waits until one of them has something to say or its time is up. */
+static void wait_for_jobs(struct job *jobs, size_t count, int64_t patience)
+{
+    struct pollfd polled[JOBS_MAX];
+    int64_t now = now_ms(), wait = 1000;
+    for (size_t i = 0; i < count; i++) {
+        polled[i] = (struct pollfd){.fd = jobs[i].pid ? jobs[i].fd : -1, .events = POLLIN};
+        if (jobs[i].pid && jobs[i].until - now < wait)
+            wait = jobs[i].until > now ? jobs[i].until - now : 0;
+    }
+    if (poll(polled, count, (int)wait) < 0)
+        return;
+    now = now_ms();
+    for (size_t i = 0; i < count; i++)
+        if (jobs[i].pid && polled[i].revents && !take_report(&jobs[i]))
+            end_job(&jobs[i], true, patience);
+        else if (jobs[i].pid && now >= jobs[i].until)
+            end_job(&jobs[i], false, patience);
+}
+
+/* TESTSUITE_JOBS in the environment: how many may run at a time; one unless it says otherwise. */
+static size_t jobs_at_a_time(void)
+{
+    const char *text = getenv("TESTSUITE_JOBS");
+    long jobs = text ? strtol(text, NULL, 10) : 1;
+    return jobs < 1 ? 1 : jobs > JOBS_MAX ? JOBS_MAX : (size_t)jobs;
+}
+
+static struct job *free_job(struct job *jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!jobs[i].pid)
+            return &jobs[i];
+    return NULL;
+}
+
+static bool any_runs(const struct job *jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (jobs[i].pid)
+            return true;
+    return false;
 }
 
 struct testsuite_results *suite_run(const struct suite_case *cases, size_t count, void *suite,
                                     around_fn *around, int64_t patience)
 {
     struct testsuite_results *results = testkit_alloc(sizeof *results);
+    struct job jobs[JOBS_MAX] = {{0}}, *job;
     const char *wanted = getenv("TESTSUITE_CASE");
+    size_t job_count = jobs_at_a_time(), next = 0;
     results->items = testkit_alloc(count * sizeof *results->items);
-    testkit_watched =
-        mmap(NULL, TESTKIT_WATCHED + TESTKIT_NOTE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    for (size_t i = 0; i < count; i++) {
-        if (wanted && !strstr(cases[i].name, wanted))
-            continue;
-        struct testsuite_result *result = &results->items[results->count++];
-        run_one(&cases[i], suite, around, patience, result);
-        results->passed += result->outcome == TESTSUITE_PASSED;
-        results->failed += result->outcome == TESTSUITE_FAILED;
-        results->not_run += result->outcome == TESTSUITE_NOT_RUN;
+    char *shared = mmap(NULL, job_count * WATCHED, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    for (size_t i = 0; i < job_count; i++)
+        jobs[i].watched = shared + i * WATCHED;
+    while (next < count || any_runs(jobs, job_count)) {
+        for (; next < count && (job = free_job(jobs, job_count)); next++) {
+            if (wanted && !strstr(cases[next].name, wanted))
+                continue;
+            job->result = &results->items[results->count++];
+            begin_job(job, &cases[next], suite, around, patience);
+        }
+        if (any_runs(jobs, job_count))
+            wait_for_jobs(jobs, job_count, patience);
     }
-    munmap(testkit_watched, TESTKIT_WATCHED + TESTKIT_NOTE);
-    testkit_watched = NULL;
+    munmap(shared, job_count * WATCHED);
+    for (size_t i = 0; i < results->count; i++) {
+        results->passed += results->items[i].outcome == TESTSUITE_PASSED;
+        results->failed += results->items[i].outcome == TESTSUITE_FAILED;
+        results->not_run += results->items[i].outcome == TESTSUITE_NOT_RUN;
+    }
     return results;
 }
 

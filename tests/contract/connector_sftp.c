@@ -1,9 +1,8 @@
 /* The contract suite on the connector sftp, against OpenSSH's sshd, or the rehearsal partner where there is none. One
- * server serves all cases; each begins with empty folders.
+ * server serves all cases; each has folders of its own.
  */
 #include <accord/testkit/suite.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,9 @@
 
 static struct server server;
 static char *key;
-static char pick[192]; /* where the partner puts files for us, on this machine */
+static char drop[192],
+    pick[200]; /* of this case: where its files arrive, and where the partner puts some for us */
+static char drop_there[192], pick_there[200]; /* the same as the server calls them */
 
 static const char *at(const char *folder, const char *name)
 {
@@ -24,22 +25,19 @@ static const char *at(const char *folder, const char *name)
     return path;
 }
 
-static void empty(const char *path)
+static bool make(const char *path)
 {
-    DIR *folder = opendir(path);
-    for (struct dirent *entry; folder && (entry = readdir(folder));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            unlink(at(path, entry->d_name));
-    if (folder)
-        closedir(folder);
+    return mkdir(path, 0777) == 0 && chmod(path, 0777) == 0;
 }
 
 static const struct accord_pair *begin(void *arg, bool *failed)
 {
     (void)arg;
-    *failed = false;
-    empty(server.drop);
-    empty(pick);
+    snprintf(drop, sizeof drop, "%s/%d", server.drop, (int)getpid());
+    snprintf(drop_there, sizeof drop_there, "%s/%d", server.directory, (int)getpid());
+    snprintf(pick, sizeof pick, "%s/pick", drop);
+    snprintf(pick_there, sizeof pick_there, "%s/pick", drop_there);
+    *failed = !make(drop) || !make(pick);
     return NULL;
 }
 
@@ -60,7 +58,7 @@ static bool got(void *arg, size_t service, const char *name, const void *bytes, 
 {
     (void)arg;
     (void)service;
-    int fd = open(at(server.drop, name), O_RDONLY);
+    int fd = open(at(drop, name), O_RDONLY);
     char *content = malloc(size + 2);
     size_t have = 0;
     for (ssize_t n = 1; fd >= 0 && n > 0 && have<size + 1; have += n> 0 ? (size_t)n : 0)
@@ -100,19 +98,15 @@ int main(void)
         printf("not run: %s\n", server_missing(kind));
         return 77;
     }
-    server_start(&server, kind, NULL);
+    static const char *const many[] = {"MaxStartups 100", NULL};
+    server_start(&server, kind, kind == SERVER_OPENSSH ? many : NULL);
     key = server_user_key(&server);
-    char directory[192];
-    snprintf(pick, sizeof pick, "%s/pick", server.drop);
-    snprintf(directory, sizeof directory, "%s/pick", server.directory);
-    if (mkdir(pick, 0777) < 0 || chmod(pick, 0777) < 0)
-        abort();
     const struct accord_pair link[] = {{"user", server.user},         {"key", "id_ecdsa"},
                                        {"host-key", server.host_key}, {"timeout", "5 s"},
                                        {"idle-close", "1 s"},         {NULL, NULL}};
-    const struct accord_pair out[] = {{"directory", server.directory}, {NULL, NULL}};
+    const struct accord_pair out[] = {{"directory", drop_there}, {NULL, NULL}};
     const struct accord_pair in[] = {
-        {"directory", directory}, {"poll", "200 ms"}, {"settle", "0 s"}, {NULL, NULL}};
+        {"directory", pick_there}, {"poll", "200 ms"}, {"settle", "0 s"}, {NULL, NULL}};
     const struct testsuite_service services[] = {{"out", "opaque", ACCORD_SEND, out},
                                                  {"in", "opaque", ACCORD_RECEIVE, in}};
     const struct accord_connector_suite suite = {.plugin = &accord_plugin,

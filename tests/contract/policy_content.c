@@ -24,6 +24,21 @@
 #define SIZED(text)                                                                                          \
     .size = sizeof(text) - 1, .type = "stow-plan", .origin = "s/p", .source_id = "", .sha256 = ""
 
+#define OF(the_type, text)                                                                                   \
+    .size = sizeof(text) - 1, .type = (the_type), .origin = "s/p", .source_id = "", .sha256 = ""
+#define STATUS(count)                                                                                        \
+    "ISA*00*          *00*          *ZZ*ACME           *ZZ*USCBP          "                                  \
+    "*260115*1200*U*00401*000000007*0*P"                                                                     \
+    "*>~GS*QO*ACME*USCBP*20260115*1200*1*X*004010~ST*315*0001~B4***VA*20260115***ABCU*123456~R4*L*UN*USNYC~" \
+    "SE*" count "*0001~GE*1*1~IEA*1*000000007~"
+#define BLANK20 "                    "
+#define BATCH(filler)                                                                                        \
+    "A9999XXXHUSHPW011526     FT" filler BLANK20 BLANK20 "            \n"                                    \
+    "B  2704XXXFT" BLANK20 BLANK20 BLANK20 "        \n"                                                      \
+    "Y  2704XXXFT" BLANK20 BLANK20 BLANK20 "        \n"                                                      \
+    "Z9999XXX      011526" BLANK20 BLANK20 BLANK20 "\n"
+#define CUSRES "UNB+UNOA:2+USCBP+ACME+260115:1200+B77'UNH+1+CUSRES:D:95B:UN'BGM+963+R1+11'UNT+3+1'UNZ+1+B77'"
+
 #define STIX(text) .size = sizeof(text) - 1, .type = "stix-1", .origin = "s/p", .source_id = "", .sha256 = ""
 
 int main(void)
@@ -36,7 +51,14 @@ int main(void)
     static const struct accord_envelope plan = {.id = "m1", .name = "a.edi", SIZED(PLAN)};
     static const struct accord_envelope cut = {.id = "m2", .name = "b.edi", SIZED(CUT)};
     static const struct accord_envelope archive = {.id = "m3", .name = "c.edi", SIZED(NOT)};
-    static const struct accord_envelope unknown = ENVELOPE("m4", "aes-commodity", "d", 3);
+    static const struct accord_envelope status = {
+        .id = "n1", .name = "a.x12", OF("container-status", STATUS("4"))};
+    static const struct accord_envelope batch = {
+        .id = "n2", .name = "a.txt", OF("ace-transaction", BATCH(" "))};
+    static const struct accord_envelope response = {.id = "n3", .name = "r.edi", OF("cbp-response", CUSRES)};
+    static const struct accord_envelope export = {
+        .id = "n4", .name = "e.txt", OF("aes-commodity", BATCH(" "))};
+    static const struct accord_envelope unknown = ENVELOPE("m4", "incident-report", "d", 3);
     static const struct accord_envelope marked = {.id = "m5", .name = "a.xml", STIX(MARKED("AMBER"))};
     static const struct accord_envelope red = {.id = "m6", .name = "b.xml", STIX(MARKED("RED"))};
     static const struct accord_envelope unmarked = {.id = "m7", .name = "c.xml", STIX(PACKAGE(""))};
@@ -52,6 +74,27 @@ int main(void)
          .payload = NOT,
          .answer = ACCORD_DENY,
          .rule = "stow-plan.start"},
+        {.name = "status", .question = ACCORD_ASK_OUT, .envelope = &status, .payload = STATUS("4")},
+        {.name = "miscounted status",
+         .question = ACCORD_ASK_OUT,
+         .envelope = &status,
+         .payload = STATUS("5"),
+         .answer = ACCORD_DENY,
+         .rule = "container-status.se-count"},
+        {.name = "batch", .question = ACCORD_ASK_OUT, .envelope = &batch, .payload = BATCH(" ")},
+        {.name = "batch with data in filler",
+         .question = ACCORD_ASK_OUT,
+         .envelope = &batch,
+         .payload = BATCH("X"),
+         .answer = ACCORD_DENY,
+         .rule = "ace-transaction.filler"},
+        {.name = "export that is none",
+         .question = ACCORD_ASK_OUT,
+         .envelope = &export,
+         .payload = BATCH(" "),
+         .answer = ACCORD_DENY,
+         .rule = "aes-commodity.application"},
+        {.name = "response", .question = ACCORD_ASK_IN, .envelope = &response, .payload = CUSRES},
         {.name = "unknown",
          .question = ACCORD_ASK_OUT,
          .envelope = &unknown,

@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from tree import ROOT, read, tracked
+from tree import ROOT, read, sources, tracked
 
 # The two agreements' paragraphs, as docs/CLAUSES.md must have them.
 CLAUSES = """
@@ -91,3 +91,17 @@ def test_no_file_tells_of_the_place_where_it_was_written():
     words = ["/" + "work/", "/" + "root/", "wt/" + "project", "as an " + "AI", "Clau" + "de", "this ses" + "sion's work"]
     found = [f"{path}: {word}" for path in tracked() for word in words if word in read(path)]
     assert not found
+
+
+def test_every_rule_of_business_messages_is_in_its_page():
+    """docs/EDI.md names each rule that the sources refuse by."""
+    call = re.compile(r'(?:REFUSE|edi_\w+|missing|count|same_reference|party)\((?:[^;"]|\([^;"]*\))*?"([a-z][a-z0-9-]+)"'
+                      r'(?:\s*:\s*"([a-z][a-z0-9-]+)")?')
+    found = set()
+    for path in sources("plugins/policies/content", endings=(".c",)):
+        if not path.name.startswith("stix"):
+            found |= {rule for pair in call.findall(read(path)) for rule in pair if rule}
+    page = read("docs/EDI.md")
+    named = set(re.findall(r"`([a-z0-9-]+)`", page))
+    assert len(found) > 60
+    assert not found - named, f"docs/EDI.md does not explain {sorted(found - named)}"

@@ -1,7 +1,22 @@
-"""Fixtures of the system tests; what they give is in harness.py."""
+"""Fixtures of the system tests; what they give is in harness.py. And the order in which they run."""
 import pytest
 
 from harness import Agent, Partner, Sshd, install
+
+
+def shares(item):
+    """Does it share an agent with others of its file?"""
+    definitions = getattr(item, "_fixtureinfo").name2fixturedefs.values()
+    return any(definition.scope == "module" for found in definitions for definition in found)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """The longest begin first, so that none is left over at the end; tests that share an agent stay with one worker."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    for item in items:
+        if shares(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

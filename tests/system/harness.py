@@ -29,10 +29,15 @@ def install():
     return Installation(BUILD, SANITIZERS)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+class Port:
+    """A port of our own, at which nothing listens until a server of ours does. As long as this object lives the kernel
+    gives it to nobody else: neither to who asks for any port, nor to who connects to somewhere."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: both may bind to it
+        self.socket.bind(("127.0.0.1", 0))
+        self.number = self.socket.getsockname()[1]
 
 
 def accepts(port):
@@ -50,7 +55,8 @@ class Sshd:
         self.files.mkdir()
         self.host_key, self.user_key = options.pop("host_key", None) or Key(), Key()
         self.user = account(SERVER).pw_name
-        self.port = free_port()
+        self.reserved = Port()
+        self.port = self.reserved.number
         self.options = options
         self.process = None
         self.log_path = folder / "sshd.log"
@@ -112,6 +118,8 @@ class Sshd:
         for pid in sessions:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        # A child that it had just begun has the listener, too, until it is dead.
+        wait_for(lambda: not accepts(self.port), "sshd to listen no more")
 
     def cut_sessions(self):
         """Ends every session in mid-sentence; the server goes on."""

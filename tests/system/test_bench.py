@@ -10,6 +10,7 @@ import pytest
 from harness import BUILD, ROOT, SANITIZERS, SERVERS, Sshd, end
 
 
+@pytest.mark.long
 def test_bench_of_the_bus(tmp_path):
     figures = tmp_path / "figures.json"
     done = subprocess.run(
@@ -36,6 +37,7 @@ def test_bench_of_starts_and_toggles(tmp_path):
     assert "P13 start, known plugins" in done.stdout
 
 
+@pytest.mark.long
 def test_bench_of_sftp(tmp_path, not_run):
     if Sshd.binary() is None:
         pytest.skip("OpenSSH's server could not be fetched (see build/logs/servers.log)")

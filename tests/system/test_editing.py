@@ -187,6 +187,7 @@ def test_what_needs_a_restart_is_said_and_the_rest_counts(agent, sshd):
 
 # ---- nothing changes ----
 
+@pytest.mark.long
 def test_two_hundred_reloads_leave_no_trace(agent, sshd):
     traffic = Traffic(agent, sshd).start()
     sound = (agent.conf / "isa.conf").read_text()

@@ -29,6 +29,7 @@ def latencies(flow, since, until):
                   if since <= arrival.time / 1e6 <= until and arrival.id in due)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", FLOODS)
 def test_flood_of_one_agreement_leaves_another_its_rate(agent, installation, record_property, kind):
     load.add_plugins(installation, BUILD)

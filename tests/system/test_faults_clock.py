@@ -40,6 +40,7 @@ def order_kept(agent):
         assert sorted(numbers) == list(range(1, len(numbers) + 1)), chain
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jumps", [["-1d", "+0"], ["+400d", "-100d", "+0"], ["-30s", "+30s", "-3600s"]],
                          ids=["a-day-back", "years-both-ways", "small-ones"])
 def test_clock_jumps(jumps, agent, partner):

@@ -74,6 +74,7 @@ def check(counting):
     assert not counting.gauge("offered"), "the cursor was not at the end"
 
 
+@pytest.mark.long
 def test_cursor_is_never_ahead_of_its_messages(counting):
     """Kills of the hub and of the link while a source is read by cursor: each message is admitted once, none is passed
     over, and after the last the cursor is at the end."""

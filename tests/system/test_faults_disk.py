@@ -63,6 +63,7 @@ def settled_flow(agent, partner, ledger, environment=None):
     return flow
 
 
+@pytest.mark.long
 def test_full_disk(agent, partner):
     """R5: sources are put off for as long as the disk is full, however long; within five seconds of there being room
     the plans are taken, and then delivered."""

@@ -70,6 +70,7 @@ def cuts_on(kind, agent, partner, seed):
         pytest.skip(str(problem))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
 def test_power_cuts(kind, agent, partner):
     """R2: the power is cut seven times on each of ext4 and xfs, under load: the agent starts every time, nothing that

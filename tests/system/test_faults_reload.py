@@ -3,6 +3,8 @@ import os
 import pathlib
 import time
 
+import pytest
+
 from exact import AGREEMENT, FOLDER, Flow, Ledger, seeded
 from harness import SANITIZERS, wait_for
 
@@ -48,6 +50,7 @@ def up(agent):
     return any(row["agreement"] == "isa" and row["state"] == "up" for row in agent.ask("agreements")["agreements"])
 
 
+@pytest.mark.long
 def test_reloads_under_load(agent, partner):
     """R13: 200 edits and reloads of the agreement's file within seconds, every other one with a mistake, while plans
     flow: no mistake is ever taken on, every plan arrives exactly once, no process is started anew for a mistake, and

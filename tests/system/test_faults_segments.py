@@ -64,6 +64,7 @@ def fill(flow, ledger):
              lambda: f"what is wanted to arrive; {flow.agent.log_tail()}")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")
 def test_killed_while_segments_are_deleted(agent, partner):
     """Before a segment's file is deleted, right after it, and once more, while plans flow: what was live in it is there,

@@ -14,6 +14,7 @@ RELEASE = pathlib.Path(os.environ.get("ACCORD_RELEASE", ROOT / "build/release"))
 STARTS = 10
 
 
+@pytest.mark.long
 def test_storm_of_kills(agent, partner):
     """R1: 50 kills of hub, links, guard and inspect: every plan arrives exactly once, every broken one comes back,
     at most one window of bodies is sent again for each kill, and the trail, which verifies after each kill of the hub,
@@ -37,6 +38,7 @@ def released():
     installation.remove()
 
 
+@pytest.mark.long
 def test_first_delivery_after_a_kill(released, partner):
     """R1: after each of ten kills of the hub under load, the first delivery is made within a second of the start of the
     new process, measured at the partner, in the release build (the middle one of them: the machine may be busy; all

@@ -155,6 +155,7 @@ def test_a_file_that_grows_waits(agent, sshd):
     assert pickup.messages() == ["grows"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", ["delete", "move", "keep"])
 def test_exactly_once_over_kills(agent, sshd, after):
     """Kills of the hub and of the link while files are fetched: each is taken exactly once, whatever becomes of it."""

@@ -7,7 +7,7 @@ import re
 import subprocess
 
 import pytest
-from harness import BUILD, ROOT, SANITIZERS, Installation, account_of_child, free_port, give
+from harness import BUILD, ROOT, SANITIZERS, Installation, Port, account_of_child, give
 
 GUIDE = (ROOT / "docs/PLUGIN-GUIDE.md").read_text()
 BLOCKS = re.findall(r"^```([^\n]*)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
@@ -63,11 +63,13 @@ def test_its_test_case_compiles(stranger, tmp_path):
              before="bool partner_has(void *, const void *bytes, size_t size);\n")
 
 
+@pytest.mark.long
 def test_its_commands_lead_to_a_delivered_message(stranger):
     """Run as an ordinary user, as it says; the port and the prefix are this test's."""
     home = stranger.folder()
     give(home)
-    port = free_port()
+    reserved = Port()
+    port = reserved.number
     changes = f"s/^valid-for.*/valid-for = 30 years/; s/^port .*/port = {port}/"
     script = "\n".join(blocks("sh")).replace("/usr/local", str(stranger.prefix / "usr")).replace("7000", str(port))
     script = script.replace("partner.conf >", f"partner.conf | sed '{changes}' >")

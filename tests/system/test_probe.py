@@ -5,7 +5,7 @@ import socket
 import subprocess
 
 import pytest
-from harness import Agent, Partner, accepts, free_port, wait_for
+from harness import Agent, Partner, Port, accepts, wait_for
 from traffic import Traffic
 
 NO_LINK = "name and TCP are sound; no link has gone further"
@@ -85,12 +85,12 @@ def listener():
 @pytest.fixture(scope="module")
 def traffic(installation, listener, silent):
     """`isa` has an endpoint for each fate; `slow` has one that takes ten minutes; `off` and `old` may not be dialled."""
-    agent, server = Agent(installation), Partner(installation.folder())
+    agent, server, nobody = Agent(installation), Partner(installation.folder()), Port()
     patient = {"host": "127.0.0.1", "port": silent.port, "connect-timeout": "10 min"}
     here = {"host": "127.0.0.1", "port": listener.port, "connect-timeout": "10 s"}
     one = Traffic(agent, server, {"endpoint open": here,
                                   "endpoint bound": {**here, "source-address": "127.0.0.9"},
-                                  "endpoint refused": {**here, "port": free_port()},
+                                  "endpoint refused": {**here, "port": nobody.number},
                                   "endpoint unknown": {**here, "host": UNKNOWN},
                                   "endpoint other-family": {**here, "source-address": "::1"},
                                   "endpoint silent": {**here, "port": silent.port, "connect-timeout": "1 s"},

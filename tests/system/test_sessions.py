@@ -5,7 +5,7 @@ import signal
 from datetime import datetime
 
 import pytest
-from harness import Key, asyncssh, children_of, free_port, give, wait_for
+from harness import Key, asyncssh, children_of, give, wait_for
 from traffic import Traffic, plan
 
 EXISTING = {"service stow-plan": {"if-exists": "same-content-is-delivered"}}
@@ -313,7 +313,7 @@ def test_an_endpoint_that_demands_a_tunnel_is_not_even_dialled(to_sshd):
 
 
 def test_a_host_that_cannot_be_resolved_is_said_to_be_one(to_sshd):
-    traffic = to_sshd({"endpoint sftp": {"host": "sftp.partner.invalid", "port": free_port()}}).start()
+    traffic = to_sshd({"endpoint sftp": {"host": "sftp.partner.invalid", "port": 22}}).start()
     traffic.send("plan.edi")
     record = traffic.wait_record("connection-attempted")
     assert "cannot resolve sftp.partner.invalid" in record["event.reason"] and "check DNS" in record["event.reason"]

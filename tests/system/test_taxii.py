@@ -102,6 +102,7 @@ def test_one_bad_block_does_not_take_the_others_along(agent, partner):
     assert "not that one" in str(ais.delivery(row))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["xml", "escaped"])
 def test_a_large_package_is_streamed(agent, partner, form):
     agent.settings = {"type stix-1": {"max-size": "64 MiB"}}

@@ -2,6 +2,8 @@
 import os
 import signal
 
+import pytest
+
 from exact import seeded
 from harness import wait_for
 from indicators import Indicators, feed_only, submit_only
@@ -21,6 +23,7 @@ def kill(agent, random):
     agent.start()
 
 
+@pytest.mark.long
 def test_every_block_arrives_exactly_once_over_kills(agent):
     random = seeded("taxii-kills")
     with TaxiiPartner() as partner:
@@ -44,6 +47,7 @@ def test_every_block_arrives_exactly_once_over_kills(agent):
         assert agent.ask("audit", "verify").code == 0
 
 
+@pytest.mark.long
 def test_every_package_is_taken_over_kills(agent):
     """A kill between the answer and its commit sends a package again, under its own message id: so the partner can tell."""
     random = seeded("taxii-kills-submitting")

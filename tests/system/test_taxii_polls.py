@@ -85,6 +85,7 @@ PARTS = {name: POLL[name] for name in ("truncated", "malformed in mid-stream", "
                                        "the connection dropped instead of an answer", "an HTML page with status 200")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", PARTS)
 def test_a_part_that_fails_takes_nothing_twice(agent, partner, what):
     """The third of five parts, three times over; then the server forgets the result."""

@@ -73,6 +73,7 @@ CODES = [300, 301, 307, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 4
          425, 426, 428, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 507, 508, 511, 520, 599]
 
 
+@pytest.mark.long
 def test_every_http_status_ends_without_a_loss(agent, partner):
     """One message for each; those that were told no go when the server has come to its senses."""
     ais = Indicators(agent, partner, submit_only(), {"link taxii": {"connections": "1"}})

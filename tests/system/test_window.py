@@ -3,6 +3,8 @@ import asyncio
 import datetime
 import zoneinfo
 
+import pytest
+
 from harness import asyncssh, wait_for
 from traffic import Traffic
 
@@ -93,6 +95,7 @@ class Upload:
         self.traffic.delivered("plan.edi", self.content)
 
 
+@pytest.mark.long
 def test_at_the_minute_it_closes_and_opens(agents, partner, sshd):
     """What is under way finishes, or is cut when the file says so; another window opens by itself. In one test, because
     the turn of a minute must be waited for."""

@@ -109,6 +109,7 @@ def read_pytest(junit):
     results = Results()
     for case in ElementTree.parse(junit).getroot().iter("testcase"):
         name = f"{case.get('file', '')}::{case.get('name')}"
+        name = name.removesuffix(f"@{pathlib.PurePath(case.get('file', '')).stem}")  # of tests that stay together
         skipped = case.find("skipped")
         if case.find("failure") is not None or case.find("error") is not None:
             results.failed.append(name)
@@ -171,8 +172,8 @@ def main(build):
     environment = dict(os.environ, ACCORD_SOURCE=str(ROOT), ACCORD_BUILD=str(ROOT / build),
                        PYTHONDONTWRITEBYTECODE="1")
     results = Results()
-    # Twice as many as there are processors: the longest of them wait for servers and clocks.
-    ctest = ["ctest", "--test-dir", build, "-j", str(2 * (os.cpu_count() or 1)), "--output-on-failure",
+    # Three for each processor: the longest of them wait for servers and clocks.
+    ctest = ["ctest", "--test-dir", build, "-j", str(3 * (os.cpu_count() or 1)), "--output-on-failure",
              "--test-output-size-passed", "4000000", "--test-output-size-failed", "4000000",
              "--output-junit", str(LOGS / "ctest.xml")]
     results.add(run("unit", "unit tests and fuzz corpora", ctest, LOGS / "ctest.xml", read_ctest, CTEST_LIMIT,
@@ -181,8 +182,8 @@ def main(build):
         junit = LOGS / f"{name}.xml"
         command = ["/usr/bin/python3", "-W", "ignore", "-m", "pytest", "-c", "tests/pytest.ini", "--rootdir", ".",
                    f"--junitxml={junit}", f"tests/{name}"]
-        if name == "system":  # they wait more than they work; a file's tests stay together
-            command += ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile"]
+        if name == "system":  # they wait more than they work; conftest.py says which of them stay together
+            command += ["-n", str(3 * (os.cpu_count() or 1)), "--dist", "loadgroup"]
         results.add(run(name, what, command, junit, read_pytest, PYTEST_LIMIT, environment))
     return sum_up(results)
 

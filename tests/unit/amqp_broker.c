@@ -197,3 +197,20 @@ bool broker_close(struct web_connection *c, const char *condition, const char *w
     }
     return send_list(c, 0, 0, &body);
 }
+
+/* ---- whole brokers ---- */
+
+void broker_takes_us(struct web_connection *c)
+{
+    struct broker_frame frame;
+    if (!broker_welcome(c, BROKER_OFFERS))
+        return;
+    if (broker_until(c, BROKER_CLOSE, &frame))
+        broker_close(c, NULL, NULL);
+    web_linger(c);
+}
+
+void broker_hangs_up(struct web_connection *c)
+{
+    broker_welcome(c, BROKER_OFFERS);
+}

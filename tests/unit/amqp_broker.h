@@ -43,6 +43,10 @@ bool broker_header(struct web_connection *, struct broker_frame *open);
 bool broker_open(struct web_connection *, unsigned max_frame, unsigned idle_ms);
 /* All of that. */
 bool broker_welcome(struct web_connection *, const char *list);
+/* What a web_server.h serves: a broker that takes us and answers our close, one that hangs up when we are in. */
+#define BROKER_OFFERS "PLAIN"
+void broker_takes_us(struct web_connection *);
+void broker_hangs_up(struct web_connection *);
 bool broker_begin(struct web_connection *, int remote_channel); /* -1: nobody asked */
 bool broker_close(struct web_connection *, const char *condition, const char *words); /* NULL: without */
 

@@ -123,16 +123,18 @@ static void make_folder(struct server *server)
 
 /* ---- processes ---- */
 
-static uint16_t free_port(void)
+/* A port that nobody else is given as long as the socket is bound to it: the server binds to it as well, since both
+ * allow it, and the kernel gives it neither to who asks for any port nor to who connects. */
+static int reserve_port(uint16_t *port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) != 0 ||
-        getsockname(fd, (struct sockaddr *)&at, &size) != 0)
+    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, (struct sockaddr *)&at, size) != 0 || getsockname(fd, (struct sockaddr *)&at, &size) != 0)
         die("port");
-    close(fd);
-    return ntohs(at.sin_port);
+    *port = ntohs(at.sin_port);
+    return fd;
 }
 
 static bool listening(uint16_t port)
@@ -267,7 +269,7 @@ void server_start(struct server *server, enum server_kind kind, const char *cons
              kind == SERVER_OPENSSH ? ordinary_user()->pw_name : "acme");
     snprintf(server->directory, sizeof server->directory, "%s",
              kind == SERVER_OPENSSH ? server->drop : "/in");
-    server->port = free_port();
+    server->reserved = reserve_port(&server->port);
     run(server, extra);
 }
 
@@ -317,6 +319,13 @@ static void end_processes(struct server *server)
     server_signal(server, SIGKILL);
     waitpid(server->pid, NULL, 0);
     server->pid = 0;
+    /* A child that sshd had just begun for a connection still has the listener while it dies: a connection that it
+     * takes would pass for the next server's. */
+    for (int tries = 0; listening(server->port); tries++) {
+        if (tries > 30000)
+            die("a server that was ended still listens");
+        poll(NULL, 0, 1);
+    }
 }
 
 void server_restart(struct server *server, const char *const *extra)
@@ -329,6 +338,7 @@ void server_stop(struct server *server)
 {
     char command[128];
     end_processes(server);
+    close(server->reserved);
     snprintf(command, sizeof command, "rm -rf %s", server->folder);
     if (server->folder[0] && system(command) != 0)
         die(command);

@@ -13,6 +13,7 @@ struct server {
     enum server_kind kind;
     pid_t pid;
     uint16_t port;
+    int reserved;        /* a socket that keeps the port ours */
     char folder[64];    /* keys, log, files */
     char drop[128];     /* where delivered files appear, on this machine */
     char directory[128]; /* the same folder as the client names it */

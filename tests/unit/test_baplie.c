@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "edifact_verdict.h"
+#include "exchange_verdict.h"
 
 #define UNB     "UNB+UNOA:2+ACME+USCBP+260115:1200+C1'"
 #define UNH     "UNH+1+BAPLIE:D:95B:UN:SMDG20'"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "edifact_verdict.h"
+#include "exchange_verdict.h"
 #include "policies/content/edi_references.h"
 
 #define UNB   "UNB+UNOA:2+ACME+USCBP+260115:1200+C1'"

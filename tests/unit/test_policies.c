@@ -493,7 +493,7 @@ static void a_fault_is_answered_at_once_and_credit_never_runs_dry(void **state)
     assert_int_equal(testpolicy_open(h, NULL), 0);
     testpolicy_ask(h, &c, ACCORD_ASK_IN, &stow_plan, &plan);
     assert_true(testpolicy_payload(&c, "PK\x03\x04", 4, false));
-    expect(&c, ACCORD_DENY, "stow-plan.start", "not an EDIFACT interchange");
+    expect(&c, ACCORD_DENY, "stow-plan.start", "expected UNA or UNB");
     char *blank = malloc(ACCORD_PIECE_MAX);
     memset(blank, '\n', ACCORD_PIECE_MAX);
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
@@ -515,7 +515,7 @@ static void what_nobody_can_examine_is_denied_unless_allowed(void **state)
     const struct accord_pair options[] = {{"unvalidated", "allow"}, {0}};
     h = policy_of("content");
     assert_int_equal(testpolicy_open(h, NULL), 0);
-    other.type = "aes-commodity";
+    other.type = "incident-report";
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
     expect(&c, ACCORD_DENY, "content.no-validator", "unvalidated");
     other.type = "opaque";
@@ -523,7 +523,7 @@ static void what_nobody_can_examine_is_denied_unless_allowed(void **state)
     expect(&c, ACCORD_ALLOW, "", "");
     testpolicy_close(h);
     assert_int_equal(testpolicy_open(h, options), 0);
-    other.type = "aes-commodity";
+    other.type = "incident-report";
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
     expect(&c, ACCORD_ALLOW, "", "");
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "edifact_verdict.h"
+#include "exchange_verdict.h"
 
 static char folder[512];
 

@@ -227,7 +227,7 @@ static void *serve(void *arg)
     struct web_connection *c = arg;
     struct web *web = c->web;
     SSL_set_fd(c->ssl, c->fd);
-    if (SSL_accept(c->ssl) == 1) {
+    if ((!web->wish.open || web->wish.open(c)) && SSL_accept(c->ssl) == 1) {
         pthread_mutex_lock(&web->lock);
         web->shaken++;
         pthread_mutex_unlock(&web->lock);

@@ -31,6 +31,8 @@ struct web_wish {
     bool insists;                  /* on one */
     int least, most;               /* versions of TLS; 0: 1.2 and 1.3 */
     const char *ciphers;           /* NULL: OpenSSL's */
+    /* Called before the handshake, with nothing but `fd`: false closes the connection. NULL: TLS begins at once. */
+    bool (*open)(struct web_connection *);
     /* Called when the handshake is over; the connection is closed when it returns. */
     void (*serve)(struct web_connection *);
     void *arg;

@@ -60,6 +60,7 @@ struct client_protocol {
     void (*talk)(struct client_session *, uint32_t events);
     void (*greeted)(struct client_session *);
     void (*parting)(struct client_session *); /* an idle session is closed by us: the last words. NULL: none */
+    void (*closed)(struct client_session *);  /* frees what the protocol has in it; NULL: nothing */
     /* The very end: tells the caller, unless call->client->freed, and frees. */
     void (*finished)(struct client_call *, enum client_end, const char *rule, const char *reason);
 };

@@ -37,7 +37,10 @@ void client_session_destroy(struct client_session *session, const char *reason)
     while (*at != session)
         at = &(*at)->next;
     *at = session->next;
+    session->stage = CLIENT_OVER; /* libcurl may bring a handshake to its end while it closes */
     client_wire_close(session);
+    if (session->client->set.protocol->closed)
+        session->client->set.protocol->closed(session);
     stop_timer(session, &session->timer);
     stop_timer(session, &session->idle);
     if (session->watch)

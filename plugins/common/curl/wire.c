@@ -36,7 +36,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
 {
     struct client_session *session = arg;
     (void)easy, (void)unused;
-    if (fd != session->fd)
+    if (fd != session->fd || session->greeted)
         return 0;
     session->wanted = what == CURL_POLL_IN      ? ACCORD_READABLE
                       : what == CURL_POLL_OUT   ? ACCORD_WRITABLE
@@ -270,6 +270,7 @@ static bool is_greeted(struct client_session *session, CURLcode code)
 {
     session->greeted = code == CURLE_OK && protocol_of(session)->talk && session->stage == CLIENT_LOGIN;
     session->hold.keeps = session->hold.keeps && !session->greeted;
+    session->wanted = session->greeted ? 0 : session->wanted;
     return session->greeted;
 }
 

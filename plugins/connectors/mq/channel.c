@@ -125,11 +125,11 @@ static void destroy(struct channel *channel)
 static void finish(struct channel *channel)
 {
     const struct channel_closed closed = {channel->end, channel->deferred, channel->rule, channel->reason};
+    bool denied = channel->end == CHANNEL_REFUSED || channel->deferred;
     channel->stage = CHANNEL_GONE;
     release(channel);
     if (channel->failed && channel->end != CHANNEL_CLOSED)
-        channel_step(channel, channel->failed, channel->end == CHANNEL_REFUSED ? ACCORD_EDENIED : ACCORD_ENET,
-                     channel->reason);
+        channel_step(channel, channel->failed, denied ? ACCORD_EDENIED : ACCORD_ENET, channel->reason);
     if (!channel->freed)
         channel->owner->closed(channel->owner->arg, channel, &closed);
     if (!channel->freed)
@@ -305,6 +305,7 @@ static void on_dialled(void *arg, struct accord_session *handle, int fd, const c
     } else if (!channel->watch) {
         channel_fail(channel, CHANNEL_LOST, "", "out of memory");
     } else {
+        channel_stage(channel, CHANNEL_SECRETS);
         channel_step(channel, "connect", ACCORD_OK, channel->set->name);
         if (channel_alive(channel))
             login_begin(channel);
@@ -317,7 +318,8 @@ struct channel *channel_open(const struct channel_settings *set, const struct ch
     struct channel *channel = calloc(1, sizeof *channel);
     if (!channel)
         return NULL;
-    channel->set = set;
+    channel->settings = *set; /* an owner that frees us in one of our calls may be gone before we are */
+    channel->set = &channel->settings;
     channel->owner = owner;
     channel->fd = -1;
     if (set->host->dial(set->instance, on_dialled, channel) == 0)

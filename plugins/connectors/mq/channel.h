@@ -68,7 +68,8 @@ struct channel_owner {
     void *arg;
 };
 
-/* Begins to dial. Keeps both pointers. NULL: out of memory, or the host does not dial now. */
+/* Begins to dial. Copies the settings; keeps the owner, and what the settings point to, until it is freed. NULL: out of
+ * memory, or the host does not dial now. */
 struct channel *channel_open(const struct channel_settings *, const struct channel_owner *);
 pn_connection_t *channel_connection(struct channel *); /* NULL before `opened` */
 struct accord_session *channel_session(struct channel *); /* that carries payload; NULL before `opened` */

@@ -89,8 +89,8 @@ static void broken_off(struct channel *channel)
                      "%s: not a sign of life for %lld ms (heartbeat); it is tried again", channel->set->name,
                      (long long)channel->set->heartbeat);
     else
-        channel_fail(channel, CHANNEL_LOST, "mq.framing-error", "%s broke the protocol: %s: %s",
-                     channel->set->name, name, words);
+        channel_fail(channel, CHANNEL_LOST, "mq.framing-error", "%s sent what cannot be decoded%s%s%s%s",
+                     channel->set->name, *name ? ": " : "", name, *words ? ": " : "", words);
 }
 
 /* ---- heartbeats ---- */
@@ -134,7 +134,7 @@ static void opened(struct channel *channel)
     channel_rest(channel);
     tick(channel);
     channel_step(channel, "open", ACCORD_OK, text);
-    if (channel_alive(channel))
+    if (channel->stage == CHANNEL_OPEN && !channel->freed)
         channel->owner->opened(channel->owner->arg, channel);
 }
 
@@ -182,11 +182,13 @@ void amqp_dispatch(struct channel *channel)
 
 /* ---- bytes ---- */
 
-static void no_more(struct channel *channel)
+static void no_more(struct channel *channel, bool cut)
 {
-    amqp_dispatch(channel);
-    if (channel_alive(channel))
+    amqp_dispatch(channel); /* which may tell why */
+    if (channel_alive(channel) && cut)
         channel_cut(channel);
+    else if (channel_alive(channel))
+        broken_off(channel);
 }
 
 bool amqp_take(struct channel *channel)
@@ -198,8 +200,8 @@ bool amqp_take(struct channel *channel)
         size += (size_t)got;
     if (size)
         pn_connection_driver_read_done(&channel->driver, size);
-    if (got < 0 || !room.size)
-        no_more(channel);
+    if (got < 0 || pn_connection_driver_read_closed(&channel->driver))
+        no_more(channel, got < 0);
     return size > 0;
 }
 

@@ -182,7 +182,6 @@ void login_begin(struct channel *channel)
     const char *encryption = profile(channel, no_encryption.name);
     channel->plain = encryption && strcmp(encryption, no_encryption.value) == 0;
     channel->secret = -1;
-    channel_stage(channel, CHANNEL_SECRETS);
     if (!channel->plain) {
         next_secret(channel);
     } else if (wire_begin(channel)) {

@@ -33,7 +33,8 @@ struct channel_buffer {
 };
 
 struct channel {
-    const struct channel_settings *set;
+    struct channel_settings settings;
+    const struct channel_settings *set; /* those */
     const struct channel_owner *owner;
     enum channel_stage stage;
     unsigned depth; /* of our functions on the stack that came from the loop */

@@ -102,6 +102,9 @@ static bool begin_tls(struct channel *channel)
 {
     struct tls_problem problem;
     channel->context = SSL_CTX_new(TLS_client_method());
+    /* A cut is a cut, and nothing to send an alert for: AMQP has its own end. */
+    if (channel->context)
+        SSL_CTX_set_options(channel->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     if (channel->context && tls_configure(channel->tls, channel->context, &problem) < 0) {
         channel_fail(channel, problem.park ? CHANNEL_REFUSED : CHANNEL_LOST, problem.rule, "%s",
                      problem.reason);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "container.h"
+
 static int begin(void *state, const struct edi_segment *unh, struct edi_fault *fault)
 {
     struct baplie *plan = state;
@@ -95,17 +97,6 @@ static int take_loc(struct baplie *plan, const struct edi_segment *s, struct edi
     return 0;
 }
 
-/* ISO 6346: owner and category in four letters, seven digits; plans in use put a space between them. The
- * check digit is not asked for: boxes with a wrong one sail. */
-static bool container_number(const char *text)
-{
-    const char *number = text + 4;
-    if (strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 4 || !strchr("UJZ", text[3]))
-        return false;
-    number += *number == ' ';
-    return strlen(number) == 7 && strspn(number, "0123456789") == 7;
-}
-
 /* EQD+CN+number+type: containers are checked; bulk, trailers and the like are only noted. */
 static int take_eqd(struct baplie *plan, const struct edi_segment *s, struct edi_fault *fault)
 {
@@ -143,15 +134,15 @@ static int take_nad(struct baplie *plan, const struct edi_segment *s, struct edi
 static int segment(void *state, const struct edi_segment *s, struct edi_fault *fault)
 {
     struct baplie *plan = state;
-    if (!strcmp(s->place.tag, "TDT"))
+    if (edi_is(s, "TDT"))
         return take_tdt(plan, s, fault);
-    if (!strcmp(s->place.tag, "LOC"))
+    if (edi_is(s, "LOC"))
         return take_loc(plan, s, fault);
-    if (!strcmp(s->place.tag, "EQD"))
+    if (edi_is(s, "EQD"))
         return take_eqd(plan, s, fault);
-    if (!strcmp(s->place.tag, "NAD"))
+    if (edi_is(s, "NAD"))
         return take_nad(plan, s, fault);
-    if (!strcmp(s->place.tag, "GID"))
+    if (edi_is(s, "GID"))
         plan->pieces = true;
     return 0;
 }

@@ -67,16 +67,16 @@ static void judge(void *state, const struct accord_inquiry *inquiry)
 {
     struct content *c = state;
     const char *type = inquiry->envelope->type;
-    enum validator_kind kind = validator_kind(type);
+    enum validator_kind kind = validator_kind(type, c->options);
     if (kind == VALIDATOR_CHECKS)
         examine(c, inquiry);
     else if (kind == VALIDATOR_OPAQUE || c->options->unvalidated == VALIDATOR_ALLOW)
         answer(c, inquiry->handle, ACCORD_ALLOW, "", "");
     else
-        answer(
-            c, inquiry->handle, ACCORD_DENY, "content.no-validator",
-            "no validator for this type yet, so nobody can say what is in it; [policy content] unvalidated = "
-            "allow lets such types pass unexamined");
+        answer(c, inquiry->handle, ACCORD_DENY, "content.no-validator",
+               "no validator for this type, so nobody can say what is in it; [policy content] unvalidated = "
+               "allow "
+               "lets such types pass unexamined");
 }
 
 static void payload(void *state, const struct accord_inquiry *inquiry, const uint8_t *bytes, size_t size,
@@ -108,11 +108,18 @@ static void cancel(void *state, const struct accord_inquiry *inquiry)
     forget(open);
 }
 
+static int check(const struct accord_policy_setup *setup, char *why, size_t why_size)
+{
+    return validator_check(setup->options, why, why_size);
+}
+
 static int open_module(void *state, struct accord_instance *instance, const struct accord_policy_host *host,
                        const struct accord_policy_setup *setup, char *why, size_t why_size)
 {
     struct content *c = state;
     *c = (struct content){.instance = instance, .host = host, .options = setup->options};
+    if (validator_check(c->options, why, why_size))
+        return ACCORD_EINVAL;
     const struct stix_options *stix = &c->options->stix;
     if (!stix->schemas || !*stix->schemas)
         return 0;
@@ -135,6 +142,7 @@ static const struct accord_policy content = {
     .flags = ACCORD_READS_PAYLOAD,
     .asks = ACCORD_ASKS(ACCORD_ASK_IN) | ACCORD_ASKS(ACCORD_ASK_OUT),
     .options = {validator_option_table, sizeof(struct validator_options)},
+    .check = check,
     .state_size = sizeof(struct content),
     .open = open_module,
     .close = close_module,
@@ -150,8 +158,8 @@ ACCORD_PLUGIN = {
     .kind = ACCORD_POLICY,
     .name = "content",
     .version = "0.1",
-    .summary =
-        "Refuses payloads that are not what their type says: stow plans must be whole, well-counted BAPLIE, "
-        "STIX 1 packages marked for AIS.",
+    .summary = "Refuses payloads that are not what their type says: EDIFACT, X12 and 80-column records must "
+               "be whole and "
+               "well-counted, STIX 1 packages marked for AIS.",
     .policy = &content,
 };

@@ -21,7 +21,9 @@ static const struct edi_body any_body = {.message = "", .segment = count_segment
 
 const struct edi_body *edi_body(const char *message)
 {
-    static const struct edi_body *const bodies[] = {&baplie_body};
+    static const struct edi_body *const bodies[] = {&baplie_body,  &set_315_body, &set_322_body, &codeco_body,
+                                                    &coarri_body,  &iftsta_body,  &cusres_body,  &contrl_body,
+                                                    &set_997_body, &set_999_body, &set_601_body};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
         if (!strcmp(bodies[i]->message, message))
             return bodies[i];

@@ -19,6 +19,10 @@ struct edi_body {
 /* The body of a kind of message; one that only asks for a segment when nothing is known of it. */
 const struct edi_body *edi_body(const char *message);
 
-extern const struct edi_body baplie_body;
+extern const struct edi_body baplie_body;                                       /* baplie.c */
+extern const struct edi_body set_315_body, set_322_body;                        /* status.c */
+extern const struct edi_body codeco_body, coarri_body, iftsta_body;             /* status.c */
+extern const struct edi_body cusres_body, contrl_body, set_997_body, set_999_body; /* answers.c */
+extern const struct edi_body set_601_body;                                      /* export.c */
 
 #endif

@@ -71,24 +71,25 @@ int edi_terms_party(const struct accord_list *allowed, const struct edi_place *p
     return 0;
 }
 
-/* "BAPLIE", or "one of 315, 322, CODECO": as much as has room. */
-static const char *names(const struct accord_list *list, char *to, size_t room)
+/* "BAPLIE", or "315, 322": those that are `letters` long, as many as have room. */
+static const char *names(const struct accord_list *list, size_t letters, char *to, size_t room)
 {
-    size_t used = (size_t)snprintf(to, room, "%s", list->count > 1 ? "one of " : "");
+    size_t used = 0;
     for (size_t i = 0; i < list->count && used < room; i++)
-        used += (size_t)snprintf(to + used, room - used, "%s%s", i ? ", " : "", list->items[i]);
+        if (strlen(list->items[i]) == letters)
+            used += (size_t)snprintf(to + used, room - used, "%s%s", used ? ", " : "", list->items[i]);
     return to;
 }
 
-int edi_terms_message(const struct edi_terms *terms, const struct edi_place *place, const char *message,
-                      struct edi_fault *fault)
+int edi_terms_message(const struct edi_terms *terms, const struct edi_place *place, size_t letters,
+                      const char *message, struct edi_fault *fault)
 {
-    char found[EDI_QUOTE_MAX], expected[200];
-    for (size_t i = 0; i < terms->messages.count; i++)
+    char found[EDI_QUOTE_MAX], expected[200] = "none";
+    for (size_t i = 0; strlen(message) == letters && i < terms->messages.count; i++)
         if (!strcmp(terms->messages.items[i], message))
             return 0;
     return edi_refuse(fault, place, "type", "message type %s, expected %s", edi_quote(found, message),
-                      names(&terms->messages, expected, sizeof expected));
+                      names(&terms->messages, letters, expected, sizeof expected));
 }
 
 int edi_terms_version(const struct edi_terms *terms, const struct edi_place *place, const char *message,

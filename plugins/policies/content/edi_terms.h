@@ -35,7 +35,8 @@ bool edi_time(const char *time);
 /* Each of these returns 0, or refuses with a rule of this name. */
 int edi_terms_party(const struct accord_list *allowed, const struct edi_place *, const char *who,
                     const char *id, const char *qualifier, struct edi_fault *);
-int edi_terms_message(const struct edi_terms *, const struct edi_place *, const char *message,
+/* `letters`: how long the names of messages are in this syntax, the others are another's. */
+int edi_terms_message(const struct edi_terms *, const struct edi_place *, size_t letters, const char *message,
                       struct edi_fault *);
 int edi_terms_version(const struct edi_terms *, const struct edi_place *, const char *message,
                       const char *version, char stop, struct edi_fault *);

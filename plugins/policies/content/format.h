@@ -13,11 +13,13 @@ struct format {
     int (*finish)(void *state);
     /* After a denial: rule without the type, and reason. Both are the state's. */
     void (*fault)(const void *state, const char **rule, const char **reason);
-    /* After an accepted message: what may be used once in an agreement. NULL: nothing. */
+    /* After an accepted message: what may be used once in an agreement; "" or NULL: nothing. */
     void (*key)(const void *state, char *to, size_t room);
     void (*fini)(void *state); /* NULL: nothing to free; also after a failed init */
 };
 
-extern const struct format stow_plan_format, stix_format;
+extern const struct format stix_format;                                                     /* stix.c */
+extern const struct format stow_plan_format, container_status_format;                       /* exchange.c */
+extern const struct format ace_transaction_format, aes_commodity_format, cbp_response_format; /* exchange.c */
 
 #endif

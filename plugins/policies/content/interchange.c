@@ -129,7 +129,7 @@ static int take_unh(struct interchange *in, const struct edi_segment *s)
         return REFUSE(in, s, "ung", "a message outside of any group, after a group");
     int result = unh_reference(in, s);
     if (!result)
-        result = edi_terms_message(in->terms, &s->place, edi_get(s, 2, 0), &in->fault);
+        result = edi_terms_message(in->terms, &s->place, 6, edi_get(s, 2, 0), &in->fault);
     if (!result)
         result = unh_version(in, s);
     in->messages++;
@@ -228,6 +228,11 @@ int interchange_finish(struct interchange *in)
                         "the file ends here, at byte %" PRId64 ", without the end of the interchange (UNZ)",
                         in->edifact.offset);
     return result;
+}
+
+void interchange_fini(struct interchange *in)
+{
+    edi_references_fini(&in->references);
 }
 
 void interchange_key(const struct interchange *in, char *to, size_t room)

@@ -29,9 +29,10 @@ struct interchange {
 
 /* Of a zeroed struct. `offset` is where the first byte stands in the file. */
 void interchange_init(struct interchange *, const struct edi_terms *, int64_t offset);
-/* 0, or ACCORD_EFORMAT: interchange.fault says why, and nothing more may be fed. */
+/* 0, or ACCORD_EFORMAT, interchange.fault says why; ACCORD_ENOMEM. Then nothing more may be fed. */
 int interchange_feed(struct interchange *, const uint8_t *, size_t);
 int interchange_finish(struct interchange *);
+void interchange_fini(struct interchange *);
 /* After an accepted file: "edifact:SENDER:0020", the control reference that a sender may use once. */
 void interchange_key(const struct interchange *, char *to, size_t room);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exchange.h"
 #include "format.h"
 
 struct validator {
@@ -15,8 +16,9 @@ struct validator {
     _Alignas(max_align_t) unsigned char state[]; /* the format's */
 };
 
-/* More formats (X12, 80-column records) become rows here. */
-static const struct format *const formats[] = {&stow_plan_format, &stix_format};
+static const struct format *const formats[] = {&stow_plan_format,       &container_status_format,
+                                               &ace_transaction_format, &aes_commodity_format,
+                                               &cbp_response_format,    &stix_format};
 
 static const struct format *format_of(const char *type)
 {
@@ -26,11 +28,17 @@ static const struct format *format_of(const char *type)
     return NULL;
 }
 
-enum validator_kind validator_kind(const char *type)
+enum validator_kind validator_kind(const char *type, const struct validator_options *options)
 {
-    if (format_of(type))
-        return VALIDATOR_CHECKS;
-    return strcmp(type, "opaque") ? VALIDATOR_NONE : VALIDATOR_OPAQUE;
+    const struct exchange_options *exchange = exchange_options(options, type);
+    if ((exchange && exchange->opaque) || !strcmp(type, "opaque"))
+        return VALIDATOR_OPAQUE;
+    return format_of(type) ? VALIDATOR_CHECKS : VALIDATOR_NONE;
+}
+
+int validator_check(const struct validator_options *options, char *why, size_t why_size)
+{
+    return exchange_check(options, why, why_size);
 }
 
 struct validator *validator_new(const struct validator_case *the_case,
@@ -79,7 +87,7 @@ int validator_finish(struct validator *v)
         v->format->key(v->state, v->key, sizeof v->key);
         v->keys[0] = v->key;
         v->verdict.keys = v->keys;
-        v->verdict.key_count = 1;
+        v->verdict.key_count = *v->key ? 1 : 0;
     }
     return 0;
 }

@@ -10,16 +10,20 @@
 
 enum validator_unvalidated { VALIDATOR_DENY, VALIDATOR_ALLOW };
 
-/* Of one type of message: what its files may hold, from whom to whom. */
+/* Of one type of message: what its files may hold, from whom to whom. A type uses those that it has options for. */
 struct exchange_options {
-    struct accord_list versions, senders, recipients;
+    struct accord_list messages, versions, senders, recipients;
+    struct accord_list applications, answers; /* of 80-column records; answers: of those that come in */
+    struct accord_list application_columns, filler, repeat;
+    bool opaque;
 };
 
 /* Filled from the option table of options.c. */
 struct validator_options {
-    int64_t unvalidated; /* types of the registry that have no validator yet */
-    struct exchange_options stow_plan;
-    bool allow_test_indicator, allow_bom;
+    int64_t unvalidated; /* types of the registry that have no validator */
+    struct exchange_options stow_plan, container_status, ace_transaction, aes_commodity, cbp_response;
+    struct accord_list x12_groups, batch_key, detail_records, unique_references;
+    bool allow_test_indicator, allow_bom, allow_indent;
     int64_t max_segments;
     struct stix_options stix;
 };
@@ -35,13 +39,16 @@ struct validator_case {
 
 enum validator_kind {
     VALIDATOR_CHECKS, /* validator_new() makes one */
-    VALIDATOR_OPAQUE, /* nothing is promised of its bytes, so nothing is checked */
+    VALIDATOR_OPAQUE, /* nothing is promised of its bytes, or the agreement takes any: nothing is checked */
     VALIDATOR_NONE,   /* `unvalidated` decides */
 };
-enum validator_kind validator_kind(const char *type);
+enum validator_kind validator_kind(const char *type, const struct validator_options *);
+/* What the option table cannot see. 0, or ACCORD_EINVAL with a sentence in `why`. */
+int validator_check(const struct validator_options *, char *why, size_t why_size);
 
 struct validator;
-/* Options and schema must outlive it. NULL: out of memory, or not of kind VALIDATOR_CHECKS. */
+/* Options and schema must outlive it. NULL: out of memory, or not of kind VALIDATOR_CHECKS; options that
+ * validator_check() refuses. */
 struct validator *validator_new(const struct validator_case *, const struct validator_options *);
 /* 0, or an error once the verdict stands: a denial, or a deferral for want of memory. Nothing more may be fed then. */
 int validator_feed(struct validator *, const uint8_t *, size_t);

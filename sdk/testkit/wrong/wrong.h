@@ -44,9 +44,9 @@
     W(MIXES_UP, "whole messages are taken", "was offered with")                                                       \
     W(PROBES_FOR_EVER, "a probe walks to its end", "a probe did not end")                                             \
     W(CHECK_OVERFLOWS, "check survives any legal values", "in check, with random options of seed")                     \
-    W(OPEN_LEAKS, "memory may fail", "block(s) of memory were left")                                                  \
+    W(OPEN_LEAKS, "memory may fail: 1 to", "block(s) of memory were left")                                            \
     W(TRUSTS_MALLOC, "memory may fail", "in deliver, after its allocation")                                                                 \
-    W(TRUSTS_TIMER, "calls of the host may fail", "after call 1 of timer had failed")
+    W(TRUSTS_TIMER, "may fail: timer", "after call 1 of timer had failed")
 
 #define WRONG_POLICIES(W)                                                                                              \
     W(ANSWERS_TWICE, "each question has its answer", "a question was answered twice")                                 \

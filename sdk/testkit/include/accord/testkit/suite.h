@@ -15,7 +15,8 @@
  * Every case runs in a process of its own, so that one that crashes, hangs or leaks is found and named and the next one
  * begins anew: `begin` and `end` are called there. Lines as of TAP are printed: "ok", "not ok" with the complaints below,
  * "ok ... # SKIP why" for what cannot be run, because a hook is missing or the program is not linked for it
- * (accord/testkit/memory.h). TESTSUITE_CASE in the environment, a part of names, picks cases.
+ * (accord/testkit/memory.h). TESTSUITE_CASE in the environment, a part of names, picks cases; TESTSUITE_JOBS lets so many
+ * run at a time, when `begin` gives each its own folder and port.
  */
 #ifndef ACCORD_TESTKIT_SUITE_H
 #define ACCORD_TESTKIT_SUITE_H
