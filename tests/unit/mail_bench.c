@@ -296,7 +296,7 @@ static void read_options(struct mail_bench *bench, const struct mail_setting *ho
         {"helo", "agent.example"}, {how->password ? "user" : NULL, "accord"},
         {"password", "password"},  {NULL, NULL}};
     const struct accord_pair service[] = {
-        {"from", "agent@carrier.example"}, {"to", "stow@customs.example"}, {NULL, NULL}};
+        {"mail-from", "agent@carrier.example"}, {"mail-to", "stow@customs.example"}, {NULL, NULL}};
     bench->link = options_of(&connector->link_options, how->link, link);
     bench->options = options_of(&connector->service_options, how->service, service);
 }
