@@ -258,7 +258,7 @@ static void line_ends_stand_between_segments_only_behind_a_printable_terminator(
     expect_denied(TYPE ".control-character", "0x0a", ISA GS ST "B4***V\nA~");
     expect_denied(TYPE ".control-character", "0x0d", ISA GS ST "B4***VA\r~");
     char text[1024];
-    snprintf(text, sizeof text, "%s", separated('*', '>', "\x1c"));
+    assert_true(snprintf(text, sizeof text, "%s", separated('*', '>', "\x1c")) < (int)sizeof text - 1);
     memmove(text + 107, text + 106, strlen(text + 106) + 1);
     text[106] = '\n';
     expect_denied(TYPE ".line-end", "segments, which end with 0x1c", text);
