@@ -34,7 +34,8 @@ static void note(const char *text)
 {
     pthread_mutex_lock(&lock);
     size_t at = strlen(heard);
-    snprintf(heard + at, sizeof heard - at, "%s|", text);
+    if (snprintf(heard + at, sizeof heard - at, "%s|", text) < 0)
+        heard[at] = 0;
     pthread_mutex_unlock(&lock);
 }
 
@@ -296,7 +297,7 @@ static void read_options(struct mail_bench *bench, const struct mail_setting *ho
         {"helo", "agent.example"}, {how->password ? "user" : NULL, "accord"},
         {"password", "password"},  {NULL, NULL}};
     const struct accord_pair service[] = {
-        {"from", "agent@carrier.example"}, {"to", "stow@customs.example"}, {NULL, NULL}};
+        {"mail-from", "agent@carrier.example"}, {"mail-to", "stow@customs.example"}, {NULL, NULL}};
     bench->link = options_of(&connector->link_options, how->link, link);
     bench->options = options_of(&connector->service_options, how->service, service);
 }

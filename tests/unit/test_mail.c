@@ -134,7 +134,7 @@ static void a_session_that_died_while_idle_costs_nothing(void **state)
 static void without_pipelining_it_waits_for_each_answer(void **state)
 {
     const struct accord_pair service[] = {
-        {"to", "a@x.example, b@x.example"}, {"cc", "c@x.example"}, {NULL, NULL}};
+        {"mail-to", "a@x.example, b@x.example"}, {"cc", "c@x.example"}, {NULL, NULL}};
     struct mail_bench bench;
     (void)state;
     mail_open(&bench, &(struct mail_setting){.service = service, .offers = "8BITMIME"});
@@ -265,7 +265,7 @@ static void what_is_answered_decides(void **state)
 
 static void nobody_gets_a_mail_that_one_may_not_get(void **state)
 {
-    const struct accord_pair service[] = {{"to", "a@x.example, b@x.example"}, {NULL, NULL}};
+    const struct accord_pair service[] = {{"mail-to", "a@x.example, b@x.example"}, {NULL, NULL}};
     const struct mail_line lines[] = {{"RCPT TO:<b", "550 5.1.1 who?"}, {NULL, NULL}};
     struct mail_bench bench;
     (void)state;
@@ -280,7 +280,7 @@ static void nobody_gets_a_mail_that_one_may_not_get(void **state)
 static void unless_the_service_says_otherwise(void **state)
 {
     const struct accord_pair service[] = {
-        {"to", "a@x.example, b@x.example"}, {"recipients", "any"}, {NULL, NULL}};
+        {"mail-to", "a@x.example, b@x.example"}, {"recipients", "any"}, {NULL, NULL}};
     const struct mail_line lines[] = {{"RCPT TO:<b", "550 5.1.1 who?"}, {NULL, NULL}};
     const struct mail_line none[] = {{"RCPT", "550 one"}, {"RCPT", "550 two"}, {NULL, NULL}};
     struct mail_bench bench;

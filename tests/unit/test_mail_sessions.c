@@ -307,9 +307,9 @@ static void mistakes_in_options_are_found(void **state)
         struct accord_pair link, service;
         const char *says;
     } cases[] = {
-        {{NULL, NULL}, {"from", "me"}, "from: \"me\" is not an address"},
-        {{NULL, NULL}, {"to", "a@b.example, x y@z"}, "to: \"x y@z\" is not an address"},
-        {{NULL, NULL}, {"to", "<a@b.example>"}, "is not an address"},
+        {{NULL, NULL}, {"mail-from", "me"}, "mail-from: \"me\" is not an address"},
+        {{NULL, NULL}, {"mail-to", "a@b.example, x y@z"}, "mail-to: \"x y@z\" is not an address"},
+        {{NULL, NULL}, {"mail-to", "<a@b.example>"}, "is not an address"},
         {{NULL, NULL}, {"cc", "a@b..example"}, "is not an address"},
         {{NULL, NULL}, {"bcc", "\xc3\xa9@b.example"}, "is not an address"},
         {{NULL, NULL}, {"subject", "{Name}"}, "subject: { begins"},

@@ -68,6 +68,7 @@ static void records_are_printable_ascii(void **state)
     for (size_t i = 0; i < sizeof bytes - 1; i++) {
         LF(A, B, D, Y, Z);
         text[2 * 81 + 40] = bytes[i];
+        text[2 * 81 + 30] = '~'; /* the last that is printable */
         expect_denied(ACE ".character", "record 3 at byte 162: column 41 is not a printable ASCII character",
                       text);
     }

@@ -70,7 +70,7 @@ const struct accord_option smtp_link_table[] = {
      .kind = ACCORD_HOST,
      .offset = FIELD(link_options, helo),
      .help = "The name by which we greet the server (EHLO). Not set: the domain of the first service's "
-             "`from`."},
+             "`mail-from`."},
     {.name = "connections",
      .kind = ACCORD_INTEGER,
      .offset = FIELD(link_options, connections),
@@ -116,14 +116,15 @@ const struct accord_option smtp_link_table[] = {
 static const char *const encoding_choices[] = {"base64", "quoted-printable", NULL};
 static const char *const recipients_choices[] = {"all", "any", NULL};
 
+/* `from` and `to` are the core's, and say where on the bus a service's messages come from and go. */
 const struct accord_option smtp_service_table[] = {
-    {.name = "from",
+    {.name = "mail-from",
      .kind = ACCORD_TEXT,
      .flags = ACCORD_REQUIRED,
      .offset = FIELD(service_options, from),
      .max = 254,
      .help = "The sender's address, in the envelope and in From."},
-    {.name = "to",
+    {.name = "mail-to",
      .kind = ACCORD_LIST,
      .flags = ACCORD_REQUIRED,
      .offset = FIELD(service_options, to),
@@ -175,7 +176,7 @@ const struct accord_option smtp_service_table[] = {
      .kind = ACCORD_HOST,
      .offset = FIELD(service_options, message_id_domain),
      .help = "What stands behind the @ of Message-ID; before it stands the message's id, the same at every "
-             "attempt, so that a repeat can be recognised. Not set: the domain of `from`."},
+             "attempt, so that a repeat can be recognised. Not set: the domain of `mail-from`."},
     {.name = "recipients",
      .kind = ACCORD_CHOICE,
      .offset = FIELD(service_options, recipients),
@@ -247,9 +248,9 @@ static int check_service(const struct accord_service *service, char *why, size_t
 {
     const struct service_options *options = service->options;
     const struct accord_list from = {&options->from, 1};
-    int result = check_addresses(service, "from", &from, why, why_size);
+    int result = check_addresses(service, "mail-from", &from, why, why_size);
     if (result == ACCORD_OK)
-        result = check_addresses(service, "to", &options->to, why, why_size);
+        result = check_addresses(service, "mail-to", &options->to, why, why_size);
     if (result == ACCORD_OK)
         result = check_addresses(service, "cc", &options->cc, why, why_size);
     if (result == ACCORD_OK)
@@ -263,10 +264,10 @@ static int check_service(const struct accord_service *service, char *why, size_t
     if (result != ACCORD_OK)
         return result;
     if (options->to.count == 0)
-        snprintf(why, why_size, "service %s: to names nobody", service->name);
+        snprintf(why, why_size, "service %s: mail-to names nobody", service->name);
     else if (options->to.count + options->cc.count + options->bcc.count > 100)
         snprintf(why, why_size,
-                 "service %s: to, cc and bcc name more than 100 addresses (RFC 5321, 4.5.3.1.8)",
+                 "service %s: mail-to, cc and bcc name more than 100 addresses (RFC 5321, 4.5.3.1.8)",
                  service->name);
     else if (options->attachment_type && !is_media_type(options->attachment_type))
         snprintf(why, why_size,
