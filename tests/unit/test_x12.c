@@ -329,6 +329,7 @@ static void a_byte_order_mark_passes_by_option(void **state)
     struct validator_options options = verdict_options();
     options.allow_bom = true;
     assert_true(verdict_as(TYPE, "\xef\xbb\xbf" WHOLE, &options).allowed);
+    expect_denied_with(&options, TYPE ".start", "begins with byte 0xef", "\xef\x01\x02" WHOLE);
     expect_denied_with(&options, TYPE ".outside", "segment 2 (B4) at byte 109", "\xef\xbb\xbf" ISA B4);
     expect_denied_with(&options, TYPE ".start", "expected UNA or UNB (EDIFACT), or ISA (X12)",
                        "\xef\xbb\xbf"
