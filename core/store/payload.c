@@ -9,10 +9,13 @@
 #include "util/text.h"
 
 #define TAIL_MAX    (2 * (size_t)ACCORD_PIECE_MAX)
-#define HASH_AT_END 16384 /* bytes: what is not longer is hashed when all of it is there */
+#define LONG_TAIL   (2 * TAIL_MAX) /* bytes: TAIL_MAX, and a piece that comes before it is spilled */
+#define HASH_AT_END 16384          /* bytes: what is not longer is hashed when all of it is there */
 
 static struct pool payloads = {.size = sizeof(struct store_payload), .most = 512};
 static struct buf_pool tails = {.usual = 2048};
+/* Of payloads that come in pieces: memory that is new each time costs more than what is put into it. */
+static struct buf_pool long_tails = {.usual = LONG_TAIL, .most = 16};
 
 struct store_payload *store_payload_new(struct store *store, const char *agreement)
 {
@@ -86,7 +89,7 @@ static void payload_release(struct store_payload *payload)
     if (payload->store)
         unlist(payload->store, payload);
     digest_free(payload->digest);
-    buf_pool_give(&tails, &payload->tail);
+    buf_pool_give(payload->tail.room == LONG_TAIL ? &long_tails : &tails, &payload->tail);
     buf_fini(&payload->pieces);
     buf_fini(&payload->fresh);
     pool_give(&payloads, payload);
@@ -188,12 +191,25 @@ static void hash(struct store_payload *payload, const void *bytes, size_t size)
     }
 }
 
+/* It will be long: its first piece comes. */
+static void lengthen(struct store_payload *payload)
+{
+    struct buf longer = buf_pool_take(&long_tails);
+    if (!buf_reserve(&longer, LONG_TAIL))
+        return; /* it grows as it must */
+    buf_put(&longer, payload->tail.data, payload->tail.size);
+    buf_pool_give(&tails, &payload->tail);
+    payload->tail = longer;
+}
+
 static void append(struct store_payload *payload, const void *bytes, size_t size)
 {
     if (payload->sealed && !payload->failed)
         payload->failed = ACCORD_ESTATE;
     if (payload->failed)
         return;
+    if (payload->tail.size + size >= ACCORD_PIECE_MAX && payload->tail.room < LONG_TAIL)
+        lengthen(payload);
     buf_put(&payload->tail, bytes, size);
     payload->size += (int64_t)size;
     if (payload->tail.failed)

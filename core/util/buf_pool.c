@@ -13,7 +13,8 @@ struct buf buf_pool_take(struct buf_pool *pool)
 
 void buf_pool_give(struct buf_pool *pool, struct buf *buf)
 {
-    if (!KEEPS || !buf->data || buf->room > pool->usual || pool->count == BUF_POOL_MOST) {
+    size_t most = pool->most ? pool->most : BUF_POOL_MOST;
+    if (!KEEPS || !buf->data || buf->room > pool->usual || pool->count == most) {
         buf_fini(buf);
         return;
     }

@@ -8,6 +8,7 @@
 
 struct buf_pool {
     size_t usual; /* bytes: what has room for more is not kept */
+    size_t most;  /* of them kept; 0: BUF_POOL_MOST */
     size_t count;
     struct buf kept[BUF_POOL_MOST];
 };

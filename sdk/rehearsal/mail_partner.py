@@ -13,6 +13,7 @@ import email.policy
 import functools
 import hashlib
 import json
+import logging
 import pathlib
 import socket
 import ssl
@@ -20,9 +21,11 @@ import struct
 import sys
 import threading
 
-from aiosmtpd.smtp import SMTP, AuthResult
+from aiosmtpd.smtp import SMTP, AuthResult, TLSSetupException
 from authority import Authority
 from partner import Faults, Partner
+
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of its own old names
 
 # What each fault answers to the command that it is played at; CONNECT is the greeting, BODY the end of the data.
 REPLIES = {"greylist": "450 4.7.1 greylisted, try again in a minute", "busy": "421 4.3.2 shutting down, come back later",
@@ -191,7 +194,7 @@ class MailPartner(Partner):
         return f"250 2.0.0 taken as {len(self.mails)}"
 
     async def handle_exception(self, error):
-        if not isinstance(error, (ConnectionError, asyncio.CancelledError)):
+        if not isinstance(error, (OSError, asyncio.CancelledError, TLSSetupException)):
             self.tell("broken", reason=repr(error))
         return "451 4.3.0 something is wrong here"
 

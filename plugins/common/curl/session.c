@@ -93,7 +93,8 @@ static void on_idle(void *arg)
 void client_session_rest(struct client_session *session)
 {
     struct client *client = session->client;
-    bool keeps = session->fd >= 0 && !session->retired && client->set.idle_close > 0;
+    bool clean = !session->hold.kept_size && !hold_has_more(&session->hold);
+    bool keeps = session->fd >= 0 && clean && !session->retired && client->set.idle_close > 0;
     if (keeps) {
         session->stage = CLIENT_IDLE;
         session->used = true;
@@ -397,7 +398,8 @@ void client_session_shaken(struct client_session *session)
 {
     struct tls_facts facts = {.count = 0};
     session->hold.held = true;
-    session->hold.keeps = true; /* a head, or a greeting */
+    session->hold.keeps = true;                                       /* a head, or a greeting */
+    session->hold.reads_ahead = !session->client->set.protocol->talk; /* which would wait for the socket */
     tls_handshake_facts(session->tls, session->ssl, &facts);
     tell_shaken(session, &facts);
     session->stage = CLIENT_JUDGED;

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#define RUNS 16 /* of libcurl over what was read from the socket at once, before others get their turn */
+
 /* Never resolved nor connected to: the socket is there already. RFC 5737. */
 #define NOWHERE "::192.0.2.1:"
 
@@ -40,7 +42,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
                       : what == CURL_POLL_OUT   ? ACCORD_WRITABLE
                       : what == CURL_POLL_INOUT ? ACCORD_READABLE | ACCORD_WRITABLE
                                                 : 0;
-    client_wire_watch(session);
+    if (!session->inside) /* it changes its mind before it returns */
+        client_wire_watch(session);
     return 0;
 }
 
@@ -69,6 +72,7 @@ static int on_close(void *arg, curl_socket_t fd)
     struct client_session *session = arg;
     if (fd != session->fd)
         return close(fd);
+    hold_flush(&session->hold);
     if (session->watch)
         host_of(session)->watch_end(session->watch);
     session->watch = NULL;
@@ -284,17 +288,43 @@ static void see(struct client_session *session, CURLMcode result)
         detach(session, CURLE_OUT_OF_MEMORY);
 }
 
-void client_wire_run(struct client_session *session, curl_socket_t fd, int events)
+/* The pieces of a call leave together. What comes behind its last one (an alert) does not wait: what is kept then would be
+ * taken for a part of the call. */
+static bool gathers(const struct client_session *session)
+{
+    return session->stage == CLIENT_BUSY && session->call && !session->call->body_ended;
+}
+
+static CURLMcode act(struct client_session *session, curl_socket_t fd, int events)
 {
     int running;
+    session->inside = true;
+    session->hold.gathers = gathers(session);
+    CURLMcode result = curl_multi_socket_action(session->multi, fd, events, &running);
+    session->inside = session->hold.gathers = false;
+    hold_flush(&session->hold);
+    return result;
+}
+
+/* Something has been read from the socket that libcurl has not seen: no event will tell. */
+static bool has_more(const struct client_session *session)
+{
+    return !session->client->freed && session->call && !session->call->stopped && session->ssl &&
+           session->wanted & ACCORD_READABLE && hold_has_more(&session->hold);
+}
+
+void client_wire_run(struct client_session *session, curl_socket_t fd, int events)
+{
     if (session->call && session->call->stopped)
         return; /* and ended soon */
     hold_flush(&session->hold);
-    session->inside = true;
-    CURLMcode result = curl_multi_socket_action(session->multi, fd, events, &running);
-    session->inside = false;
+    CURLMcode result = act(session, fd, events);
+    for (int i = 0; i < RUNS && result == CURLM_OK && has_more(session); i++)
+        result = act(session, session->fd, CURL_CSELECT_IN);
     if (session->client->freed)
         return;
+    if (has_more(session))
+        set_timer(session, 0);
     keep_timer(session);
     client_wire_watch(session);
     see(session, result);

@@ -87,7 +87,7 @@ static void tell_poison(struct receiver *receiver, const char *rule, const char 
     struct link *link = receiver->link;
     bool hold = receiver->options->rejected == REJECTED_HOLD;
     snprintf(
-        text, sizeof text, "%s: a message%s%.60s is not taken: %.140s. %s", receiver->attachment.what,
+        text, sizeof text, "%.190s: a message%s%.60s is not taken: %.100s. %.100s", receiver->attachment.what,
         id[0] ? " " : "", id, why,
         hold ? "It stays in the queue, before all others: take it out there, or set rejected = dead-letter"
              : "It is dead-lettered");

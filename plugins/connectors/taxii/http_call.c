@@ -40,7 +40,7 @@ static bool left(const struct client_call *base)
 {
     curl_off_t sent = 0;
     const struct client_session *session = base->session;
-    if (!session || !session->easy || session->hold.wrote == base->wrote)
+    if (!session || !session->easy || session->hold.wrote == base->wrote || session->hold.kept_size)
         return false;
     if (curl_easy_getinfo(session->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK)
         return base->body_ended;

@@ -134,15 +134,15 @@ static int take_nad(struct baplie *plan, const struct edi_segment *s, struct edi
 static int segment(void *state, const struct edi_segment *s, struct edi_fault *fault)
 {
     struct baplie *plan = state;
-    if (!strcmp(s->place.tag, "TDT"))
+    if (edi_is(s, "TDT"))
         return take_tdt(plan, s, fault);
-    if (!strcmp(s->place.tag, "LOC"))
+    if (edi_is(s, "LOC"))
         return take_loc(plan, s, fault);
-    if (!strcmp(s->place.tag, "EQD"))
+    if (edi_is(s, "EQD"))
         return take_eqd(plan, s, fault);
-    if (!strcmp(s->place.tag, "NAD"))
+    if (edi_is(s, "NAD"))
         return take_nad(plan, s, fault);
-    if (!strcmp(s->place.tag, "GID"))
+    if (edi_is(s, "GID"))
         plan->pieces = true;
     return 0;
 }

@@ -18,11 +18,6 @@ const char *edi_get(const struct edi_segment *s, size_t element, size_t componen
     return s->text + s->parts[s->first[element] + component];
 }
 
-bool edi_is(const struct edi_segment *s, const char *tag)
-{
-    return !strcmp(s->place.tag, tag);
-}
-
 void edi_reader_init(struct edi_reader *r, int64_t max_segments)
 {
     memset(r, 0, sizeof *r);
@@ -37,12 +32,13 @@ void edi_reader_separators(struct edi_reader *r, uint8_t component, uint8_t elem
     r->element = element;
     r->release = release;
     r->terminator = terminator;
-    memset(r->special, 0, sizeof r->special);
-    memset(r->special, 1, 0x20);
-    r->special[0x7f] = true;
-    r->special[component] = r->special[element] = r->special[terminator] = true;
+    memset(r->kinds, EDI_DATA, sizeof r->kinds);
+    memset(r->kinds, EDI_OTHER, 0x20);
+    r->kinds[0x7f] = r->kinds[terminator] = EDI_OTHER;
     if (release)
-        r->special[release] = true;
+        r->kinds[release] = EDI_OTHER;
+    r->kinds[component] = EDI_COMPONENT;
+    r->kinds[element] = EDI_ELEMENT;
 }
 
 int edi_reader_begin(struct edi_reader *r, int64_t offset, struct edi_fault *fault)
@@ -65,46 +61,48 @@ int edi_reader_begin(struct edi_reader *r, int64_t offset, struct edi_fault *fau
 /* The tag for the reason's text, as far as the segment has come. */
 static void note_tag(struct edi_reader *r)
 {
-    struct edi_segment *s = &r->segment;
-    for (size_t i = 0; i < 3; i++) {
-        char c = i < r->used ? s->text[i] : 0;
-        s->place.tag[i] = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ? c : 0;
-        if (!s->place.tag[i])
-            break;
+    char *tag = r->segment.place.tag;
+    memset(tag, 0, sizeof r->segment.place.tag);
+    for (size_t i = 0; i < 3 && i < r->used; i++) {
+        char c = r->segment.text[i];
+        if ((c < 'A' || c > 'Z') && (c < '0' || c > '9'))
+            return;
+        tag[i] = c;
     }
-    s->place.tag[3] = 0;
 }
 
-static int next_part(struct edi_reader *r, bool new_element, struct edi_fault *fault)
+static int too_many(struct edi_reader *r, bool elements, struct edi_fault *fault)
 {
-    struct edi_segment *s = &r->segment;
-    if (s->part_count == EDI_PARTS_MAX || (new_element && s->element_count == EDI_ELEMENTS_MAX)) {
-        note_tag(r);
-        return edi_refuse(fault, &s->place, "element-limit", "more than %d %s",
-                          new_element ? EDI_ELEMENTS_MAX : EDI_PARTS_MAX,
-                          new_element ? "elements" : "components");
-    }
-    s->text[r->used++] = 0;
-    if (new_element)
-        s->first[s->element_count++] = (uint16_t)s->part_count;
-    s->parts[s->part_count++] = (uint16_t)r->used;
-    return 0;
+    note_tag(r);
+    return edi_refuse(fault, &r->segment.place, "element-limit", "more than %d %s",
+                      elements ? EDI_ELEMENTS_MAX : EDI_PARTS_MAX, elements ? "elements" : "components");
 }
 
-/* Copies data up to the next byte that is more than data. */
-static size_t take_plain(struct edi_reader *r, const uint8_t *bytes, size_t size)
+/* Copies data, elements and components up to the next byte that is more, or where a limit is reached. */
+static size_t take_data(struct edi_reader *r, const uint8_t *bytes, size_t size)
 {
-    size_t most = EDI_SEGMENT_MAX - r->raw, n = 0;
-    char *to = r->segment.text + r->used;
+    struct edi_segment *s = &r->segment;
+    size_t most = EDI_SEGMENT_MAX - r->raw, n = 0, used = r->used;
     uint8_t seen = 0;
     most = size < most ? size : most;
-    for (; n < most && !r->special[bytes[n]]; n++) {
-        to[n] = (char)bytes[n];
-        seen |= bytes[n];
+    for (; n < most; n++) {
+        uint8_t kind = r->kinds[bytes[n]];
+        if (kind == EDI_DATA) {
+            s->text[used++] = (char)bytes[n];
+            seen |= bytes[n];
+            continue;
+        }
+        if (kind == EDI_OTHER || s->part_count == EDI_PARTS_MAX ||
+            (kind == EDI_ELEMENT && s->element_count == EDI_ELEMENTS_MAX))
+            break;
+        s->text[used++] = 0;
+        if (kind == EDI_ELEMENT)
+            s->first[s->element_count++] = (uint16_t)s->part_count;
+        s->parts[s->part_count++] = (uint16_t)used;
     }
-    r->segment.high = r->segment.high || seen >= 0x80;
+    s->high = s->high || seen >= 0x80;
     r->raw += n;
-    r->used += n;
+    r->used = used;
     return n;
 }
 
@@ -142,7 +140,7 @@ static int take_special(struct edi_reader *r, uint8_t byte, int64_t offset, bool
         return 0;
     }
     if (!r->released && separates(r, byte))
-        return next_part(r, byte == r->element, fault);
+        return too_many(r, byte == r->element && r->segment.part_count < EDI_PARTS_MAX, fault);
     r->released = false;
     s->high = s->high || byte >= 0x80;
     s->text[r->used++] = (char)byte;
@@ -157,7 +155,7 @@ int edi_reader_read(struct edi_reader *r, const uint8_t *bytes, size_t size, int
     *ended = false;
     while (!result && !*ended && at < size) {
         if (!r->released)
-            at += take_plain(r, bytes + at, size - at);
+            at += take_data(r, bytes + at, size - at);
         if (at < size) {
             result = take_special(r, bytes[at], offset + (int64_t)at, ended, fault);
             at++;

@@ -22,14 +22,21 @@ struct edi_segment {
 /* Component of an element, release characters taken out; element 0 is the tag. "" when absent. */
 const char *edi_get(const struct edi_segment *, size_t element, size_t component);
 size_t edi_components(const struct edi_segment *, size_t element);
-bool edi_is(const struct edi_segment *, const char *tag);
+/* Has the segment this tag, of two or three characters? */
+static inline bool edi_is(const struct edi_segment *s, const char *tag)
+{
+    const char *own = s->place.tag;
+    return own[0] == tag[0] && own[1] == tag[1] && own[2] == tag[2];
+}
 
 /* Takes a complete segment: 0, or ACCORD_EFORMAT with the fault filled in. Sets *last after the final one. */
 typedef int (*edi_segment_fn)(void *arg, const struct edi_segment *, bool *last, struct edi_fault *);
 
+enum edi_kind { EDI_DATA, EDI_COMPONENT, EDI_ELEMENT, EDI_OTHER }; /* other: ends or releases, or is refused */
+
 struct edi_reader {
     uint8_t component, element, release, terminator; /* release 0: there is none */
-    bool special[256];                               /* bytes that are more than data */
+    uint8_t kinds[256];                              /* edi_kind of each byte */
     bool released;
     int64_t segments, max_segments;
     size_t raw, used; /* bytes of the segment as written, and of segment.text */

@@ -20,7 +20,10 @@ void edifact_init(struct edifact *e, int64_t max_segments, int64_t offset, edi_s
 static int check_tag(struct edi_segment *s, struct edi_fault *fault)
 {
     const char *tag = edi_get(s, 0, 0);
-    if (edi_components(s, 0) == 1 && strlen(tag) == 3 && strspn(tag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3)
+    bool letters = true;
+    for (size_t i = 0; i < 3; i++) /* the place has three characters of it, capital letters and digits */
+        letters = letters && s->place.tag[i] >= 'A';
+    if (letters && !tag[3] && edi_components(s, 0) == 1)
         return 0;
     char quoted[EDI_QUOTE_MAX];
     s->place.tag[0] = 0;

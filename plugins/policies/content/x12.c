@@ -129,10 +129,9 @@ static int take_isa(struct x12 *x, struct edi_fault *fault)
 /* Two or three capital letters and digits, a letter first. */
 static int check_tag(struct edi_segment *s, struct edi_fault *fault)
 {
-    const char *tag = edi_get(s, 0, 0);
-    size_t size = strlen(tag);
-    if (edi_components(s, 0) == 1 && size >= 2 && size <= 3 && tag[0] >= 'A' && tag[0] <= 'Z' &&
-        strspn(tag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == size)
+    const char *tag = edi_get(s, 0, 0),
+               *own = s->place.tag; /* own: capital letters and digits, at most three */
+    if (own[0] >= 'A' && own[1] && tag[own[2] ? 3 : 2] == 0 && edi_components(s, 0) == 1)
         return 0;
     char quoted[EDI_QUOTE_MAX];
     s->place.tag[0] = 0;

@@ -220,7 +220,7 @@ static int take_isa(struct x12_interchange *in, const struct edi_segment *s)
 
 typedef int (*segment_rule)(struct x12_interchange *, const struct edi_segment *);
 
-static segment_rule rule_of(const char *tag)
+static segment_rule rule_of(const struct edi_segment *s)
 {
     static const struct {
         const char *tag;
@@ -228,7 +228,7 @@ static segment_rule rule_of(const char *tag)
     } service[] = {{"ISA", take_isa}, {"GS", take_gs},   {"ST", take_st},  {"SE", take_se},
                    {"GE", take_ge},   {"IEA", take_iea}, {"TA1", take_ta1}};
     for (size_t i = 0; i < sizeof service / sizeof *service; i++)
-        if (!strcmp(service[i].tag, tag))
+        if (edi_is(s, service[i].tag))
             return service[i].take;
     return take_other;
 }
@@ -237,7 +237,7 @@ static int take(void *arg, const struct edi_segment *s, bool *last, struct edi_f
 {
     struct x12_interchange *in = arg;
     (void)fault; /* the same as in->fault */
-    int result = rule_of(s->place.tag)(in, s);
+    int result = rule_of(s)(in, s);
     *last = in->ended;
     return result;
 }
