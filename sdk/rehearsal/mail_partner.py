@@ -13,6 +13,7 @@ import email.policy
 import functools
 import hashlib
 import json
+import logging
 import pathlib
 import socket
 import ssl
@@ -23,6 +24,8 @@ import threading
 from aiosmtpd.smtp import SMTP, AuthResult, TLSSetupException
 from authority import Authority
 from partner import Faults, Partner
+
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of its own old names
 
 # What each fault answers to the command that it is played at; CONNECT is the greeting, BODY the end of the data.
 REPLIES = {"greylist": "450 4.7.1 greylisted, try again in a minute", "busy": "421 4.3.2 shutting down, come back later",
@@ -125,7 +128,7 @@ class MailPartner(Partner):
     def __init__(self, authority=None, port=0, identity=None, out=None, implicit=False):
         self.implicit, self.starttls, self.auth_required = implicit, True, True
         self.users, self.mechanisms = {"acme": "open sesame"}, ["PLAIN"]
-        self.size_limit = 20 << 20
+        self.size_limit, self.kept = 20 << 20, None
         self.refused, self.greylisted = set(), set()  # recipients: 550, and 450 for the first time
         self.mails, self.sessions, self.faults = [], [], Faults(KINDS)
         super().__init__(authority, port, identity, out)
@@ -180,6 +183,9 @@ class MailPartner(Partner):
             return fault.get("text") or REPLIES[fault["fault"]]
         if not fault or fault["fault"] == "take-and-cut":
             self.mails.append(Mail(envelope, session.auth_data, server.secure))
+            if self.kept:
+                for number, attachment in enumerate(self.mails[-1].attachments()):
+                    (self.kept / f"{len(self.mails)}.{number}").write_bytes(attachment.get_payload(decode=True))
             self.tell("taken", to=envelope.rcpt_tos, size=len(envelope.content), secure=server.secure,
                       sha256=hashlib.sha256(envelope.content).hexdigest())
         if fault:
@@ -202,6 +208,7 @@ def parse():
     parser.add_argument("--implicit", action="store_true", help="TLS from the start, instead of STARTTLS")
     parser.add_argument("--no-starttls", action="store_true", help="offer no TLS at all")
     parser.add_argument("--user", default="acme:open sesame", help="NAME:PASSWORD")
+    parser.add_argument("--kept", type=pathlib.Path, help="folder that takes the attachments of all mails")
     parser.add_argument("--tls", default="1.2,1.3", help="versions")
     parser.add_argument("--play", action="append", default=[], metavar="FAULT[:COMMAND]",
                         help="each time: " + ", ".join(sorted(KINDS)))
@@ -215,6 +222,7 @@ def main():
     (options.pki / "root.pem").write_bytes(authority.trust)
     partner = MailPartner(authority, options.port, out=sys.stdout, implicit=options.implicit)
     partner.starttls, partner.versions = not options.no_starttls, tuple(options.tls.split(","))
+    partner.kept = options.kept
     partner.users = dict([options.user.split(":", 1)])
     for fault in options.play:
         name, _, command = fault.partition(":")

@@ -34,7 +34,8 @@ static void note(const char *text)
 {
     pthread_mutex_lock(&lock);
     size_t at = strlen(heard);
-    snprintf(heard + at, sizeof heard - at, "%s|", text);
+    if (snprintf(heard + at, sizeof heard - at, "%s|", text) < 0)
+        heard[at] = 0;
     pthread_mutex_unlock(&lock);
 }
 

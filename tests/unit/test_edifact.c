@@ -220,6 +220,13 @@ static void the_interchange_header_is_checked(void **state)
     expect_denied("stow-plan.test-indicator", "0035",
                   HEAD("UNOA:2", "ACME", "USCBP", "260115:1200", "++++++1"));
     expect_denied("stow-plan.unb-reference", "1 to 14", "UNB+UNOA:2+ACME+USCBP+260115:1200+'");
+    static const char *const odd[] = {" C1", "C1 ", "C?:1", "123456789012345", "C\xc9"};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "UNB+UNOC:2+ACME+USCBP+260115:1200+%s'", odd[i]);
+        expect_denied("stow-plan.unb-reference", "1 to 14", text);
+    }
+    expect_allowed("UNB+UNOA:2+ACME+USCBP+260115:1200+ABCD~ 89012345'" UNH BODY UNT "UNZ+1+ABCD~ 89012345'");
     struct validator_options options = verdict_options();
     options.allow_test_indicator = true;
     const char *test = HEAD("UNOA:2", "ACME", "USCBP", "260115:1200", "++++++1");

@@ -31,6 +31,7 @@ static void a_315_says_event_date_equipment_and_place(void **state)
     expect_allowed_as(CSM, S315("B4***VA*260115***A*1~"
                                 "R4*L***PIER 9~",
                                 4));
+    expect_allowed_as(CSM, S315("B4***VA*20260115***ABCU*1234567890~" R4, 4));
     expect_denied(CSM ".event", "without status, date and equipment (B4)", S315(R4, 3));
     expect_denied(CSM ".event", "no status code (B403)", S315("B4****20260115***ABCU*123456~" R4, 4));
     expect_denied(CSM ".event-time", "\"\" (B404)", S315("B4***VA****ABCU*123456~" R4, 4));

@@ -85,6 +85,13 @@ static void separators_are_distinct_and_no_letters_or_digits(void **state)
     expect_denied(TYPE ".isa-separator", "the component separator is 0x0a", changed(104, '\n'));
     expect_denied(TYPE ".isa-separator", "the segment separator is 0x37", changed(105, '7'));
     expect_denied(TYPE ".isa-separator", "separates both components and segments", changed(105, '>'));
+    for (const char *c = "09AZaz\x7f\x80\r"; *c; c++)
+        expect_denied(TYPE ".isa-separator", "the component separator is 0x", changed(104, *c));
+    for (const char *c = "/:@[`{|\x01!"; *c; c++)
+        allowed(changed(104, *c));
+    struct validator_case the_case = {.type = TYPE};
+    assert_string_equal(verdict_of_case(&the_case, changed(104, 0), sizeof WHOLE - 1, NULL).rule,
+                        TYPE ".isa-separator");
     /* From 00402 on ISA11 separates repetitions; U says that there are none. */
     allowed(changed(82, '^'));
     expect_denied(TYPE ".isa-separator", "separates both components and repetitions", changed(82, '>'));
@@ -102,6 +109,7 @@ static void the_isa_has_sixteen_elements_of_fixed_widths(void **state)
     expect_denied(TYPE ".isa-length", "in the middle of element ISA06",
                   ISA_WITH("ACME", "P") GS ST BODY SE GE IEA);
     expect_denied(TYPE ".isa-character", "byte 21 of it is not printable", changed(21, '\n'));
+    expect_denied(TYPE ".isa-character", "byte 21 of it is not printable", changed(21, '\x7f'));
 }
 
 static void the_isa_says_when_which_and_whether_it_is_a_test(void **state)
@@ -172,6 +180,8 @@ static void control_numbers_match(void **state)
                   ISA GS ST BODY SE ST BODY SE "GE*2*1~" IEA);
     expect_denied(TYPE ".st-reference", "four to nine characters", ISA GS "ST*315*001~");
     expect_denied(TYPE ".st-reference", "four to nine characters", ISA GS "ST*315*0000000001~");
+    expect_denied(TYPE ".st-reference", "four to nine characters", ISA GS "ST*315* 001~");
+    allowed(ISA GS "ST*315*123456789~" BODY "SE*4*123456789~" GE IEA);
     expect_denied(TYPE ".gs-reference", "\"1A\"", ISA "GS*QO*ACME*USCBP*20260115*1200*1A*X*004010~");
 }
 
@@ -248,7 +258,7 @@ static void line_ends_stand_between_segments_only_behind_a_printable_terminator(
     expect_denied(TYPE ".control-character", "0x0a", ISA GS ST "B4***V\nA~");
     expect_denied(TYPE ".control-character", "0x0d", ISA GS ST "B4***VA\r~");
     char text[1024];
-    snprintf(text, sizeof text, "%s", separated('*', '>', "\x1c"));
+    assert_true(snprintf(text, sizeof text, "%s", separated('*', '>', "\x1c")) < (int)sizeof text - 1);
     memmove(text + 107, text + 106, strlen(text + 106) + 1);
     text[106] = '\n';
     expect_denied(TYPE ".line-end", "segments, which end with 0x1c", text);

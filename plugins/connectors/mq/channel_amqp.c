@@ -191,6 +191,17 @@ static void no_more(struct channel *channel, bool cut)
         broken_off(channel);
 }
 
+static void read_done(struct channel *channel, const char *bytes, size_t size)
+{
+    if (frames_pass(&channel->frames, (const uint8_t *)bytes, size))
+        pn_connection_driver_read_done(&channel->driver, size);
+    else if (channel->stage == CHANNEL_CLOSING)
+        channel_done(channel);
+    else
+        channel_fail(channel, CHANNEL_LOST, "mq.framing-error",
+                     "%s sent a delivery without delivery-id; it is tried again", channel->set->name);
+}
+
 bool amqp_take(struct channel *channel)
 {
     pn_rwbytes_t room = pn_connection_driver_read_buffer_sized(&channel->driver, READ_ROOM);
@@ -199,7 +210,7 @@ bool amqp_take(struct channel *channel)
     while (size < room.size && (got = wire_get(channel, room.start + size, room.size - size)) > 0)
         size += (size_t)got;
     if (size)
-        pn_connection_driver_read_done(&channel->driver, size);
+        read_done(channel, room.start, size);
     if (got < 0 || pn_connection_driver_read_closed(&channel->driver))
         no_more(channel, got < 0);
     return size > 0;
@@ -245,7 +256,7 @@ static void take_early(struct channel *channel)
     if (!channel->said_size || room.size < channel->said_size)
         return;
     memcpy(room.start, channel->said, channel->said_size);
-    pn_connection_driver_read_done(&channel->driver, channel->said_size);
+    read_done(channel, room.start, channel->said_size);
     channel->said_size = 0;
 }
 
@@ -258,6 +269,7 @@ void amqp_begin(struct channel *channel)
         return;
     }
     channel->driving = true;
+    frames_init(&channel->frames);
     pn_transport_trace(channel->driver.transport, PN_TRACE_OFF); /* whatever the environment says */
     pn_transport_set_max_frame(channel->driver.transport, set->max_frame);
     pn_transport_set_channel_max(channel->driver.transport, SESSIONS_MOST);

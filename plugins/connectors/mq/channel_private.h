@@ -4,6 +4,7 @@
 #define MQ_CHANNEL_PRIVATE_H
 
 #include "channel.h"
+#include "channel_frames.h"
 #include "channel_sasl.h"
 
 #include "common/tls/tls.h"
@@ -66,6 +67,7 @@ struct channel {
     bool greeted; /* its header was read */
 
     pn_connection_driver_t driver;
+    struct frames frames; /* before the driver gets them */
     bool driving;  /* `driver` is there */
     bool answered; /* the broker's open frame was read */
     bool more;     /* there is more in the socket than was read at a time */
