@@ -3,9 +3,9 @@
  *
  *     taxii-bench-server CERTIFICATE KEY TRUST [BLOCKS]
  *
- * Prints its port. For each line of its standard input it prints "POSTS DIFFERENT LAST POLL": inbox messages, those with
- * message ids of their own, when the last of them had come, when the first poll had come (seconds since 1970; 0: not yet). It
- * ends with its standard input.
+ * Prints its port. For each line of its standard input it prints "POSTS DIFFERENT LAST POLL FIRST": inbox messages, those
+ * with message ids of their own, when the last of them had come, when the first poll had come, when the first inbox message
+ * had (seconds since 1970; 0: not yet). It ends with its standard input.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t *ids;
 static size_t posts, room;
 static unsigned polls;
-static double last_post, first_poll;
+static double first_post, last_post, first_poll;
 
 struct connection {
     SSL *ssl;
@@ -162,6 +162,7 @@ static void count_post(const char *id)
     }
     ids[posts++] = hash;
     last_post = now();
+    first_post = first_post > 0 ? first_post : last_post;
     pthread_mutex_unlock(&lock);
 }
 
@@ -324,7 +325,7 @@ static void report(void)
         qsort(ids, posts, sizeof *ids, by_value);
     for (size_t i = 0; i < posts; i++)
         different += i == 0 || ids[i] != ids[i - 1];
-    printf("%zu %zu %.6f %.6f\n", posts, different, last_post, first_poll);
+    printf("%zu %zu %.6f %.6f %.6f\n", posts, different, last_post, first_poll, first_post);
     fflush(stdout);
     pthread_mutex_unlock(&lock);
 }
