@@ -42,6 +42,32 @@ static struct accord_option sftp_service[] = {
     {.name = "poll", .kind = ACCORD_DURATION, .flags = ACCORD_WHEN_RECEIVING, .fallback = "1 min"},
     {.name = NULL},
 };
+/* As much of mq and smtp as the shipped agreement writes. */
+static struct accord_option mq_link[] = {
+    {.name = "profile", .kind = ACCORD_TEXT},
+    {.name = "user", .kind = ACCORD_TEXT},
+    {.name = "password", .kind = ACCORD_TEXT},
+    {.name = "trust", .kind = ACCORD_TEXT},
+    {.name = NULL},
+};
+static struct accord_option mq_service[] = {
+    {.name = "address", .kind = ACCORD_TEXT, .flags = ACCORD_REQUIRED},
+    {.name = "reply-to", .kind = ACCORD_TEXT},
+    {.name = NULL},
+};
+static struct accord_option smtp_link[] = {
+    {.name = "tls", .kind = ACCORD_TEXT},
+    {.name = "user", .kind = ACCORD_TEXT},
+    {.name = "password", .kind = ACCORD_TEXT},
+    {.name = "trust", .kind = ACCORD_TEXT},
+    {.name = NULL},
+};
+static struct accord_option smtp_service[] = {
+    {.name = "mail-from", .kind = ACCORD_TEXT, .flags = ACCORD_REQUIRED},
+    {.name = "mail-to", .kind = ACCORD_TEXT, .flags = ACCORD_REQUIRED},
+    {.name = "subject", .kind = ACCORD_TEXT},
+    {.name = NULL},
+};
 static struct accord_option encryption[] = {
     {.name = "ssh-ciphers", .kind = ACCORD_LIST, .fallback = "aes256-ctr", .choices = ciphers},
     {.name = "fips", .kind = ACCORD_TEXT},
@@ -59,10 +85,20 @@ static struct conf_plugin plugin_items[] = {
      .options = dir_link,
      .service_options = dir_service},
     {.kind = ACCORD_CONNECTOR,
+     .name = "mq",
+     .flags = ACCORD_CAN_SEND | ACCORD_CAN_RECEIVE | ACCORD_DIALS,
+     .options = mq_link,
+     .service_options = mq_service},
+    {.kind = ACCORD_CONNECTOR,
      .name = "sftp",
      .flags = ACCORD_CAN_SEND | ACCORD_DIALS,
      .options = sftp_link,
      .service_options = sftp_service},
+    {.kind = ACCORD_CONNECTOR,
+     .name = "smtp",
+     .flags = ACCORD_CAN_SEND | ACCORD_DIALS,
+     .options = smtp_link,
+     .service_options = smtp_service},
     {.kind = ACCORD_POLICY, .name = "content", .flags = ACCORD_READS_PAYLOAD, .options = content},
     {.kind = ACCORD_POLICY, .name = "encryption", .options = encryption},
     {.kind = ACCORD_POLICY, .name = "logging"},
