@@ -188,6 +188,27 @@ static void a_deleted_queue_is_told(void **state)
     mq_close(&bench);
 }
 
+/* ---- our certificate ---- */
+
+static void a_certificate_that_ends_is_told_in_time(void **state)
+{
+    const int64_t day = INT64_C(86400000000), now = INT64_C(1764000000000000);
+    (void)state;
+    open_with(NULL, NULL);
+    testhost_set_wall(bench.host, now);
+    ended(send_one(NULL), ACCORD_DELIVERED, "accepted");
+    broker_reads_certificate(&bench, now + 31 * day);
+    assert_int_equal(testhost_gauge(bench.host, "certificate_days_left"), 31);
+    assert_non_null(
+        strstr(testhost_incident(bench.host, "mq.certificate-expires"), "broker.example ends in 31 days"));
+    mq_pass(&bench, 2 * 86400000);
+    assert_non_null(strstr(testhost_incident(bench.host, "mq.certificate-expires"), "ends in 30 days"));
+    ended(send_one(NULL), ACCORD_DELIVERED, "accepted");
+    broker_reads_certificate(&bench, now + 400 * day);
+    assert_int_equal(testhost_gauge(bench.host, "certificate_days_left"), 398);
+    mq_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +221,7 @@ int main(void)
         cmocka_unit_test(ibm_mq_has_one_session_and_wants_the_capability),
         cmocka_unit_test(a_detached_link_is_attached_again),
         cmocka_unit_test(a_deleted_queue_is_told),
+        cmocka_unit_test(a_certificate_that_ends_is_told_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,6 +111,12 @@ static void on_again(void *arg)
         connection_want(connection);
 }
 
+static void on_certificate(void *arg, int64_t until)
+{
+    const struct connection *connection = arg;
+    tls_expiry_learnt(&connection->link->expiry, until);
+}
+
 static void pause_after(struct connection *connection, bool failed)
 {
     struct link *link = connection->link;
@@ -214,7 +220,8 @@ static void set_up(struct connection *connection)
                                   .pins = &options->pin,
                                   .connect = options->connect_timeout,
                                   .heartbeat = options->heartbeat,
-                                  .max_frame = (uint32_t)options->max_frame};
+                                  .max_frame = (uint32_t)options->max_frame,
+                                  .certificate_until = on_certificate};
     connection->owner = (struct channel_owner){
         .opened = on_opened, .event = on_event, .closed = on_closed, .step = on_step, .arg = connection};
 }

@@ -37,6 +37,7 @@ static void each_receiver(struct link *link, void (*each)(struct receiver *))
 
 static void free_link(struct link *link)
 {
+    tls_expiry_stop(&link->expiry);
     sender_close(link);
     each_receiver(link, receiver_free);
     free(link->receivers);
@@ -67,7 +68,12 @@ static int mq_open(void *state, struct accord_instance *instance, const struct a
                           .host = host,
                           .setup = setup,
                           .options = options,
-                          .profile = profile_at((size_t)options->profile)};
+                          .profile = profile_at((size_t)options->profile),
+                          .expiry = {.host = host,
+                                     .instance = instance,
+                                     .rule = "mq.certificate-expires",
+                                     .partner = setup->endpoint_host,
+                                     .told = -1}};
     if (make_receivers(link))
         return ACCORD_OK;
     snprintf(why, why_size, "out of memory");

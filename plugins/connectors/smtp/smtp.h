@@ -15,6 +15,8 @@
 
 #include <accord/connector.h>
 
+#include "common/tls/expiry.h"
+
 enum { TLS_STARTTLS, TLS_IMPLICIT };
 enum { SASL_AUTO, SASL_PLAIN, SASL_LOGIN, SASL_EXTERNAL };
 enum { RECIPIENTS_ALL, RECIPIENTS_ANY };
@@ -48,6 +50,7 @@ struct link {
     const struct link_options *options;
     struct client *client;
     struct mail *mails; /* all that are not finished */
+    struct tls_expiry expiry;
     bool started;
 };
 
