@@ -306,6 +306,24 @@ void connection_rest(struct connection *connection)
         connection->idle = link->host->timer(link->instance, link->options->idle_close, on_idle, connection);
 }
 
+/* Is a message on its way? */
+static bool carries(const struct connection *connection)
+{
+    for (pn_link_t *at = pn_link_head(channel_connection(connection->channel), 0); at;
+         at = pn_link_next(at, 0))
+        if (pn_link_unsettled(at))
+            return true;
+    return false;
+}
+
+void connection_renew(struct connection *connection)
+{
+    if (connection->state != CONNECTION_OPEN || connection->probe || carries(connection))
+        return;
+    connection->state = CONNECTION_CLOSING;
+    channel_close(connection->channel, "our certificate is read anew");
+}
+
 void connection_wake(struct connection *connection)
 {
     if (connection->channel && !connection->inside)
