@@ -17,7 +17,7 @@ FOLDER = "stow"
 SITE = """
 [site]
 name = Acme Shipping Lines
-quarantine-retention = 10 years ; whatever the clock says meanwhile
+quarantine-retention = {retention}
 
 [link plans]
 connector = dir
@@ -126,9 +126,10 @@ class Ledger:
 
 
 class Flow:
-    """An agent with an agreement for stow plans, and a partner: harness.Sshd or harness.Partner."""
+    """An agent with an agreement for stow plans, and a partner: harness.Sshd or harness.Partner. `retention`: of what is
+    in quarantine; by default it stays there whatever the clock says meanwhile."""
 
-    def __init__(self, agent, partner):
+    def __init__(self, agent, partner, retention="10 years"):
         self.agent, self.partner = agent, partner
         self.good, self.broken = {}, set()
         self.kills = 0
@@ -136,7 +137,7 @@ class Flow:
         self.there = partner.files / FOLDER
         self.there.mkdir(exist_ok=True)
         give(partner.files, "daemon")
-        agent.write_conf("site.conf", SITE.format(site=self.folder))
+        agent.write_conf("site.conf", SITE.format(site=self.folder, retention=retention))
         agent.write_conf("isa.conf", AGREEMENT.format(
             port=partner.port, user=partner.user, host_key=partner.host_key.fingerprint, folder=FOLDER))
         agent.secret("isa", "id", partner.user_key.private)

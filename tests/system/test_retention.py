@@ -21,7 +21,7 @@ def test_what_has_had_its_time_goes(agent, partner):
     discarded, with a record; after message-retention again the journal's segments go, with a record."""
     ledger, clock = Ledger(), Clock(agent)
     server = partner(server=ledger.server())
-    flow = Flow(agent, server)
+    flow = Flow(agent, server, retention="90 days")
     agent.settings["store"] = {"segment-size": "1 MiB", "message-retention": "30 days"}
     agent.write_agent_conf()
     agent.start(clock.environment)

@@ -10,8 +10,9 @@ from load import AGREEMENT as LOAD_AGREEMENT
 from load import add_plugins, lines, text_of
 from queues import AGREEMENT, Message, numbered, rabbit  # noqa: F401
 
-KILLS = int(os.environ.get("ACCORD_KILLS", 10))
 MESSAGES = int(os.environ.get("ACCORD_MESSAGES", 20000))
+KILLS = MESSAGES // 2000
+SECONDS = MESSAGES // 100  # for all to arrive, with sanitizers on busy cores
 ORDERED = MESSAGES // 20
 SIZE = 256
 TESTKIT = BUILD / "lib/accord/testkit"
@@ -96,7 +97,7 @@ def test_what_goes_out_over_kills(agent, rabbit):  # noqa: F811
     transfer.start()
     transfer.rage("link-west", lambda: transfer.count("many.pulse"), MESSAGES - ORDERED)
     wait_for(lambda: transfer.gauge("west", "many") >= MESSAGES - ORDERED and transfer.gauge("west", "few") >= ORDERED,
-             lambda: f"all to go: {agent.ask('status')}; {agent.log_tail()}", 180)
+             lambda: f"all to go: {agent.ask('status')}; {agent.log_tail()}", SECONDS)
     for name, queue, count in (("many", many, MESSAGES - ORDERED), ("few", few, ORDERED)):
         accepted = {line[2]: int(line[0]) for line in transfer.lines(f"{name}.pulse") if line[3] == "accepted"}
         seen, bodies = collections.Counter(), {}
@@ -133,7 +134,7 @@ def test_what_comes_in_over_kills(agent, rabbit):  # noqa: F811
     transfer.start()
     transfer.rage("link-east", lambda: transfer.count("many.sink"), count)
     wait_for(lambda: transfer.gauge("west", "many") >= count and transfer.gauge("west", "few") >= unnamed,
-             lambda: f"all to come: {agent.ask('status')}; {agent.log_tail()}", 180)
+             lambda: f"all to come: {agent.ask('status')}; {agent.log_tail()}", SECONDS)
     wait_for(lambda: not rabbit.rest(many) and not rabbit.rest(few), "the queues to be empty")
     arrived = [line for line in transfer.lines("many.sink") if line[-1] in ("delivered", "uncertain")]
     assert {line[2] for line in arrived} == {f"m-{number:06}" for number in range(count)}
