@@ -205,9 +205,10 @@ def test_a_data_set_has_no_times(agent, partner):
 
 
 def test_unmarked_packages_of_the_feed_are_quarantined(agent, partner):
-    ais = Indicators(agent, partner, feed_only()).start()
+    ais = Indicators(agent, partner, feed_only())
     partner.feed.add(package("unmarked", marked=False), now() - datetime.timedelta(hours=1))
     good = ais.give(1)
+    ais.start()  # not sooner: a poll that was quicker would be past their time
     ais.wait_came(good)
     wait_for(lambda: [row for row in ais.agent.ask("messages")["messages"] if row["state"] == "quarantined"],
              lambda: f"it to be quarantined: {ais.agent.ask('messages')}")

@@ -238,9 +238,9 @@ static void serve(struct web_connection *c)
 
 /* ---- papers ---- */
 
-static char *papers[3]; /* root, certificate, key */
+static char *papers[5]; /* root, certificate, key; ours */
 
-static void make_papers(const char *host)
+static void make_papers(const char *host, int lasts)
 {
     char names[300];
     snprintf(names, sizeof names, "DNS:%s", host);
@@ -249,6 +249,10 @@ static void make_papers(const char *host)
     papers[0] = pki_pem(&root);
     papers[1] = pki_pem(&server);
     papers[2] = pki_key_pem(&server, NULL);
+    struct pki own =
+        pki_make(&(struct pki_wish){.name = "agent", .from = -10, .until = lasts, .role = PKI_CLIENT});
+    papers[3] = pki_pem(&own);
+    papers[4] = pki_key_pem(&own, NULL);
     pki_sweep();
 }
 
@@ -339,7 +343,7 @@ void mail_open(struct mail_bench *bench, const struct mail_setting *how)
     setting = how;
     heard[0] = 0;
     memset(used, 0, sizeof used);
-    make_papers(how->host ? how->host : MAIL_NAME);
+    make_papers(how->host ? how->host : MAIL_NAME, how->lasts);
     web.certificate = papers[1];
     web.key = papers[2];
     bench->web = web_start(&web);
@@ -348,6 +352,8 @@ void mail_open(struct mail_bench *bench, const struct mail_setting *how)
     testhost_set_wall(bench->host, PKI_NOW * 1000000);
     testhost_secret(bench->host, "trust", papers[0], strlen(papers[0]));
     testhost_secret(bench->host, "password", "s3cret\n", 7);
+    testhost_secret(bench->host, "certificate", papers[3], strlen(papers[3]));
+    testhost_secret(bench->host, "key", papers[4], strlen(papers[4]));
     allow(bench->host, how->profile);
     if (testhost_open(bench->host, &bench->setup) < 0)
         fail_msg("%s", testhost_why(bench->host));
@@ -363,7 +369,7 @@ void mail_shut(struct mail_bench *bench)
     web_stop(bench->web);
     testoptions_free(bench->link);
     testoptions_free(bench->options);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 5; i++)
         free(papers[i]);
     for (; mail_count; mail_count--)
         free(mails[mail_count - 1]);

@@ -30,6 +30,7 @@ struct mail_setting {
     bool implicit;                            /* TLS from the first byte */
     bool password;                            /* user "accord", password "s3cret" */
     bool stopped;                             /* is not started */
+    int lasts;                                /* days: a certificate of ours; 0: we have none */
 };
 
 struct mail_bench {

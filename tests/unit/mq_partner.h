@@ -85,6 +85,7 @@ void broker_end_session(struct mq_bench *, const char *condition);
 void broker_abort(struct mq_bench *);                          /* the message that it is giving in pieces */
 void broker_cut(struct mq_bench *);                            /* CHANNEL_LOST */
 void broker_refuse(struct mq_bench *, const char *rule);       /* CHANNEL_REFUSED */
+void broker_reads_certificate(struct mq_bench *, int64_t until); /* the session has read ours */
 void broker_fail_open(void);                                   /* the next channel_open() gives NULL */
 void broker_hold_open(bool);                                   /* channels stay unopened */
 

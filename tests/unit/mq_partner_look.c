@@ -243,6 +243,14 @@ void broker_cut(struct mq_bench *bench)
     mq_run(bench);
 }
 
+void broker_reads_certificate(struct mq_bench *bench, int64_t until)
+{
+    assert_true(partner.channel_count > 0);
+    const struct channel *channel = partner.channels[partner.channel_count - 1];
+    channel->settings->certificate_until(channel->owner->arg, until);
+    mq_run(bench);
+}
+
 void broker_refuse(struct mq_bench *bench, const char *rule)
 {
     assert_true(partner.channel_count > 0);

@@ -299,6 +299,43 @@ static void a_probe_that_fails_says_where_and_parks_nothing(void **state)
     }
 }
 
+/* ---- our certificate ---- */
+
+static void a_certificate_that_ends_is_told_in_time(void **state)
+{
+    static const struct accord_pair link[] = {{"certificate", "own.pem"}, {"key", "own.key"}, {NULL, NULL}};
+    const char *said;
+    struct mail_bench bench;
+    (void)state;
+    mail_open(&bench, &(struct mail_setting){.link = link, .lasts = 29, .clock = TESTHOST_VIRTUAL_CLOCK});
+    mail_expect(mail_send(&bench, NULL, "plan"), ACCORD_DELIVERED, "250");
+    testhost_advance(bench.host, 1);
+    assert_int_equal(testhost_gauge(bench.host, "certificate_days_left"), 29);
+    said = testhost_incident(bench.host, "smtp.certificate-expires");
+    assert_true(said && strstr(said, MAIL_NAME " ends in 29 days"));
+    testhost_advance(bench.host, INT64_C(22) * 86400000);
+    said = testhost_incident(bench.host, "smtp.certificate-expires");
+    assert_true(said && strstr(said, "ends in 7 days"));
+    mail_shut(&bench);
+}
+
+static void a_renewed_certificate_is_taken_up_however_busy_the_link_is(void **state)
+{
+    static const struct accord_pair link[] = {
+        {"certificate", "own.pem"}, {"key", "own.key"}, {"idle-close", "10 min"}, {NULL, NULL}};
+    struct mail_bench bench;
+    (void)state;
+    mail_open(&bench, &(struct mail_setting){.link = link, .lasts = 400, .clock = TESTHOST_VIRTUAL_CLOCK});
+    mail_expect(mail_send(&bench, NULL, "plan"), ACCORD_DELIVERED, "250");
+    for (int i = 0; i < 13; i++) {
+        testhost_advance(bench.host, 300000);
+        mail_expect(mail_send(&bench, NULL, "plan"), ACCORD_DELIVERED, "250");
+    }
+    assert_int_equal(testhost_dials(bench.host), 2);
+    assert_null(testhost_incident(bench.host, "smtp.certificate-expires"));
+    mail_shut(&bench);
+}
+
 /* ---- options ---- */
 
 static void mistakes_in_options_are_found(void **state)
@@ -348,6 +385,8 @@ int main(void)
         cmocka_unit_test(a_password_that_is_missing_or_empty_burns_no_message),
         cmocka_unit_test(a_probe_names_sender_and_recipients_and_sends_nothing),
         cmocka_unit_test(a_probe_that_fails_says_where_and_parks_nothing),
+        cmocka_unit_test(a_certificate_that_ends_is_told_in_time),
+        cmocka_unit_test(a_renewed_certificate_is_taken_up_however_busy_the_link_is),
         cmocka_unit_test(mistakes_in_options_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* The queues that are sent to: whether they are there, how each kind of broker is asked, and that they may go. */
-#include "mq_partner.h"
+#include "mq_outbox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,38 +8,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static struct mq_bench bench;
-
-static const struct accord_pair queue[] = {{"address", "ace.requests"}, {NULL, NULL}};
-
-static void open_with(const struct accord_pair *link, const struct accord_pair *options)
-{
-    const struct mq_service service = {"requests", ACCORD_SEND, options ? options : queue};
-    mq_open(&bench, link, &service, 1);
-}
-
-static struct accord_delivery *send_bytes(const char *id, const void *bytes, size_t size)
-{
-    struct testhost_message message = {
-        .id = id, .type = "opaque", .name = "request.txt", .bytes = bytes, .size = size};
-    return mq_send(&bench, 0, &message);
-}
-
-static struct accord_delivery *send_one(const char *id)
-{
-    struct accord_delivery *delivery = send_bytes(id, "A2704ABC", 8);
-    mq_run(&bench);
-    return delivery;
-}
-
-static void ended(const struct accord_delivery *delivery, enum accord_outcome outcome, const char *words)
-{
-    const char *said = outcome == ACCORD_DELIVERED ? delivery->receipt : delivery->reason;
-    if (!delivery->finished || delivery->outcome != outcome || !strstr(said, words))
-        fail_msg("it is %sfinished: %d, %s%s", delivery->finished ? "" : "not ", delivery->outcome,
-                 delivery->reason, delivery->receipt);
-}
 
 /* ---- queues that are not there ---- */
 
@@ -188,6 +156,27 @@ static void a_deleted_queue_is_told(void **state)
     mq_close(&bench);
 }
 
+/* ---- our certificate ---- */
+
+static void a_certificate_that_ends_is_told_in_time(void **state)
+{
+    const int64_t day = INT64_C(86400000000), now = INT64_C(1764000000000000);
+    (void)state;
+    open_with(NULL, NULL);
+    testhost_set_wall(bench.host, now);
+    ended(send_one(NULL), ACCORD_DELIVERED, "accepted");
+    broker_reads_certificate(&bench, now + 31 * day);
+    assert_int_equal(testhost_gauge(bench.host, "certificate_days_left"), 31);
+    assert_non_null(
+        strstr(testhost_incident(bench.host, "mq.certificate-expires"), "broker.example ends in 31 days"));
+    mq_pass(&bench, 2 * 86400000);
+    assert_non_null(strstr(testhost_incident(bench.host, "mq.certificate-expires"), "ends in 30 days"));
+    ended(send_one(NULL), ACCORD_DELIVERED, "accepted");
+    broker_reads_certificate(&bench, now + 400 * day);
+    assert_int_equal(testhost_gauge(bench.host, "certificate_days_left"), 398);
+    mq_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +189,7 @@ int main(void)
         cmocka_unit_test(ibm_mq_has_one_session_and_wants_the_capability),
         cmocka_unit_test(a_detached_link_is_attached_again),
         cmocka_unit_test(a_deleted_queue_is_told),
+        cmocka_unit_test(a_certificate_that_ends_is_told_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

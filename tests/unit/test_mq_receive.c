@@ -1,5 +1,5 @@
 /* Receiving over AMQP: when a message is settled, what comes again. */
-#include "mq_partner.h"
+#include "mq_inbox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,55 +10,6 @@
 #include <cmocka.h>
 
 #include <proton/disposition.h>
-
-static struct mq_bench bench;
-static uint8_t *made[600];
-static size_t made_count;
-
-static const struct accord_pair queue[] = {{"address", "answers"}, {NULL, NULL}};
-
-static void open_with(const struct accord_pair *link, const struct accord_pair *options)
-{
-    const struct mq_service service = {"answers", ACCORD_RECEIVE, options ? options : queue};
-    mq_open(&bench, link, &service, 1);
-    mq_run(&bench);
-}
-
-static void close_bench(void)
-{
-    mq_close(&bench);
-    while (made_count)
-        free(made[--made_count]);
-}
-
-static void put_bytes(const void *bytes, size_t size)
-{
-    made[made_count] = malloc(size + 1);
-    memcpy(made[made_count], bytes, size);
-    broker_put("answers", made[made_count++], size);
-}
-
-static void put(const char *id, const void *payload, size_t size)
-{
-    size_t whole;
-    made[made_count] = broker_message(id, "subject of it", payload, size, &whole);
-    broker_put("answers", made[made_count++], whole);
-}
-
-static struct accord_offer *offer(size_t index)
-{
-    assert_true(index < testhost_offers(bench.host));
-    return testhost_offer(bench.host, index);
-}
-
-static void has(size_t index, const char *id, const void *bytes, size_t size)
-{
-    const struct accord_offer *one = offer(index);
-    assert_string_equal(one->source_id, id);
-    assert_true(one->complete);
-    assert_int_equal(one->size, size);
-    assert_memory_equal(one->bytes, bytes, size);
-}
 
 static const char *header(size_t index, const char *name)
 {
@@ -423,6 +374,39 @@ static void several_services_share_the_connections(void **state)
     close_bench();
 }
 
+/* ---- our certificate ---- */
+
+static void a_quiet_connection_is_made_anew_while_our_certificate_ends(void **state)
+{
+    const int64_t day = INT64_C(86400000000), now = INT64_C(1764000000000000);
+    (void)state;
+    open_with(NULL, NULL);
+    testhost_set_wall(bench.host, now);
+    broker_reads_certificate(&bench, now + 200 * day);
+    mq_pass(&bench, 2 * 3600000);
+    assert_int_equal(broker_connections(), 1); /* it lasts */
+    broker_reads_certificate(&bench, now + 5 * day);
+    testhost_hold_admissions(bench.host, true);
+    put("a", "first", 5);
+    mq_run(&bench);
+    mq_pass(&bench, 3600000);
+    assert_int_equal(broker_connections(), 1); /* a message is on its way */
+    testhost_hold_admissions(bench.host, false);
+    mq_run(&bench);
+    assert_int_equal(broker_depth("answers"), 0);
+    mq_pass(&bench, 3600000);
+    assert_int_equal(broker_connections(), 2);
+    mq_pass(&bench, 1000);
+    broker_reads_certificate(&bench, now + 400 * day);
+    mq_pass(&bench, 2 * 3600000);
+    assert_int_equal(broker_connections(), 2);
+    put("b", "second", 6);
+    mq_run(&bench);
+    has(1, "b", "second", 6);
+    assert_int_equal(testhost_offers(bench.host), 2);
+    close_bench();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_lost_connection_is_made_again_and_again),
         cmocka_unit_test(stopping_finishes_what_the_bus_has),
         cmocka_unit_test(several_services_share_the_connections),
+        cmocka_unit_test(a_quiet_connection_is_made_anew_while_our_certificate_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

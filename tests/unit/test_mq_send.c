@@ -1,5 +1,5 @@
 /* Sending over AMQP: what goes out, what every answer of the broker does to a delivery, what a cut leaves behind. */
-#include "mq_partner.h"
+#include "mq_outbox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,38 +10,6 @@
 #include <cmocka.h>
 
 #include <proton/disposition.h>
-
-static struct mq_bench bench;
-
-static const struct accord_pair queue[] = {{"address", "ace.requests"}, {NULL, NULL}};
-
-static void open_with(const struct accord_pair *link, const struct accord_pair *options)
-{
-    const struct mq_service service = {"requests", ACCORD_SEND, options ? options : queue};
-    mq_open(&bench, link, &service, 1);
-}
-
-static struct accord_delivery *send_bytes(const char *id, const void *bytes, size_t size)
-{
-    struct testhost_message message = {
-        .id = id, .type = "opaque", .name = "request.txt", .bytes = bytes, .size = size};
-    return mq_send(&bench, 0, &message);
-}
-
-static struct accord_delivery *send_one(const char *id)
-{
-    struct accord_delivery *delivery = send_bytes(id, "A2704ABC", 8);
-    mq_run(&bench);
-    return delivery;
-}
-
-static void ended(const struct accord_delivery *delivery, enum accord_outcome outcome, const char *words)
-{
-    const char *said = outcome == ACCORD_DELIVERED ? delivery->receipt : delivery->reason;
-    if (!delivery->finished || delivery->outcome != outcome || !strstr(said, words))
-        fail_msg("it is %sfinished: %d, %s%s", delivery->finished ? "" : "not ", delivery->outcome,
-                 delivery->reason, delivery->receipt);
-}
 
 static bool has_bytes(size_t index, const void *bytes, size_t size)
 {

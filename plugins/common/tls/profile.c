@@ -5,18 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool tls_lists(const char *list, const char *name)
-{
-    size_t size = strlen(name);
-    for (const char *at = list; *at;) {
-        size_t length = strcspn(at, ",");
-        if (length && length == size && !memcmp(at, name, size))
-            return true;
-        at += length + (at[length] == ',');
-    }
-    return false;
-}
-
 static int refuse(struct tls_problem *problem, const char *name, const char *what)
 {
     return tls_fail(problem, ACCORD_EINVAL, true, "tls.profile",

@@ -2,6 +2,7 @@
 #ifndef TLS_STATE_H
 #define TLS_STATE_H
 
+#include "options.h"
 #include "tls.h"
 
 #define TLS_LIST_MAX 2048 /* of a list of names, with its NUL */
@@ -47,8 +48,6 @@ struct tls {
 
 /* profile.c */
 int tls_read_profile(struct tls *, const struct tls_setup *, struct tls_problem *);
-/* Is `name` in a list separated by commas? */
-bool tls_lists(const char *list, const char *name);
 
 /* identity.c: the trust bundle and our own certificate */
 int tls_read_trust(struct tls *, const struct tls_setup *, struct tls_problem *);

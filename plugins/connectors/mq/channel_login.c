@@ -306,7 +306,7 @@ static const char *choose(const struct channel *channel, const char *allowed)
         size_t size = strcspn(at, ",");
         for (size_t i = 0; i < sizeof known / sizeof *known; i++)
             if (strlen(known[i]) == size && !memcmp(at, known[i], size) &&
-                (!wanted || !strcmp(wanted, known[i])) && sasl_lists(channel->offered, known[i]) &&
+                (!wanted || !strcmp(wanted, known[i])) && tls_lists(channel->offered, known[i]) &&
                 able(channel, known[i]))
                 return known[i];
         at += size + (at[size] == ',');
@@ -318,7 +318,7 @@ static void none_fits(struct channel *channel, const char *allowed)
 {
     const char *wanted = channel->set->mechanism;
     const char *why = "user and password (PLAIN) or a certificate (EXTERNAL) are missing in the link";
-    if (wanted && sasl_lists(allowed, wanted) && sasl_lists(channel->offered, wanted))
+    if (wanted && tls_lists(allowed, wanted) && tls_lists(channel->offered, wanted))
         why = channel->plain                    ? "a session without encryption carries no login"
               : strcmp(wanted, "EXTERNAL") == 0 ? "it has not asked for our certificate"
                                                 : "user and password are missing in the link";

@@ -7,6 +7,7 @@
 #include "channel_frames.h"
 #include "channel_sasl.h"
 
+#include "common/tls/options.h"
 #include "common/tls/tls.h"
 
 enum channel_stage {

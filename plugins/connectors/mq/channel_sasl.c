@@ -225,18 +225,6 @@ enum sasl_kind sasl_take(const uint8_t *from, size_t size, bool begun, size_t *u
     return begun ? take_frame(from, size, used, said) : take_header(from, size, used, said);
 }
 
-bool sasl_lists(const char *list, const char *name)
-{
-    size_t size = strlen(name);
-    for (const char *at = list; *at;) {
-        size_t length = strcspn(at, ",");
-        if (length && length == size && !memcmp(at, name, size))
-            return true;
-        at += length + (at[length] == ',');
-    }
-    return false;
-}
-
 /* ---- writing ---- */
 
 struct writer {

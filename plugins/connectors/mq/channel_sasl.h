@@ -26,9 +26,6 @@ struct sasl_said {
 /* Takes the broker's header (`begun` is false) or its next frame from the bytes; `*used` of them are done with. */
 enum sasl_kind sasl_take(const uint8_t *, size_t, bool begun, size_t *used, struct sasl_said *);
 
-/* Is the name in a list separated by commas? */
-bool sasl_lists(const char *list, const char *name);
-
 struct sasl_credentials {
     const char *user; /* PLAIN */
     const uint8_t *password;

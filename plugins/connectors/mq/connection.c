@@ -111,6 +111,12 @@ static void on_again(void *arg)
         connection_want(connection);
 }
 
+static void on_certificate(void *arg, int64_t until)
+{
+    const struct connection *connection = arg;
+    tls_expiry_learnt(&connection->link->expiry, until);
+}
+
 static void pause_after(struct connection *connection, bool failed)
 {
     struct link *link = connection->link;
@@ -214,7 +220,8 @@ static void set_up(struct connection *connection)
                                   .pins = &options->pin,
                                   .connect = options->connect_timeout,
                                   .heartbeat = options->heartbeat,
-                                  .max_frame = (uint32_t)options->max_frame};
+                                  .max_frame = (uint32_t)options->max_frame,
+                                  .certificate_until = on_certificate};
     connection->owner = (struct channel_owner){
         .opened = on_opened, .event = on_event, .closed = on_closed, .step = on_step, .arg = connection};
 }
@@ -297,6 +304,24 @@ void connection_rest(struct connection *connection)
     connection->rested = link->host->ticks(link->instance);
     if (!connection->idle)
         connection->idle = link->host->timer(link->instance, link->options->idle_close, on_idle, connection);
+}
+
+/* Is a message on its way? */
+static bool carries(const struct connection *connection)
+{
+    for (pn_link_t *at = pn_link_head(channel_connection(connection->channel), 0); at;
+         at = pn_link_next(at, 0))
+        if (pn_link_unsettled(at))
+            return true;
+    return false;
+}
+
+void connection_renew(struct connection *connection)
+{
+    if (connection->state != CONNECTION_OPEN || connection->probe || carries(connection))
+        return;
+    connection->state = CONNECTION_CLOSING;
+    channel_close(connection->channel, "our certificate is read anew");
 }
 
 void connection_wake(struct connection *connection)

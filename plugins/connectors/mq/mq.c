@@ -37,6 +37,7 @@ static void each_receiver(struct link *link, void (*each)(struct receiver *))
 
 static void free_link(struct link *link)
 {
+    tls_expiry_stop(&link->expiry);
     sender_close(link);
     each_receiver(link, receiver_free);
     free(link->receivers);
@@ -58,6 +59,15 @@ static bool make_receivers(struct link *link)
     return link->receivers;
 }
 
+/* Once people have been told that ours ends: a receiver would keep its connection, and so the old one, for ever. */
+static void read_anew(void *arg)
+{
+    const struct link *link = arg;
+    for (size_t i = 0; link->expiry.told >= 0 && i < MQ_CONNECTIONS; i++)
+        if (link->connections[i])
+            connection_renew(link->connections[i]);
+}
+
 static int mq_open(void *state, struct accord_instance *instance, const struct accord_host *host,
                    const struct accord_link_setup *setup, char *why, size_t why_size)
 {
@@ -67,7 +77,14 @@ static int mq_open(void *state, struct accord_instance *instance, const struct a
                           .host = host,
                           .setup = setup,
                           .options = options,
-                          .profile = profile_at((size_t)options->profile)};
+                          .profile = profile_at((size_t)options->profile),
+                          .expiry = {.host = host,
+                                     .instance = instance,
+                                     .rule = "mq.certificate-expires",
+                                     .partner = setup->endpoint_host,
+                                     .read_anew = read_anew,
+                                     .arg = link,
+                                     .told = -1}};
     if (make_receivers(link))
         return ACCORD_OK;
     snprintf(why, why_size, "out of memory");

@@ -17,6 +17,7 @@
 
 #include <accord/connector.h>
 
+#include "common/tls/expiry.h"
 #include "profile.h"
 
 #define MQ_ADDRESS     512         /* of a queue as it is attached, with NUL */
@@ -69,6 +70,7 @@ struct link {
     struct receiver **receivers;                    /* for each service; NULL: it sends */
     struct parcel *table[1024];                     /* deliveries by their handles */
     struct probe *probes;
+    struct tls_expiry expiry;
     struct connection *spent; /* of the last probe that ended; NULL: none */
     bool started;
 };

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/tls/options.h"
 #include "mq.h"
 
 #define FIELD(type, name) offsetof(struct type, name)
@@ -227,12 +228,6 @@ const struct accord_option mq_service_table[] = {
 
 /* ---- rules ---- */
 
-static bool is_pin(const char *text)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    return strspn(text, digits) == 43 && strcmp(text + 43, "=") == 0;
-}
-
 static bool is_set(const char *text)
 {
     return text && text[0];
@@ -240,11 +235,7 @@ static bool is_set(const char *text)
 
 static int check_session(const struct link_options *options, char *why, size_t why_size)
 {
-    if (options->key && !options->certificate)
-        snprintf(why, why_size, "key is set, and certificate is missing: the certificate that belongs to it");
-    else if (options->key_passphrase && !options->certificate)
-        snprintf(why, why_size, "key-passphrase is set, and there is no certificate");
-    else if (options->password && !is_set(options->user))
+    if (options->password && !is_set(options->user))
         snprintf(why, why_size, "password is set, and user is missing: whose password it is");
     else if (is_set(options->user) && !options->password)
         snprintf(why, why_size, "user is set, and password is missing");
@@ -253,19 +244,6 @@ static int check_session(const struct link_options *options, char *why, size_t w
     else
         return ACCORD_OK;
     return ACCORD_EINVAL;
-}
-
-static int check_pins(const struct link_options *options, char *why, size_t why_size)
-{
-    for (size_t i = 0; i < options->pin.count; i++)
-        if (!is_pin(options->pin.items[i])) {
-            snprintf(why, why_size,
-                     "pin \"%.80s\" is not the SHA-256 of a public key: 44 characters of base64, the last of "
-                     "them =",
-                     options->pin.items[i]);
-            return ACCORD_EINVAL;
-        }
-    return ACCORD_OK;
 }
 
 static int check_sasl(const struct accord_link_setup *setup, const struct link_options *options, char *why,
@@ -373,9 +351,12 @@ static int check_service(const struct link_options *link, const struct accord_se
 int mq_check(const struct accord_link_setup *setup, char *why, size_t why_size)
 {
     const struct link_options *options = setup->options;
-    int result = check_session(options, why, why_size);
+    int result =
+        tls_check_identity(options->certificate, options->key, options->key_passphrase, why, why_size);
     if (result == ACCORD_OK)
-        result = check_pins(options, why, why_size);
+        result = tls_check_pins(&options->pin, why, why_size);
+    if (result == ACCORD_OK)
+        result = check_session(options, why, why_size);
     if (result == ACCORD_OK)
         result = check_sasl(setup, options, why, why_size);
     if (result == ACCORD_OK)

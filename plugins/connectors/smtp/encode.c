@@ -33,18 +33,24 @@ void text_put(struct text *text, const void *bytes, size_t size)
     text->size += size;
 }
 
-void text_print(struct text *text, const char *format, ...)
+void text_print_list(struct text *text, const char *format, va_list args)
 {
     char *line = NULL;
-    va_list args;
-    va_start(args, format);
     int size = vasprintf(&line, format, args);
-    va_end(args);
     text->failed = text->failed || size < 0;
     if (size >= 0) {
         text_put(text, line, (size_t)size);
+        explicit_bzero(line, (size_t)size);
         free(line);
     }
+}
+
+void text_print(struct text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    text_print_list(text, format, args);
+    va_end(args);
 }
 
 void text_wipe(struct text *text)

@@ -3,6 +3,7 @@
 #ifndef SMTP_ENCODE_H
 #define SMTP_ENCODE_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@ struct text {
 };
 void text_put(struct text *, const void *, size_t);
 __attribute__((format(printf, 2, 3))) void text_print(struct text *, const char *format, ...);
+void text_print_list(struct text *, const char *format, va_list);
 void text_wipe(struct text *); /* and frees */
 
 enum encoding { ENCODING_BASE64, ENCODING_QUOTED };

@@ -46,18 +46,12 @@ static const struct service_options *options_of(const struct mail *mail)
 
 static size_t recipients(const struct mail *mail)
 {
-    const struct service_options *options = options_of(mail);
-    return options->to.count + options->cc.count + options->bcc.count;
+    return smtp_recipients(options_of(mail));
 }
 
 static const char *recipient(const struct mail *mail, size_t index)
 {
-    const struct service_options *options = options_of(mail);
-    const struct accord_list *const lists[] = {&options->to, &options->cc, &options->bcc};
-    size_t at = 0;
-    while (index >= lists[at]->count)
-        index -= lists[at++]->count;
-    return lists[at]->items[index];
+    return smtp_recipient(options_of(mail), index);
 }
 
 /* ---- its end ---- */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/tls/options.h"
 #include "letter.h"
 #include "smtp.h"
 
@@ -196,6 +197,20 @@ const char *smtp_domain(const char *address)
     return at ? at + 1 : address;
 }
 
+size_t smtp_recipients(const struct service_options *options)
+{
+    return options->to.count + options->cc.count + options->bcc.count;
+}
+
+const char *smtp_recipient(const struct service_options *options, size_t index)
+{
+    const struct accord_list *const lists[] = {&options->to, &options->cc, &options->bcc};
+    for (size_t i = 0; i < 3; index -= lists[i++]->count)
+        if (index < lists[i]->count)
+            return lists[i]->items[index];
+    return "";
+}
+
 /* local@domain, without quotes and comments, in ASCII (RFC 5321, 4.1.2 without quoted strings). */
 static bool is_address(const char *text)
 {
@@ -265,7 +280,7 @@ static int check_service(const struct accord_service *service, char *why, size_t
         return result;
     if (options->to.count == 0)
         snprintf(why, why_size, "service %s: mail-to names nobody", service->name);
-    else if (options->to.count + options->cc.count + options->bcc.count > 100)
+    else if (smtp_recipients(options) > 100)
         snprintf(why, why_size,
                  "service %s: mail-to, cc and bcc name more than 100 addresses (RFC 5321, 4.5.3.1.8)",
                  service->name);
@@ -276,12 +291,6 @@ static int check_service(const struct accord_service *service, char *why, size_t
     else
         return ACCORD_OK;
     return ACCORD_EINVAL;
-}
-
-static bool is_pin(const char *text)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    return strspn(text, digits) == 43 && strcmp(text + 43, "=") == 0;
 }
 
 static int check_link(const struct link_options *options, char *why, size_t why_size)
@@ -296,10 +305,6 @@ static int check_link(const struct link_options *options, char *why, size_t why_
     else if (options->sasl == SASL_EXTERNAL && (!options->certificate || options->password))
         snprintf(why, why_size,
                  "sasl = external logs in by a certificate: it needs certificate, and no password");
-    else if (options->key && !options->certificate)
-        snprintf(why, why_size, "key is set, and certificate is missing: the certificate that belongs to it");
-    else if (options->key_passphrase && !options->certificate)
-        snprintf(why, why_size, "key-passphrase is set, and there is no certificate");
     else
         return ACCORD_OK;
     return ACCORD_EINVAL;
@@ -308,15 +313,12 @@ static int check_link(const struct link_options *options, char *why, size_t why_
 int smtp_check(const struct accord_link_setup *setup, char *why, size_t why_size)
 {
     const struct link_options *options = setup->options;
-    int result = check_link(options, why, why_size);
-    for (size_t i = 0; result == ACCORD_OK && i < options->pin.count; i++)
-        if (!is_pin(options->pin.items[i])) {
-            snprintf(why, why_size,
-                     "pin \"%.80s\" is not the SHA-256 of a public key: 44 characters of base64, the last of "
-                     "them =",
-                     options->pin.items[i]);
-            result = ACCORD_EINVAL;
-        }
+    int result =
+        tls_check_identity(options->certificate, options->key, options->key_passphrase, why, why_size);
+    if (result == ACCORD_OK)
+        result = tls_check_pins(&options->pin, why, why_size);
+    if (result == ACCORD_OK)
+        result = check_link(options, why, why_size);
     for (size_t i = 0; result == ACCORD_OK && i < setup->service_count; i++)
         result = check_service(setup->services[i], why, why_size);
     return result;

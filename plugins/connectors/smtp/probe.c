@@ -27,21 +27,14 @@ static const struct service_options *options_of(const struct probe *probe)
 
 static size_t recipients(const struct probe *probe)
 {
-    const struct service_options *options = options_of(probe);
-    return options->to.count + options->cc.count + options->bcc.count;
+    return smtp_recipients(options_of(probe));
 }
 
 /* The sender is 0. */
 static const char *address(const struct probe *probe, size_t index)
 {
     const struct service_options *options = options_of(probe);
-    const struct accord_list *const lists[] = {&options->to, &options->cc, &options->bcc};
-    if (index-- == 0)
-        return options->from;
-    for (size_t i = 0; i < 3; index -= lists[i++]->count)
-        if (index < lists[i]->count)
-            return lists[i]->items[index];
-    return "";
+    return index ? smtp_recipient(options, index - 1) : options->from;
 }
 
 static void keep_failure(struct probe *probe, const char *step, int result, const char *text)

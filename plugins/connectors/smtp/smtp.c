@@ -2,13 +2,10 @@
 #include "smtp.h"
 
 #include <accord/plugin.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "session.h"
-
-#define DAY (INT64_C(86400) * 1000000)
 
 void link_park(struct link *link, const char *rule, const char *reason)
 {
@@ -16,21 +13,16 @@ void link_park(struct link *link, const char *rule, const char *reason)
     link->host->park(link->instance, *rule ? rule : "smtp.session", reason);
 }
 
-/* Our certificate was read. It is read anew for each connection, so that a renewed one needs no restart. */
 static void on_certificate(void *arg, int64_t until)
 {
+    struct link *link = arg;
+    tls_expiry_learnt(&link->expiry, until);
+}
+
+static void read_anew(void *arg)
+{
     const struct link *link = arg;
-    int64_t days = (until - link->host->wall(link->instance)) / DAY;
-    char text[ACCORD_REASON_MAX];
-    link->host->gauge(link->instance, "certificate_days_left", days);
-    if (days > 30)
-        return;
-    snprintf(
-        text, sizeof text,
-        "our certificate for %.200s ends in %" PRId64
-        " days: renew it in time and put it in the place of `certificate` (and `key`); no restart is needed",
-        link->setup->endpoint_host, days);
-    link->host->incident(link->instance, "smtp.certificate-expires", text);
+    client_drop_idle(link->client);
 }
 
 static bool new_client(struct link *link)
@@ -66,7 +58,17 @@ static int smtp_open(void *state, struct accord_instance *instance, const struct
                      const struct accord_link_setup *setup, char *why, size_t why_size)
 {
     struct link *link = state;
-    *link = (struct link){.instance = instance, .host = host, .setup = setup, .options = setup->options};
+    *link = (struct link){.instance = instance,
+                          .host = host,
+                          .setup = setup,
+                          .options = setup->options,
+                          .expiry = {.host = host,
+                                     .instance = instance,
+                                     .rule = "smtp.certificate-expires",
+                                     .partner = setup->endpoint_host,
+                                     .read_anew = read_anew,
+                                     .arg = link,
+                                     .told = -1}};
     if (new_client(link))
         return ACCORD_OK;
     snprintf(why, why_size, "out of memory, or libcurl or OpenSSL cannot be initialised");
@@ -92,6 +94,7 @@ static void smtp_close(void *state)
 {
     struct link *link = state;
     link->started = false;
+    tls_expiry_stop(&link->expiry);
     if (link->client)
         client_free(link->client);
     link->client = NULL;

@@ -15,6 +15,8 @@
 
 #include <accord/connector.h>
 
+#include "common/tls/expiry.h"
+
 enum { TLS_STARTTLS, TLS_IMPLICIT };
 enum { SASL_AUTO, SASL_PLAIN, SASL_LOGIN, SASL_EXTERNAL };
 enum { RECIPIENTS_ALL, RECIPIENTS_ANY };
@@ -48,6 +50,7 @@ struct link {
     const struct link_options *options;
     struct client *client;
     struct mail *mails; /* all that are not finished */
+    struct tls_expiry expiry;
     bool started;
 };
 
@@ -55,6 +58,9 @@ struct link {
 extern const struct accord_option smtp_link_table[], smtp_service_table[];
 int smtp_check(const struct accord_link_setup *, char *why, size_t why_size);
 const char *smtp_domain(const char *address); /* behind its @ */
+/* Of to, cc and bcc, one after the other. */
+size_t smtp_recipients(const struct service_options *);
+const char *smtp_recipient(const struct service_options *, size_t index);
 
 /* smtp.c. The session itself is refused: until a person has changed something. */
 void link_park(struct link *, const char *rule, const char *reason);

@@ -120,17 +120,10 @@ static enum heard listen_to(struct smtp_session *smtp)
 
 void smtp_say(struct smtp_session *smtp, const char *format, ...)
 {
-    char *line = NULL;
     va_list args;
     va_start(args, format);
-    int size = vasprintf(&line, format, args);
+    text_print_list(&smtp->out, format, args);
     va_end(args);
-    smtp->out.failed = smtp->out.failed || size < 0;
-    if (size < 0)
-        return;
-    text_put(&smtp->out, line, (size_t)size);
-    explicit_bzero(line, (size_t)size);
-    free(line);
 }
 
 /* False: it cannot be. */

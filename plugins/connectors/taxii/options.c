@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/tls/options.h"
 #include "taxii.h"
 
 #define FIELD(type, name) offsetof(struct type, name)
@@ -279,36 +280,12 @@ static int check_paths(const struct link_options *options, char *why, size_t why
     return ACCORD_OK;
 }
 
-static bool is_pin(const char *text)
+static int check_times(const struct link_options *options, char *why, size_t why_size)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    return strspn(text, digits) == 43 && strcmp(text + 43, "=") == 0;
-}
-
-static int check_session(const struct link_options *options, char *why, size_t why_size)
-{
-    if (options->key && !options->certificate)
-        snprintf(why, why_size, "key is set, and certificate is missing: the certificate that belongs to it");
-    else if (options->key_passphrase && !options->certificate)
-        snprintf(why, why_size, "key-passphrase is set, and there is no certificate");
-    else if (options->longest < options->timeout)
-        snprintf(why, why_size, "longest must not be less than timeout");
-    else
+    if (options->longest >= options->timeout)
         return ACCORD_OK;
+    snprintf(why, why_size, "longest must not be less than timeout");
     return ACCORD_EINVAL;
-}
-
-static int check_pins(const struct link_options *options, char *why, size_t why_size)
-{
-    for (size_t i = 0; i < options->pin.count; i++)
-        if (!is_pin(options->pin.items[i])) {
-            snprintf(why, why_size,
-                     "pin \"%.80s\" is not the SHA-256 of a public key: 44 characters of base64, the last of "
-                     "them =",
-                     options->pin.items[i]);
-            return ACCORD_EINVAL;
-        }
-    return ACCORD_OK;
 }
 
 static int check_send(const struct link_options *link, const struct accord_service *service, char *why,
@@ -366,11 +343,14 @@ static int check_service(const struct link_options *link, const struct accord_se
 int taxii_check(const struct accord_link_setup *setup, char *why, size_t why_size)
 {
     const struct link_options *options = setup->options;
-    int result = check_paths(options, why, why_size);
+    int result =
+        tls_check_identity(options->certificate, options->key, options->key_passphrase, why, why_size);
     if (result == ACCORD_OK)
-        result = check_session(options, why, why_size);
+        result = tls_check_pins(&options->pin, why, why_size);
     if (result == ACCORD_OK)
-        result = check_pins(options, why, why_size);
+        result = check_paths(options, why, why_size);
+    if (result == ACCORD_OK)
+        result = check_times(options, why, why_size);
     for (size_t i = 0; result == ACCORD_OK && i < setup->service_count; i++)
         result = check_service(options, setup->services[i], why, why_size);
     return result;

@@ -58,12 +58,19 @@ static void free_link(struct link *link)
     free(link->feeds);
     link->feeds = NULL;
     catalogue_fini(link);
-    expiry_stop(link);
+    tls_expiry_stop(&link->expiry);
 }
 
 static void on_certificate(void *arg, int64_t until)
 {
-    expiry_learnt(arg, until);
+    struct link *link = arg;
+    tls_expiry_learnt(&link->expiry, until);
+}
+
+static void read_anew(void *arg)
+{
+    const struct link *link = arg;
+    http_drop_idle(link->http);
 }
 
 static struct http *new_http(struct link *link)
@@ -110,7 +117,13 @@ static int taxii_open(void *state, struct accord_instance *instance, const struc
                           .setup = setup,
                           .options = setup->options,
                           .dialect = &taxii11,
-                          .expiry = {.told = -1}};
+                          .expiry = {.host = host,
+                                     .instance = instance,
+                                     .rule = "taxii.certificate-expires",
+                                     .partner = setup->endpoint_host,
+                                     .read_anew = read_anew,
+                                     .arg = link,
+                                     .told = -1}};
     link->http = new_http(link);
     link->submit = link->http ? submit_new(link) : NULL;
     if (link->submit && open_feeds(link))

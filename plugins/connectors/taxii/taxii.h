@@ -8,7 +8,7 @@
  *   submit.c     deliveries, in batches, to the inbox; content.c their bytes as they stand in a message
  *   feed.c       one collection that is polled: windows, parts, cursor (position.c); block.c one content block on its way
  *                to the bus
- *   expiry.c     our certificate's last days; probe.c the steps of `accord probe`
+ *   probe.c      the steps of `accord probe`
  *
  * Everything runs on the loop thread.
  */
@@ -18,6 +18,7 @@
 #include <accord/connector.h>
 
 #include "catalogue.h"
+#include "common/tls/expiry.h"
 #include "content.h"
 #include "dialect.h"
 #include "http.h"
@@ -56,12 +57,6 @@ struct service_options {
 struct feed;
 struct submit;
 
-struct expiry {
-    int64_t until; /* of our certificate, microseconds since 1970; 0: not known, or none */
-    int64_t told;  /* days of the last threshold that people were told of; -1: none */
-    struct accord_timer *timer;
-};
-
 /* The state of one link. */
 struct link {
     struct accord_instance *instance;
@@ -74,7 +69,7 @@ struct link {
     struct submit *submit;
     struct feed **feeds; /* for each service; NULL: it sends */
     struct probe *probes;
-    struct expiry expiry;
+    struct tls_expiry expiry;
     bool started;
 };
 
@@ -88,9 +83,5 @@ void link_log(struct link *, enum accord_level, const char *event, const char *f
     __attribute__((format(printf, 4, 5)));
 /* The outcome is not about one message: parks, or raises an incident, and says that addresses may have changed. */
 void link_hears(struct link *, const struct outcome *);
-
-/* expiry.c */
-void expiry_learnt(struct link *, int64_t until);
-void expiry_stop(struct link *);
 
 #endif
