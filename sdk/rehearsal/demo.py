@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""make demo: an agreement with an SFTP partner and one with a TAXII partner, rehearsed on this machine. Everything shown is
+"""make demo: an agreement with partners of SFTP, AMQP and mail and one with a TAXII partner, rehearsed on this machine. Everything shown is
 read from the agent, from the partners' disks or from their own logs; the run fails when something is not as it should be."""
 import argparse
 import hashlib
@@ -12,6 +12,7 @@ import warnings
 
 warnings.simplefilter("ignore")
 from demo_ais import AisDemo  # noqa: E402
+from demo_cbp import CbpDemo  # noqa: E402
 from rehearsal import (SERVER, Agent, Installation, Key, account_of_child, end, give, wait_for)  # noqa: E402
 from stage import require, show, title  # noqa: E402
 
@@ -133,22 +134,22 @@ class Demo:
         self.user_key = Key()
         self.plans = 0
         self.partner = Partner(self.installation.folder(), self.user_key)
-        self.ais = AisDemo(self.agent)
+        self.cbp, self.ais = CbpDemo(self.agent, self.plan), AisDemo(self.agent)
 
     def write_agreement(self, ciphers="aes256-gcm@openssh.com, aes256-ctr"):
         self.agent.write_conf("cbp-isa.conf", AGREEMENT.format(
             ciphers=ciphers, today=time.strftime("%Y-%m-%d", time.gmtime()), port=self.partner.port,
             host_key=self.host_key))
 
-    def plan(self, name, **options):
-        """Drops a stow plan into the site's folder, and returns its SHA-256. Each has its own control reference: the
+    def plan(self, name, folder="stow-plans", **options):
+        """Drops a stow plan into a folder of the site's, and returns its SHA-256. Each has its own control reference: the
         agreement takes none twice."""
         self.plans += 1
         command = ["/usr/bin/python3", HERE / "make_stow_plan.py", "--reference", f"DEMO{self.plans}"]
         for option, value in options.items():
             command += ["--" + option, str(value)]
         content = subprocess.run(command, capture_output=True, check=True).stdout
-        self.agent.drop("stow-plans", name, content)
+        self.agent.drop(folder, name, content)
         return hashlib.sha256(content).hexdigest()
 
     # ---- the acts ----
@@ -296,15 +297,25 @@ class Demo:
             show(row["fault"], f"{row['file']}:{row['line']}: {row['text']}")
         require(bad.code == 1, f"the change should be found: {bad}")
 
+    def other_services(self):
+        self.cbp.begin(self.partner.files)
+        self.cbp.request()
+        self.cbp.by_mail()
+        self.cbp.by_sftp(self.partner.files)
+        self.cbp.no_starttls()
+        self.cbp.only_anonymous()
+
     def run(self):
         for act in (self.begin, self.deliver, self.refuse_type, self.refuse_content, self.refuse_host,
-                    self.switch_off, self.mistake, self.retry, self.dead_letter, *self.ais.acts(), self.verify):
+                    self.switch_off, self.mistake, self.retry, self.dead_letter, self.other_services,
+                    *self.ais.acts(), self.cbp.tally, self.verify):
             act()
         print("\nAll of it as it should be. Next: docs/ARCHITECTURE.md, and conf.d/ for files to begin with.")
 
     def close(self):
         self.agent.stop()
         self.partner.stop()
+        self.cbp.close()
         self.ais.close()
 
 

@@ -17,7 +17,7 @@ Arrival = collections.namedtuple("Arrival", "time id source_id attempt state")
 
 
 def add_plugins(installation, build):
-    """Puts pulse and sink beside the plugins of an installation."""
+    """Puts pulse and sink beside the plugins of an installation, or of an agent that has its own."""
     for plugin in pathlib.Path(build).glob("lib/accord/testkit/*.so"):
         shutil.copy(plugin, installation.plugins)
 

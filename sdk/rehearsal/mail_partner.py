@@ -13,6 +13,7 @@ import email.policy
 import functools
 import hashlib
 import json
+import logging
 import pathlib
 import socket
 import ssl
@@ -23,6 +24,8 @@ import threading
 from aiosmtpd.smtp import SMTP, AuthResult, TLSSetupException
 from authority import Authority
 from partner import Faults, Partner
+
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of its own old names
 
 # What each fault answers to the command that it is played at; CONNECT is the greeting, BODY the end of the data.
 REPLIES = {"greylist": "450 4.7.1 greylisted, try again in a minute", "busy": "421 4.3.2 shutting down, come back later",

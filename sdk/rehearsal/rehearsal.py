@@ -4,6 +4,7 @@ the system tests are made of it.
 Everything that is started is a child of the caller and is ended by its process id. As root, agents become nobody.
 """
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -160,6 +161,7 @@ class Agent:
         self.credentials.chmod(0o700)
         self.log_path = self.home / "log"
         self.process = None
+        self.plugins = installation.plugins
         self.settings = {}  # more sections for agent.conf: {"store": {"segment-size": "1 MiB"}}
         self.write_agent_conf()
 
@@ -174,13 +176,22 @@ class Agent:
         new.rename(path)
 
     def write_agent_conf(self):
-        lines = ["[agent]", f"state = {self.state}", f"plugins = {self.installation.plugins}",
+        lines = ["[agent]", f"state = {self.state}", f"plugins = {self.plugins}",
                  f"credentials = {self.credentials}"]
         if os.getuid() == 0:
             lines.append(f"user = {AGENT}")
         for section, values in self.settings.items():
             lines += ["", f"[{section}]"] + [f"{key} = {value}" for key, value in values.items()]
         self.write_conf("agent.conf", "\n".join(lines) + "\n")
+
+    def own_plugins(self, *more):
+        """A copy of the plugin folder with these in it, for a test to add to or to spoil."""
+        self.plugins = self.home / "plugins"
+        shutil.copytree(self.installation.plugins, self.plugins)
+        for path in more:
+            shutil.copy(path, self.plugins)
+        self.write_agent_conf()
+        return self.plugins
 
     def secret(self, agreement, name, content):
         folder = self.credentials / agreement
@@ -207,15 +218,17 @@ class Agent:
 
     # ---- life ----
 
-    def start(self, environment=None, ready=True):
+    def start(self, environment=None, ready=True, first=False):
+        """`first`: before other processes of this machine, where we may say so: what is measured is the agent."""
         assert self.process is None or self.process.poll() is not None, "it is running already"
         give(self.home)
         self.process = subprocess.Popen(
             [self.installation.daemon, "--conf", self.conf], stdin=subprocess.DEVNULL,
             stdout=self.log_path.open("ab"), stderr=subprocess.STDOUT, cwd="/",
-            env={**self.installation.environment, **(environment or {})})
+            env={**self.installation.environment, **(environment or {})},
+            preexec_fn=functools.partial(os.nice, -10) if first and os.getuid() == 0 else None)
         if ready:
-            wait_for(self.answers, lambda: f"the agent to answer; its log ends:\n{self.log_tail()}")
+            wait_for(self.answers, lambda: f"the agent to answer; its log ends:\n{self.log_tail()}", 2 * PATIENCE)
         return self
 
     def answers(self):

@@ -88,7 +88,8 @@ int main(void)
                                               {"connect-timeout", "5 s"}, {"answer-timeout", "5 s"},
                                               {"idle-close", "1 s"},      {NULL, NULL}};
     static const struct accord_pair out[] = {{"address", "requests"}, {NULL, NULL}},
-                                    in[] = {{"address", "answers"}, {"rejected", "dead-letter"}, {NULL, NULL}};
+                                    in[] = {
+                                        {"address", "answers"}, {"rejected", "dead-letter"}, {NULL, NULL}};
     static const struct testsuite_service services[] = {{"out", "opaque", ACCORD_SEND, out},
                                                         {"in", "opaque", ACCORD_RECEIVE, in}};
     const struct accord_connector_suite suite = {.plugin = &accord_plugin,

@@ -17,6 +17,7 @@ FOLDER = "stow"
 SITE = """
 [site]
 name = Acme Shipping Lines
+quarantine-retention = 10 years ; whatever the clock says meanwhile
 
 [link plans]
 connector = dir
@@ -48,7 +49,7 @@ endpoint  = sftp
 user      = {user}
 key       = id
 host-key  = {host_key}
-timeout   = 5 s
+timeout   = 20 s
 
 [service stow-plan]
 type          = stow-plan

@@ -58,6 +58,21 @@ def test_bench_of_sftp(tmp_path, not_run):
         not_run("lftp", "it could not be fetched (see build/logs/servers.log)")
 
 
+def test_bench_of_queues(tmp_path):
+    if not (ROOT / "build/servers-rabbitmq/complete").exists():
+        pytest.skip("RabbitMQ could not be fetched (see build/logs/servers-mq.log)")
+    figures = tmp_path / "figures.json"
+    done = subprocess.run([ROOT / "tests/bench/mq/run.py", "--build", BUILD, "--messages", "400", "--repeat", "1", "--json",
+                           figures], capture_output=True, text=True, timeout=240, check=False,
+                          env={**os.environ, **SANITIZERS})
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(figures.read_text())
+    for what in ("send", "receive"):
+        assert found[what]["messages"] == 400 and found[what]["accord"] > 0 and found[what]["bare"] > 0
+        assert found[what]["cpu-of"]["hub"] >= 0
+    assert "P11 send" in done.stdout and "P11 receive" in done.stdout
+
+
 def test_bench_of_sftp_gives_no_figure_for_a_loss(tmp_path):
     """Its own accounting: a file that is missing, spoilt or too many ends it."""
     check = """

@@ -1,6 +1,9 @@
 """The CBP agreement's services over SFTP beside stow plans: container status messages and AES commodity data, and nothing else."""
+import configparser
+
 import make_records
 import pytest
+from harness import ROOT
 from traffic import Traffic, receiving
 
 SERVICES = {name: {"type": name, "direction": "send", "link": "sftp", "directory": "in", "from": f"site/{name}",
@@ -40,3 +43,19 @@ def test_what_is_not_in_order_or_not_listed_does_not_go(cbp):
         reason = cbp.rejected(name, content, folder)
         assert row["rule"] in reason and make_records.PASSWORD not in reason
     assert not list(cbp.inbox.iterdir())
+
+
+def test_the_agreement_as_it_is_shipped_has_these_services_and_no_other(agent):
+    """Clause by clause, switched off; `accord check` finds no mistake in it."""
+    parser = configparser.ConfigParser(inline_comment_prefixes=(";",), interpolation=None)
+    parser.read(ROOT / "conf.d/cbp-isa.conf")
+    assert parser["agreement"]["enabled"] == "no"
+    found = {(keys["type"], keys["direction"], parser[f"link {keys['link']}"]["connector"])
+             for name, keys in parser.items() if name.startswith("service ")}
+    assert found == {("ace-transaction", "send", "mq"), ("cbp-response", "receive", "mq"),  # CBP-1a.1
+                     ("stow-plan", "send", "sftp"), ("stow-plan", "send", "smtp"),          # CBP-1a.2
+                     ("container-status", "send", "sftp"),
+                     ("aes-commodity", "send", "sftp")}                                     # CBP-1a.3
+    assert all(keys["tunnel"] == "ipsec" for name, keys in parser.items() if name.startswith("endpoint "))
+    answer = agent.ask("check", conf=ROOT / "conf.d")
+    assert answer.code in (0, 5), answer

@@ -1,10 +1,9 @@
 """What ends badly, what waits for a person, and what a person then decides: with a connector and a policy that do with
 a message what its name says (tests/faults/plugins)."""
-import shutil
 
 import pytest
 
-from harness import BUILD, give, wait_for
+from harness import BUILD, wait_for
 from traffic import conf
 
 SITE = {
@@ -26,14 +25,8 @@ AGREEMENT = {
 class Puppets:
     def __init__(self, agent):
         self.agent = agent
-        plugins = agent.home / "plugins"
-        shutil.copytree(agent.installation.plugins, plugins)
-        for name in ("connector-puppet.so", "policy-fragile.so"):
-            shutil.copy(BUILD / "lib/accord/faults" / name, plugins)
-        agent.write_conf("agent.conf", (agent.conf / "agent.conf").read_text()
-                         .replace(str(agent.installation.plugins), str(plugins)))
+        agent.own_plugins(*(BUILD / "lib/accord/faults" / name for name in ("connector-puppet.so", "policy-fragile.so")))
         agent.site_folder("things")
-        give(plugins)
         self.write_site()
         self.write()
 

@@ -5,6 +5,7 @@ import pathlib
 import pwd
 import shutil
 import subprocess
+import time
 
 import pytest
 from harness import account, give, wait_for
@@ -189,6 +190,7 @@ def test_what_needs_a_restart_is_said_and_the_rest_counts(agent, sshd):
 
 @pytest.mark.long
 def test_two_hundred_reloads_leave_no_trace(agent, sshd):
+    began = time.monotonic()
     traffic = Traffic(agent, sshd).start()
     sound = (agent.conf / "isa.conf").read_text()
     broken = sound + "[policy contnet]\n"
@@ -205,7 +207,9 @@ def test_two_hundred_reloads_leave_no_trace(agent, sshd):
     assert agent.children() == children and traffic.state() == "up"
     assert after[1] <= before[1] + 2, f"descriptors: {before[1]}, then {after[1]}"
     assert after[0] <= before[0] + 24000, f"kilobytes: {before[0]}, then {after[0]}"  # a sanitizer keeps what is freed
-    assert len(traffic.records("configuration-refused", chain="host")) <= 4
+    minutes = (time.monotonic() - began) / 60
+    # Once a minute, and how often it was repeated.
+    assert len(traffic.records("configuration-refused", chain="host")) <= 2 * (minutes + 1)
     assert len(traffic.records("configuration-loaded", chain="host")) == 1
     traffic.delivered("plan.edi", traffic.send("plan.edi"))
     agent.stop()

@@ -50,6 +50,8 @@ def test_clock_jumps(jumps, agent, partner):
     ledger, clock = Ledger(), Clock(agent)
     server = partner(server=ledger.server())
     flow = Flow(agent, server)
+    agent.settings["store"] = {"message-retention": "10 years"}
+    agent.write_agent_conf()
     agent.start(clock.environment)
     flow.wait_up()
     for offset in jumps:

@@ -1,13 +1,12 @@
 """A source that is read by cursor alone: no message of it is lost and none comes twice, whoever is killed."""
 import os
-import shutil
 import signal
 import time
 
 import pytest
 
 from exact import seeded
-from harness import BUILD, give, wait_for
+from harness import BUILD, wait_for
 from test_metrics import metrics
 from traffic import conf
 
@@ -26,13 +25,8 @@ AGREEMENT = {
 class Counting:
     def __init__(self, agent):
         self.agent = agent
-        plugins = agent.home / "plugins"
-        shutil.copytree(agent.installation.plugins, plugins)
-        shutil.copy(BUILD / "lib/accord/faults/connector-counter.so", plugins)
-        agent.write_conf("agent.conf", (agent.conf / "agent.conf").read_text()
-                         .replace(str(agent.installation.plugins), str(plugins)))
+        agent.own_plugins(BUILD / "lib/accord/faults/connector-counter.so")
         self.folder = agent.site_folder("numbers")
-        give(plugins)
         agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": agent.site}}))
         agent.write_conf("isa.conf", conf(AGREEMENT))
 

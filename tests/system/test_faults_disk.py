@@ -110,9 +110,10 @@ def test_sync_that_fails(agent, partner):
 
 def test_what_was_begun_before_a_sync_failed_is_reaped(agent, partner):
     """A plugin that does not come back from being loaded is being described when the disk fails."""
+    agent.own_plugins()
     ledger, shim = Ledger(), Shim(agent)
     flow = settled_flow(agent, partner, ledger, shim.environment)
-    silent = agent.installation.plugins / "connector-silent.so"
+    silent = agent.plugins / "connector-silent.so"
 
     def describing():
         return [pid for pid in agent.children() if "--role=describe" in command_of(pid)]

@@ -129,12 +129,7 @@ class Battery:
             for name in names:
                 (folder / name).write_text("outside\n")
         (self.outside / "empty").mkdir()
-        plugins = agent.home / "plugins"
-        shutil.copytree(agent.installation.plugins, plugins)
-        for path in (BUILD / "lib/accord/faults").glob("*-battery*.so"):
-            shutil.copy(path, plugins)
-        agent.write_conf("agent.conf", (agent.conf / "agent.conf").read_text()
-                         .replace(str(agent.installation.plugins), str(plugins)))
+        agent.own_plugins(*(BUILD / "lib/accord/faults").glob("*-battery*.so"))
         agent.write_conf("site.conf", SITE)
         self.options = {"outside": self.outside, "inside": self.inside, "abstract": listeners.name,
                         "port": listeners.unlisted.getsockname()[1], "address": f"{address:x}"}

@@ -1,7 +1,6 @@
 """R12: a plugin that misbehaves. Only its own process dies, it is started again ever more slowly, nothing is lost, and
 the other agreement does not notice."""
 import re
-import shutil
 
 import pytest
 
@@ -48,11 +47,8 @@ def flow(agent, partner):
     ledger = Ledger()
     one = Flow(agent, partner(server=ledger.server()))
     one.ledger = ledger
-    plugins = agent.home / "plugins"
-    shutil.copytree(agent.installation.plugins, plugins)
-    shutil.copy(BUILD / "lib/accord/faults/connector-rogue.so", plugins)
-    agent.write_conf("agent.conf", (agent.conf / "agent.conf").read_text()
-                     .replace(str(agent.installation.plugins), str(plugins)) + "\n[limits]\nanswer-within = 2 s\n")
+    agent.settings["limits"] = {"answer-within": "2 s"}
+    agent.own_plugins(BUILD / "lib/accord/faults/connector-rogue.so")
     return one
 
 
@@ -124,11 +120,7 @@ link      = bad
 def test_no_message_comes_in_without_a_session_that_was_allowed(agent):
     """What a connector offers that has an endpoint came over a session which the guard has allowed, or it is not taken
     and the connector's process ends."""
-    plugins = agent.home / "plugins"
-    shutil.copytree(agent.installation.plugins, plugins)
-    shutil.copy(BUILD / "lib/accord/faults/connector-smuggler.so", plugins)
-    agent.write_conf("agent.conf", (agent.conf / "agent.conf").read_text()
-                     .replace(str(agent.installation.plugins), str(plugins)))
+    agent.own_plugins(BUILD / "lib/accord/faults/connector-smuggler.so")
     agent.write_conf("smuggler.conf", SMUGGLER)
     agent.start()
     wait_for(lambda: re.search("link-smuggler failed: .*over a session that may not carry it", agent.log()),

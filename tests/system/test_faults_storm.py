@@ -38,7 +38,7 @@ def released():
     installation.remove()
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_first_delivery_after_a_kill(released, partner):
     """R1: after each of ten kills of the hub under load, the first delivery is made within a second of the start of the
     new process, measured at the partner, in the release build (the middle one of them: the machine may be busy; all

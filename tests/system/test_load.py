@@ -5,8 +5,9 @@ from harness import BUILD, wait_for
 
 
 @pytest.fixture
-def flow(agent, installation):
-    load.add_plugins(installation, BUILD)
+def flow(agent):
+    agent.own_plugins()
+    load.add_plugins(agent, BUILD)
 
     def make(pulse, sink=None, **others):
         return load.Load(agent, pulse, sink, **others)

@@ -178,12 +178,14 @@ def main(build):
              "--output-junit", str(LOGS / "ctest.xml")]
     results.add(run("unit", "unit tests and fuzz corpora", ctest, LOGS / "ctest.xml", read_ctest, CTEST_LIMIT,
                     environment))
-    for name, what in (("structure", "the tree's own rules"), ("system", "whole agents against real peers")):
+    # They wait more than they work; conftest.py says which of them stay together.
+    many = ["-m", "not alone", "-n", str(3 * (os.cpu_count() or 1)), "--dist", "loadgroup"]
+    for name, what, tests in (("structure", "the tree's own rules", ["tests/structure"]),
+                              ("system", "whole agents against real peers", ["tests/system", *many]),
+                              ("alone", "what is measured, one after the other", ["tests/system", "-m", "alone"])):
         junit = LOGS / f"{name}.xml"
         command = ["/usr/bin/python3", "-W", "ignore", "-m", "pytest", "-c", "tests/pytest.ini", "--rootdir", ".",
-                   f"--junitxml={junit}", f"tests/{name}"]
-        if name == "system":  # they wait more than they work; conftest.py says which of them stay together
-            command += ["-n", str(3 * (os.cpu_count() or 1)), "--dist", "loadgroup"]
+                   f"--junitxml={junit}", *tests]
         results.add(run(name, what, command, junit, read_pytest, PYTEST_LIMIT, environment))
     return sum_up(results)
 

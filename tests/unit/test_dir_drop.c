@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -130,6 +131,30 @@ static void what_a_crash_left_is_removed(void **state)
     connector_end();
 }
 
+/* The folder is cleared before the first file of this process is in it, however many come at once. */
+static void clearing_up_takes_nothing_of_what_comes_meanwhile(void **state)
+{
+    (void)state;
+    char name[64];
+    struct accord_delivery *deliveries[16];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "out/.accord-drop-site.answers-%04d", i);
+        put_text(name, "half");
+    }
+    connector_begin();
+    for (int i = 0; i < 16; i++) {
+        snprintf(name, sizeof name, "answer-%d.txt", i);
+        deliveries[i] = drop(name, NULL, 1, "x", 1);
+    }
+    for (int i = 0; i < 16; i++) {
+        assert_true(testhost_settle(host, deliveries[i], 10000));
+        assert_int_equal(deliveries[i]->outcome, ACCORD_DELIVERED);
+    }
+    assert_int_equal(count_files("out"), 16);
+    assert_int_equal(count_hidden("out"), 0);
+    connector_end();
+}
+
 static void names_from_the_bus_cannot_leave_the_folder(void **state)
 {
     (void)state;
@@ -229,6 +254,7 @@ int main(void)
         in_folder(a_taken_name_is_refused_when_the_service_says_so),
         in_folder(a_message_that_comes_again_is_not_dropped_twice),
         in_folder(what_a_crash_left_is_removed),
+        in_folder(clearing_up_takes_nothing_of_what_comes_meanwhile),
         in_folder(names_from_the_bus_cannot_leave_the_folder),
         in_folder(a_missing_folder_is_a_retry_with_its_reason),
         in_folder(a_full_disk_is_a_retry_and_leaves_nothing),

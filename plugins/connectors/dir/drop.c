@@ -1,5 +1,6 @@
 #include "drop.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,6 @@ struct parcel {
     bool busy;
     enum step step;
     int result;
-    bool sweep; /* with STEP_OPEN */
     bool cancelled, last;
     struct bytes *filling, *writing; /* exchanged when a write begins */
     struct accord_result end;        /* to be told once the file is closed */
@@ -38,10 +38,22 @@ struct drop {
     struct dir *dir;
     struct parcel_place place;
     struct parcel *parcels;
-    bool swept, closed;
+    bool closed;
+    pthread_mutex_t sweeping;
+    bool swept; /* under `sweeping` */
 };
 
 static void step_done(void *arg);
+
+/* Before anything of ours is in the folder: what an earlier process left there looks just like it. */
+static void sweep_once(struct drop *drop)
+{
+    pthread_mutex_lock(&drop->sweeping);
+    if (!drop->swept)
+        parcel_sweep(&drop->place);
+    drop->swept = true;
+    pthread_mutex_unlock(&drop->sweeping);
+}
 
 static void step_run(void *arg)
 {
@@ -50,8 +62,7 @@ static void step_run(void *arg)
     parcel->result = 0;
     switch (parcel->step) {
     case STEP_OPEN:
-        if (parcel->sweep)
-            parcel_sweep(place);
+        sweep_once(parcel->drop);
         parcel->result = parcel_open(place, &parcel->file);
         break;
     case STEP_WRITE:
@@ -68,8 +79,10 @@ static void step_run(void *arg)
 
 static void release(struct drop *drop)
 {
-    if (drop->closed && !drop->parcels)
-        free(drop);
+    if (!drop->closed || drop->parcels)
+        return;
+    pthread_mutex_destroy(&drop->sweeping);
+    free(drop);
 }
 
 static void forget(struct parcel *parcel)
@@ -161,8 +174,6 @@ static void step_done(void *arg)
     struct parcel *parcel = arg;
     const struct dir *dir = parcel->drop->dir;
     parcel->busy = false;
-    if (parcel->step == STEP_OPEN)
-        parcel->drop->swept = true;
     if (parcel->step == STEP_CLOSE || parcel->drop->closed) {
         parcel_close(&parcel->file);
         finish(parcel);
@@ -206,7 +217,6 @@ void drop_deliver(struct drop *drop, const struct accord_outgoing *out)
     name_safe(parcel->file.name, out->envelope->name);
     name_safe(id, out->envelope->id);
     snprintf(parcel->file.temporary, sizeof parcel->file.temporary, "%.200s%.48s", drop->place.prefix, id);
-    parcel->sweep = !drop->swept && !drop->parcels;
     parcel->next = drop->parcels;
     drop->parcels = parcel;
     step_begin(parcel, STEP_OPEN);
@@ -260,6 +270,7 @@ struct drop *drop_new(struct dir *dir, size_t index)
     const struct link_options *link = dir->setup->options;
     const struct accord_service *service = dir->setup->services[index];
     const struct service_options *options = service->options;
+    pthread_mutex_init(&drop->sweeping, NULL);
     drop->dir = dir;
     drop->place.root = link->path;
     drop->place.below = options->folder;

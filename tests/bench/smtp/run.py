@@ -64,7 +64,8 @@ class Bench:
             "link mail": {"connector": "smtp", "endpoint": "mail", "trust": "root.pem",
                           "connections": self.options.connections},
             "service mail": {"type": "opaque", "direction": "send", "link": "mail", "from": "site/out",
-                             **self.address}}))
+                             **self.address},
+            "policy encryption": {"sasl-mechanisms": "none"}}))
 
     def queued(self, agent, state):
         return sum(int(row[state]) for row in agent.ask("status").tables.get("queues", []) if row["agreement"] == "cbp")
