@@ -118,6 +118,19 @@ static void the_isa_says_when_which_and_whether_it_is_a_test(void **state)
 #define HEAD "ISA*00*" PADDED "*00*" PADDED "*ZZ*ACME           *ZZ*USCBP          "
     expect_denied(TYPE ".isa-time", "\"261315\"", HEAD "*261315*1200*U*00401*000000007*0*P*>~");
     expect_denied(TYPE ".isa-time", "\"2460\"", HEAD "*260115*2460*U*00401*000000007*0*P*>~");
+    static const char *const wrong[] = {"260001*1200", "260100*1200", "260132*1200",
+                                        "2601A5*1200", "260115*2400", "260115*1260",
+                                        "260115*12A0", "26 115*1200", "260115*120 "};
+    static const char *const right[] = {"260101*0000", "261231*2359", "261001*1959"};
+    char text[1024];
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(text, sizeof text, HEAD "*%s*U*00401*000000007*0*P*>~" GS, wrong[i]);
+        expect_denied(TYPE ".isa-time", "expected YYMMDD and HHMM", text);
+    }
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        snprintf(text, sizeof text, HEAD "*%s*U*00401*000000007*0*P*>~" GS ST BODY SE GE IEA, right[i]);
+        allowed(text);
+    }
     expect_denied(TYPE ".isa-version", "\"0040A\"", HEAD "*260115*1200*U*0040A*000000007*0*P*>~");
     expect_denied(TYPE ".isa-reference", "\"00000000A\"", HEAD "*260115*1200*U*00401*00000000A*0*P*>~");
     expect_denied(TYPE ".test-indicator", "marked as a test (ISA15 is T)",
