@@ -137,6 +137,20 @@ static int listen_on(const char *address, int *port, int backlog)
     return fd;
 }
 
+/* On the two addresses of two.test, at one port; somebody may have that of the first at the second. */
+static int listen_on_both(int *first, int *second, int second_backlog)
+{
+    for (;;) {
+        int port = 0;
+        *first = listen_on("127.0.0.2", &port, 0);
+        assert_true(*first >= 0);
+        *second = listen_on("127.0.0.1", &port, second_backlog);
+        if (*second >= 0)
+            return port;
+        close(*first);
+    }
+}
+
 /* Takes connections until its queue is full: from then on it answers nobody. */
 static void fill_queue(int listener, int *held, size_t count)
 {
@@ -249,7 +263,7 @@ static void silent_address_leaves_time_for_the_next(void **state)
 {
     (void)state;
     struct call call;
-    int port = 0, first = listen_on("127.0.0.2", &port, 0), second = listen_on("127.0.0.1", &port, 4);
+    int first, second, port = listen_on_both(&first, &second, 4);
     int held[HELD];
     assert_true(first >= 0 && second >= 0);
     fill_queue(first, held, HELD);
@@ -288,7 +302,7 @@ static void both_addresses_silent_end_at_the_one_deadline(void **state)
 {
     (void)state;
     struct call call;
-    int port = 0, first = listen_on("127.0.0.2", &port, 0), second = listen_on("127.0.0.1", &port, 0);
+    int first, second, port = listen_on_both(&first, &second, 0);
     int held[2 * HELD];
     fill_queue(first, held, HELD);
     fill_queue(second, held + HELD, HELD);
