@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
-from rabbitmq import free_ports
+from port import Port
 from rehearsal import SERVER, account, account_of_child, end, give, wait_for
 
 CONFIGURATION = """
@@ -78,7 +78,8 @@ class Exim:
 
     def __init__(self, root, folder, identity, login="acme", password="open sesame", size_limit="20M"):
         self.folder, self.login, self.password = pathlib.Path(folder), login, password
-        self.port, self.tls_port = free_ports(2)
+        self.reserved = [Port(), Port()]
+        self.port, self.tls_port = [each.number for each in self.reserved]
         self.program, self.process = self.folder / "program", None
         self.install(pathlib.Path(root))
         for name in ("spool", "log", "mail"):

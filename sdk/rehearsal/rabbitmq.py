@@ -11,17 +11,9 @@ import socket
 import subprocess
 import time
 
+from port import Port
+
 AMQP10 = ("rabbitmq_amqp1_0", "rabbitmq_auth_mechanism_ssl")
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def hashed(password):
@@ -51,7 +43,8 @@ class RabbitMQ:
                  settings=None):
         self.root, self.folder = pathlib.Path(root).resolve(), pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port, self.tls_port, self.dist, self.names_port = free_ports(4)
+        self.reserved = [Port() for _ in range(4)]
+        self.port, self.tls_port, self.dist, self.names_port = [each.number for each in self.reserved]
         self.home = next((self.root / "usr/lib/rabbitmq/lib").glob("rabbitmq_server-*"))
         self.settings = {"listeners.tcp.1": f"127.0.0.1:{self.port}", "log.console": "false", "log.file.level": "info"}
         if identity:

@@ -15,6 +15,7 @@ import threading
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "sdk/rehearsal"))
 
+from port import Port  # noqa: E402
 from rehearsal import (PATIENCE, SERVER, Agent, Installation, Key, account, account_of_child, alive,  # noqa: E402,F401
                        asyncssh, children_of, end, give, wait_for)
 
@@ -27,17 +28,6 @@ SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1", "UBSAN_OPTIONS"
 
 def install():
     return Installation(BUILD, SANITIZERS)
-
-
-class Port:
-    """A port of our own, at which nothing listens until a server of ours does. As long as this object lives the kernel
-    gives it to nobody else: neither to who asks for any port, nor to who connects to somewhere."""
-
-    def __init__(self):
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: both may bind to it
-        self.socket.bind(("127.0.0.1", 0))
-        self.number = self.socket.getsockname()[1]
 
 
 def accepts(port):
