@@ -180,7 +180,7 @@ def restored(flow, backup, agents):
     agent.write_agent_conf()
     agent.site_folder("plans")
     agent.secret("isa", "id", flow.partner.user_key.private)
-    agent.write_conf("site.conf", SITE.format(site=agent.site / "plans"))
+    agent.write_conf("site.conf", SITE.format(site=agent.site / "plans", retention="10 years"))
     agent.write_conf("isa.conf", AGREEMENT.format(
         port=flow.partner.port, user=flow.partner.user, host_key=flow.partner.host_key.fingerprint, folder=FOLDER))
     return agent
