@@ -255,11 +255,6 @@ void connection_free(struct connection *connection)
     free(connection);
 }
 
-bool connection_waits(const struct connection *connection)
-{
-    return connection->again != NULL;
-}
-
 void connection_want(struct connection *connection)
 {
     const struct link *link = connection->link;

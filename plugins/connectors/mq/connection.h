@@ -58,6 +58,5 @@ void connection_wake(struct connection *);
 void connection_break(struct connection *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Makes another one, unless a message is on its way: certificates are read for a new one only. */
 void connection_renew(struct connection *);
-bool connection_waits(const struct connection *); /* a pause is on */
 
 #endif
