@@ -171,3 +171,13 @@ int edi_reader_cut(struct edi_reader *r, int64_t offset, struct edi_fault *fault
     return edi_refuse(fault, &r->segment.place, "segment-end",
                       "the file ends at byte %" PRId64 " in the middle of the segment", offset);
 }
+
+int edi_behind_end(uint8_t byte, const char *end, int64_t offset, struct edi_fault *fault)
+{
+    if (byte == '\r' || byte == '\n' || byte == ' ')
+        return 0;
+    return edi_refuse_file(fault, "trailing",
+                           "byte %" PRId64 ": 0x%02x behind the end of the interchange (%s), "
+                           "expected the end of the file: one file holds one interchange",
+                           offset, byte, end);
+}

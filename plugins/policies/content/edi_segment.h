@@ -54,5 +54,7 @@ int edi_reader_read(struct edi_reader *, const uint8_t *, size_t, int64_t offset
                     struct edi_fault *);
 /* The file ends in the middle of the segment. */
 int edi_reader_cut(struct edi_reader *, int64_t offset, struct edi_fault *);
+/* A byte behind the end of the interchange, which the segment `end` is: line ends and spaces may stand there. */
+int edi_behind_end(uint8_t byte, const char *end, int64_t offset, struct edi_fault *);
 
 #endif

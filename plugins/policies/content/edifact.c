@@ -108,16 +108,6 @@ static int between(struct edifact *e, uint8_t byte, struct edi_fault *fault)
     return result ? result : in_segment(e, &byte, 1, &taken, fault);
 }
 
-static int after_last(const struct edifact *e, uint8_t byte, struct edi_fault *fault)
-{
-    if (byte == '\r' || byte == '\n' || byte == ' ')
-        return 0;
-    return edi_refuse_file(fault, "trailing",
-                           "byte %" PRId64 ": 0x%02x behind the end of the interchange (UNZ), "
-                           "expected the end of the file: one file holds one interchange",
-                           e->offset, byte);
-}
-
 int edifact_feed(struct edifact *e, const uint8_t *bytes, size_t size, struct edi_fault *fault)
 {
     int result = 0;
@@ -128,7 +118,7 @@ int edifact_feed(struct edifact *e, const uint8_t *bytes, size_t size, struct ed
         else if (e->state == BETWEEN)
             result = between(e, bytes[at], fault);
         else if (e->state == AFTER_LAST)
-            result = after_last(e, bytes[at], fault);
+            result = edi_behind_end(bytes[at], "UNZ", e->offset, fault);
         else if (e->state == AT_START)
             result = at_start(e, bytes[at], fault);
         else

@@ -186,16 +186,6 @@ static int in_isa(struct x12 *x, uint8_t byte, struct edi_fault *fault)
     return x->held == X12_ISA_SIZE ? take_isa(x, fault) : 0;
 }
 
-static int after_last(const struct x12 *x, uint8_t byte, struct edi_fault *fault)
-{
-    if (byte == '\r' || byte == '\n' || byte == ' ')
-        return 0;
-    return edi_refuse_file(fault, "trailing",
-                           "byte %" PRId64 ": 0x%02x behind the end of the interchange (IEA), "
-                           "expected the end of the file: one file holds one interchange",
-                           x->offset, byte);
-}
-
 int x12_feed(struct x12 *x, const uint8_t *bytes, size_t size, struct edi_fault *fault)
 {
     int result = 0;
@@ -206,7 +196,7 @@ int x12_feed(struct x12 *x, const uint8_t *bytes, size_t size, struct edi_fault 
         else if (x->state == BETWEEN || x->state == BEHIND_CR)
             result = between(x, bytes[at], fault);
         else if (x->state == AFTER_LAST)
-            result = after_last(x, bytes[at], fault);
+            result = edi_behind_end(bytes[at], "IEA", x->offset, fault);
         else
             result = in_isa(x, bytes[at], fault);
     }
