@@ -24,10 +24,22 @@ SERVERS = ROOT / "build/servers"
 
 # The sanitizers cannot look for leaks in a confined process.
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+# For what a process may grow by: what was freed is used again at once, and not kept until 256 MiB of it are there.
+FORGETFUL = {"ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
 
 
 def install():
     return Installation(BUILD, SANITIZERS)
+
+
+def memory(pid, most=False):
+    """Kilobytes that a process has in memory, or had at most."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(text.split("VmHWM:" if most else "VmRSS:")[1].split()[0])
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def accepts(port):

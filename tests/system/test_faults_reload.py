@@ -1,12 +1,11 @@
 """R13: conf.d changes all the time while plans flow."""
 import os
-import pathlib
 import time
 
 import pytest
 
 from exact import AGREEMENT, FOLDER, Flow, Ledger, seeded
-from harness import SANITIZERS, wait_for
+from harness import FORGETFUL, descriptors, memory, wait_for
 
 RELOADS = int(os.environ.get("ACCORD_RELOADS", "200"))
 PACE = 0.06        # seconds for each
@@ -16,17 +15,6 @@ MEMORY = (16 << 10) + 16 * RELOADS
 
 MISTAKES = ["retry-first   = never", "direction     = sideways", "nonsense      = 1", "[section", "from = site/nothing",
             "directory     =", "type          = stow-plam"]
-
-
-def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def resident(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1])
-    return 0
 
 
 class Editor:
@@ -59,7 +47,7 @@ def test_reloads_under_load(agent, partner):
     the hub's descriptors and memory stay as they were. The long form does 1,000 in 60 s."""
     ledger, random = Ledger(), seeded("reload")
     flow = Flow(agent, partner(server=ledger.server()))
-    agent.start({"ASAN_OPTIONS": SANITIZERS["ASAN_OPTIONS"] + ":quarantine_size_mb=4"})
+    agent.start(FORGETFUL)
     flow.wait_up()
     editor, pid = Editor(flow, random), agent.process.pid
 
@@ -75,13 +63,13 @@ def test_reloads_under_load(agent, partner):
     edits(20)
     editor.edit(sound=True)
     wait_for(lambda: up(agent), lambda: f"the agreement to be up; {agent.log_tail()}")
-    before = descriptors(pid), resident(pid)
+    before = descriptors(pid), memory(pid)
     edits(RELOADS - 20)
     editor.edit(sound=True)
     wait_for(lambda: up(agent), lambda: f"the agreement to be up; {agent.log_tail()}", 60)
     flow.wait_settled(90)
     wait_for(lambda: up(agent), "the agreement to be up")
-    after = descriptors(pid), resident(pid)
+    after = descriptors(pid), memory(pid)
     print(f"descriptors and KiB before {before} and after {after}")
     flow.kills += editor.edits
     flow.check_all(ledger)

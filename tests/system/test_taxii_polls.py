@@ -1,19 +1,12 @@
 """What a TAXII partner can answer a poll with, or an attacker in its place: each is told in words that an operator
 understands and asked for again; nothing is lost, nothing is taken twice, no process dies or grows."""
-import pathlib
 
 import pytest
 
-from harness import wait_for
+from harness import memory, wait_for
 from indicators import QUICK, Indicators, feed_only, package, taxii_partner  # noqa: F401
 
 from taxii_messages import now
-
-
-def resident(pid):
-    """MiB of memory that it had at most."""
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(text.split("VmHWM:")[1].split()[0]) / 1024
 
 
 # What a poll is answered with; words of the reason that is told. All are tried again.
@@ -68,7 +61,7 @@ def test_a_bad_answer_to_a_poll_is_told_and_asked_for_again(agent, partner, what
     link = agent.child("link-ais")
     # What stands whole before the fault may be taken.
     assert not any(content in ais.came() for content in more) or what.startswith(("truncated", "slow", "endless"))
-    assert resident(link) < 450, f"{resident(link)} MiB"  # with the sanitizer's own
+    assert memory(link, most=True) < 450 << 10, f"{memory(link, most=True)} KiB"  # with the sanitizer's own
     partner.faults.clear()
     if ais.link()["state"] == "parked":
         ais.resume()

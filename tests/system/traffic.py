@@ -79,8 +79,8 @@ class Traffic:
     def write_agreement(self, *changes, name="isa"):
         self.agent.write_conf(f"{name}.conf", conf(AGREEMENT, partner_of(self.server), *changes))
 
-    def start(self):
-        self.agent.start()
+    def start(self, environment=None):
+        self.agent.start(environment)
         self.wait_up()
         return self
 
