@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lanes.h"
+
 #define XMLNS_NAME "http://www.w3.org/2000/xmlns/"
 
 enum { BEGINS = 1, NAME = 2, BLANK = 4, VALUE = 8, MIXED = 16 };
@@ -59,17 +61,32 @@ static const uint8_t *skip_blanks(const uint8_t *at, const uint8_t *end, int64_t
     return at;
 }
 
+/* Over whole lanes in which every byte stands for itself, and is no quote. */
+static const uint8_t *skip_letters(const uint8_t *at, const uint8_t *end)
+{
+    for (; end - at >= LANES; at += LANES) {
+        lanes bytes = lanes_load(at);
+        if (lanes_any((bytes < ' ') | (bytes == '"') | (bytes == '\'') | (bytes == '&') | (bytes == '<') |
+                      (bytes >= 0x80)))
+            break;
+    }
+    return at;
+}
+
 /* Behind the closing quote. */
 static const uint8_t *scan_value(const uint8_t *at, const uint8_t *end, struct plain_attribute *found,
                                  int64_t *lines)
 {
     uint8_t quote = *at++, seen = 0;
     found->value = at;
+    at = skip_letters(at, end);
     for (; at < end && *at != quote; at++) {
-        if (!(classes[*at] & VALUE))
+        uint8_t class = classes[*at];
+        if (!(class & VALUE))
             return NULL;
-        seen |= classes[*at];
-        *lines += *at == '\n';
+        seen |= class;
+        if (class & BLANK)
+            *lines += *at == '\n';
     }
     found->size = (size_t)(at - found->value);
     found->mixed = seen & MIXED;

@@ -6,7 +6,7 @@
 
 bool stix_is(const struct xml_name *name, const char *space, const char *local)
 {
-    return !strcmp(name->local, local) && !strcmp(name->space, space);
+    return *name->local == *local && !strcmp(name->local, local) && !strcmp(name->space, space);
 }
 
 const char *stix_attribute(const struct xml_element *element, const char *space, const char *local)
