@@ -356,6 +356,7 @@ static void on_done(struct exchange *exchange, const struct outcome *outcome)
     }
     feed->live = false; /* it may be used by others, or be closed */
     exchange_fini(exchange);
+    blocks_tidy(feed);
     go_on(feed);
 }
 
@@ -492,11 +493,6 @@ struct feed *feed_new(struct link *link, size_t service)
     feed->wait.run = on_catalogue;
     feed->last = &feed->blocks;
     feed->held = (struct position){.begin = STAMP_NONE, .end = STAMP_NONE, .part = 1};
-    feed->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
-    if (!feed->sha256) {
-        free(feed);
-        return NULL;
-    }
     if (cursor && *cursor && !position_read(&feed->held, cursor)) {
         link_log(link, ACCORD_ERROR, "taxii.cursor",
                  "service %s: its cursor is not one that this version writes; it is polled from `start` on",
@@ -546,6 +542,5 @@ void feed_free(struct feed *feed)
     stop_timer(feed, &feed->silence);
     blocks_clear(feed);
     exchange_fini(&feed->exchange);
-    EVP_MD_free(feed->sha256);
     free(feed);
 }
