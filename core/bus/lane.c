@@ -68,6 +68,19 @@ void bus_lane_take(struct bus_lane *lane, int64_t size)
     lane->party->bus->dispatches++;
 }
 
+void bus_lane_hold(struct bus_lane *lane, int64_t bytes)
+{
+    lane->held += bytes;
+    lane->party->bus->held += bytes;
+}
+
+static size_t room_to_hold(const struct bus_lane *lane, size_t deliveries)
+{
+    int64_t own = LANE_HELD_MOST - lane->held, all = BUS_HELD_MOST - lane->party->bus->held;
+    int64_t room = own < all ? own : all, most = (int64_t)deliveries * STORE_SMALL;
+    return room <= 0 ? 0 : (size_t)(room < most ? room : most);
+}
+
 static void count_release(struct bus_lane *lane)
 {
     uint64_t now = uv_now(lane->party->bus->loop);
@@ -191,6 +204,7 @@ static void claimed(void *arg, int result)
     int64_t bytes = 0;
     lane->claim.claimed = NULL;
     bus->promised -= claim.limit;
+    bus_lane_hold(lane, (int64_t)claim.payload_bytes - (int64_t)claim.payload_room);
     if (result)
         log_event(ACCORD_ERROR, "bus.claim-failed", &about, "the store could not hand out deliveries (%s)",
                   error_name(result));
@@ -231,7 +245,9 @@ void bus_lane_pump(struct bus_lane *lane)
                                        .now = pace_now(&party->bus->pace),
                                        .limit = limit,
                                        .order = order_of(lane->service),
+                                       .payload_room = room_to_hold(lane, limit),
                                        .claimed = rows};
+    bus_lane_hold(lane, (int64_t)lane->claim.payload_room);
     store_claim(party->bus->store, &lane->claim, claimed, lane);
 }
 

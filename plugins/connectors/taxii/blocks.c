@@ -72,6 +72,7 @@ static bool make_room(struct block *block, size_t more)
 static void free_block(struct block *block)
 {
     drop_bytes(block);
+    fingerprint_drop(&block->print);
     free(block);
 }
 
@@ -112,9 +113,8 @@ static void pop(struct feed *feed)
 static void name_it(struct block *block)
 {
     char print[FINGERPRINT_TEXT];
-    if (block->source_id[0])
+    if (block->source_id[0] || !fingerprint_end(&block->print, print))
         return;
-    fingerprint_end(&block->print, print);
     snprintf(block->source_id, sizeof block->source_id, "%s:%s", block->large ? "prefix" : "content", print);
     for (const char *c = block->source_id; *c; c++) /* FNV-1a */
         block->feed->digest = (block->feed->digest ^ (uint8_t)*c) * UINT64_C(1099511628211);
@@ -129,16 +129,17 @@ bool blocks_begin(struct feed *feed, const struct answer_block *from)
     feed->came++;
     snprintf(block->binding, sizeof block->binding, "%s", from->binding);
     snprintf(block->subtype, sizeof block->subtype, "%s", from->subtype);
-    fingerprint_begin(&block->print);
+    if (!fingerprint_begin(&block->print, feed->print))
+        return false;
     blocks_offer(feed); /* the one before is not the last of its part */
     return true;
 }
 
-static void print_more(struct block *block, const uint8_t *bytes, size_t size)
+static bool print_more(struct block *block, const uint8_t *bytes, size_t size)
 {
     int64_t left = BLOCK_WHOLE - block->total;
-    if (!block->large && left > 0)
-        fingerprint_add(&block->print, bytes, size < (size_t)left ? size : (size_t)left);
+    return block->large || left <= 0 ||
+           fingerprint_add(&block->print, bytes, size < (size_t)left ? size : (size_t)left);
 }
 
 static bool write_more(struct block *);
@@ -148,9 +149,8 @@ bool blocks_content(struct feed *feed, const uint8_t *bytes, size_t size)
     struct block *block = feed->current;
     if (!block || block->over)
         return true; /* it is not wanted */
-    if (!make_room(block, size))
+    if (!print_more(block, bytes, size) || !make_room(block, size))
         return false;
-    print_more(block, bytes, size);
     memcpy(block->bytes + block->size, bytes, size);
     block->size += size;
     block->total += (int64_t)size;
@@ -174,6 +174,8 @@ bool blocks_end(struct feed *feed, const char *label)
     block->whole = true;
     snprintf(block->label, sizeof block->label, "%.63s", label);
     name_it(block);
+    if (!block->source_id[0])
+        return false;
     if (block->offer && !write_more(block))
         return true;
     pop(feed);

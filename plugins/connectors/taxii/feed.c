@@ -493,6 +493,11 @@ struct feed *feed_new(struct link *link, size_t service)
     feed->wait.run = on_catalogue;
     feed->last = &feed->blocks;
     feed->held = (struct position){.begin = STAMP_NONE, .end = STAMP_NONE, .part = 1};
+    feed->print = fingerprint_method();
+    if (!feed->print) {
+        free(feed);
+        return NULL;
+    }
     if (cursor && *cursor && !position_read(&feed->held, cursor)) {
         link_log(link, ACCORD_ERROR, "taxii.cursor",
                  "service %s: its cursor is not one that this version writes; it is polled from `start` on",
@@ -542,5 +547,6 @@ void feed_free(struct feed *feed)
     stop_timer(feed, &feed->silence);
     blocks_clear(feed);
     exchange_fini(&feed->exchange);
+    EVP_MAC_free(feed->print);
     free(feed);
 }

@@ -50,6 +50,7 @@ struct feed {
     size_t service;
     const struct service_options *options;
     struct catalogue_wait wait;
+    EVP_MAC *print;
 
     struct position at;   /* what is asked for next, or now */
     struct position held; /* what the hub has committed */
