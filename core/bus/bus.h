@@ -203,6 +203,8 @@ struct bus_dispatch_view {
     struct bus_source *source;
 };
 const struct bus_dispatch_view *bus_dispatch_view(const struct bus_dispatch *);
+/* Its link has been given all of the payload: what is in memory of it may go. */
+void bus_dispatch_sent(struct bus_dispatch *);
 void bus_dispatch_finish(struct bus_dispatch *, const struct accord_result *);
 /* Its process was ended on request; `result` says how far it had come. */
 void bus_dispatch_cut(struct bus_dispatch *, const struct accord_result *);

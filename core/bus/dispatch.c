@@ -136,10 +136,21 @@ void bus_dispatch_left(struct bus_dispatch *dispatch)
 
 /* ---- the end ---- */
 
+void bus_dispatch_sent(struct bus_dispatch *dispatch)
+{
+    if (!dispatch->payload)
+        return;
+    bus_lane_hold(dispatch->lane, -dispatch->size);
+    dispatch->source.claimed = NULL;
+    free(dispatch->payload);
+    dispatch->payload = NULL;
+}
+
 void bus_dispatch_over(struct bus_dispatch *dispatch)
 {
     struct bus_lane *lane = dispatch->lane;
     int64_t size = dispatch->size;
+    bus_dispatch_sent(dispatch);
     bus_trail_free(&dispatch->audit, 1);
     store_message_free(dispatch->message);
     bus_content_unref(dispatch->content);
@@ -297,6 +308,7 @@ void bus_dispatch_claimed(struct bus_lane *lane, const struct store_claimed *cla
     struct store_message *message = claimed->message;
     begin_anew(dispatch, lane, claimed->size);
     dispatch->message = message;
+    dispatch->payload = claimed->payload;
     learn(dispatch, &claimed->delivery);
     text_copy(dispatch->delivery.rule, sizeof dispatch->delivery.rule, claimed->delivery.rule);
     if (!message) {
@@ -316,8 +328,10 @@ void bus_dispatch_claimed(struct bus_lane *lane, const struct store_claimed *cla
         .headers = message->headers,
         .header_count = message->header_count,
     };
-    dispatch->source =
-        (struct bus_source){.store = lane->party->bus->store, .message = message->id, .size = message->size};
+    dispatch->source = (struct bus_source){.store = lane->party->bus->store,
+                                           .claimed = claimed->payload,
+                                           .message = message->id,
+                                           .size = message->size};
     set_view(dispatch, &dispatch->envelope);
     bus_lane_take(lane, dispatch->size);
     begin(dispatch);

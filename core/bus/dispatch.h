@@ -24,7 +24,8 @@ struct bus_dispatch {
     int64_t size;
     int64_t sent_at;               /* ticks; 0: not at its link */
     int64_t good_until;            /* ticks: the allow that it has is worth nothing from then on; 0: see generation */
-    struct store_message *message; /* claimed: from the store; or */
+    struct store_message *message; /* claimed: from the store, */
+    uint8_t *payload;              /* with its payload, or NULL; or */
     struct bus_content *content;   /* just admitted */
     struct accord_envelope envelope;
     char sha256[DIGEST_HEX];
@@ -45,7 +46,7 @@ void bus_dispatch_unreserve(struct bus_dispatch *);
 /* It was, as `sending`. */
 void bus_dispatch_direct(struct bus_dispatch *, const struct store_delivery *, struct bus_content *,
                          int64_t good_until);
-/* It was claimed. Takes over the message. */
+/* It was claimed. Takes over the message and the payload. */
 void bus_dispatch_claimed(struct bus_lane *, const struct store_claimed *);
 /* Its link has it no more. */
 void bus_dispatch_left(struct bus_dispatch *);

@@ -68,6 +68,19 @@ void bus_lane_take(struct bus_lane *lane, int64_t size)
     lane->party->bus->dispatches++;
 }
 
+void bus_lane_hold(struct bus_lane *lane, int64_t bytes)
+{
+    lane->held += bytes;
+    lane->party->bus->held += bytes;
+}
+
+static size_t room_to_hold(const struct bus_lane *lane, size_t deliveries)
+{
+    int64_t own = LANE_HELD_MOST - lane->held, all = BUS_HELD_MOST - lane->party->bus->held;
+    int64_t room = own < all ? own : all, most = (int64_t)deliveries * STORE_SMALL;
+    return room <= 0 ? 0 : (size_t)(room < most ? room : most);
+}
+
 static void count_release(struct bus_lane *lane)
 {
     uint64_t now = uv_now(lane->party->bus->loop);
@@ -140,15 +153,16 @@ bool bus_lane_open(const struct bus_lane *lane, int64_t size)
     return lane->in_flight < bus_lane_window(lane) + ahead(lane) && lane->bytes + size <= LANE_BYTES_MOST;
 }
 
-/* How many may be claimed now; their sizes are not known before, and count once they are there. */
+/* How many may be claimed now; their sizes are not known before, and count once they are there. What is claimed beyond
+ * the window is there when its link wants it. */
 static size_t room_in(const struct bus_lane *lane)
 {
     if (lane->service->ordered)
         return lane->in_flight ? 0 : 1;
-    if (lane->in_flight > bus_lane_window(lane) / 2 || lane->in_flight >= bus_lane_window(lane) ||
-        lane->bytes >= LANE_BYTES_MOST)
+    size_t window = bus_lane_window(lane), most = window + ahead(lane);
+    if (lane->in_flight > most - window / 2 || lane->in_flight >= most || lane->bytes >= LANE_BYTES_MOST)
         return 0;
-    size_t room = bus_lane_window(lane) - lane->in_flight;
+    size_t room = most - lane->in_flight;
     int64_t sizes =
         lane->bytes_each > 0 ? (LANE_BYTES_MOST - lane->bytes) / lane->bytes_each + 1 : STORE_PAGE_MAX;
     if (sizes < (int64_t)room)
@@ -191,6 +205,7 @@ static void claimed(void *arg, int result)
     int64_t bytes = 0;
     lane->claim.claimed = NULL;
     bus->promised -= claim.limit;
+    bus_lane_hold(lane, (int64_t)claim.payload_bytes - (int64_t)claim.payload_room);
     if (result)
         log_event(ACCORD_ERROR, "bus.claim-failed", &about, "the store could not hand out deliveries (%s)",
                   error_name(result));
@@ -231,7 +246,9 @@ void bus_lane_pump(struct bus_lane *lane)
                                        .now = pace_now(&party->bus->pace),
                                        .limit = limit,
                                        .order = order_of(lane->service),
+                                       .payload_room = room_to_hold(lane, limit),
                                        .claimed = rows};
+    bus_lane_hold(lane, (int64_t)lane->claim.payload_room);
     store_claim(party->bus->store, &lane->claim, claimed, lane);
 }
 

@@ -10,6 +10,9 @@
 #define LANE_WINDOW_LEAST 32
 #define LANE_WINDOW_MOST  512
 #define LANE_BYTES_MOST   (8 << 20)
+/* Bytes of small payload that are claimed with their messages and wait in memory for their link: of one lane, and of all. */
+#define LANE_HELD_MOST (1 << 20)
+#define BUS_HELD_MOST  (8 << 20)
 /* What leaves within half of the span is kept in memory beyond the window, up to so much; what leaves more slowly
  * waits in the store. */
 #define LANE_SPAN       100 /* ms */
@@ -22,6 +25,8 @@ void bus_lane_pump(struct bus_lane *);
 /* Something of this size is in its window, or is not any more. */
 void bus_lane_take(struct bus_lane *, int64_t size);
 void bus_lane_release(struct bus_lane *, int64_t size);
+/* So many bytes more (or less) of claimed payload are in memory. */
+void bus_lane_hold(struct bus_lane *, int64_t bytes);
 /* How many may be at its link at once: as it has shown, and no more than it wants. */
 size_t bus_lane_window(const struct bus_lane *);
 /* It goes out fast, and more comes in. */

@@ -37,6 +37,7 @@ struct bus_lane {
     uint64_t counted_at;     /* of the loop's clock, milliseconds */
     int64_t bytes;      /* of those in flight */
     int64_t bytes_each; /* of those that were claimed last */
+    int64_t held;       /* bytes of payload in memory that were claimed, or may be by the claim at hand */
     bool blocked;       /* its link takes nothing */
     bool hungry;        /* there may be deliveries to claim */
     bool clear; /* ordered: nothing waits, and nothing is before what comes next */
@@ -89,6 +90,7 @@ struct bus {
     struct bus_party *parties;
     uint64_t routing; /* counts what changes who takes a message; from 1 */
     size_t offers, dispatches, cases;
+    int64_t held; /* what the lanes hold */
     struct pace pace;
     struct table suspects;      /* by number of delivery: how sure it is that its link dies of it, never 0 */
     struct bus_dispatch *spare; /* for the dispatches to come */

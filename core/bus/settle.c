@@ -103,6 +103,7 @@ static void render(struct bus_dispatch *dispatch)
 
 static void settle_now(struct bus_dispatch *dispatch)
 {
+    bus_dispatch_sent(dispatch); /* or it never will be */
     if (dispatch->recorded && (!dispatch->audit.body.size || dispatch->audit.body.failed))
         render(dispatch);
     store_settle(dispatch->lane->party->bus->store, &dispatch->settlement, settled, dispatch);

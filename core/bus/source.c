@@ -8,7 +8,7 @@ int64_t bus_source_size(const struct bus_source *source)
 const uint8_t *bus_source_memory(const struct bus_source *source)
 {
     size_t size;
-    return source->staged ? store_payload_memory(source->staged, &size) : NULL;
+    return source->staged ? store_payload_memory(source->staged, &size) : source->claimed;
 }
 
 static void read_done(void *arg, int result)

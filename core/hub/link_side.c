@@ -55,6 +55,13 @@ static void unreadable(struct stream *stream)
         cancel(flight);
 }
 
+static void pull(struct flight *flight, int64_t bytes)
+{
+    stream_pull(&flight->stream, bytes);
+    if (flight->stream.ended)
+        bus_dispatch_sent(flight->dispatch);
+}
+
 static void put_deliver(struct child *child, const struct bus_dispatch_view *view, uint32_t service)
 {
     wire_put_DELIVER(channel_out(child->channel),
@@ -85,7 +92,7 @@ void link_side_send(struct child *child, struct bus_dispatch *dispatch)
         .deadline = clock_ticks() + view->service->delivery_timeout};
     put_deliver(child, view, service);
     if (!view->service->link->endpoint && view->envelope->size <= WIRE_SMALL)
-        stream_pull(&flight->stream, ACCORD_PIECE_MAX);
+        pull(flight, ACCORD_PIECE_MAX);
 }
 
 static void finished(struct child *child, const struct wire_FINISH *m)
@@ -113,7 +120,7 @@ static void pulled(struct child *child, const struct wire_PULL *m)
     if (m->bytes <= 0 || (link->endpoint && !sessions_carry(child, m->session, link)))
         child_fail(child, "hub.protocol", "it asked for payload without a session that may carry it");
     else
-        stream_pull(&flight->stream, m->bytes);
+        pull(flight, m->bytes);
 }
 
 /* ---- in ---- */

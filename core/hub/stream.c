@@ -4,9 +4,23 @@
 
 #define AHEAD (1 << 20) /* bytes on their way from the store to one child, read or not */
 
+#define GATHERED (32 << 10) /* bytes: a piece that is no longer leaves together with others */
+
 /* Memory that is new each time costs more than what is read into it. */
-static struct pool buffers = {
-    .size = ACCORD_PIECE_MAX, .head = sizeof(void *), .most = AHEAD / ACCORD_PIECE_MAX};
+static struct pool buffers[] = {
+    {.size = 4 << 10, .head = sizeof(void *), .most = 128},
+    {.size = GATHERED, .head = sizeof(void *), .most = 16},
+    {.size = ACCORD_PIECE_MAX, .head = sizeof(void *), .most = AHEAD / ACCORD_PIECE_MAX},
+};
+
+/* Of those whose buffers have room for this. */
+static struct pool *pool_for(int64_t size)
+{
+    struct pool *pool = buffers;
+    while ((int64_t)pool->size < size)
+        pool++;
+    return pool;
+}
 
 /* ---- waiting for the child ---- */
 
@@ -59,9 +73,9 @@ static void put_piece(struct stream *stream, const uint8_t *bytes, size_t size)
                    &(struct wire_PIECE){.stream = stream->id, .last = stream->ended, .data = {bytes, size}});
 }
 
-static void buffer_give(void *buffer)
+static void buffer_give(void *buffer) /* a long one */
 {
-    pool_give(&buffers, buffer);
+    pool_give(pool_for(ACCORD_PIECE_MAX), buffer);
 }
 
 /* The buffer itself goes to the channel. */
@@ -75,6 +89,17 @@ static void put_buffer(struct stream *stream, uint8_t *buffer, size_t size)
     channel_put_frame(stream->child->channel, &head, buffer, size, buffer_give);
 }
 
+static void put_read(struct stream *stream, uint8_t *buffer, size_t size)
+{
+    struct pool *pool = pool_for(stream->reading);
+    if (pool->size > GATHERED) {
+        put_buffer(stream, buffer, size);
+        return;
+    }
+    put_piece(stream, buffer, size);
+    pool_give(pool, buffer);
+}
+
 static void pump(struct stream *);
 
 static void read_done(void *arg, int result, size_t got)
@@ -85,17 +110,17 @@ static void read_done(void *arg, int result, size_t got)
     stream->buffer = NULL;
     stream->busy = false;
     if (stream->freed) { /* perhaps with its child */
-        buffer_give(buffer);
+        pool_give(pool_for(stream->reading), buffer);
         stream->freed(stream);
         return;
     }
     child->reading -= stream->reading;
     if (result || !got) {
-        buffer_give(buffer);
+        pool_give(pool_for(stream->reading), buffer);
         stream->broken = true;
         stream->unreadable(stream);
     } else {
-        put_buffer(stream, buffer, got);
+        put_read(stream, buffer, got);
         pump(stream);
     }
     streams_go_on(child);
@@ -103,7 +128,7 @@ static void read_done(void *arg, int result, size_t got)
 
 static bool read_piece(struct stream *stream, int64_t size)
 {
-    stream->buffer = pool_take(&buffers);
+    stream->buffer = pool_take(pool_for(size));
     if (!stream->buffer)
         return false;
     stream->busy = true;

@@ -481,6 +481,7 @@ static void journal_pause(void *state)
 static void journal_idle(void *state)
 {
     struct journal *journal = state;
+    buf_fini(&journal->window.bytes);
     if (journal->unflushed && !journal->behind && may_flush(journal))
         journal_flush(journal);
     for (int i = 0; i < LEARN_IDLE && index_learn(&journal->index); i++)

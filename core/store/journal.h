@@ -31,6 +31,18 @@ struct journal_newest {
 
 struct journal_backup;
 
+/* Bytes of the journal, read ahead for the claim at hand. */
+struct journal_window {
+    uint64_t at;
+    struct buf bytes;
+};
+
+/* Why many deliveries moved at once: the record of it is large, and each of them is told by it. */
+struct journal_moved {
+    uint64_t position; /* 0: none; a position never means another one */
+    char reason[ACCORD_REASON_MAX];
+};
+
 /* What retention has come to (journal_retain.c, journal_clean.c). */
 struct cleaner {
     char after[ACCORD_ID_MAX]; /* messages up to here have been looked at in this round */
@@ -99,6 +111,9 @@ struct journal {
     bool stuck, cramped;               /* the last flush failed; for lack of room */
     uint32_t patience;                 /* groups to wait before it is tried again */
     struct buf first, second, numbers; /* for reading */
+    struct buf picks;                  /* struct index_delivery: to be claimed */
+    struct journal_window window;
+    struct journal_moved moved;
     struct cleaner cleaner;
 };
 
@@ -137,6 +152,8 @@ void journal_fill_delivery(struct journal *, const struct record_admission_room 
 /* What has changed since it was admitted: it left quarantine, or another agreement has taken it over. */
 int journal_refresh(struct journal *, const struct record_admission_room *, struct store_message *, struct index_entry *);
 int journal_load_message(struct journal *, uint64_t position, struct store_message **);
+/* All of a payload of one piece. ACCORD_ENOENT: it has more, or none. */
+int journal_small_payload(struct journal *, const struct record_admission *, uint8_t *to);
 int journal_damaged(int result); /* for callers: the bytes are there and cannot be trusted */
 
 int journal_rotate(void *state, struct store_rotation *);
@@ -145,6 +162,7 @@ void journal_backup_end(struct journal *);
 /* A backup is being made: no segment may be deleted. */
 bool journal_pinned(const struct journal *);
 int journal_find_repeat(void *state, struct backend_repeat *, enum backend_match *);
+/* journal_claim.c */
 int journal_claim(void *state, struct store_claim *);
 int journal_read(void *state, struct store_read *);
 int journal_peek(void *state, uint64_t position, const struct seal_bond *, size_t offset, void *to, size_t room,

@@ -27,6 +27,17 @@ static const uint8_t *in_group(const struct buf *group, uint64_t at, uint64_t po
     return group->data + (position - at);
 }
 
+/* NULL: not all of the record is there. */
+static const uint8_t *in_window(const struct journal *journal, uint64_t position, size_t *got)
+{
+    struct record_head head;
+    const uint8_t *bytes = in_group(&journal->window.bytes, journal->window.at, position, got);
+    return bytes && *got >= RECORD_HEAD && record_read_head(bytes, position, &head) &&
+                   RECORD_HEAD + head.size <= *got
+               ? bytes
+               : NULL;
+}
+
 /* A record that is longer than `want` is read in two steps. */
 static int read_record(struct journal *journal, uint64_t position, enum record_type type, size_t want,
                        struct buf *to, const uint8_t **body, size_t *size)
@@ -36,6 +47,8 @@ static int read_record(struct journal *journal, uint64_t position, enum record_t
     const uint8_t *bytes = in_group(&journal->bytes, journal->at, position, &got);
     if (!bytes)
         bytes = in_group(&journal->last, journal->last_at, position, &got);
+    if (!bytes)
+        bytes = in_window(journal, position, &got);
     if (!bytes) {
         buf_clear(to);
         if (!buf_reserve(to, want))
@@ -143,179 +156,6 @@ int journal_find_repeat(void *state, struct backend_repeat *repeat, enum backend
     return look_for(journal, repeat, &seen, BACKEND_CHANGED, match);
 }
 
-/* ---- claiming ---- */
-
-struct candidate {
-    size_t place;
-    struct index_delivery delivery; /* number 0: none */
-};
-
-/* The message is lost: whoever claims this can only end it. */
-static int claim_lost(struct journal *journal, struct store_claim *claim,
-                      const struct index_delivery *delivery)
-{
-    struct store_claimed *claimed = &claim->claimed[claim->count];
-    const struct place *place = &journal->index.places[delivery->place];
-    int result = index_claimed(&journal->index, delivery);
-    if (result)
-        return result;
-    claimed->message = NULL;
-    claimed->delivery = (struct store_delivery){.number = delivery->number, .state = STORE_SENDING};
-    text_copy(claimed->delivery.agreement, sizeof claimed->delivery.agreement, place->agreement);
-    text_copy(claimed->delivery.service, sizeof claimed->delivery.service, place->service);
-    claim->count++;
-    return 0;
-}
-
-static int claim_one(struct journal *journal, struct store_claim *claim,
-                     const struct index_delivery *delivery)
-{
-    struct record_admission_room room;
-    struct store_claimed *claimed = &claim->claimed[claim->count];
-    int result = journal_admission(journal, delivery->message, &room);
-    claimed->size = (int64_t)delivery->size;
-    if (result == ACCORD_EFORMAT)
-        return claim_lost(journal, claim, delivery);
-    if (result)
-        return result;
-    if (!(claimed->message = message_new(&room.admission)))
-        return ACCORD_ENOMEM;
-    struct index_entry entry;
-    journal_fill_delivery(journal, &room, delivery, &claimed->delivery);
-    claimed->delivery.state = STORE_SENDING;
-    result = journal_refresh(journal, &room, claimed->message, &entry);
-    if (result || (result = index_claimed(&journal->index, delivery)))
-        store_message_free(claimed->message);
-    else
-        claim->count++;
-    return result;
-}
-
-static void earlier(int64_t *next, int64_t when)
-{
-    if (when > 0 && (!*next || when < *next))
-        *next = when;
-}
-
-static bool place_matches(const struct place *place, const struct store_claim *claim)
-{
-    return !strcmp(place->agreement, claim->agreement) &&
-           (!claim->service || !strcmp(place->service, claim->service));
-}
-
-/* The first due delivery of every place that matches. */
-static int candidates(struct journal *journal, struct store_claim *claim, struct buf *out)
-{
-    int result = 0;
-    for (size_t i = 0; !result && i < journal->index.place_count; i++) {
-        struct place *place = &journal->index.places[i];
-        struct candidate candidate = {.place = i};
-        if (!place_matches(place, claim) || place->states[STORE_WAITING] == place->sending)
-            continue;
-        result = index_promote(&journal->index, i, claim->now, claim->limit);
-        if (!result)
-            result = index_next_due(&journal->index, i, 0, claim->now, &candidate.delivery);
-        if (!result && candidate.delivery.number)
-            buf_put(out, &candidate, sizeof candidate);
-    }
-    return out->failed ? ACCORD_ENOMEM : result;
-}
-
-static struct candidate *oldest(struct buf *list)
-{
-    struct candidate *items = (struct candidate *)list->data, *found = NULL;
-    for (size_t i = 0; i < list->size / sizeof *items; i++)
-        if (items[i].delivery.number && (!found || items[i].delivery.number < found->delivery.number))
-            found = &items[i];
-    return found;
-}
-
-static void find_next(struct journal *journal, struct store_claim *claim)
-{
-    int64_t now = claim->now > 0 ? claim->now : 1;
-    for (size_t i = 0; i < journal->index.place_count; i++)
-        if (place_matches(&journal->index.places[i], claim))
-            earlier(&claim->next, index_next_later(&journal->index, i));
-    if (claim->next && claim->next < now)
-        claim->next = now;
-}
-
-static int claim_any(struct journal *journal, struct store_claim *claim)
-{
-    struct candidate *found;
-    buf_clear(&journal->numbers);
-    int result = candidates(journal, claim, &journal->numbers);
-    while (!result && (found = oldest(&journal->numbers)) && claim->count < claim->limit) {
-        struct index_delivery delivery = found->delivery;
-        result = claim_one(journal, claim, &delivery);
-        if (!result)
-            result =
-                index_next_due(&journal->index, found->place, delivery.number, claim->now, &found->delivery);
-    }
-    find_next(journal, claim);
-    if (!result && oldest(&journal->numbers))
-        claim->next = claim->now > 0 ? claim->now : 1;
-    return result;
-}
-
-static int name_blocker(struct journal *journal, struct store_claim *claim,
-                        const struct index_delivery *blocker)
-{
-    struct record_admission_room room;
-    int result = journal_admission(journal, blocker->message, &room);
-    if (!result)
-        text_copy(claim->blocked_by, sizeof claim->blocked_by, room.admission.id);
-    return result == ACCORD_EFORMAT ? 0 : result;
-}
-
-/* Those without an older one that they must wait for; what one claim hands out follows each other. */
-static int claim_ordered(struct journal *journal, struct store_claim *claim, size_t place)
-{
-    struct index *index = &journal->index;
-    struct index_delivery blocker, found;
-    int result = index_blocker(index, place, claim->now, claim->order == STORE_ORDERED, &blocker);
-    claim->stopped = blocker.number;
-    if (!result)
-        result = index_promote(index, place, claim->now, claim->limit);
-    if (!result)
-        result = index_next_due(index, place, 0, claim->now, &found);
-    while (!result && found.number && claim->count < claim->limit &&
-           (!blocker.number || found.number < blocker.number)) {
-        struct index_delivery delivery = found;
-        result = claim_one(journal, claim, &delivery);
-        if (!result)
-            result = index_next_due(index, place, delivery.number, claim->now, &found);
-    }
-    find_next(journal, claim);
-    if (result || !found.number)
-        return result;
-    if (!blocker.number || found.number < blocker.number) {
-        claim->next = claim->now > 0 ? claim->now : 1;
-        return 0;
-    }
-    return name_blocker(journal, claim, &blocker);
-}
-
-int journal_claim(void *state, struct store_claim *claim)
-{
-    struct journal *journal = state;
-    claim->count = 0;
-    claim->next = 0;
-    claim->blocked_by[0] = 0;
-    claim->stopped = false;
-    int result = claim->order && !claim->service ? ACCORD_EINVAL : journal_ready(journal);
-    if (result)
-        return journal_damaged(result);
-    if (!claim->order) {
-        result = claim_any(journal, claim);
-    } else {
-        const struct place *place = index_place(&journal->index, claim->agreement, claim->service);
-        if (place)
-            result = claim_ordered(journal, claim, (size_t)(place - journal->index.places));
-    }
-    return claim->count ? 0 : journal_damaged(result); /* what was claimed is handed over first */
-}
-
 /* ---- payload ---- */
 
 /* `size`: what it is thought to hold. */
@@ -326,6 +166,18 @@ static int read_piece(struct journal *journal, uint64_t position, size_t size, s
     int result = read_record(journal, position, RECORD_PIECE, want > READ_FIRST ? want : READ_FIRST,
                              &journal->second, &body, &size);
     return result ? result : record_get_piece(body, size, piece);
+}
+
+int journal_small_payload(struct journal *journal, const struct record_admission *a, uint8_t *to)
+{
+    struct record_piece piece;
+    const struct seal_bond bond = {.message = a->id};
+    if (a->piece_count != 1)
+        return ACCORD_ENOENT;
+    int result = read_piece(journal, record_piece_position(a, 0), (size_t)a->size, &piece);
+    if (result || piece.size != (size_t)a->size)
+        return result ? result : ACCORD_EFORMAT;
+    return sealer_take_whole(journal->keys.sealer, &piece, &bond, to);
 }
 
 int journal_peek(void *state, uint64_t position, const struct seal_bond *bond, size_t offset, void *to,

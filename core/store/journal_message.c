@@ -24,32 +24,62 @@ static bool read_standing(struct journal *journal, const struct index_delivery *
     return false;
 }
 
-/* Rule, reason and receipt are in the record that made the last change. */
-static void read_detail(struct journal *journal, const struct index_delivery *from, struct store_delivery *to)
+/* False: its last change is no move, or cannot be read. */
+static bool read_move(struct journal *journal, const struct index_delivery *from, struct store_delivery *to)
 {
-    struct record_settlement settlement;
     struct record_move move;
+    const uint8_t *body;
+    size_t size;
+    if (journal->moved.position != from->detail) {
+        if (journal_record(journal, from->detail, RECORD_MOVE, &journal->second, &body, &size) ||
+            record_get_move(body, size, &move))
+            return false;
+        journal->moved.position = from->detail;
+        text_copy(journal->moved.reason, sizeof journal->moved.reason, move.reason);
+    }
+    text_copy(to->reason, sizeof to->reason, journal->moved.reason);
+    return true;
+}
+
+static bool read_release(struct journal *journal, const struct index_delivery *from,
+                         struct store_delivery *to)
+{
     struct record_release_room release;
     const uint8_t *body;
     size_t size;
-    if (!journal_record(journal, from->detail, RECORD_SETTLEMENT, &journal->second, &body, &size) &&
-        !record_get_settlement(body, size, &settlement)) {
-        text_copy(to->rule, sizeof to->rule, settlement.rule);
-        text_copy(to->reason, sizeof to->reason, settlement.reason);
-        text_copy(to->receipt, sizeof to->receipt, settlement.receipt);
-    } else if (!journal_record(journal, from->detail, RECORD_MOVE, &journal->second, &body, &size) &&
-               !record_get_move(body, size, &move)) {
-        text_copy(to->reason, sizeof to->reason, move.reason);
-    } else if (!journal_record(journal, from->detail, RECORD_RELEASE, &journal->second, &body, &size) &&
-               !record_get_release(body, size, &release) &&
-               from->number - release.release.first < release.release.delivery_count) {
-        const struct record_delivery *detail =
-            &release.release.deliveries[from->number - release.release.first];
-        text_copy(to->rule, sizeof to->rule, detail->rule);
-        text_copy(to->reason, sizeof to->reason, detail->reason);
-    } else if (!read_standing(journal, from, to)) {
+    if (journal_record(journal, from->detail, RECORD_RELEASE, &journal->second, &body, &size) ||
+        record_get_release(body, size, &release) ||
+        from->number - release.release.first >= release.release.delivery_count)
+        return false;
+    const struct record_delivery *detail = &release.release.deliveries[from->number - release.release.first];
+    text_copy(to->rule, sizeof to->rule, detail->rule);
+    text_copy(to->reason, sizeof to->reason, detail->reason);
+    return true;
+}
+
+static bool read_settlement(struct journal *journal, const struct index_delivery *from,
+                            struct store_delivery *to)
+{
+    struct record_settlement settlement;
+    const uint8_t *body;
+    size_t size;
+    if (journal_record(journal, from->detail, RECORD_SETTLEMENT, &journal->second, &body, &size) ||
+        record_get_settlement(body, size, &settlement))
+        return false;
+    text_copy(to->rule, sizeof to->rule, settlement.rule);
+    text_copy(to->reason, sizeof to->reason, settlement.reason);
+    text_copy(to->receipt, sizeof to->receipt, settlement.receipt);
+    return true;
+}
+
+/* Rule, reason and receipt are in the record that made the last change. */
+static void read_detail(struct journal *journal, const struct index_delivery *from, struct store_delivery *to)
+{
+    if (journal->moved.position == from->detail)
+        read_move(journal, from, to);
+    else if (!read_settlement(journal, from, to) && !read_move(journal, from, to) &&
+             !read_release(journal, from, to) && !read_standing(journal, from, to))
         text_copy(to->reason, sizeof to->reason, "the store's record of this is damaged");
-    }
 }
 
 void journal_fill_delivery(struct journal *journal, const struct record_admission_room *room,

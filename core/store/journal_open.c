@@ -395,6 +395,8 @@ static void release(struct journal *journal)
     buf_fini(&journal->first);
     buf_fini(&journal->second);
     buf_fini(&journal->numbers);
+    buf_fini(&journal->picks);
+    buf_fini(&journal->window.bytes);
     journal_cleaner_fini(&journal->cleaner);
     journal_newest_fini(journal);
     free(journal);

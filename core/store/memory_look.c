@@ -5,6 +5,21 @@
 #include "store/memory.h"
 #include "util/text.h"
 
+static uint8_t *small_payload(struct memory *m, struct store_claim *claim, const struct record_admission *a)
+{
+    size_t size = (size_t)a->size, got = 0;
+    if (a->piece_count != 1 || a->size > STORE_SMALL || size > claim->payload_room - claim->payload_bytes)
+        return NULL;
+    uint8_t *payload = malloc(size);
+    if (!payload || memory_peek(m, record_piece_position(a, 0), NULL, 0, payload, size, &got) ||
+        got != size) {
+        free(payload);
+        return NULL;
+    }
+    claim->payload_bytes += size;
+    return payload;
+}
+
 static int claim_one(struct memory *m, struct store_claim *claim, struct store_delivery *delivery)
 {
     struct record_admission_room room;
@@ -18,6 +33,7 @@ static int claim_one(struct memory *m, struct store_claim *claim, struct store_d
     delivery->state = STORE_SENDING;
     claimed->delivery = *delivery;
     claimed->size = claimed->message->size;
+    claimed->payload = small_payload(m, claim, a);
     claim->count++;
     return 0;
 }
@@ -37,6 +53,7 @@ int memory_claim(void *state, struct store_claim *claim)
     const struct store_delivery *blocker = NULL;
     int result = 0;
     claim->count = 0;
+    claim->payload_bytes = 0;
     claim->next = 0;
     claim->blocked_by[0] = 0;
     for (size_t i = 0; i < m->deliveries.count && !result; i++) {

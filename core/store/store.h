@@ -196,14 +196,18 @@ struct store_claimed {
     struct store_delivery delivery;
     struct store_message *message; /* NULL: its record is damaged; of the delivery there is the number and where it goes */
     int64_t size;                  /* of the payload */
+    uint8_t *payload;              /* all of it; free() it. NULL: store_read() has it */
 };
+#define STORE_SMALL (32 << 10) /* a longer payload is not handed out with a claim */
 struct store_claim {
     const char *agreement;
     const char *service; /* NULL: any */
     int64_t now;         /* wall microseconds: only deliveries whose not_before has come */
     size_t limit;        /* at most STORE_PAGE_MAX */
     enum store_order order;
-    struct store_claimed *claimed; /* out: room for `limit`; the messages are the caller's to free */
+    size_t payload_room;           /* bytes of payload that may be handed out */
+    size_t payload_bytes;          /* out: that were */
+    struct store_claimed *claimed; /* out: room for `limit`; messages and payloads are the caller's to free */
     size_t count;                  /* out */
     int64_t next;                  /* out: earliest not_before of what still waits, `now` when some of it could be
                                     * claimed at once; 0: nothing waits */

@@ -7,24 +7,20 @@
 #include <string.h>
 
 #include "unit/amqp_queues.h"
+#include "unit/tls_allowed.h"
+#include "unit/tls_papers.h"
 #include "unit/tls_pki.h"
 #include "unit/web_server.h"
 
-#define FOR_AGES .from = -3650, .until = 36500
-
 static struct web *web;
-static char *trust, *chain, *key;
+static struct papers papers;
 
 static const struct accord_pair *begin(void *arg, bool *failed)
 {
     (void)arg;
-    struct pki root = pki_make(&(struct pki_wish){.name = "root", .role = PKI_CA, FOR_AGES});
-    struct pki server = pki_make(
-        &(struct pki_wish){.name = "mq.example", .hosts = "DNS:mq.example", .issuer = &root, FOR_AGES});
-    trust = pki_pem(&root);
-    chain = pki_pem(&server);
-    key = pki_key_pem(&server, NULL);
-    web = web_start(&(struct web_wish){.certificate = chain, .key = key, .serve = queues_serve});
+    papers = papers_make("mq.example");
+    web = web_start(
+        &(struct web_wish){.certificate = papers.certificate, .key = papers.key, .serve = queues_serve});
     *failed = !web;
     return NULL;
 }
@@ -34,10 +30,7 @@ static void end(void *arg)
     (void)arg;
     web_stop(web);
     queues_empty();
-    free(trust);
-    free(chain);
-    free(key);
-    pki_sweep();
+    papers_burn(&papers);
 }
 
 static void prepare(void *arg, struct testhost *host)
@@ -45,16 +38,9 @@ static void prepare(void *arg, struct testhost *host)
     (void)arg;
     testhost_set_wall(host, PKI_NOW * 1000000);
     testhost_endpoint(host, web_port(web));
-    testhost_profile(host, "tls.versions", "1.3,1.2");
-    testhost_profile(host, "tls.ciphers", "ECDHE-ECDSA-AES256-GCM-SHA384");
-    testhost_profile(host, "tls.suites", "TLS_AES_256_GCM_SHA384");
-    testhost_profile(host, "tls.groups", "P-384,P-256,X25519");
-    testhost_profile(host, "tls.signatures", "ECDSA+SHA384,ECDSA+SHA256");
-    testhost_profile(host, "tls.rsa-bits", "2048");
-    testhost_profile(host, "tls.ec-bits", "256");
-    testhost_profile(host, "tls.client-certificate", "allowed");
+    allow_tls(host);
     testhost_profile(host, "sasl.mechanisms", "EXTERNAL,PLAIN");
-    testhost_secret(host, "trust", trust, strlen(trust));
+    testhost_secret(host, "trust", papers.root, strlen(papers.root));
     testhost_secret(host, "password", "open sesame", 11);
 }
 

@@ -3,142 +3,47 @@
  */
 #include <accord/testkit/suite.h>
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PARTNER "/usr/bin/python3"
+#include "rehearsed.h"
+#include "unit/tls_allowed.h"
 
-static char
-    folder[64]; /* root.pem, client.pem, client.key; kept/ has what was submitted, give/ what is given */
-static pid_t partner;
-static int orders = -1;
-static FILE *told;
-static uint16_t port;
 static char *secrets[3];
 static const char *const options[] = {"trust", "certificate", "key"};
 
-static const char *at(const char *name)
+/* The client's papers are written behind the server's. */
+static bool written(const char *name)
 {
-    static char path[400];
-    snprintf(path, sizeof path, "%s/%.300s", folder, name);
-    return path;
-}
-
-static char *read_whole(const char *path, size_t *size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t room = 1 << 20;
-    char *bytes = calloc(1, room + 1);
-    ssize_t got = 0;
-    *size = 0;
-    while (fd >= 0 && (got = read(fd, bytes + *size, room - *size)) > 0)
-        *size += (size_t)got;
-    if (fd >= 0)
-        close(fd);
-    return bytes;
-}
-
-/* ---- the partner ---- */
-
-static void run_partner(int in, int out)
-{
-    char script[600], pki[100], kept[100];
-    const char *source = getenv("ACCORD_SOURCE");
-    snprintf(script, sizeof script, "%s/sdk/rehearsal/taxii_partner.py", source ? source : ".");
-    snprintf(pki, sizeof pki, "%s", folder);
-    snprintf(kept, sizeof kept, "%s/kept", folder);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (dup2(in, 0) == 0 && dup2(out, 1) == 1)
-        execl(PARTNER, PARTNER, "-W", "ignore", script, "--pki", pki, "--kept", kept, "--escaped", NULL);
-    _exit(127);
-}
-
-static bool start_partner(void)
-{
-    int in[2], out[2];
-    char line[1000];
-    if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
-        return false;
-    partner = fork();
-    if (partner == 0)
-        run_partner(in[0], out[1]);
-    close(in[0]);
-    close(out[1]);
-    orders = in[1];
-    told = fdopen(out[0], "r");
-    while (fgets(line, sizeof line, told)) {
-        const char *number = strstr(line, "\"port\": ");
-        if (strstr(line, "\"listening\"") && number)
-            port = (uint16_t)atoi(number + 8);
-        if (port)
-            break;
-    }
-    for (int i = 0; port && i < 50 && access(at("client.key"), R_OK) < 0; i++)
+    for (int i = 0; i < 50 && access(rehearsed_path(name), R_OK) < 0; i++)
         usleep(10000);
-    return port != 0;
-}
-
-/* It tells every request; nobody reads that, and it must not wait for us. */
-static bool let_it_talk(void)
-{
-    return fcntl(fileno(told), F_SETPIPE_SZ, 1 << 20) > 0;
+    return access(rehearsed_path(name), R_OK) == 0;
 }
 
 static const struct accord_pair *begin(void *arg, bool *failed)
 {
-    static const char *const names[] = {"root.pem", "client.pem", "client.key"};
+    static const char *const names[] = {"root.pem", "client.pem", "client.key"}, *const more[] = {"--escaped",
+                                                                                                  NULL};
     (void)arg;
-    snprintf(folder, sizeof folder, "/tmp/accord-contract-taxii.XXXXXX");
-    *failed = !mkdtemp(folder) || mkdir(at("kept"), 0700) < 0 || mkdir(at("give"), 0700) < 0 ||
-              !start_partner() || !let_it_talk();
+    *failed = !rehearsed_begin("taxii_partner.py", more) || !written("client.key");
     for (int i = 0; !*failed && i < 3; i++) {
         size_t size;
-        secrets[i] = read_whole(at(names[i]), &size);
+        secrets[i] = rehearsed_read(names[i], &size);
         *failed = size == 0;
     }
     return NULL;
 }
 
-static void empty(const char *name)
-{
-    char path[400], file[700];
-    snprintf(path, sizeof path, "%s", at(name));
-    DIR *open = opendir(path);
-    for (struct dirent *entry; open && (entry = readdir(open));) {
-        snprintf(file, sizeof file, "%s/%.255s", path, entry->d_name);
-        if (entry->d_name[0] != '.')
-            unlink(file);
-    }
-    if (open)
-        closedir(open);
-    rmdir(path);
-}
-
 static void end(void *arg)
 {
     (void)arg;
-    if (partner > 0) {
-        kill(partner, SIGKILL);
-        waitpid(partner, NULL, 0);
-    }
-    if (told)
-        fclose(told);
-    close(orders);
+    rehearsed_end();
     for (int i = 0; i < 3; i++)
         free(secrets[i]);
-    empty("kept");
-    empty("give");
-    empty(".");
-    rmdir(folder);
 }
 
 static void prepare(void *arg, struct testhost *host)
@@ -146,16 +51,10 @@ static void prepare(void *arg, struct testhost *host)
     (void)arg;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    testhost_set_wall(host, now.tv_sec * INT64_C(1000000) +
-                                now.tv_nsec / 1000); /* certificates and the feed have dates */
-    testhost_endpoint(host, port);
-    testhost_profile(host, "tls.versions", "1.3,1.2");
-    testhost_profile(host, "tls.ciphers", "ECDHE-ECDSA-AES256-GCM-SHA384");
-    testhost_profile(host, "tls.suites", "TLS_AES_256_GCM_SHA384");
-    testhost_profile(host, "tls.groups", "P-384,P-256,X25519");
-    testhost_profile(host, "tls.signatures", "ECDSA+SHA384,ECDSA+SHA256");
-    testhost_profile(host, "tls.rsa-bits", "2048");
-    testhost_profile(host, "tls.ec-bits", "256");
+    /* Certificates and the feed have dates. */
+    testhost_set_wall(host, now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000);
+    testhost_endpoint(host, rehearsed_port());
+    allow_tls(host);
     testhost_profile(host, "tls.client-certificate", "required");
     for (int i = 0; i < 3; i++)
         testhost_secret(host, options[i], secrets[i], strlen(secrets[i]));
@@ -165,34 +64,21 @@ static void prepare(void *arg, struct testhost *host)
 
 static bool got(void *arg, size_t service, const char *name, const void *bytes, size_t size)
 {
-    char kept[400], path[700];
-    bool found = false;
     (void)arg, (void)service, (void)name;
-    snprintf(kept, sizeof kept, "%s", at("kept"));
-    DIR *open = opendir(kept);
-    for (struct dirent *entry; open && !found && (entry = readdir(open));) {
-        size_t have;
-        snprintf(path, sizeof path, "%s/%.255s", kept, entry->d_name);
-        char *content = read_whole(path, &have);
-        found = entry->d_name[0] != '.' && have == size && memcmp(content, bytes, size) == 0;
-        free(content);
-    }
-    if (open)
-        closedir(open);
-    return found;
+    return rehearsed_kept(bytes, size);
 }
 
 static bool give(void *arg, size_t service, const char *name, const void *bytes, size_t size)
 {
-    char path[400], order[500];
+    char file[300], order[500];
     (void)arg, (void)service;
-    snprintf(path, sizeof path, "%s/give/%.200s", folder, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool written = fd >= 0 && write(fd, bytes, size) == (ssize_t)size;
+    snprintf(file, sizeof file, "give/%.200s", name);
+    int fd = open(rehearsed_path(file), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool whole = fd >= 0 && write(fd, bytes, size) == (ssize_t)size;
     if (fd >= 0)
         close(fd);
-    int length = snprintf(order, sizeof order, "{\"feed\": \"%s\"}\n", path);
-    return written && write(orders, order, (size_t)length) == length;
+    snprintf(order, sizeof order, "{\"feed\": \"%s\"}\n", rehearsed_path(file));
+    return whole && rehearsed_tell(order);
 }
 
 /* Nothing is done to a feed by reading it. */
@@ -204,10 +90,8 @@ static bool holds(void *arg, size_t service, const char *name)
 
 int main(void)
 {
-    if (system(PARTNER " -W ignore -c 'import cryptography' 2>/dev/null") != 0) {
-        printf("not run: python3-cryptography is not installed\n");
+    if (!rehearsed_possible(""))
         return 77;
-    }
     static const struct accord_pair link[] = {{"trust", "root.pem"},
                                               {"certificate", "client.pem"},
                                               {"key", "client.key"},

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
+#include "tls_allowed.h"
+#include "tls_papers.h"
 #include "tls_pki.h"
-
-#define FOR_AGES .from = -3650, .until = 36500 /* days: the server's clock is the real one */
 
 /* ---- the owner ---- */
 
@@ -147,39 +147,7 @@ static const struct accord_connector connector = {
     .close = probe_close,
 };
 
-/* ---- certificates: made once for each bench ---- */
-
-static struct {
-    char *root, *certificate, *key, *client, *client_key, *stranger, *stranger_key;
-} papers;
-
-static void make_papers(void)
-{
-    struct pki root = pki_make(&(struct pki_wish){.name = "Root", FOR_AGES, .role = PKI_CA});
-    struct pki server =
-        pki_make(&(struct pki_wish){.name = "broker", .hosts = "DNS:" BENCH_NAME, .issuer = &root, FOR_AGES});
-    struct pki client = pki_make(&(struct pki_wish){.name = "Us", .issuer = &root, FOR_AGES});
-    struct pki other = pki_make(&(struct pki_wish){.name = "Other", FOR_AGES, .role = PKI_CA});
-    struct pki stranger = pki_make(&(struct pki_wish){.name = "Nobody", .issuer = &other, FOR_AGES});
-    papers.root = pki_pem(&root);
-    papers.certificate = pki_pem(&server);
-    papers.key = pki_key_pem(&server, NULL);
-    papers.client = pki_pem(&client);
-    papers.client_key = pki_key_pem(&client, NULL);
-    papers.stranger = pki_pem(&stranger);
-    papers.stranger_key = pki_key_pem(&stranger, NULL);
-    pki_sweep();
-}
-
-static void burn_papers(void)
-{
-    char **const all[] = {&papers.root,       &papers.certificate, &papers.key,         &papers.client,
-                          &papers.client_key, &papers.stranger,    &papers.stranger_key};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        free(*all[i]);
-        *all[i] = NULL;
-    }
-}
+static struct papers papers;
 
 /* ---- life ---- */
 
@@ -190,18 +158,7 @@ static void secret(struct bench *bench, const char *name, const char *text)
 
 static void allow(struct testhost *host, const char *mechanisms)
 {
-    static const struct accord_pair tls[] = {
-        {"tls.versions", "1.3,1.2"},
-        {"tls.ciphers", "ECDHE-ECDSA-AES256-GCM-SHA384,ECDHE-RSA-AES256-GCM-SHA384"},
-        {"tls.suites", "TLS_AES_256_GCM_SHA384"},
-        {"tls.groups", "P-384,P-256,X25519"},
-        {"tls.signatures", "ECDSA+SHA384,ECDSA+SHA256,RSA-PSS+SHA256,RSA+SHA256"},
-        {"tls.rsa-bits", "2048"},
-        {"tls.ec-bits", "256"},
-        {"tls.client-certificate", "allowed"},
-    };
-    for (size_t i = 0; i < sizeof tls / sizeof *tls; i++)
-        testhost_profile(host, tls[i].name, tls[i].value);
+    allow_tls(host);
     if (!mechanisms || strcmp(mechanisms, "-") != 0)
         testhost_profile(host, "sasl.mechanisms", mechanisms ? mechanisms : "EXTERNAL,PLAIN");
 }
@@ -212,7 +169,7 @@ void bench_open(struct bench *bench, const struct bench_setting *how)
         .agreement = "cbp", .name = "mq", .endpoint_host = BENCH_NAME, .endpoint_port = 5671};
     struct web_wish web = how->web;
     *bench = (struct bench){0};
-    make_papers();
+    papers = papers_make(BENCH_NAME);
     web.certificate = papers.certificate;
     web.key = papers.key;
     web.trust = how->asks || web.insists ? papers.root : NULL;
@@ -237,7 +194,7 @@ void bench_close(struct bench *bench)
     size_t complaints = testhost_complaints(bench->host);
     testhost_free(bench->host);
     web_stop(bench->web);
-    burn_papers();
+    papers_burn(&papers);
     assert_int_equal(complaints, 0);
 }
 

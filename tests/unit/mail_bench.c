@@ -13,10 +13,11 @@
 
 #include <accord/plugin.h>
 
+#include "tls_allowed.h"
+#include "tls_papers.h"
 #include "tls_pki.h"
 
-#define FOR_AGES .from = -3650, .until = 36500 /* days: the server's clock is the real one */
-#define MAILS    64
+#define MAILS 64
 
 extern const struct accord_plugin accord_plugin;
 
@@ -238,21 +239,17 @@ static void serve(struct web_connection *c)
 
 /* ---- papers ---- */
 
-static char *papers[5]; /* root, certificate, key; ours */
+static struct papers papers;
 
-static void make_papers(const char *host, int lasts)
+/* Ours, for so many days. */
+static void renew(int lasts)
 {
-    char names[300];
-    snprintf(names, sizeof names, "DNS:%s", host);
-    struct pki root = pki_make(&(struct pki_wish){.name = "Root", FOR_AGES, .role = PKI_CA});
-    struct pki server = pki_make(&(struct pki_wish){.name = host, .hosts = names, .issuer = &root, FOR_AGES});
-    papers[0] = pki_pem(&root);
-    papers[1] = pki_pem(&server);
-    papers[2] = pki_key_pem(&server, NULL);
     struct pki own =
         pki_make(&(struct pki_wish){.name = "agent", .from = -10, .until = lasts, .role = PKI_CLIENT});
-    papers[3] = pki_pem(&own);
-    papers[4] = pki_key_pem(&own, NULL);
+    free(papers.client);
+    free(papers.client_key);
+    papers.client = pki_pem(&own);
+    papers.client_key = pki_key_pem(&own, NULL);
     pki_sweep();
 }
 
@@ -260,14 +257,7 @@ static void make_papers(const char *host, int lasts)
 
 static void allow(struct testhost *host, const char *mechanisms)
 {
-    testhost_profile(host, "tls.versions", "1.3,1.2");
-    testhost_profile(host, "tls.ciphers", "ECDHE-ECDSA-AES256-GCM-SHA384,ECDHE-RSA-AES256-GCM-SHA384");
-    testhost_profile(host, "tls.suites", "TLS_AES_256_GCM_SHA384");
-    testhost_profile(host, "tls.groups", "P-384,P-256,X25519");
-    testhost_profile(host, "tls.signatures", "ECDSA+SHA384,ECDSA+SHA256,RSA-PSS+SHA256,RSA+SHA256");
-    testhost_profile(host, "tls.rsa-bits", "2048");
-    testhost_profile(host, "tls.ec-bits", "256");
-    testhost_profile(host, "tls.client-certificate", "allowed");
+    allow_tls(host);
     testhost_profile(host, "sasl.mechanisms", mechanisms ? mechanisms : "EXTERNAL,PLAIN");
 }
 
@@ -343,17 +333,18 @@ void mail_open(struct mail_bench *bench, const struct mail_setting *how)
     setting = how;
     heard[0] = 0;
     memset(used, 0, sizeof used);
-    make_papers(how->host ? how->host : MAIL_NAME, how->lasts);
-    web.certificate = papers[1];
-    web.key = papers[2];
+    papers = papers_make(how->host ? how->host : MAIL_NAME);
+    renew(how->lasts);
+    web.certificate = papers.certificate;
+    web.key = papers.key;
     bench->web = web_start(&web);
     bench->host = testhost_new(accord_plugin.connector, how->clock);
     testhost_endpoint(bench->host, web_port(bench->web));
     testhost_set_wall(bench->host, PKI_NOW * 1000000);
-    testhost_secret(bench->host, "trust", papers[0], strlen(papers[0]));
+    testhost_secret(bench->host, "trust", papers.root, strlen(papers.root));
     testhost_secret(bench->host, "password", "s3cret\n", 7);
-    testhost_secret(bench->host, "certificate", papers[3], strlen(papers[3]));
-    testhost_secret(bench->host, "key", papers[4], strlen(papers[4]));
+    testhost_secret(bench->host, "certificate", papers.client, strlen(papers.client));
+    testhost_secret(bench->host, "key", papers.client_key, strlen(papers.client_key));
     allow(bench->host, how->profile);
     if (testhost_open(bench->host, &bench->setup) < 0)
         fail_msg("%s", testhost_why(bench->host));
@@ -369,8 +360,7 @@ void mail_shut(struct mail_bench *bench)
     web_stop(bench->web);
     testoptions_free(bench->link);
     testoptions_free(bench->options);
-    for (size_t i = 0; i < 5; i++)
-        free(papers[i]);
+    papers_burn(&papers);
     for (; mail_count; mail_count--)
         free(mails[mail_count - 1]);
     assert_int_equal(complaints, 0);

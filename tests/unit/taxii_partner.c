@@ -403,6 +403,16 @@ void ais_open(struct ais_bench *bench, const struct accord_pair *link, const str
         fail_msg("%s", testhost_why(bench->host));
 }
 
+void ais_open_submit(struct ais_bench *bench, const struct accord_pair *link,
+                     const struct accord_pair *options)
+{
+    static const struct accord_pair plain[] = {{"collection", "AIS_INGEST"}, {NULL, NULL}};
+    const struct ais_service service = {"submit", ACCORD_SEND, options ? options : plain};
+    memset(bench, 0, sizeof *bench);
+    ais_open(bench, link, &service, 1);
+    ais_start(bench);
+}
+
 void ais_start(struct ais_bench *bench)
 {
     testhost_start(bench->host);
@@ -424,4 +434,18 @@ struct accord_delivery *ais_send(struct ais_bench *bench, const char *id, const 
     const struct testhost_message message = {
         .id = id, .type = "stix-1", .name = "x.xml", .bytes = bytes, .size = strlen(bytes)};
     return testhost_deliver(bench->host, 0, &message);
+}
+
+struct accord_delivery *ais_send_one(struct ais_bench *bench, const char *id)
+{
+    struct accord_delivery *delivery = ais_send(bench, id, "<?xml version='1.0'?><a/>");
+    ais_run(bench);
+    return delivery;
+}
+
+void ais_ended(const struct accord_delivery *delivery, enum accord_outcome outcome, const char *words)
+{
+    const char *said = outcome == ACCORD_DELIVERED ? delivery->receipt : delivery->reason;
+    if (!delivery->finished || delivery->outcome != outcome || !strstr(said, words))
+        fail_msg("it is %sfinished: %d, %s", delivery->finished ? "" : "not ", delivery->outcome, said);
 }

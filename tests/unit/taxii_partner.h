@@ -42,12 +42,17 @@ struct ais_service {
 
 /* With the virtual clock, opened and not started. `link` NULL: paths of all four services. */
 void ais_open(struct ais_bench *, const struct accord_pair *link, const struct ais_service *, size_t count);
+/* One service that submits to AIS_INGEST, started. NULL: as usual. */
+void ais_open_submit(struct ais_bench *, const struct accord_pair *link, const struct accord_pair *options);
 void ais_start(struct ais_bench *); /* and lets everything run */
 /* Closed, without complaints. */
 void ais_close(struct ais_bench *);
 void ais_run(struct ais_bench *);                  /* host and partner, until nothing moves */
 void ais_pass(struct ais_bench *, int64_t ms);     /* virtual time, and then all that follows */
 struct accord_delivery *ais_send(struct ais_bench *, const char *id, const char *bytes);
+struct accord_delivery *ais_send_one(struct ais_bench *, const char *id); /* a small one, and lets everything run */
+/* Fails the test unless it is finished so, and receipt or reason have these words. */
+void ais_ended(const struct accord_delivery *, enum accord_outcome, const char *words);
 
 /* ---- requests, in the order in which they were made and are not over ---- */
 

@@ -1,5 +1,5 @@
 /* Samples from elsewhere of X12, EDIFACT and 80-column records, as the types that take them; kept outside of the
- * project, not run (77) where they are absent. test_shared_edifact holds the EDIFACT ones against stow plans.
+ * project, not run (77) where they are absent.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,10 +17,21 @@ static char folder[512];
 #define CSM      "container-status"
 #define ACE      "ace-transaction"
 #define RESPONSE "cbp-response"
+#define PLAN     "stow-plan"
 
 static const struct {
     const char *file, *type, *rule; /* "": passes */
 } samples[] = {
+    {"edifact/d95b-smdg20-oocl.edi", PLAN, ""},
+    {"edifact/d15a-synthetic-blanklines.txt", PLAN, PLAN ".version"},
+    {"edifact/iftsta-d00b.edi", PLAN, PLAN ".type"},
+    {"edifact/coarri-d95b.edi", PLAN, PLAN ".type"},
+    {"edifact/d04b-sample.edi", PLAN, PLAN ".unb-time"},
+    {"edifact/SYNTHETIC-codeco-d95b.edi", PLAN, PLAN ".type"},
+    {"edifact/edifact-not-authorised-type-multi.edi", PLAN, PLAN ".unb-syntax"},
+    {"edifact/edifact-release-character.edi", PLAN, PLAN ".unb-syntax"},
+    {"edifact/edifact-utf8.edi", PLAN, PLAN ".type"},
+    {"edifact/edifact-wrapped.edi", PLAN, PLAN ".unb-syntax"},
     {"edifact/SYNTHETIC-codeco-d95b.edi", CSM, ""},
     {"edifact/coarri-d95b.edi", CSM, ""},
     {"edifact/iftsta-d00b.edi", CSM, CSM ".unz-reference"},
@@ -77,10 +88,21 @@ static void acknowledgements_with_a_byte_order_mark_pass_by_option(void **state)
     assert_string_equal(sample("x12/x12-ta1.txt", RESPONSE, &options).reason, "");
 }
 
+/* It says 24 segments and has 23, also for someone who accepts its version. */
+static void a_miscounted_plan_is_refused_whatever_its_version(void **state)
+{
+    (void)state;
+    static const char *const versions[] = {"D:15A"};
+    struct validator_options options = verdict_options();
+    options.stow_plan.versions = (struct accord_list){versions, 1};
+    assert_false(sample("edifact/d15a-synthetic-blanklines.txt", PLAN, &options).allowed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(samples_get_their_verdict),
+        cmocka_unit_test(a_miscounted_plan_is_refused_whatever_its_version),
         cmocka_unit_test(acknowledgements_with_a_byte_order_mark_pass_by_option),
     };
     const char *shared = getenv("ACCORD_SHARED"), *source = getenv("ACCORD_SOURCE");

@@ -15,50 +15,22 @@
 
 static struct ais_bench bench;
 
-static void open_with(const struct accord_pair *link, const struct accord_pair *options)
-{
-    static const struct accord_pair plain[] = {{"collection", "AIS_INGEST"}, {NULL, NULL}};
-    const struct ais_service service = {"submit", ACCORD_SEND, options ? options : plain};
-    memset(&bench, 0, sizeof bench);
-    ais_open(&bench, link, &service, 1);
-    ais_start(&bench);
-}
-
-static void open_plain(void)
-{
-    open_with(NULL, NULL);
-}
-
-static struct accord_delivery *send_one(const char *id)
-{
-    struct accord_delivery *delivery = ais_send(&bench, id, "<?xml version='1.0'?><a/>");
-    ais_run(&bench);
-    return delivery;
-}
-
-static void ended(const struct accord_delivery *delivery, enum accord_outcome outcome, const char *words)
-{
-    const char *said = outcome == ACCORD_DELIVERED ? delivery->receipt : delivery->reason;
-    if (!delivery->finished || delivery->outcome != outcome || !strstr(said, words))
-        fail_msg("it is %sfinished: %d, %s", delivery->finished ? "" : "not ", delivery->outcome, said);
-}
-
 static const struct accord_pair learns[] = {{"trust", "t"}, {"discovery", "/disc"}, {NULL, NULL}};
 
 static void the_inbox_is_learnt_and_asked_for_once_a_day(void **state)
 {
     (void)state;
-    open_with(learns, NULL);
-    struct accord_delivery *delivery = send_one("abc");
+    ais_open_submit(&bench, learns, NULL);
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc");
     answer_catalogue(&bench);
     assert_string_equal(partner_path(partner_call(0)), "/inbox");
     answer(&bench, "STATUS SUCCESS|\n");
-    ended(delivery, ACCORD_DELIVERED, "SUCCESS");
-    send_one("abd");
+    ais_ended(delivery, ACCORD_DELIVERED, "SUCCESS");
+    ais_send_one(&bench, "abd");
     assert_string_equal(partner_path(partner_call(0)), "/inbox");
     answer(&bench, "STATUS SUCCESS|\n");
     ais_pass(&bench, 86400001);
-    send_one("abe");
+    ais_send_one(&bench, "abe");
     assert_string_equal(partner_path(partner_call(0)), "/disc");
     answer_catalogue(&bench);
     answer(&bench, "STATUS SUCCESS|\n");
@@ -68,12 +40,12 @@ static void the_inbox_is_learnt_and_asked_for_once_a_day(void **state)
 static void an_address_that_is_gone_is_looked_up_anew(void **state)
 {
     (void)state;
-    open_with(learns, NULL);
-    send_one("abc");
+    ais_open_submit(&bench, learns, NULL);
+    ais_send_one(&bench, "abc");
     answer_catalogue(&bench);
     ais_pass(&bench, 61000);
     answer_page(&bench, 404, "text/html", "Not Found");
-    send_one("abc");
+    ais_send_one(&bench, "abc");
     assert_string_equal(partner_path(partner_call(0)), "/disc");
     answer_catalogue(&bench);
     answer(&bench, "STATUS SUCCESS|\n");
@@ -96,11 +68,11 @@ static void elsewhere_is_not_gone_to(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
         char lines[300];
-        open_with(learns, NULL);
-        struct accord_delivery *delivery = send_one("abc");
+        ais_open_submit(&bench, learns, NULL);
+        struct accord_delivery *delivery = ais_send_one(&bench, "abc");
         snprintf(lines, sizeof lines, "INSTANCE INBOX|%s|\n", addresses[i]);
         answer(&bench, lines);
-        ended(delivery, ACCORD_RETRY, "names no inbox service");
+        ais_ended(delivery, ACCORD_RETRY, "names no inbox service");
         assert_true(delivery->wait > 0);
         assert_int_equal(partner_waiting(), 0);
         assert_non_null(testhost_incident(bench.host, "taxii.no-address"));
@@ -111,12 +83,12 @@ static void elsewhere_is_not_gone_to(void **state)
 static void no_other_inbox_stands_in_for_one_that_is_elsewhere(void **state)
 {
     (void)state;
-    open_with(learns, NULL);
-    struct accord_delivery *delivery = send_one("abc");
+    ais_open_submit(&bench, learns, NULL);
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc");
     answer(&bench, "INSTANCE INBOX|https://taxii.example:8443/inbox|\n"
                    "INSTANCE COLLECTION_MANAGEMENT|https://taxii.example:8443/coll|\n");
     answer(&bench, "COLLECTION AIS_INGEST|feed||https://evil.example/inbox|\n");
-    ended(delivery, ACCORD_RETRY, "evil.example");
+    ais_ended(delivery, ACCORD_RETRY, "evil.example");
     assert_int_equal(testhost_logged(bench.host, "taxii.foreign-address"), 1);
     ais_close(&bench);
 }
@@ -124,8 +96,8 @@ static void no_other_inbox_stands_in_for_one_that_is_elsewhere(void **state)
 static void the_same_address_in_other_letters_is_ours(void **state)
 {
     (void)state;
-    open_with(learns, NULL);
-    send_one("abc");
+    ais_open_submit(&bench, learns, NULL);
+    ais_send_one(&bench, "abc");
     answer(&bench, "INSTANCE INBOX|HTTPS://Taxii.EXAMPLE:8443/in?x=1|\n");
     assert_string_equal(partner_path(partner_call(0)), "/in?x=1");
     answer(&bench, "STATUS SUCCESS|\n");
@@ -137,10 +109,10 @@ static void a_binding_that_they_do_not_take_is_not_sent(void **state)
     static const struct accord_pair options[] = {
         {"collection", "AIS_INGEST"}, {"binding", "urn:stix.mitre.org:xml:1.2"}, {NULL, NULL}};
     (void)state;
-    open_with(learns, options);
-    struct accord_delivery *delivery = send_one("abc");
+    ais_open_submit(&bench, learns, options);
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc");
     answer_catalogue(&bench);
-    ended(delivery, ACCORD_RETRY, "correct `binding`");
+    ais_ended(delivery, ACCORD_RETRY, "correct `binding`");
     assert_int_equal(delivery->sent, 0);
     assert_non_null(testhost_incident(bench.host, "taxii.binding"));
     ais_close(&bench);
@@ -150,26 +122,26 @@ static void a_collection_that_they_have_not_is_told(void **state)
 {
     static const struct accord_pair options[] = {{"collection", "AIS_INGESTION"}, {NULL, NULL}};
     (void)state;
-    open_with(learns, options);
-    struct accord_delivery *delivery = send_one("abc");
+    ais_open_submit(&bench, learns, options);
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc");
     answer_catalogue(&bench);
-    ended(delivery, ACCORD_RETRY, "correct `collection`");
+    ais_ended(delivery, ACCORD_RETRY, "correct `collection`");
     ais_close(&bench);
 }
 
 static void a_catalogue_that_cannot_be_had_ends_nothing(void **state)
 {
     (void)state;
-    open_with(learns, NULL);
-    struct accord_delivery *delivery = send_one("abc");
+    ais_open_submit(&bench, learns, NULL);
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc");
     answer(&bench, "STATUS FAILURE|we are ill\n");
-    ended(delivery, ACCORD_RETRY, "we are ill");
-    delivery = send_one("abd");
+    ais_ended(delivery, ACCORD_RETRY, "we are ill");
+    delivery = ais_send_one(&bench, "abd");
     answer_page(&bench, 200, "text/html", "<html>Login</html>");
-    ended(delivery, ACCORD_RETRY, "Login");
-    delivery = send_one("abe");
+    ais_ended(delivery, ACCORD_RETRY, "Login");
+    delivery = ais_send_one(&bench, "abe");
     testhost_stop(bench.host);
-    ended(delivery, ACCORD_RETRY, "stopping");
+    ais_ended(delivery, ACCORD_RETRY, "stopping");
     answer(&bench, "STATUS FAILURE|we are ill\n");
     ais_close(&bench);
 }
@@ -177,10 +149,10 @@ static void a_catalogue_that_cannot_be_had_ends_nothing(void **state)
 static void memory_that_fails_ends_in_another_attempt(void **state)
 {
     (void)state;
-    open_plain();
+    ais_open_submit(&bench, NULL, NULL);
     partner_fail_begin();
-    struct accord_delivery *delivery = send_one("abc");
-    ended(delivery, ACCORD_RETRY, "memory");
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc");
+    ais_ended(delivery, ACCORD_RETRY, "memory");
     ais_close(&bench);
 }
 
@@ -190,7 +162,7 @@ static void a_certificate_that_ends_is_told_in_time(void **state)
 {
     int64_t now = INT64_C(1764000000) * SECOND;
     (void)state;
-    open_plain();
+    ais_open_submit(&bench, NULL, NULL);
     testhost_set_wall(bench.host, now);
     partner_certificate(now + 91 * DAY);
     ais_run(&bench);
@@ -230,7 +202,7 @@ static void a_probe_tells_where_everything_is(void **state)
 static void a_probe_that_fails_parks_nothing(void **state)
 {
     (void)state;
-    open_with(learns, NULL);
+    ais_open_submit(&bench, learns, NULL);
     testhost_probe(bench.host);
     ais_run(&bench);
     answer(&bench, "STATUS UNAUTHORIZED|\n");
@@ -243,7 +215,7 @@ static void a_probe_that_fails_parks_nothing(void **state)
 static void a_probe_without_discovery_asks_a_service(void **state)
 {
     (void)state;
-    open_plain();
+    ais_open_submit(&bench, NULL, NULL);
     testhost_probe(bench.host);
     ais_run(&bench);
     answer(&bench, "STATUS UNSUPPORTED_MESSAGE|\n");

@@ -11,40 +11,12 @@
 
 static struct ais_bench bench;
 
-static void open_with(const struct accord_pair *link, const struct accord_pair *options)
-{
-    static const struct accord_pair plain[] = {{"collection", "AIS_INGEST"}, {NULL, NULL}};
-    const struct ais_service service = {"submit", ACCORD_SEND, options ? options : plain};
-    memset(&bench, 0, sizeof bench);
-    ais_open(&bench, link, &service, 1);
-    ais_start(&bench);
-}
-
-static void open_plain(void)
-{
-    open_with(NULL, NULL);
-}
-
-static struct accord_delivery *send_one(const char *id)
-{
-    struct accord_delivery *delivery = ais_send(&bench, id, "<?xml version='1.0'?><a/>");
-    ais_run(&bench);
-    return delivery;
-}
-
-static void ended(const struct accord_delivery *delivery, enum accord_outcome outcome, const char *words)
-{
-    const char *said = outcome == ACCORD_DELIVERED ? delivery->receipt : delivery->reason;
-    if (!delivery->finished || delivery->outcome != outcome || !strstr(said, words))
-        fail_msg("it is %sfinished: %d, %s", delivery->finished ? "" : "not ", delivery->outcome, said);
-}
-
 /* ---- one message ---- */
 
 static void nothing_is_asked_while_there_is_nothing_to_submit(void **state)
 {
     (void)state;
-    open_plain();
+    ais_open_submit(&bench, NULL, NULL);
     ais_pass(&bench, 86400000);
     assert_int_equal(partner_asked(), 0);
     ais_close(&bench);
@@ -53,8 +25,8 @@ static void nothing_is_asked_while_there_is_nothing_to_submit(void **state)
 static void a_message_is_a_block_with_its_id(void **state)
 {
     (void)state;
-    open_plain();
-    struct accord_delivery *delivery = send_one("abc");
+    ais_open_submit(&bench, NULL, NULL);
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc");
     assert_string_equal(partner_path(partner_call(0)), "/inbox");
     assert_string_equal(partner_body(partner_call(0)),
                         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -67,7 +39,7 @@ static void a_message_is_a_block_with_its_id(void **state)
     assert_false(delivery->finished);
     assert_false(partner_again(partner_call(0))); /* content never goes twice by itself */
     answer(&bench, "STATUS SUCCESS|thank you\n");
-    ended(delivery, ACCORD_DELIVERED, "SUCCESS for urn:accord:abc at /inbox: thank you");
+    ais_ended(delivery, ACCORD_DELIVERED, "SUCCESS for urn:accord:abc at /inbox: thank you");
     ais_close(&bench);
 }
 
@@ -76,8 +48,8 @@ static void the_destination_is_left_out_when_it_must_be(void **state)
     static const struct accord_pair options[] = {
         {"collection", "AIS_INGEST"}, {"destination", "no"}, {"subtype", "s"}, {NULL, NULL}};
     (void)state;
-    open_with(NULL, options);
-    send_one("abc");
+    ais_open_submit(&bench, NULL, options);
+    ais_send_one(&bench, "abc");
     assert_null(strstr(partner_body(partner_call(0)), "Destination"));
     assert_non_null(strstr(partner_body(partner_call(0)), "<t:Subtype subtype_id=\"s\"/>"));
     answer(&bench, "STATUS SUCCESS|\n");
@@ -88,14 +60,14 @@ static void escaped_content_goes_without_a_size(void **state)
 {
     static const struct accord_pair options[] = {{"collection", "X"}, {"form", "escaped"}, {NULL, NULL}};
     (void)state;
-    open_with(NULL, options);
+    ais_open_submit(&bench, NULL, options);
     struct accord_delivery *empty = ais_send(&bench, "abd", "");
-    send_one("abc");
+    ais_send_one(&bench, "abc");
     assert_int_equal(partner_declared(partner_call(1)), -1);
     assert_non_null(strstr(partner_body(partner_call(1)),
                            "<t:Content>&lt;?xml version='1.0'?&gt;&lt;a/&gt;</t:Content>"));
     answer(&bench, "STATUS SUCCESS|\n");
-    ended(empty, ACCORD_DELIVERED, "SUCCESS");
+    ais_ended(empty, ACCORD_DELIVERED, "SUCCESS");
     answer(&bench, "STATUS SUCCESS|\n");
     ais_close(&bench);
 }
@@ -108,7 +80,7 @@ static void a_large_message_is_streamed(void **state)
     memset(big, 'x', size);
     memcpy(big, "<a>", 3);
     memcpy(big + size - 4, "</a>", 5);
-    open_plain();
+    ais_open_submit(&bench, NULL, NULL);
     struct accord_delivery *delivery = ais_send(&bench, "big", big);
     for (int i = 0; i < 1000 && !partner_whole(partner_call(0)); i++) {
         assert_true(delivery->credit - delivery->sent <= 600000); /* no more is asked for than is soon sent */
@@ -117,7 +89,7 @@ static void a_large_message_is_streamed(void **state)
     assert_true(partner_whole(partner_call(0)));
     assert_non_null(strstr(partner_body(partner_call(0)), "xxx</a></t:Content>"));
     answer(&bench, "STATUS SUCCESS|\n");
-    ended(delivery, ACCORD_DELIVERED, "SUCCESS");
+    ais_ended(delivery, ACCORD_DELIVERED, "SUCCESS");
     ais_close(&bench);
     free(big);
 }
@@ -127,23 +99,23 @@ static void a_large_message_is_streamed(void **state)
 static void a_refusal_ends_the_message(void **state)
 {
     (void)state;
-    open_plain();
-    struct accord_delivery *delivery = send_one("abc");
+    ais_open_submit(&bench, NULL, NULL);
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc");
     answer(&bench, "STATUS BAD_MESSAGE|not well-formed\n");
-    ended(delivery, ACCORD_REFUSED, "not well-formed");
-    delivery = send_one("abd");
+    ais_ended(delivery, ACCORD_REFUSED, "not well-formed");
+    delivery = ais_send_one(&bench, "abd");
     answer(&bench, "STATUS UNSUPPORTED_CONTENT||SUPPORTED_CONTENT=urn:b\n");
-    ended(delivery, ACCORD_REFUSED, "urn:b");
+    ais_ended(delivery, ACCORD_REFUSED, "urn:b");
     ais_close(&bench);
 }
 
 static void a_wait_is_kept(void **state)
 {
     (void)state;
-    open_plain();
-    struct accord_delivery *delivery = send_one("abc");
+    ais_open_submit(&bench, NULL, NULL);
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc");
     answer(&bench, "STATUS RETRY|busy|ESTIMATED_WAIT=120\n");
-    ended(delivery, ACCORD_RETRY, "busy");
+    ais_ended(delivery, ACCORD_RETRY, "busy");
     assert_int_equal(delivery->wait, 120000);
     ais_close(&bench);
 }
@@ -151,13 +123,13 @@ static void a_wait_is_kept(void **state)
 static void who_is_not_let_in_parks_and_burns_nothing(void **state)
 {
     (void)state;
-    open_plain();
-    struct accord_delivery *delivery = send_one("abc"), *second = send_one("abd");
+    ais_open_submit(&bench, NULL, NULL);
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc"), *second = ais_send_one(&bench, "abd");
     answer(&bench, "STATUS UNAUTHORIZED|who are you?\n");
-    ended(delivery, ACCORD_RETRY, "who are you?");
+    ais_ended(delivery, ACCORD_RETRY, "who are you?");
     assert_string_equal(testhost_parked(bench.host), "taxii.unauthorized");
     answer_end(&bench, HTTP_REFUSED, "tls.client-certificate", "the partner does not accept our certificate");
-    ended(second, ACCORD_RETRY, "certificate");
+    ais_ended(second, ACCORD_RETRY, "certificate");
     assert_string_equal(testhost_parked(bench.host), "tls.client-certificate");
     assert_true(partner_dropped() > 0);
     ais_close(&bench);
@@ -166,10 +138,10 @@ static void who_is_not_let_in_parks_and_burns_nothing(void **state)
 static void a_page_about_the_certificate_parks(void **state)
 {
     (void)state;
-    open_plain();
-    struct accord_delivery *delivery = send_one("abc");
+    ais_open_submit(&bench, NULL, NULL);
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc");
     answer_page(&bench, 400, "text/html", "<html>400 No required SSL certificate was sent</html>");
-    ended(delivery, ACCORD_RETRY, "certificate");
+    ais_ended(delivery, ACCORD_RETRY, "certificate");
     assert_string_equal(testhost_parked(bench.host), "taxii.certificate-refused");
     ais_close(&bench);
 }
@@ -182,34 +154,34 @@ static void what_nobody_knows_is_uncertain(void **state)
     } pages[] = {
         {200, "text/html", "<html>Welcome</html>"}, {200, NULL, ""}, {502, "text/html", "Bad Gateway"}};
     (void)state;
-    open_plain();
+    ais_open_submit(&bench, NULL, NULL);
     for (size_t i = 0; i < 3; i++) {
-        struct accord_delivery *delivery = send_one("abc");
+        struct accord_delivery *delivery = ais_send_one(&bench, "abc");
         answer_page(&bench, pages[i].code, pages[i].type, pages[i].page);
-        ended(delivery, ACCORD_UNCERTAIN, "not known");
+        ais_ended(delivery, ACCORD_UNCERTAIN, "not known");
     }
-    struct accord_delivery *delivery = send_one("abd");
+    struct accord_delivery *delivery = ais_send_one(&bench, "abd");
     answer(&bench, "BROKEN line 2: a tag is not closed\n");
-    ended(delivery, ACCORD_UNCERTAIN, "line 2");
-    delivery = send_one("abe");
+    ais_ended(delivery, ACCORD_UNCERTAIN, "line 2");
+    delivery = ais_send_one(&bench, "abe");
     answer(&bench, "STATUS SUCCESS|\nBROKEN more behind the end\n");
-    ended(delivery, ACCORD_UNCERTAIN, "more behind the end");
-    delivery = send_one("abf");
+    ais_ended(delivery, ACCORD_UNCERTAIN, "more behind the end");
+    delivery = ais_send_one(&bench, "abf");
     answer(&bench, "POLL AIS|1|last||\n");
-    ended(delivery, ACCORD_UNCERTAIN, "another kind");
-    delivery = send_one("abg");
+    ais_ended(delivery, ACCORD_UNCERTAIN, "another kind");
+    delivery = ais_send_one(&bench, "abg");
     answer_end(&bench, HTTP_UNCERTAIN, "", "the connection broke");
-    ended(delivery, ACCORD_UNCERTAIN, "the connection broke");
+    ais_ended(delivery, ACCORD_UNCERTAIN, "the connection broke");
     ais_close(&bench);
 }
 
 static void a_status_counts_whatever_code_it_comes_with(void **state)
 {
     (void)state;
-    open_plain();
-    struct accord_delivery *delivery = send_one("abc");
+    ais_open_submit(&bench, NULL, NULL);
+    struct accord_delivery *delivery = ais_send_one(&bench, "abc");
     answer_code(&bench, 500, "STATUS RETRY|later|ESTIMATED_WAIT=7\n");
-    ended(delivery, ACCORD_RETRY, "later");
+    ais_ended(delivery, ACCORD_RETRY, "later");
     assert_int_equal(delivery->wait, 7000);
     ais_close(&bench);
 }
@@ -220,7 +192,7 @@ static void without_a_connection_all_that_waits_is_tried_later(void **state)
         {"trust", "t"}, {"inbox", "/inbox"}, {"connections", "1"}, {NULL, NULL}};
     struct accord_delivery *delivery[5];
     (void)state;
-    open_with(link, NULL);
+    ais_open_submit(&bench, link, NULL);
     for (int i = 0; i < 5; i++)
         delivery[i] = ais_send(&bench, NULL, "<a/>");
     ais_run(&bench);
@@ -233,17 +205,17 @@ static void without_a_connection_all_that_waits_is_tried_later(void **state)
     while (partner_waiting())
         answer_end(&bench, HTTP_LOST, "", "connection refused");
     for (int i = 0; i < 5; i++)
-        ended(delivery[i], ACCORD_RETRY, "refused");
+        ais_ended(delivery[i], ACCORD_RETRY, "refused");
     ais_close(&bench);
 }
 
 static void what_is_no_xml_is_refused_and_not_sent(void **state)
 {
     (void)state;
-    open_plain();
+    ais_open_submit(&bench, NULL, NULL);
     struct accord_delivery *delivery = ais_send(&bench, "abc", "ISA*00*");
     ais_run(&bench);
-    ended(delivery, ACCORD_REFUSED, "escaped");
+    ais_ended(delivery, ACCORD_REFUSED, "escaped");
     assert_int_equal(partner_waiting(), 0);
     ais_close(&bench);
 }
@@ -266,7 +238,7 @@ static void what_comes_at_once_goes_as_one_message(void **state)
     struct accord_delivery *delivery[5];
     char id[24];
     (void)state;
-    open_with(NULL, batches);
+    ais_open_submit(&bench, NULL, batches);
     for (int i = 0; i < 5; i++) {
         snprintf(id, sizeof id, "m%d", i);
         delivery[i] = ais_send(&bench, id, "<a/>");
@@ -279,10 +251,10 @@ static void what_comes_at_once_goes_as_one_message(void **state)
     assert_non_null(strstr(partner_body(partner_call(0)), "<t:Record_Count>3<"));
     answer(&bench, "STATUS SUCCESS|\n");
     for (int i = 0; i < 3; i++)
-        ended(delivery[i], ACCORD_DELIVERED, "urn:accord:batch:");
+        ais_ended(delivery[i], ACCORD_DELIVERED, "urn:accord:batch:");
     assert_false(delivery[3]->finished);
     answer(&bench, "STATUS SUCCESS|\n");
-    ended(delivery[4], ACCORD_DELIVERED, "SUCCESS");
+    ais_ended(delivery[4], ACCORD_DELIVERED, "SUCCESS");
     ais_close(&bench);
 }
 
@@ -292,7 +264,7 @@ static void a_batch_has_its_limit_in_bytes(void **state)
     (void)state;
     memset(big, ' ', sizeof big);
     memcpy(big + sizeof big - 5, "<a/>", 5);
-    open_with(NULL, batches);
+    ais_open_submit(&bench, NULL, batches);
     for (int i = 0; i < 3; i++)
         ais_send(&bench, NULL, big);
     ais_run(&bench);
@@ -307,7 +279,7 @@ static void what_was_tried_before_goes_alone(void **state)
     const struct testhost_message again = {
         .id = "old", .type = "stix-1", .name = "x", .bytes = "<a/>", .size = 4, .attempt = 2};
     (void)state;
-    open_with(NULL, batches);
+    ais_open_submit(&bench, NULL, batches);
     ais_send(&bench, "m1", "<a/>");
     testhost_deliver(bench.host, 0, &again);
     ais_send(&bench, "m2", "<a/>");
@@ -323,26 +295,26 @@ static void a_batch_that_is_refused_is_tried_one_by_one(void **state)
 {
     struct accord_delivery *delivery[3];
     (void)state;
-    open_with(NULL, batches);
+    ais_open_submit(&bench, NULL, batches);
     for (int i = 0; i < 3; i++)
         delivery[i] = ais_send(&bench, NULL, "<a/>");
     ais_run(&bench);
     answer_page(&bench, 413, "text/html", "Request Entity Too Large");
     for (int i = 0; i < 3; i++)
-        ended(delivery[i], ACCORD_RETRY, "sent alone next");
+        ais_ended(delivery[i], ACCORD_RETRY, "sent alone next");
     ais_close(&bench);
 }
 
 static void one_that_cannot_be_sent_does_not_take_the_others_with_it(void **state)
 {
     (void)state;
-    open_with(NULL, batches);
+    ais_open_submit(&bench, NULL, batches);
     struct accord_delivery *first = ais_send(&bench, "m1", "<a/>"),
                            *second = ais_send(&bench, "m2", "no xml"),
                            *third = ais_send(&bench, "m3", "<a/>");
     ais_run(&bench);
-    ended(second, ACCORD_REFUSED, "not XML");
-    ended(first, ACCORD_RETRY, "");
+    ais_ended(second, ACCORD_REFUSED, "not XML");
+    ais_ended(first, ACCORD_RETRY, "");
     if (!third->finished) {
         assert_int_equal(blocks_in(partner_body(partner_call(0))), 1);
         answer(&bench, "STATUS SUCCESS|\n");
@@ -356,13 +328,13 @@ static void one_that_cannot_be_sent_does_not_take_the_others_with_it(void **stat
 static void a_cancelled_one_ends_at_once_before_it_is_gone(void **state)
 {
     (void)state;
-    open_plain();
+    ais_open_submit(&bench, NULL, NULL);
     struct accord_delivery *delivery = ais_send(&bench, "abc", "<a>text</a>");
     delivery->stall_at = 5;
     ais_run(&bench);
     testhost_cancel(bench.host, delivery);
     ais_run(&bench);
-    ended(delivery, ACCORD_RETRY, "cancelled");
+    ais_ended(delivery, ACCORD_RETRY, "cancelled");
     assert_int_equal(partner_waiting(), 0);
     ais_close(&bench);
 }
@@ -370,16 +342,16 @@ static void a_cancelled_one_ends_at_once_before_it_is_gone(void **state)
 static void a_cancelled_one_that_is_gone_waits_a_little_for_its_answer(void **state)
 {
     (void)state;
-    open_plain();
-    struct accord_delivery *first = send_one("abc"), *second = send_one("abd");
+    ais_open_submit(&bench, NULL, NULL);
+    struct accord_delivery *first = ais_send_one(&bench, "abc"), *second = ais_send_one(&bench, "abd");
     testhost_cancel(bench.host, first);
     testhost_cancel(bench.host, second);
     ais_pass(&bench, 1000);
     assert_false(first->finished);
     answer(&bench, "STATUS SUCCESS|\n");
-    ended(first, ACCORD_DELIVERED, "SUCCESS");
+    ais_ended(first, ACCORD_DELIVERED, "SUCCESS");
     ais_pass(&bench, 3000);
-    ended(second, ACCORD_UNCERTAIN, "cancelled");
+    ais_ended(second, ACCORD_UNCERTAIN, "cancelled");
     ais_close(&bench);
 }
 
@@ -389,15 +361,15 @@ static void what_waits_ends_with_a_stop_and_what_is_under_way_does_not(void **st
         {"trust", "t"}, {"inbox", "/inbox"}, {"connections", "1"}, {NULL, NULL}};
     struct accord_delivery *delivery[3];
     (void)state;
-    open_with(link, NULL);
+    ais_open_submit(&bench, link, NULL);
     for (int i = 0; i < 3; i++)
         delivery[i] = ais_send(&bench, NULL, "<a/>");
     ais_run(&bench);
     testhost_stop(bench.host);
     ais_run(&bench);
-    ended(delivery[2], ACCORD_RETRY, "stopping");
+    ais_ended(delivery[2], ACCORD_RETRY, "stopping");
     answer(&bench, "STATUS SUCCESS|\n");
-    ended(delivery[0], ACCORD_DELIVERED, "SUCCESS");
+    ais_ended(delivery[0], ACCORD_DELIVERED, "SUCCESS");
     ais_close(&bench);
     bench.host = NULL;
 }
@@ -405,13 +377,14 @@ static void what_waits_ends_with_a_stop_and_what_is_under_way_does_not(void **st
 static void a_close_in_mid_flight_says_what_is_known(void **state)
 {
     (void)state;
-    open_plain();
-    struct accord_delivery *gone = send_one("abc"), *half = ais_send(&bench, "abd", "<a>text</a>");
+    ais_open_submit(&bench, NULL, NULL);
+    struct accord_delivery *gone = ais_send_one(&bench, "abc"),
+                           *half = ais_send(&bench, "abd", "<a>text</a>");
     half->stall_at = 5;
     ais_run(&bench);
     testhost_close(bench.host);
-    ended(gone, ACCORD_UNCERTAIN, "closed");
-    ended(half, ACCORD_RETRY, "closed");
+    ais_ended(gone, ACCORD_UNCERTAIN, "closed");
+    ais_ended(half, ACCORD_RETRY, "closed");
     ais_close(&bench);
 }
 

@@ -8,6 +8,9 @@
 
 #define PKI_NOW INT64_C(1767225600) /* 2026-01-01T00:00:00Z, s since 1970: when the tests play */
 
+/* Of a wish: in force whenever somebody looks. */
+#define PKI_FOR_AGES .from = -3650, .until = 36500
+
 struct pki {
     X509 *certificate;
     EVP_PKEY *key;
