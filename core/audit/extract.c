@@ -56,6 +56,8 @@ static int measure(struct extract *extract, int fd, uint64_t *size)
         if (!good)
             continue;
         extract->summary->records++;
+        if (extract->last && facts.sequence > extract->last)
+            extract->summary->missing += facts.sequence - extract->last - 1;
         extract->last = facts.sequence > extract->last ? facts.sequence : extract->last;
         note_time(extract->summary, reader.bytes, reader.size);
     }

@@ -11,6 +11,7 @@
 
 struct extract_summary {
     uint64_t chains, files, records, bytes;
+    uint64_t missing;      /* records between the oldest and the newest of their chain that are not there, or damaged */
     char from[32], to[32]; /* @timestamp of the oldest and the newest record; "" without any */
 };
 

@@ -170,9 +170,10 @@ static int make(struct audit_copy *copy, struct reason *why)
 static int conclude(struct cli *cli, const struct audit_copy *copy)
 {
     const struct extract_summary *summary = &copy->summary;
-    char numbers[4][24];
-    const uint64_t values[4] = {summary->chains, summary->files, summary->records, copy->left_out_count};
-    for (size_t i = 0; i < 4; i++)
+    char numbers[5][24], missing[100] = "";
+    const uint64_t values[5] = {summary->chains, summary->files, summary->records, copy->left_out_count,
+                                summary->missing};
+    for (size_t i = 0; i < 5; i++)
         snprintf(numbers[i], sizeof numbers[i], "%" PRIu64, values[i]);
     cli_row(cli, "export",
             (struct accord_pair[]){{"folder", copy->folder},
@@ -182,11 +183,17 @@ static int conclude(struct cli *cli, const struct audit_copy *copy)
                                    {"from", summary->from},
                                    {"to", summary->to},
                                    {"left-out", numbers[3]},
+                                   {"missing", numbers[4]},
                                    {"agent", copy->running ? "running" : "not running"}},
-            8);
+            9);
+    if (summary->missing)
+        snprintf(missing, sizeof missing,
+                 "; %" PRIu64 " between them missing or damaged: accord audit verify says which",
+                 summary->missing);
     return cli_end(
-        cli, EXIT_OK, "%s: %" PRIu64 " records in %" PRIu64 " chain%s, from %s to %s%s", copy->folder,
-        summary->records, summary->chains, summary->chains == 1 ? "" : "s", summary->from, summary->to,
+        cli, summary->missing ? EXIT_REFUSED : EXIT_OK,
+        "%s: %" PRIu64 " records in %" PRIu64 " chain%s, from %s to %s%s%s", copy->folder, summary->records,
+        summary->chains, summary->chains == 1 ? "" : "s", summary->from, summary->to, missing,
         copy->running ? "" : "; no agent runs there: what it may not have exported yet is not in it");
 }
 

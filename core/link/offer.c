@@ -5,6 +5,7 @@
 #include "link/role.h"
 
 #define HEADERS_SIZE (32 << 10) /* of all headers of one offer */
+#define ALONE_FROM   (16 << 10) /* bytes: a datagram of its own costs less than the copy into one with others */
 
 struct offer {
     uint64_t id;
@@ -162,6 +163,20 @@ static struct offer *offer_of(struct accord_offer *handle, const char *call)
     return offer;
 }
 
+/* Large ones leave from where they are. */
+static void put_data(const struct offer *offer, const uint8_t *bytes, size_t size)
+{
+    static struct buf head;
+    if (size < ALONE_FROM) {
+        wire_put_OFFER_DATA(link_out(), &(struct wire_OFFER_DATA){offer->id, offer->ended, {bytes, size}});
+        return;
+    }
+    buf_clear(&head);
+    wire_put_OFFER_DATA(&head, &(struct wire_OFFER_DATA){.offer = offer->id, .last = offer->ended});
+    wire_put_rest(&head, size);
+    channel_put_bytes(link_role->process.channel, &head, bytes, size);
+}
+
 int offer_write(struct accord_offer *handle, const uint8_t *bytes, size_t size, bool last)
 {
     struct offer *offer = offer_of(handle, "offer_write");
@@ -171,7 +186,7 @@ int offer_write(struct accord_offer *handle, const uint8_t *bytes, size_t size, 
         return ACCORD_ELIMIT;
     offer->credit -= (int64_t)size;
     offer->ended = last;
-    wire_put_OFFER_DATA(link_out(), &(struct wire_OFFER_DATA){offer->id, last, {bytes, size}});
+    put_data(offer, bytes, size);
     return 0;
 }
 

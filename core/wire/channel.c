@@ -502,6 +502,34 @@ void channel_put_frame(struct channel *ch, const struct buf *frame, void *bytes,
     flush_turn(ch);
 }
 
+/* True: it has left, or never will. */
+static bool send_now(struct channel *ch, const struct buf *frame, const void *bytes, size_t size)
+{
+    struct iovec parts[2] = {{frame->data, frame->size}, {(void *)(uintptr_t)bytes, size}};
+    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = size ? 2 : 1};
+    ssize_t sent;
+    do
+        sent = sendmsg(ch->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        send_failed(ch, frame->size + size);
+    return sent >= 0 || ch->over || ch->deaf;
+}
+
+void channel_put_bytes(struct channel *ch, const struct buf *frame, const void *bytes, size_t size)
+{
+    flush_turn(ch);
+    if (ch->over || ch->deaf || ch->closed)
+        return;
+    bool waits = ch->blocked || ch->out.size || ch->out.failed || frame->failed;
+    if (!waits && send_now(ch, frame, bytes, size))
+        return;
+    buf_put(&ch->out, frame->data, frame->size);
+    buf_put(&ch->out, bytes, size);
+    ch->out.failed = ch->out.failed || frame->failed;
+    arm(ch);
+}
+
 size_t channel_backlog(const struct channel *ch)
 {
     return ch->out.size - ch->sent + ch->passing_bytes;

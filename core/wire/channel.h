@@ -32,6 +32,8 @@ void channel_put_fd(struct channel *, const struct buf *frame, int fd);
 /* Sends what was put so far, then a frame whose end, its last field's `size` bytes, is `bytes`: they are not copied.
  * `release` is called once, when they have left or never will; perhaps before this returns. */
 void channel_put_frame(struct channel *, const struct buf *frame, void *bytes, size_t size, void (*release)(void *bytes));
+/* The same for bytes that are the caller's again when this returns: they are copied only when they cannot leave now. */
+void channel_put_bytes(struct channel *, const struct buf *frame, const void *bytes, size_t size);
 /* More is waiting to leave than should be: stop producing until `room`. */
 bool channel_full(const struct channel *);
 /* Tries to send everything now, blocking for at most `ms`. For the last words of a process. */

@@ -196,6 +196,18 @@ def test_without_an_agent_what_is_there_is_copied(flow):
     unbroken(agent, folder)
 
 
+def test_a_record_that_is_missing_is_told_and_the_rest_copied(flow):
+    agent, folder = settled(flow), flow.agent.home / "copy"
+    agent.stop()
+    path = sorted((agent.state / "audit").glob("isa/*.jsonl"))[-1]
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2] + lines[4:]))
+    answer = agent.ask("audit", "export", folder)
+    assert answer.code == 1 and answer["export"][0]["missing"] == "2", answer
+    assert "2 between them missing or damaged: accord audit verify says which" in answer.line
+    assert verify(agent, folder).code == 1
+
+
 def test_while_traffic_flows(flow):
     """Every copy that is made while records are written is whole in itself."""
     agent = settled(flow)

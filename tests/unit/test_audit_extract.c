@@ -75,6 +75,7 @@ static void ends_at_the_head(void **state)
     assert_copied("2025-03-14", ends[3]);
     assert_copied("2025-03-15", ends[4]);
     assert_int_equal(summary.records, 4);
+    assert_int_equal(summary.missing, 0);
     assert_int_equal(summary.chains, 1);
     assert_string_equal(summary.from, "2025-03-14T12:00:00.000000Z");
     assert_string_equal(summary.to, "2025-03-15T12:00:00.000000Z");
@@ -115,6 +116,30 @@ static void copies_damaged_lines_as_they_are(void **state)
     assert_int_equal(extract(&heads[RECORDS]), 0);
     assert_copied("2025-03-14", ends[3]);
     assert_int_equal(summary.records, RECORDS - 1);
+    assert_int_equal(summary.missing, 1);
+}
+
+static void counts_what_is_missing_between(void **state)
+{
+    (void)state;
+    struct buf file = trail_file("audit/isa/2025-03-14.jsonl");
+    trail_write("audit/isa/2025-03-14.jsonl", file.data, ends[1]);
+    buf_fini(&file);
+    assert_int_equal(extract(&heads[RECORDS]), 0);
+    assert_int_equal(summary.records, RECORDS - 2);
+    assert_int_equal(summary.missing, 2);
+}
+
+/* Of a chain whose old days are gone to the archive. */
+static void a_chain_may_begin_later(void **state)
+{
+    (void)state;
+    char path[96];
+    snprintf(path, sizeof path, "%s/audit/isa/2025-03-14.jsonl", trail_folder);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(extract(&heads[RECORDS]), 0);
+    assert_int_equal(summary.records, RECORDS / 2);
+    assert_int_equal(summary.missing, 0);
 }
 
 static void a_chain_without_records_is_left_out(void **state)
@@ -136,6 +161,8 @@ int main(void)
         TEST(takes_whole_lines_without_a_head),
         TEST(refuses_a_chain_that_ends_before_its_head),
         TEST(copies_damaged_lines_as_they_are),
+        TEST(counts_what_is_missing_between),
+        TEST(a_chain_may_begin_later),
         TEST(a_chain_without_records_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

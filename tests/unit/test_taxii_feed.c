@@ -105,8 +105,8 @@ static void blocks_are_messages_and_the_last_of_a_part_has_the_cursor(void **sta
     assert_memory_equal(first->bytes, "<a/>", 4);
     assert_int_equal(first->declared, 4);
     assert_false(first->has_cursor);
-    assert_int_equal(strncmp(first->source_id, "sha256:", 7), 0);
-    assert_int_equal(strlen(first->source_id), 71);
+    assert_int_equal(strncmp(first->source_id, "content:", 8), 0);
+    assert_int_equal(strlen(first->source_id), 40);
     assert_int_equal(strncmp(first->name, "AIS-", 4), 0);
     assert_memory_equal(second->bytes, "<b/>", 4);
     assert_string_equal(second->cursor, "1 " W1 " - 1 -");

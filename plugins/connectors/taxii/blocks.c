@@ -1,4 +1,4 @@
-/* The blocks of a feed on their way to the bus: read into memory, named by their digest, offered in order, handed over as
+/* The blocks of a feed on their way to the bus: read into memory, named by their content, offered in order, handed over as
  * the host asks. A block of up to BLOCK_WHOLE bytes is offered when it is whole and another one has begun, or when the
  * part has ended: the last of a part carries the cursor. */
 #include <stdio.h>
@@ -12,18 +12,67 @@ static const struct accord_host *host_of(const struct feed *feed)
     return feed->link->host;
 }
 
+/* ---- memory ---- */
+
 static void drop_bytes(struct block *block)
 {
-    block->feed->bytes -= (int64_t)(block->size - block->from);
-    free(block->bytes);
+    struct feed *feed = block->feed;
+    feed->bytes -= (int64_t)(block->size - block->from);
+    if (block->bytes && feed->spares < FEED_SPARE && feed->rooms <= FEED_HELD) {
+        feed->spare[feed->spares].bytes = block->bytes;
+        feed->spare[feed->spares++].room = block->room;
+    } else {
+        feed->rooms -= block->room;
+        free(block->bytes);
+    }
     block->bytes = NULL;
     block->from = block->size = block->room = 0;
 }
 
+static void take_spare(struct block *block)
+{
+    struct feed *feed = block->feed;
+    if (!feed->spares)
+        return;
+    block->bytes = feed->spare[--feed->spares].bytes;
+    block->room = feed->spare[feed->spares].room;
+}
+
+static void free_spares(struct feed *feed)
+{
+    while (feed->spares) {
+        free(feed->spare[--feed->spares].bytes);
+        feed->rooms -= feed->spare[feed->spares].room;
+    }
+}
+
+static bool make_room(struct block *block, size_t more)
+{
+    if (!block->bytes)
+        take_spare(block);
+    if (block->from && block->from >= block->size / 2) {
+        memmove(block->bytes, block->bytes + block->from, block->size - block->from);
+        block->size -= block->from;
+        block->from = 0;
+    }
+    size_t room = block->room ? block->room : 16384;
+    while (room < block->size + more)
+        room *= 2;
+    uint8_t *bytes = room == block->room ? block->bytes : realloc(block->bytes, room);
+    if (!bytes)
+        return false;
+    block->feed->rooms += room - block->room;
+    block->bytes = bytes;
+    block->room = room;
+    return true;
+}
+
+/* ---- the line of blocks ---- */
+
 static void free_block(struct block *block)
 {
     drop_bytes(block);
-    EVP_MD_CTX_free(block->digest);
+    fingerprint_drop(&block->print);
     free(block);
 }
 
@@ -38,6 +87,12 @@ static struct block *add(struct feed *feed)
     return block;
 }
 
+void blocks_tidy(struct feed *feed)
+{
+    if (!feed->blocks && !exchange_runs(&feed->exchange))
+        free_spares(feed);
+}
+
 /* Those in front that are over are let go, and where they lead to is held. */
 static void pop(struct feed *feed)
 {
@@ -50,20 +105,17 @@ static void pop(struct feed *feed)
             feed->last = &feed->blocks;
         free_block(block);
     }
+    blocks_tidy(feed);
 }
 
 /* ---- reading ---- */
 
 static void name_it(struct block *block)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (block->source_id[0] || EVP_DigestFinal_ex(block->digest, digest, &size) != 1)
+    char print[FINGERPRINT_TEXT];
+    if (block->source_id[0] || !fingerprint_end(&block->print, print))
         return;
-    size_t at = (size_t)snprintf(block->source_id, sizeof block->source_id,
-                                 "%s:", block->large ? "prefix" : "sha256");
-    for (unsigned i = 0; i < size && i < 32; i++)
-        at += (size_t)snprintf(block->source_id + at, sizeof block->source_id - at, "%02x", digest[i]);
+    snprintf(block->source_id, sizeof block->source_id, "%s:%s", block->large ? "prefix" : "content", print);
     for (const char *c = block->source_id; *c; c++) /* FNV-1a */
         block->feed->digest = (block->feed->digest ^ (uint8_t)*c) * UINT64_C(1099511628211);
 }
@@ -77,37 +129,17 @@ bool blocks_begin(struct feed *feed, const struct answer_block *from)
     feed->came++;
     snprintf(block->binding, sizeof block->binding, "%s", from->binding);
     snprintf(block->subtype, sizeof block->subtype, "%s", from->subtype);
-    block->digest = EVP_MD_CTX_new();
-    if (!block->digest || EVP_DigestInit_ex(block->digest, feed->sha256, NULL) != 1)
+    if (!fingerprint_begin(&block->print, feed->print))
         return false;
     blocks_offer(feed); /* the one before is not the last of its part */
     return true;
 }
 
-static bool make_room(struct block *block, size_t more)
-{
-    if (block->from && block->from >= block->size / 2) {
-        memmove(block->bytes, block->bytes + block->from, block->size - block->from);
-        block->size -= block->from;
-        block->from = 0;
-    }
-    size_t room = block->room ? block->room : 16384;
-    while (room < block->size + more)
-        room *= 2;
-    uint8_t *bytes = room == block->room ? block->bytes : realloc(block->bytes, room);
-    if (!bytes)
-        return false;
-    block->bytes = bytes;
-    block->room = room;
-    return true;
-}
-
-static bool digest_more(struct block *block, const uint8_t *bytes, size_t size)
+static bool print_more(struct block *block, const uint8_t *bytes, size_t size)
 {
     int64_t left = BLOCK_WHOLE - block->total;
-    if (block->large || left <= 0)
-        return true;
-    return EVP_DigestUpdate(block->digest, bytes, size < (size_t)left ? size : (size_t)left) == 1;
+    return block->large || left <= 0 ||
+           fingerprint_add(&block->print, bytes, size < (size_t)left ? size : (size_t)left);
 }
 
 static bool write_more(struct block *);
@@ -117,7 +149,7 @@ bool blocks_content(struct feed *feed, const uint8_t *bytes, size_t size)
     struct block *block = feed->current;
     if (!block || block->over)
         return true; /* it is not wanted */
-    if (!digest_more(block, bytes, size) || !make_room(block, size))
+    if (!print_more(block, bytes, size) || !make_room(block, size))
         return false;
     memcpy(block->bytes + block->size, bytes, size);
     block->size += size;
@@ -381,6 +413,7 @@ void blocks_clear(struct feed *feed)
             host_of(feed)->offer_abort(block->offer);
         free_block(block);
     }
+    free_spares(feed);
     feed->last = &feed->blocks;
     feed->open = 0;
 }

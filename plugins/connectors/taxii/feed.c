@@ -356,6 +356,7 @@ static void on_done(struct exchange *exchange, const struct outcome *outcome)
     }
     feed->live = false; /* it may be used by others, or be closed */
     exchange_fini(exchange);
+    blocks_tidy(feed);
     go_on(feed);
 }
 
@@ -492,8 +493,8 @@ struct feed *feed_new(struct link *link, size_t service)
     feed->wait.run = on_catalogue;
     feed->last = &feed->blocks;
     feed->held = (struct position){.begin = STAMP_NONE, .end = STAMP_NONE, .part = 1};
-    feed->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
-    if (!feed->sha256) {
+    feed->print = fingerprint_method();
+    if (!feed->print) {
         free(feed);
         return NULL;
     }
@@ -546,6 +547,6 @@ void feed_free(struct feed *feed)
     stop_timer(feed, &feed->silence);
     blocks_clear(feed);
     exchange_fini(&feed->exchange);
-    EVP_MD_free(feed->sha256);
+    EVP_MAC_free(feed->print);
     free(feed);
 }

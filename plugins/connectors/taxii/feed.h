@@ -3,23 +3,23 @@
  * Where reading stands is a position (position.h): the window that was asked for and the part of its result. Its text is
  * the service's cursor, committed with the last block of each part. Whatever goes wrong (an answer cut off, a block
  * deferred, this process killed), the same part, or the window from its beginning, is asked for again from the last
- * position that the hub holds, and the hub knows what it has by `source_id`: the SHA-256 of a block's content (of its
- * first 4 MiB when it is larger, so that it need not be held).
+ * position that the hub holds, and the hub knows what it has by `source_id`, a fingerprint of a block's content (of its
+ * first 4 MiB when it is larger, so that it need not be held), and by the SHA-256 that it makes of it.
  *
  *   feed.c   when it is asked, and what follows from an answer; blocks.c the blocks on their way to the bus
  */
 #ifndef TAXII_FEED_H
 #define TAXII_FEED_H
 
-#include <openssl/evp.h>
-
 #include "exchange.h"
+#include "fingerprint.h"
 #include "position.h"
 #include "taxii.h"
 
 #define BLOCK_WHOLE (4 << 20)  /* bytes up to which a block is held as a whole before it is offered */
 #define FEED_HELD   (12 << 20) /* bytes of blocks in memory, about: no more is read before there are fewer */
 #define FEED_OPEN   64         /* offers without a verdict, at most */
+#define FEED_SPARE  16
 
 struct feed;
 
@@ -31,7 +31,7 @@ struct block {
     uint8_t *bytes;             /* what was read and not handed over yet: [from, size) */
     size_t from, size, room;
     int64_t total, credit;
-    EVP_MD_CTX *digest;
+    struct fingerprint print;
     char source_id[80]; /* "" until it is known */
     char binding[ANSWER_TEXT], subtype[ANSWER_TEXT], label[64];
     bool mark;    /* no content: only `then` */
@@ -50,7 +50,7 @@ struct feed {
     size_t service;
     const struct service_options *options;
     struct catalogue_wait wait;
-    EVP_MD *sha256;
+    EVP_MAC *print;
 
     struct position at;   /* what is asked for next, or now */
     struct position held; /* what the hub has committed */
@@ -62,6 +62,12 @@ struct feed {
     struct block *current; /* that is being read, the last of them */
     size_t open;           /* offers without a verdict, and cursors without an answer */
     int64_t bytes;         /* in memory */
+    struct {               /* memory of blocks that are over, for the next ones: it is dear when it is new */
+        uint8_t *bytes;
+        size_t room;
+    } spare[FEED_SPARE];
+    size_t spares;
+    size_t rooms; /* of blocks and spare ones */
     bool full;             /* the host takes no more offers for now */
     bool paused;           /* the answer waits for us */
     bool again;            /* from `held`, as soon as nothing is open */
@@ -108,6 +114,7 @@ void blocks_cut(struct feed *);
 void blocks_clear(struct feed *); /* of everything: aborts what is open */
 bool blocks_wait(const struct feed *); /* some were not offered yet, and are whole */
 bool blocks_room(const struct feed *);
+void blocks_tidy(struct feed *); /* nothing is read: gives back memory that no block needs */
 void block_pull(struct block *, int64_t bytes);
 void block_verdict(struct block *, const struct accord_admitted *);
 
