@@ -153,15 +153,16 @@ bool bus_lane_open(const struct bus_lane *lane, int64_t size)
     return lane->in_flight < bus_lane_window(lane) + ahead(lane) && lane->bytes + size <= LANE_BYTES_MOST;
 }
 
-/* How many may be claimed now; their sizes are not known before, and count once they are there. */
+/* How many may be claimed now; their sizes are not known before, and count once they are there. What is claimed beyond
+ * the window is there when its link wants it. */
 static size_t room_in(const struct bus_lane *lane)
 {
     if (lane->service->ordered)
         return lane->in_flight ? 0 : 1;
-    if (lane->in_flight > bus_lane_window(lane) / 2 || lane->in_flight >= bus_lane_window(lane) ||
-        lane->bytes >= LANE_BYTES_MOST)
+    size_t window = bus_lane_window(lane), most = window + ahead(lane);
+    if (lane->in_flight > most - window / 2 || lane->in_flight >= most || lane->bytes >= LANE_BYTES_MOST)
         return 0;
-    size_t room = bus_lane_window(lane) - lane->in_flight;
+    size_t room = most - lane->in_flight;
     int64_t sizes =
         lane->bytes_each > 0 ? (LANE_BYTES_MOST - lane->bytes) / lane->bytes_each + 1 : STORE_PAGE_MAX;
     if (sizes < (int64_t)room)

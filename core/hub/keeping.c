@@ -19,10 +19,12 @@
 #define GRAIN       INT64_C(60000000)   /* us: limits move in steps, so that an idle store writes little */
 #define CLOCK_SLACK INT64_C(3600000000) /* us */
 #define STALE_PAGE  32
+#define PAUSE                                                                                                \
+    8 /* times as long as a step took is waited for the next; no longer than it while the disk is short */
 
 struct keeping {
     struct hub *hub;
-    uv_timer_t pause; /* between two steps: the store works for others at least half of the time */
+    uv_timer_t pause; /* between two steps, so that the store works for others */
     bool stopping;
     bool under_way;            /* a round */
     bool full;                 /* the disk, as told last */
@@ -260,6 +262,8 @@ static void forgotten(void *arg, int result)
         return;
     }
     int64_t took = clock_ticks() - keeping->step_at;
+    if (!keeping->full && !retention->hurry)
+        took *= PAUSE;
     uv_timer_start(&keeping->pause, pause_over, took > 1 ? (uint64_t)took : 1, 0);
 }
 

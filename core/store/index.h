@@ -158,6 +158,8 @@ int index_add_span(struct index *, uint64_t position, const struct record_admiss
 int index_drop_key(struct index *, const struct record_used *);
 int index_drop_echo(struct index *, const struct record_echo *);
 int index_drop_span(struct index *, uint32_t segment, const char *id);
+/* Whether there are messages of the interval, in the file or not there yet. */
+int index_has_old(struct index *, const char *after, const char *bound, bool *old);
 /* The next batch that may be forgotten: sets `until`, whether there is anything to forget in it, and `last` when nothing
  * behind it may be. `bound`: an id that no message has that may be forgotten. */
 int index_forgettable(struct index *, struct record_forget *, const char *bound, char until[ACCORD_ID_MAX], bool *some,

@@ -5,7 +5,8 @@
 #include "store/index.h"
 #include "util/text.h"
 
-#define DUE_ROWS  2048        /* messages, or changed deliveries: with what is looked up for them they stay in the cache */
+#define DUE_ROWS                                                                                             \
+    2048 /* messages, or changed deliveries: with what is looked up for them they stay in the cache */
 #define DUE_BYTES (32u << 20) /* of the journal: as much as a killed process should have to read again */
 #define FULL      32          /* times as many: flushing has failed for long */
 #define LEARN     8192        /* keys that the filter learns at a time */
@@ -96,7 +97,7 @@ static int write_new(struct index *index, const struct index_delivery *const *ro
     return result;
 }
 
-/* What was among the settled ones and has changed: it is carried over, or expects an answer no more. */
+/* What was among the settled ones and is not any more. */
 static int unpack_row(struct index *index, const struct fresh_row *row)
 {
     int result = index_drop_settled(index, row->delivery.number, 1);

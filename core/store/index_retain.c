@@ -157,6 +157,18 @@ int index_forget(struct index *index, const struct record_forget *forget, uint64
     return result ? result : index_forget_seen(index, index->progress.seen_before);
 }
 
+int index_has_old(struct index *index, const char *after, const char *bound, bool *old)
+{
+    const struct fresh *fresh = &index->fresh;
+    struct walked walked;
+    size_t count;
+    int result = walk_up(index, after, bound, &walked, 1, &count);
+    *old = count > 0;
+    for (uint32_t i = 0; !*old && i < fresh->by_id.count; i++)
+        *old = strcmp(fresh->messages[i].id, bound) <= 0;
+    return result;
+}
+
 int index_forgettable(struct index *index, struct record_forget *forget, const char *bound,
                       char until[ACCORD_ID_MAX], bool *some, bool *last)
 {

@@ -14,9 +14,9 @@ struct settled { /* this machine's order of bytes, as all of the index */
 bool index_packs(const struct fresh_row *row)
 {
     const struct index_delivery *d = &row->delivery;
-    return !row->stored && (d->state == STORE_DELIVERED || d->state == STORE_DISCARDED) && !d->answer_by &&
-           d->place < UINT32_MAX && d->attempts >= 0 && d->attempts <= UINT32_MAX && d->before >= 0 &&
-           d->before <= d->attempts;
+    return (!row->stored || row->packed) && (d->state == STORE_DELIVERED || d->state == STORE_DISCARDED) &&
+           !d->answer_by && d->place < UINT32_MAX && d->attempts >= 0 && d->attempts <= UINT32_MAX &&
+           d->before >= 0 && d->before <= d->attempts;
 }
 
 static void pack(const struct index_delivery *from, struct settled *to)

@@ -440,6 +440,7 @@ int journal_commit(void *state)
     }
     progress->marker = journal->at + start;
     journal->at += journal->bytes.size;
+    journal->written += journal->bytes.size;
     progress->position = journal->at;
     progress->group = journal->group;
     progress->next_number = journal->next_number;
@@ -490,7 +491,7 @@ static void journal_idle(void *state)
 static void journal_settle_down(void *state)
 {
     struct journal *journal = state;
-    if (!journal_ready(journal) && journal->index.changed && may_flush(journal))
+    if (!journal_ready(journal) && journal->stuck && may_flush(journal))
         journal_flush(journal); /* when it fails, nothing is forgotten for now */
 }
 

@@ -58,9 +58,15 @@ struct cleaner {
     uint64_t blocked_at; /* ... this */
     uint32_t finished;   /* all that was live in it is carried over: it may be deleted */
 
+    const struct scan *scan; /* while the segment is looked through; NULL */
+    int64_t judged_at;       /* ticks, when ... */
+    uint64_t judged, own;    /* ... so much had been written, and by the cleaner since */
+    bool busy;               /* much was written before that: cleaning must not take the disk and the thread from it */
+
     char message[ACCORD_ID_MAX]; /* of a payload that is being carried over ... */
     struct buf positions;        /* ... the pieces so far */
     struct record_kept_room *kept;
+    struct standings *standings; /* room for one message's */
     struct buf kept_texts; /* the kept ones' texts: until the record is put, they are offsets into this, plus 1 */
 };
 
@@ -78,6 +84,7 @@ struct journal {
     uint64_t known_messages, known_audit; /* to an index that did not match, and was thrown away */
 
     uint64_t at;        /* where the next group goes */
+    uint64_t written;   /* bytes, since it was opened */
     uint64_t group;     /* number of the last one */
     uint64_t opened_at; /* number of the last one when the store was opened */
     bool broken;        /* an fdatasync or a clean-up failed, or the index: nothing is written any more */

@@ -89,7 +89,7 @@ static void hand_out_payload(struct journal *journal, struct store_claim *claim,
                              const struct record_admission *a, struct store_claimed *claimed)
 {
     size_t size = (size_t)a->size;
-    if (a->size <= 0 || a->size > STORE_SMALL || size > payload_room(claim))
+    if (!size || a->size != claimed->size || a->size > STORE_SMALL || size > payload_room(claim))
         return;
     uint8_t *payload = malloc(size);
     if (!payload || journal_small_payload(journal, a, payload)) {

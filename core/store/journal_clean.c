@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "store/journal.h"
+#include "store/scan.h"
 #include "util/text.h"
 
 #define STEP_RECORDS 2048
@@ -161,7 +162,10 @@ static int carry_piece(struct journal *journal, uint64_t position)
     struct cleaner *cleaner = &journal->cleaner;
     const uint8_t *body;
     size_t size;
-    int result = journal_record(journal, position, RECORD_PIECE, &journal->second, &body, &size);
+    int result =
+        scan_passed(cleaner->scan, position, RECORD_PIECE, &body, &size) /* it was read a moment ago */
+            ? 0
+            : journal_record(journal, position, RECORD_PIECE, &journal->second, &body, &size);
     if (result == ACCORD_EFORMAT) {
         record_add_number(&cleaner->positions, position);
         return 0;
@@ -253,9 +257,11 @@ static int carry(struct journal *journal, const struct record_admission_room *ro
     struct cleaner *cleaner = &journal->cleaner;
     struct record_admission now = *a;
     int result = carry_pieces(journal, a);
-    struct standings *standings = result ? NULL : malloc(sizeof *standings);
-    if (!standings)
-        return result ? result : ACCORD_ENOMEM;
+    struct standings *standings = cleaner->standings;
+    if (!standings && !(standings = cleaner->standings = malloc(sizeof *standings)))
+        return ACCORD_ENOMEM;
+    if (result)
+        return result;
     standings->count = 0;
     result = look_up(journal, room, entry->first, entry->count, standings);
     if (!result)
@@ -273,7 +279,6 @@ static int carry(struct journal *journal, const struct record_admission_room *ro
                                      .standing_count = standings->count};
     if (!result)
         result = put_carried(journal, &carried);
-    free(standings);
     if (!result)
         cleaner->message[0] = 0;
     return result;
@@ -356,6 +361,7 @@ static int walk_on(struct journal *journal, bool *end)
     int result = 0, got = 0;
     scan_init(&scan, &journal->segments, start, POSITION(cleaner->segment + 1, 0));
     scan.skip_pieces = true;
+    cleaner->scan = &scan;
     for (int i = 0; !result && i < STEP_RECORDS && cleaner->at - start < STEP_BYTES; i++) {
         if ((got = scan_next(&scan, &found)) <= 0)
             break;
@@ -365,6 +371,7 @@ static int walk_on(struct journal *journal, bool *end)
             cleaner->at = scan.at;
     }
     *end = !result && !got;
+    cleaner->scan = NULL;
     scan_fini(&scan);
     return got < 0 ? got : result;
 }
@@ -464,14 +471,18 @@ static bool may_go(struct journal *journal, const struct store_retention *retent
            oldest < POSITION_SEGMENT(staged) && !journal_pinned(journal);
 }
 
-/* Half of the journal is garbage: it is worth writing even a full segment again to come to it. */
+/* Half of the journal is garbage, or three quarters while others write much: it is worth writing even a full segment again
+ * to come to it. */
 static bool crowded(const struct journal *journal)
 {
     const struct index_progress *progress = &journal->index.progress;
     uint64_t total = 0;
     for (size_t i = 0; i < journal->segments.count; i++)
         total += journal->segments.items[i].size;
-    return journal->segments.count > FEW && 2 * (progress->bytes + progress->messages * OVERHEAD) < total;
+    uint64_t unused =
+        journal->segments.items[journal->segments.count - 1].size - POSITION_OFFSET(journal->at);
+    uint64_t live = progress->bytes + progress->messages * OVERHEAD;
+    return journal->segments.count > FEW && (journal->cleaner.busy ? 4 : 2) * live < total - unused;
 }
 
 static void begin_segment(struct cleaner *cleaner, uint32_t number, bool carrying)

@@ -8,10 +8,14 @@
 #include <string.h>
 
 #include "store/journal.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 #define NEED_LEAST (4u << 10)
 #define NEED_USUAL (1u << 20) /* bytes of one step */
+#define BUSY       1024       /* bytes a millisecond that others write */
+#define JUDGED     100        /* milliseconds, at least, that this is looked at for */
+#define NARROW     4          /* as many times what is reserved is left on the disk: what can go is needed */
 
 void journal_cleaner_reset(struct cleaner *cleaner)
 {
@@ -29,6 +33,7 @@ void journal_cleaner_fini(struct cleaner *cleaner)
     buf_fini(&cleaner->positions);
     buf_fini(&cleaner->kept_texts);
     free(cleaner->kept);
+    free(cleaner->standings);
 }
 
 /* Where there is no room for a usual step, one that is just large enough for the next item, or a small one, may still
@@ -89,15 +94,42 @@ static int forget_some(struct journal *journal, struct store_retention *retentio
     return result;
 }
 
+/* What is looked at for this must be in the file. There is nothing to write for it as long as nothing is old enough. */
+static int write_old(struct journal *journal, const struct store_retention *retention)
+{
+    char bound[ACCORD_ID_MAX];
+    bool old = false;
+    bound_of(bound, retention->settled_before);
+    int result = index_has_old(&journal->index, journal->cleaner.after, bound, &old);
+    return result || !old || !journal->index.changed ? result : journal_flush(journal);
+}
+
 /* ---- the verb ---- */
+
+/* Whether others write so much that what need not be cleaned now waits until they do not. */
+static void judge_load(struct journal *journal)
+{
+    struct cleaner *cleaner = &journal->cleaner;
+    int64_t now = clock_ticks(), took = now - cleaner->judged_at;
+    if (took < JUDGED)
+        return;
+    cleaner->busy =
+        cleaner->judged_at && journal->written > cleaner->judged + cleaner->own + BUSY * (uint64_t)took;
+    cleaner->judged_at = now;
+    cleaner->judged = journal->written;
+    cleaner->own = 0;
+}
 
 int journal_put_retention(void *state, struct store_retention *retention, uint64_t staged)
 {
     struct journal *journal = state;
     struct cleaner *cleaner = &journal->cleaner;
     bool last = false;
-    if (journal->stuck)
+    int result = journal->stuck || journal->index.ahead ? 0 : write_old(journal, retention);
+    if (journal->stuck || journal->index.ahead)
         return 0; /* no file can go while the index cannot be written, and what is forgotten must be in it */
+    judge_load(journal);
+    retention->hurry = segments_available(&journal->segments) < NARROW * journal->reserve;
     /* What did not fit once is not asked for again as long as the disk has no more room. */
     bool tight = cleaner->refused > 1 && segments_available(&journal->segments) < journal->segment_size;
     cleaner->refused = tight;
@@ -105,10 +137,12 @@ int journal_put_retention(void *state, struct store_retention *retention, uint64
     if (cleaner->open)
         journal_cleaner_reset(cleaner); /* its group failed */
     cleaner->open = true;
-    int result = forget_some(journal, retention, &last);
+    if (!result)
+        result = forget_some(journal, retention, &last);
     retention->more = !last;
     if (!result && last && !cleaner->finished)
         result = journal_clean(journal, retention, staged);
+    cleaner->own += journal->bytes.size;
     return result;
 }
 

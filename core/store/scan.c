@@ -144,6 +144,22 @@ static int give(struct scan *scan, struct scanned *out)
     return 1;
 }
 
+bool scan_passed(const struct scan *scan, uint64_t position, enum record_type type, const uint8_t **body,
+                 size_t *size)
+{
+    struct record_head head;
+    if (!scan || position < scan->window_at || position - scan->window_at > scan->window.size)
+        return false;
+    const uint8_t *bytes = scan->window.data + (position - scan->window_at);
+    size_t left = scan->window.size - (size_t)(position - scan->window_at);
+    if (left < RECORD_HEAD || !record_read_head(bytes, position, &head) || head.type != type ||
+        left - RECORD_HEAD < head.size || !record_body_good(&head, bytes + RECORD_HEAD))
+        return false;
+    *body = bytes + RECORD_HEAD;
+    *size = head.size;
+    return true;
+}
+
 int scan_next(struct scan *scan, struct scanned *out)
 {
     bool found;

@@ -24,6 +24,8 @@ struct scanned {
 
 void scan_init(struct scan *, struct segments *, uint64_t from, uint64_t end);
 void scan_fini(struct scan *);
+/* The body of a record that was passed, if all of it is still in memory, and whole. */
+bool scan_passed(const struct scan *, uint64_t position, enum record_type, const uint8_t **body, size_t *size);
 /* 1: a record. 0: the end. Negative: no memory, or a file that cannot be opened. */
 int scan_next(struct scan *, struct scanned *);
 

@@ -331,6 +331,7 @@ struct store_retention {
     uint64_t trail_position;  /* audit records behind it have not been exported: they stay */
     uint64_t messages, segments, bytes; /* out: forgotten, deleted, freed */
     bool more;                /* out */
+    bool hurry;               /* out: the disk has little room left, and what can go should not wait */
 };
 void store_retain(struct store *, struct store_retention *, store_done, void *arg);
 /* Quarantined messages of one agreement that came in before; at most `limit`, oldest first. The caller releases them. */

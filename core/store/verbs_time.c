@@ -55,7 +55,7 @@ int verb_missed(struct store *store, struct store_missed *missed)
 int verb_retain(struct store *store, struct store_retention *retention)
 {
     retention->messages = retention->segments = retention->bytes = 0;
-    retention->more = false;
+    retention->more = retention->hurry = false;
     store->asks_room = true;
     return store->group_error = store->backend->put_retention(store->state, retention, payload_staged(store));
 }

@@ -1,5 +1,6 @@
 #include "bus_world.h"
 
+#include "bus/party.h"
 #include "store/front.h"
 #include "util/clock.h"
 #include "util/text.h"
@@ -282,6 +283,7 @@ void world_free(struct world *w)
 {
     turn(w);
     assert_true(bus_idle(w->bus));
+    assert_int_equal(w->bus->held, 0);
     bus_free(w->bus);
     store_close(w->store);
     uv_run(&w->loop, UV_RUN_DEFAULT);

@@ -2,6 +2,8 @@
 #include "store_contract.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "store_calls.h"
 #include "util/text.h"
@@ -51,6 +53,40 @@ static void claims_give_the_oldest_first_and_each_once(void **state)
     request.agreement = "nobody";
     assert_int_equal(claim(bench, &request), 0);
     assert_int_equal(request.count, 0);
+}
+
+static void a_claim_hands_out_small_payload_as_far_as_there_is_room(void **state)
+{
+    static const size_t sizes[] = {1000, 0, STORE_SMALL + 1, STORE_SMALL, 7, 1};
+    static const bool expected[] = {true, false, false, true, false, true};
+    static uint8_t bytes[STORE_SMALL + 1];
+    struct bench *bench = *state;
+    struct store_claimed claimed[6];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 7 + i / 256);
+    for (size_t i = 0; i < 6; i++) {
+        struct letter letter;
+        letter_init(&letter, bench, "", bytes, sizes[i]);
+        assert_int_equal(admit(bench, &letter), 0);
+        letter_fini(&letter);
+    }
+    struct store_claim request = {.agreement = "isa",
+                                  .service = "out",
+                                  .now = 1,
+                                  .limit = 6,
+                                  .payload_room = 1000 + STORE_SMALL + 1,
+                                  .claimed = claimed};
+    assert_int_equal(claim(bench, &request), 0);
+    assert_int_equal(request.count, 6);
+    assert_int_equal(request.payload_bytes, request.payload_room);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(claimed[i].size, sizes[i]);
+        assert_int_equal(claimed[i].payload != NULL, expected[i]);
+        if (claimed[i].payload)
+            assert_memory_equal(claimed[i].payload, bytes, sizes[i]);
+        free(claimed[i].payload);
+        store_message_free(claimed[i].message);
+    }
 }
 
 static void a_settled_delivery_keeps_its_receipt_and_is_final(void **state)
@@ -265,6 +301,7 @@ int contract_deliveries(void)
     const struct CMUnitTest tests[] = {
         contract_test(what_is_sent_at_once_does_not_hide_what_waits),
         contract_test(claims_give_the_oldest_first_and_each_once),
+        contract_test(a_claim_hands_out_small_payload_as_far_as_there_is_room),
         contract_test(a_settled_delivery_keeps_its_receipt_and_is_final),
         contract_test(a_retry_waits_for_its_time_and_then_comes_first),
         contract_test(a_claimed_delivery_given_back_is_claimed_again),

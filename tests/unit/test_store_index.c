@@ -201,8 +201,20 @@ static void what_was_over_before_the_file_heard_of_it_is_found_changed_and_dropp
     row->dirty = true;
     flush(world);
     assert_int_equal(index_find_delivery(&world->index, 5, &after), 0);
-    assert_true(!after.packed && after.message == position_of(1000) && after.state == STORE_DISCARDED);
+    assert_true(after.packed && after.message == position_of(1000) && after.state == STORE_DISCARDED);
+    /* as when an answer to it is expected again */
+    assert_int_equal(index_row(&world->index, 5, &row), 0);
+    row->delivery.answer_by = NOW + 1;
+    row->dirty = true;
+    flush(world);
+    assert_int_equal(index_find_delivery(&world->index, 5, &after), 0);
+    assert_true(!after.packed && after.message == position_of(1000) && after.answer_by == NOW + 1);
     assert_int_equal(index_find_settled(&world->index, 5, &after), ACCORD_ENOENT);
+    row = NULL;
+    assert_int_equal(index_row(&world->index, 5, &row), 0);
+    row->delivery.answer_by = 0;
+    row->dirty = true;
+    flush(world);
     /* and forgotten */
     uint64_t messages = 0;
     struct record_forget forget = {.after = "", .until = "~", .settled_before = NOW};

@@ -19,7 +19,8 @@
 static void a_hundred_segments_of_traffic_leave_a_few(void **state)
 {
     struct world *world = *state;
-    uint64_t deleted = 0;
+    uint64_t deleted = 0, live = 0;
+    int64_t until = clock_ticks() + 20000;
     for (size_t i = 0; i < MESSAGES; i++) {
         send_one(world);
         if (i % 20 == 19)
@@ -27,12 +28,13 @@ static void a_hundred_segments_of_traffic_leave_a_few(void **state)
     }
     deleted += keep(world);
     expect_everything(world);
-    deleted += keep(world);
-    uint64_t live = 0;
     for (size_t i = 0; i < world->count; i++)
         live += world->sent[i].fate == DELIVERED ? 0 : world->sent[i].size;
+    /* under load less is cleaned than after it */
+    while (world_segments(world->bench.folder) > 12 + 2 * (live / SEGMENT) && clock_ticks() < until)
+        deleted += keep(world);
     assert_true(deleted >= 40);
-    assert_true(world_segments(world->bench.folder) <= 12 + 4 * (live / SEGMENT));
+    assert_true(world_segments(world->bench.folder) <= 12 + 2 * (live / SEGMENT));
     expect_the_same_from_a_new_index(world);
     expect_everything(world);
     for (size_t i = 0; i < world->count; i++) { /* those that nothing kept are gone */

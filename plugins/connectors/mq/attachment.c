@@ -6,7 +6,7 @@
 #define LONG_WAIT 60000 /* ms before a queue is looked for again that was not there */
 
 /* What a receiving session may have under way in frames that nobody has read yet. */
-#define INCOMING_MOST (2 << 20)
+#define INCOMING_MOST (16 << 20)
 
 static const struct accord_host *host_of(const struct attachment *attachment)
 {

@@ -33,6 +33,7 @@ struct receiver {
     size_t count;
     size_t held;    /* bytes of payloads */
     int owed;       /* credit that the broker has used up, and may have again */
+    int granted;    /* with the last flow */
     bool blocked;   /* the host has no room for offers */
     bool halted;    /* nothing more is taken: the AMQP link ends when what is under way has */
     int64_t pause;  /* ms before it is attached again */
