@@ -216,6 +216,94 @@ static void a_body_may_come_by_and_by(void **state)
     bench_close(&bench);
 }
 
+/* ---- what waits for a connection ---- */
+
+static void serve_when_told(struct web_connection *c)
+{
+    while (web_head(c) && web_body(c) && web_await(c))
+        web_say(c, "HTTP/1.1 204 No Content\r\n\r\n");
+}
+
+/* Says that it closes with its second answer. */
+static void serve_two_when_told(struct web_connection *c)
+{
+    for (int i = 0; i < 2 && web_head(c) && web_body(c) && web_await(c); i++)
+        web_say(c, i ? "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+                     : "HTTP/1.1 204 No Content\r\n\r\n");
+}
+
+/* One connection that has been used, one request under way, and one that waits. */
+static void begin_and_wait(struct bench *bench, struct ask *under_way, struct ask *waiting)
+{
+    struct ask first = ask_of(bench, "/inbox", "<first/>");
+    web_go(bench->web);
+    ask_whole(&first);
+    *under_way = ask_of(bench, "/inbox", "<second/>");
+    *waiting = ask_of(bench, "/inbox", "<third/>");
+    ask_begin(under_way);
+    ask_begin(waiting);
+    bench_until(bench, web_heads, 2);
+}
+
+static void what_waits_asks_for_its_payload_and_sends_nothing(void **state)
+{
+    struct bench bench;
+    struct ask under_way, waiting;
+    (void)state;
+    bench_open(&bench, &(struct bench_setting){.web.serve = serve_when_told,
+                                               .change = &(struct http_settings){.connections = 1}});
+    begin_and_wait(&bench, &under_way, &waiting);
+    assert_int_equal(waiting.readied, 1);
+    assert_int_equal(waiting.at, 0);
+    assert_int_equal(web_heads(bench.web), 2);
+    web_go(bench.web);
+    web_go(bench.web);
+    ask_wait(&under_way);
+    ask_wait(&waiting);
+    ask_expect(&waiting, HTTP_ANSWERED, "", "");
+    assert_int_equal(waiting.readied, 2); /* again for the connection that carried it */
+    assert_int_equal(web_heads(bench.web), 3);
+    assert_int_equal(testhost_dials(bench.host), 1);
+    bench_close(&bench);
+}
+
+static void what_waits_goes_over_another_connection_when_that_one_closes(void **state)
+{
+    struct bench bench;
+    struct ask under_way, waiting;
+    (void)state;
+    bench_open(&bench, &(struct bench_setting){.web.serve = serve_two_when_told,
+                                               .change = &(struct http_settings){.connections = 1}});
+    begin_and_wait(&bench, &under_way, &waiting);
+    assert_int_equal(waiting.readied, 1);
+    web_go(bench.web);
+    web_go(bench.web);
+    ask_wait(&under_way);
+    ask_wait(&waiting);
+    ask_expect(&waiting, HTTP_ANSWERED, "", "");
+    assert_int_equal(web_heads(bench.web), 3);
+    assert_int_equal(testhost_dials(bench.host), 2);
+    bench_close(&bench);
+}
+
+static void what_waits_can_be_cancelled_when_it_is_ready(void **state)
+{
+    struct bench bench;
+    struct ask under_way, waiting;
+    (void)state;
+    bench_open(&bench, &(struct bench_setting){.web.serve = serve_when_told,
+                                               .change = &(struct http_settings){.connections = 1}});
+    begin_and_wait(&bench, &under_way, &waiting);
+    http_cancel(waiting.call, "the test does not want it any more");
+    ask_wait(&waiting);
+    ask_expect(&waiting, HTTP_CANCELED, "", "");
+    web_go(bench.web);
+    ask_wait(&under_way);
+    ask_expect(&under_way, HTTP_ANSWERED, "", "");
+    assert_int_equal(web_heads(bench.web), 2);
+    bench_close(&bench);
+}
+
 static void a_small_socket_holds_a_head_up_but_breaks_nothing(void **state)
 {
     static char body[300000];
@@ -246,6 +334,9 @@ int main(void)
         cmocka_unit_test(an_answer_of_any_size_is_whole_though_put_off),
         cmocka_unit_test(a_large_request_takes_little_memory),
         cmocka_unit_test(a_body_may_come_by_and_by),
+        cmocka_unit_test(what_waits_asks_for_its_payload_and_sends_nothing),
+        cmocka_unit_test(what_waits_goes_over_another_connection_when_that_one_closes),
+        cmocka_unit_test(what_waits_can_be_cancelled_when_it_is_ready),
         cmocka_unit_test(a_small_socket_holds_a_head_up_but_breaks_nothing),
     };
     fill_pattern();

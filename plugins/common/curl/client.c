@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define EARLY 2 /* calls for each connection that are made ready while they wait */
+
 struct accord_timer *client_timer(struct client *client, int64_t ms, accord_timer_fn run, void *arg)
 {
     const struct accord_host *host = client->set.host;
@@ -110,6 +112,12 @@ struct client_call *client_next(struct client *client)
     return call;
 }
 
+struct client_call *client_next_for_used(struct client *client)
+{
+    const struct client_call *first = client->waiting;
+    return first && !first->fresh_only && !first->stopped ? client_next(client) : NULL;
+}
+
 void client_finish(struct client_call *call, enum client_end end, const char *rule, const char *reason)
 {
     client_call_rest(call);
@@ -195,6 +203,31 @@ static bool place_one(struct client *client)
     return true;
 }
 
+/* A session that has shown that it stays open, and that may carry payload. */
+static struct client_session *find_lasting(const struct client *client)
+{
+    struct client_session *session = client->sessions;
+    while (session && (!session->used || session->retired || session->stage != CLIENT_BUSY))
+        session = session->next;
+    return session;
+}
+
+/* While all sessions are in use, those first in line ask for their payload. */
+static void ready_early(struct client *client)
+{
+    struct client_session *session = client->set.protocol->talk ? NULL : find_lasting(client);
+    int64_t most = EARLY * client->set.connections;
+    for (struct client_call *call = client->waiting; call && session && most-- && !client->freed;
+         call = call->next) {
+        if (call->early || call->stopped || call->fresh_only)
+            continue;
+        call->early = true;
+        call->session = session;
+        client->set.protocol->ready(call);
+        call->session = NULL;
+    }
+}
+
 static bool goes_on_later(const struct client *client)
 {
     for (const struct client_session *session = client->sessions; session; session = session->next)
@@ -211,6 +244,8 @@ static void on_soon(void *arg)
     client_enter(client);
     while (!client->freed && (end_cancelled(client) || move_one(client) || place_one(client)))
         ;
+    if (!client->freed)
+        ready_early(client);
     if (!client->freed && goes_on_later(client))
         client_soon(client);
     client_leave(client);
@@ -248,7 +283,7 @@ void client_cancel(struct client_call *call, const char *reason)
 
 void client_go_on(struct client_call *call)
 {
-    if (call->stopped)
+    if (call->stopped || !call->session) /* what waits is not held up by its own side */
         return;
     call->goes_on = true;
     client_soon(call->client);

@@ -43,7 +43,9 @@ struct client_protocol {
     bool (*open)(struct client_session *);
     /* Sets those of the call that is about to begin. False: it cannot be sent as it is. */
     bool (*setup)(struct client_session *);
-    /* The session that carries it is authenticated and allowed: payload may follow. Again after `reset`. */
+    /* The session that carries it is authenticated and allowed: payload may be asked for. Again after `reset`. Also for one
+     * that waits, over a session that is in use, so that its payload is there when its turn has come; then again for the
+     * session that does carry it. */
     void (*ready)(struct client_call *);
     /* Has all of it left, so that it may have been acted upon? */
     bool (*left)(const struct client_call *);
@@ -136,7 +138,8 @@ struct client_call {
     int64_t heard;     /* ticks: the last byte in either direction */
     uint64_t wrote;    /* by session->hold when it began */
     bool fresh_only;   /* a reused session has let it down */
-    bool readied;      /* `ready` was called */
+    bool early;        /* `ready` was called while it waited */
+    bool readied;      /* it was called for the session that carries it */
     bool body_ended;   /* all of it was given to libcurl */
     bool left;         /* as a whole, before libcurl began anew */
     bool body_waits;   /* for client_go_on() */
@@ -209,6 +212,8 @@ void client_soon(struct client *);
 void client_requeue(struct client_call *); /* at the head of the line */
 /* Takes the next one for a session that has none; NULL: nobody waits. */
 struct client_call *client_next(struct client *);
+/* The same for a session that has carried one before. */
+struct client_call *client_next_for_used(struct client *);
 /* A timer, once more if the first attempt fails. */
 struct accord_timer *client_timer(struct client *, int64_t ms, accord_timer_fn, void *arg);
 

@@ -90,6 +90,19 @@ static void on_idle(void *arg)
     client_leave(client);
 }
 
+/* At once: the connection need not wait for the next turn. */
+static bool carry_next(struct client_session *session)
+{
+    struct client *client = session->client;
+    struct client_call *call = client_next_for_used(client);
+    if (!call)
+        return false;
+    if (client->waiting)
+        client_soon(client);
+    client_session_carry(session, call);
+    return true;
+}
+
 void client_session_rest(struct client_session *session)
 {
     struct client *client = session->client;
@@ -98,6 +111,8 @@ void client_session_rest(struct client_session *session)
     if (keeps) {
         session->stage = CLIENT_IDLE;
         session->used = true;
+        if (carry_next(session))
+            return;
         client_wire_watch(session);
         session->idle = client_timer(client, client->set.idle_close, on_idle, session);
     }

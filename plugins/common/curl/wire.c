@@ -20,10 +20,25 @@ static const struct client_protocol *protocol_of(const struct client_session *se
 
 /* ---- sockets ---- */
 
+/* A head leaves with what follows it. */
+static bool head_waits(const struct client_session *session)
+{
+    const struct client_call *call = session->call;
+    return session->stage == CLIENT_BUSY && call && call->body_waits && session->hold.wrote == call->wrote;
+}
+
+static void flush(struct client_session *session)
+{
+    if (!head_waits(session))
+        hold_flush(&session->hold);
+}
+
 void client_wire_watch(struct client_session *session)
 {
     uint32_t events = session->wanted;
-    if (session->hold.kept_size && !session->hold.held)
+    if (session->call && session->call->body_waits)
+        events &= ~(uint32_t)ACCORD_WRITABLE; /* it waits for us, not for the partner */
+    if (session->hold.kept_size && !session->hold.held && !head_waits(session))
         events |= ACCORD_WRITABLE;
     if (session->hold.broken || session->stage == CLIENT_IDLE)
         events = ACCORD_READABLE; /* it could be written to at once, which is no use */
@@ -302,7 +317,7 @@ static CURLMcode act(struct client_session *session, curl_socket_t fd, int event
     session->hold.gathers = gathers(session);
     CURLMcode result = curl_multi_socket_action(session->multi, fd, events, &running);
     session->inside = session->hold.gathers = false;
-    hold_flush(&session->hold);
+    flush(session);
     return result;
 }
 
@@ -317,7 +332,7 @@ void client_wire_run(struct client_session *session, curl_socket_t fd, int event
 {
     if (session->call && session->call->stopped)
         return; /* and ended soon */
-    hold_flush(&session->hold);
+    flush(session);
     CURLMcode result = act(session, fd, events);
     for (int i = 0; i < RUNS && result == CURLM_OK && has_more(session); i++)
         result = act(session, session->fd, CURL_CSELECT_IN);

@@ -34,7 +34,8 @@ void exchange_init(struct exchange *exchange, struct link *link, enum asked aske
     *exchange = (struct exchange){.link = link, .asked = asked, .done = done, .events = *events};
     exchange->events.status = on_status;
     exchange->limit = asked == ASKED_POLL || asked == ASKED_PART ? link->options->answer_limit : SMALL;
-    make_id(exchange->id);
+    if (asked != ASKED_INBOX) /* whose id is that of what it carries */
+        make_id(exchange->id);
 }
 
 /* X-TAXII-Content-Type alone says enough. */

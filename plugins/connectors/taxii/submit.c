@@ -70,7 +70,7 @@ static void end_all_waiting(struct submit *submit, int64_t wait, const char *rea
 
 static size_t most_running(const struct link *link)
 {
-    return (size_t)link->options->connections * 2; /* so that the next is there when one ends */
+    return (size_t)link->options->connections * 3; /* so that the next two are there when one ends */
 }
 
 int64_t submit_window(const struct link *link)
@@ -81,7 +81,8 @@ int64_t submit_window(const struct link *link)
         if (link->setup->services[i]->direction == ACCORD_SEND && options->batch > batch)
             batch = options->batch;
     }
-    return batch * (int64_t)most_running(link) * 2 + batch; /* the hub needs a moment to give more */
+    /* The hub needs a moment to give more: it counts also what it has yet to write down as delivered. */
+    return batch * (int64_t)most_running(link) * 2 + batch + link->options->connections * 24;
 }
 
 /* A message that somebody has tried before goes alone: so its message id is the same as at every such attempt. */

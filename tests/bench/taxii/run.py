@@ -5,8 +5,9 @@
 
 P10: packages of 20 KiB to an inbox over TLS 1.3 with a client certificate. The agent has them in its store, with the agreement
 switched off; the time goes from the switch to the last inbox message at the server, connecting, guard and settling included.
-`steady` is from the first inbox message to the last; `unjudged` is without the content policy, which reads every package.
-Beside it libcurl's multi loop posts one file of that size as often, over as many connections.
+`steady` is from the first inbox message to the last. Beside it libcurl's multi loop posts one file of that size as often, over as many
+connections: it judges nothing, so what counts is the agent without the content policy (guard, audit and settling included).
+`judged` is the same with the content policy, which reads every package.
 
 P12: a feed of 1 GB in one poll response. The time goes from the poll's arrival at the server to the last block held in the
 store, hashed, sealed and synced; for another agreement that is switched off. Beside it libxml2's push parser reads the same
@@ -145,10 +146,10 @@ class Bench:
         count, packages = self.options.posts, Packages(self.options.post_size)
         runs = []
         for _ in range(self.options.repeat):
-            bare, ours = self.bare_posts(count, packages), self.our_posts(count, packages)
+            bare, ours = self.bare_posts(count, packages), self.our_posts(count, packages, [])
             runs.append({"curl": bare, "accord": ours, "ratio": round(ours["posts-a-second"] / bare["posts-a-second"], 2)})
         middle = sorted(runs, key=lambda run: run["ratio"])[len(runs) // 2]
-        return {**middle, "unjudged": self.our_posts(count, packages, []), "posts": count, "ratios": [run["ratio"] for run in runs]}
+        return {**middle, "judged": self.our_posts(count, packages, ["content"]), "posts": count, "ratios": [run["ratio"] for run in runs]}
 
     def bare_posts(self, count, packages):
         folder = self.installation.folder()
@@ -161,7 +162,7 @@ class Bench:
             assert server.counts()[0] == count
             return {"posts-a-second": round(count / float(done.stdout)), "steady": server.steady()}
 
-    def our_posts(self, count, packages, policies=("content",)):
+    def our_posts(self, count, packages, policies):
         service = {"service submit": {"type": "stix-1", "direction": "send", "link": "taxii", "collection": "AIS_INGEST",
                                       "from": "site/out"}}
         with contextlib.closing(Server(self.options.build, self.installation.folder())) as server:
@@ -248,8 +249,8 @@ def show(figures):
         row = figures["inbox"]
         print(f"P10  accord {row['accord']['posts-a-second']}/s, libcurl's loop {row['curl']['posts-a-second']}/s: {row['ratio']} x "
               f"({row['ratios']}), floor {FLOOR}, target {TARGET}: {verdict(row['ratio'])}; CPU {row['accord']['cpu-of']}")
-        print(f"     from the first post to the last {row['accord']['steady']}/s and {row['curl']['steady']}/s; without the content "
-              f"policy {row['unjudged']['posts-a-second']}/s, {row['unjudged']['steady']}/s")
+        print(f"     from the first post to the last {row['accord']['steady']}/s and {row['curl']['steady']}/s; with every package "
+              f"judged {row['judged']['posts-a-second']}/s, {row['judged']['steady']}/s")
     if "feed" in figures:
         row = figures["feed"]
         peak = memory_of_link(row["accord"])
