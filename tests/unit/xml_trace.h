@@ -12,8 +12,7 @@ struct trace {
 
 /* Elements with the local name "raw" are taken raw. `piece` 0: fed whole, from an exact allocation. */
 struct trace trace_of(const void *bytes, size_t size, size_t piece, const struct xml_limits *);
-/* Whole, byte by byte, in pieces of 7 and 4096, and by libxml2 alone; fails the test when they differ. `limits` NULL:
- * XML_LIMITS. */
+/* Whole, byte by byte, and in pieces of 7 and 4096; fails the test when they differ. `limits` NULL: XML_LIMITS. */
 struct trace trace_all(const void *bytes, size_t size, const struct xml_limits *limits);
 void trace_free(struct trace *);
 /* Fail the test, showing what was found, unless it is this. */

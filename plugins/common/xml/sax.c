@@ -71,6 +71,19 @@ static void refuse_doctype(void *arg, const xmlChar *name, const xmlChar *public
 
 /* --- elements --- */
 
+/* Places of r->scratch, for names whose words are not kept: one for each attribute, and the element's. */
+static struct xml_name name_of(struct xml_reader *r, const xmlChar *space, const xmlChar *local,
+                               const xmlChar *prefix, size_t place)
+{
+    struct xml_name name = {space_of(r, space), text_of(local), text_of(prefix), NULL};
+    name.word = words_of(&r->words, name.space, name.local, place == r->limits.attributes);
+    if (!name.word) {
+        name.word = &r->scratch[place];
+        *name.word = 0;
+    }
+    return name;
+}
+
 static int declare(struct xml_reader *r, int count, const xmlChar **declared)
 {
     r->scope_at[r->depth] = r->scope_count;
@@ -80,13 +93,6 @@ static int declare(struct xml_reader *r, int count, const xmlChar **declared)
         r->scope[r->scope_count++] =
             (struct xml_namespace){text_of(declared[2 * i]), space_of(r, declared[2 * i + 1])};
     return 0;
-}
-
-/* Nothing is kept with the names that libxml2 reads. */
-static uint32_t *new_word(struct xml_reader *r, size_t index)
-{
-    r->words[index] = 0;
-    return &r->words[index];
 }
 
 static int copy_attributes(struct xml_reader *r, int count, const xmlChar **given)
@@ -104,8 +110,7 @@ static int copy_attributes(struct xml_reader *r, int count, const xmlChar **give
     }
     char *to = r->values;
     for (int i = 0; i < count; i++, given += 5) {
-        r->attributes[i] = (struct xml_attribute){
-            {space_of(r, given[2]), text_of(given[0]), text_of(given[1]), new_word(r, (size_t)i)}, to};
+        r->attributes[i] = (struct xml_attribute){name_of(r, given[2], given[0], given[1], (size_t)i), to};
         to = copy_value(to, given[3], given[4]);
     }
     return 0;
@@ -117,7 +122,7 @@ static void start(void *arg, const xmlChar *local, const xmlChar *prefix, const 
 {
     struct xml_reader *r = arg;
     r->starts++;
-    if (r->replays || r->error || declare(r, declared_count, declared))
+    if (r->error || declare(r, declared_count, declared))
         return;
     if (defaulted || (size_t)attribute_count > r->limits.attributes) {
         xml_refuse(r, ACCORD_EFORMAT, "attributes that the document does not hold");
@@ -126,7 +131,7 @@ static void start(void *arg, const xmlChar *local, const xmlChar *prefix, const 
     if (!r->events.start || copy_attributes(r, attribute_count, attributes))
         return;
     const struct xml_element element = {
-        .name = {space_of(r, space), text_of(local), text_of(prefix), new_word(r, (size_t)attribute_count)},
+        .name = name_of(r, space, local, prefix, r->limits.attributes),
         .attributes = r->attributes,
         .attribute_count = (size_t)attribute_count,
         .declared = r->scope + r->scope_at[r->depth],
@@ -143,9 +148,9 @@ static void end(void *arg, const xmlChar *local, const xmlChar *prefix, const xm
 {
     struct xml_reader *r = arg;
     r->ends++;
-    if (r->replays || r->error)
+    if (r->error)
         return;
-    const struct xml_name name = {space_of(r, space), text_of(local), text_of(prefix), new_word(r, 0)};
+    const struct xml_name name = name_of(r, space, local, prefix, r->limits.attributes);
     int error = r->events.end ? r->events.end(r->arg, r, &name, r->depth) : 0;
     if (error)
         xml_refuse(r, error, "refused");
@@ -186,58 +191,7 @@ size_t xml_in_scope(struct xml_reader *r, const struct xml_namespace **all)
 
 /* --- the parser --- */
 
-static int judge(struct xml_reader *r, int code)
-{
-    if (r->error)
-        return r->error;
-    if ((code && code != XML_WAR_NS_URI && code != XML_WAR_NS_URI_RELATIVE) || !r->sax->wellFormed)
-        return xml_refuse(r, ACCORD_EFORMAT, "malformed (libxml2 error %d)", code);
-    return 0;
-}
-
-int sax_feed(struct xml_reader *r, const void *bytes, size_t size)
-{
-    return judge(r, xmlParseChunk(r->sax, bytes, (int)size, 0));
-}
-
-/* ' xmlns:a="..."' */
-static void write_declaration(char **to, const struct xml_namespace *n)
-{
-    static const char *const as[128] = {['&'] = "&#38;", ['<'] = "&#60;",  ['"'] = "&#34;",
-                                        ['\t'] = "&#9;", ['\n'] = "&#10;", ['\r'] = "&#13;"};
-    char *at = stpcpy(stpcpy(stpcpy(*to, " xmlns"), *n->prefix ? ":" : ""), n->prefix);
-    at = stpcpy(at, "=\"");
-    for (const char *c = n->name; *c; c++)
-        if ((unsigned char)*c < 128 && as[(unsigned char)*c])
-            at = stpcpy(at, as[(unsigned char)*c]);
-        else
-            *at++ = *c;
-    *at++ = '"';
-    *to = at;
-}
-
-/* The start tag of an element that is open, without its attributes. */
-static int replay(struct xml_reader *r, size_t depth)
-{
-    size_t name = r->name_at[depth - 1], next = depth < r->depth ? r->name_at[depth] : r->names_used;
-    size_t from = r->scope_at[depth], to = depth < r->depth ? r->scope_at[depth + 1] : r->scope_count;
-    size_t need = next - name + 3;
-    for (size_t i = from; i < to; i++)
-        need += strlen(r->scope[i].prefix) + 5 * strlen(r->scope[i].name) + sizeof " xmlns:=\"\"";
-    char *tag = malloc(need), *at = tag;
-    if (!tag)
-        return xml_refuse(r, ACCORD_ENOMEM, "out of memory");
-    *at++ = '<';
-    at = (char *)mempcpy(at, r->names + name, next - name);
-    for (size_t i = from; i < to; i++)
-        write_declaration(&at, &r->scope[i]);
-    *at++ = '>';
-    int error = sax_feed(r, tag, (size_t)(at - tag));
-    free(tag);
-    return error;
-}
-
-static int open_parser(struct xml_reader *r)
+int sax_open(struct xml_reader *r)
 {
     xmlSAXHandler handler = {
         .internalSubset = refuse_doctype,
@@ -250,35 +204,37 @@ static int open_parser(struct xml_reader *r)
         .serror = complain,
         .initialized = XML_SAX2_MAGIC,
     };
-    r->words = calloc(r->limits.attributes + 1, sizeof *r->words);
+    r->attributes = calloc(r->limits.attributes + 1, sizeof *r->attributes);
+    r->scratch = calloc(r->limits.attributes + 1, sizeof *r->scratch);
     r->sax = xmlCreatePushParserCtxt(&handler, r, NULL, 0, NULL);
-    if (!r->words || !r->sax)
-        return xml_refuse(r, ACCORD_ENOMEM, "out of memory");
+    if (!r->attributes || !r->scratch || !r->sax)
+        return ACCORD_ENOMEM;
     /* Nothing else, ever: not NOENT, DTDLOAD, DTDATTR, XINCLUDE, nor HUGE, which lifts libxml2's own limits. */
     xmlCtxtUseOptions(r->sax, XML_PARSE_NONET);
     static const char declaration[] = "<?xml version=\"1.0\"?>";
     return sax_feed(r, declaration, sizeof declaration - 1);
 }
 
-int sax_begin(struct xml_reader *r)
-{
-    if (r->sax)
-        return r->error;
-    r->plain = false;
-    r->replays = true;
-    int error = open_parser(r);
-    for (size_t depth = 1; !error && depth <= r->depth; depth++)
-        error = replay(r, depth);
-    if (!error && r->rooted && !r->depth)
-        error = sax_feed(r, "<a/>", 4);
-    r->replays = false;
-    return error;
-}
-
 void sax_close(struct xml_reader *r)
 {
     xmlFreeParserCtxt(r->sax);
-    free(r->words);
+    free(r->attributes);
+    free(r->scratch);
+    free(r->values);
+}
+
+static int judge(struct xml_reader *r, int code)
+{
+    if (r->error)
+        return r->error;
+    if ((code && code != XML_WAR_NS_URI && code != XML_WAR_NS_URI_RELATIVE) || !r->sax->wellFormed)
+        return xml_refuse(r, ACCORD_EFORMAT, "malformed (libxml2 error %d)", code);
+    return 0;
+}
+
+int sax_feed(struct xml_reader *r, const void *bytes, size_t size)
+{
+    return judge(r, xmlParseChunk(r->sax, bytes, (int)size, 0));
 }
 
 int sax_finish(struct xml_reader *r)

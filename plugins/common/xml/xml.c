@@ -8,7 +8,6 @@
 
 #include "declaration.h"
 #include "lanes.h"
-#include "plain.h"
 
 /* --- why --- */
 
@@ -20,7 +19,7 @@ static void plain(char *text)
             *text = (unsigned char)*text < 0x20 ? ' ' : '?';
 }
 
-int64_t reader_lines(const uint8_t *bytes, const uint8_t *end)
+static int64_t newlines(const uint8_t *bytes, const uint8_t *end)
 {
     int64_t count = 0;
     while (end - bytes >= LANES) {
@@ -40,7 +39,7 @@ int xml_refuse(struct xml_reader *r, int error, const char *format, ...)
     if (r->error)
         return r->error;
     r->error = error;
-    r->line += reader_lines(r->from, r->here);
+    r->line += newlines(r->from, r->here);
     r->from = r->here = NULL;
     int used = snprintf(r->why, sizeof r->why, "line %" PRId64 ": ", r->line);
     va_list arguments;
@@ -63,8 +62,10 @@ int64_t xml_line(const struct xml_reader *r)
 
 /* --- elements: names are matched here, for what libxml2 sees and for what it does not --- */
 
-int reader_open(struct xml_reader *r, const char *name, size_t size)
+static int open_tag(struct xml_reader *r, const struct lexer_token *token)
 {
+    size_t size;
+    const char *name = lexer_name(token, &size);
     if (!r->depth && r->rooted)
         return xml_refuse(r, ACCORD_EFORMAT, "a second root element");
     if (!size)
@@ -88,13 +89,6 @@ int reader_open(struct xml_reader *r, const char *name, size_t size)
     memcpy(r->names + r->names_used, name, size);
     r->names_used += size;
     return 0;
-}
-
-static int open_tag(struct xml_reader *r, const struct lexer_token *token)
-{
-    size_t size;
-    const char *name = lexer_name(token, &size);
-    return reader_open(r, name, size);
 }
 
 static int check_close(struct xml_reader *r, const struct lexer_token *token)
@@ -121,52 +115,28 @@ static void close_tag(struct xml_reader *r)
     r->names_used = r->name_at[--r->depth];
 }
 
-/* --- tokens outside of raw content --- */
+/* --- tokens that libxml2 gets --- */
 
-void reader_settle(struct xml_reader *r, bool closed)
+static int take_tag(struct xml_reader *r, const struct lexer_token *token)
 {
-    if (closed) {
+    bool opens = token->kind != LEXER_END, closes = token->kind != LEXER_START;
+    int64_t starts = r->starts + opens, ends = r->ends + closes;
+    r->run = 0;
+    int error = opens ? open_tag(r, token) : check_close(r, token);
+    if (!error)
+        error = sax_feed(r, token->bytes, token->size);
+    if (error)
+        return error;
+    /* Never seen; but no tag may pass that it has not read as one. */
+    if (r->starts != starts || r->ends != ends)
+        return xml_refuse(r, ACCORD_EFORMAT, "malformed before this tag");
+    if (closes) {
         close_tag(r);
         r->raw = NULL;
     }
     if (r->raw)
         r->raw_depth = r->depth;
-}
-
-static int take_unplain_tag(struct xml_reader *r, const struct lexer_token *token)
-{
-    bool opens = token->kind != LEXER_END, closes = token->kind != LEXER_START;
-    int error = sax_begin(r);
-    int64_t starts = r->starts + opens, ends = r->ends + closes;
-    if (!error)
-        error = opens ? open_tag(r, token) : check_close(r, token);
-    if (!error)
-        error = sax_feed(r, token->bytes, token->size);
-    /* Never seen; but no tag may pass that it has not read as one. */
-    if (!error && (r->starts != starts || r->ends != ends))
-        error = xml_refuse(r, ACCORD_EFORMAT, "malformed before this tag");
-    return error;
-}
-
-static int take_plain_tag(struct xml_reader *r, const struct lexer_token *token)
-{
-    if (!r->plain)
-        return PLAIN_DECLINES;
-    if (token->kind != LEXER_END)
-        return plain_start(r, token);
-    int error = check_close(r, token);
-    return error ? error : plain_end(r);
-}
-
-static int take_tag(struct xml_reader *r, const struct lexer_token *token)
-{
-    r->run = 0;
-    int error = take_plain_tag(r, token);
-    if (error == PLAIN_DECLINES)
-        error = take_unplain_tag(r, token);
-    if (!error)
-        reader_settle(r, token->kind != LEXER_START);
-    return error;
+    return 0;
 }
 
 static int take_outside(struct xml_reader *r, const struct lexer_token *token)
@@ -176,7 +146,7 @@ static int take_outside(struct xml_reader *r, const struct lexer_token *token)
         at++;
     if (at == token->size)
         return 0;
-    r->line += reader_lines(token->bytes, token->bytes + at);
+    r->line += newlines(token->bytes, token->bytes + at);
     size_t size = token->size - at < 24 ? token->size - at : 24;
     return xml_refuse(r, ACCORD_EFORMAT, "%s: \"%.*s\"",
                       r->rooted ? "text stands after the root element" : "this is not XML", (int)size,
@@ -194,56 +164,30 @@ static int check_reference(struct xml_reader *r, const struct lexer_token *token
     return 0;
 }
 
-static int count_text(struct xml_reader *r, size_t size)
-{
-    if (size > r->limits.text - r->run)
-        return xml_refuse(r, ACCORD_ELIMIT, "a run of text is larger than %zu bytes", r->limits.text);
-    r->run += size;
-    return 0;
-}
-
-/* To libxml2, from now on. */
-static int take_unplain(struct xml_reader *r, const void *bytes, size_t size)
-{
-    int error = sax_begin(r);
-    return error ? error : sax_feed(r, bytes, size);
-}
-
 static int take_text(struct xml_reader *r, const struct lexer_token *token)
 {
     if (!r->depth)
         return take_outside(r, token);
-    int error = count_text(r, token->size);
-    if (!error)
-        error = r->plain ? plain_text(r, token->bytes, token->size) : PLAIN_DECLINES;
-    return error == PLAIN_DECLINES ? take_unplain(r, token->bytes, token->size) : error;
+    if (token->size > r->limits.text - r->run)
+        return xml_refuse(r, ACCORD_ELIMIT, "a run of text is larger than %zu bytes", r->limits.text);
+    r->run += token->size;
+    return sax_feed(r, token->bytes, token->size);
 }
 
 /* Each piece as a CDATA section of its own. */
 static int take_cdata(struct xml_reader *r, const struct lexer_token *token)
 {
-    int error = count_text(r, token->size);
+    int error = sax_feed(r, "<![CDATA[", 9);
     if (!error)
-        error = r->plain ? plain_cdata(r, token->bytes, token->size) : PLAIN_DECLINES;
-    if (error != PLAIN_DECLINES)
-        return error;
-    error = take_unplain(r, "<![CDATA[", 9);
-    if (!error)
-        error = sax_feed(r, token->bytes, token->size);
+        error = take_text(r, token);
     return error ? error : sax_feed(r, "]]>", 3);
-}
-
-static int take_comment(struct xml_reader *r, const struct lexer_token *token)
-{
-    return r->plain && plain_comment(token) ? 0 : take_unplain(r, token->bytes, token->size);
 }
 
 static int take_instruction(struct xml_reader *r, const struct lexer_token *token, bool first)
 {
     char why[96];
     if (!declaration_target(token))
-        return r->raw || (r->plain && plain_instruction(token)) ? 0
-                                                                : take_unplain(r, token->bytes, token->size);
+        return r->raw ? 0 : sax_feed(r, token->bytes, token->size);
     if (!first)
         return xml_refuse(r, ACCORD_EFORMAT, "an XML declaration stands elsewhere than at the beginning");
     int error = declaration_check(token, why, sizeof why);
@@ -267,7 +211,7 @@ static int take(struct xml_reader *r, const struct lexer_token *token)
     case LEXER_END:
         return take_tag(r, token);
     case LEXER_COMMENT:
-        return take_comment(r, token);
+        return sax_feed(r, token->bytes, token->size);
     case LEXER_INSTRUCTION:
         return take_instruction(r, token, first);
     case LEXER_CDATA_OPEN:
@@ -298,7 +242,7 @@ static int hand_over(struct xml_reader *r, const uint8_t *bytes, const uint8_t *
     int error = r->raw(r->arg, r, bytes, (size_t)(end - bytes));
     if (error)
         return xml_refuse(r, error, "refused");
-    r->line += reader_lines(bytes, end);
+    r->line += newlines(bytes, end);
     r->part = XML_PART_MORE;
     return r->error;
 }
@@ -420,20 +364,13 @@ static int skim(struct xml_reader *r, const uint8_t **at, const uint8_t *end)
 
 /* --- bytes --- */
 
-static int skim_any(struct xml_reader *r, const uint8_t **at, const uint8_t *end)
-{
-    if (!r->raw)
-        return r->plain ? plain_skim(r, at, end) : 0;
-    return r->depth > r->raw_depth ? skim(r, at, end) : 0;
-}
-
 static int read_tokens(struct xml_reader *r, const uint8_t *at, const uint8_t *end)
 {
     struct lexer_token token;
     int error;
     r->from = r->here = at;
     do {
-        if (lexer_rests(&r->lexer) && (error = skim_any(r, &at, end)))
+        if (r->raw && r->depth > r->raw_depth && lexer_rests(&r->lexer) && (error = skim(r, &at, end)))
             return error;
         error = lexer_next(&r->lexer, &at, end, &token);
         if (error) {
@@ -443,7 +380,7 @@ static int read_tokens(struct xml_reader *r, const uint8_t *at, const uint8_t *e
         bool raw = r->raw;
         error = raw ? take_raw(r, &token, at) : take(r, &token);
         if (!error && token.kind != LEXER_MORE && !(raw && r->raw)) {
-            r->line += reader_lines(token.bytes, token.bytes + token.size);
+            r->line += newlines(token.bytes, token.bytes + token.size);
             r->from = r->here = at;
         }
     } while (!error && token.kind != LEXER_MORE);
@@ -504,7 +441,7 @@ int xml_finish(struct xml_reader *r)
     if (error)
         return xml_refuse(r, error, "%s", r->lexer.why);
     if (r->depth && token.kind != LEXER_MORE)
-        r->line += reader_lines(token.bytes, token.bytes + token.size);
+        r->line += newlines(token.bytes, token.bytes + token.size);
     if (r->depth) {
         size_t from = r->name_at[r->depth - 1], size = r->names_used - from;
         return xml_refuse(r, ACCORD_EFORMAT, "the document is cut: it ends inside <%.*s>",
@@ -514,7 +451,7 @@ int xml_finish(struct xml_reader *r)
         return error;
     if (!r->rooted)
         return xml_refuse(r, ACCORD_EFORMAT, "the document is empty");
-    return r->plain ? 0 : sax_finish(r);
+    return sax_finish(r);
 }
 
 /* --- life --- */
@@ -536,15 +473,12 @@ struct xml_reader *xml_reader_new(const struct xml_limits *limits, const struct 
     r->events = *events;
     r->arg = arg;
     r->line = 1;
-    r->plain = true;
-    r->scope_version = 1;
     lexer_init(&r->lexer, &r->limits);
-    r->attributes = malloc((r->limits.attributes + 1) * sizeof *r->attributes);
-    r->found = malloc((r->limits.attributes + 1) * sizeof *r->found);
-    if (r->attributes && r->found)
-        return r;
-    xml_reader_free(r);
-    return NULL;
+    if (sax_open(r)) {
+        xml_reader_free(r);
+        return NULL;
+    }
+    return r;
 }
 
 void xml_reader_free(struct xml_reader *r)
@@ -553,10 +487,6 @@ void xml_reader_free(struct xml_reader *r)
         return;
     sax_close(r);
     lexer_fini(&r->lexer);
-    names_fini(&r->kept);
     free(r->names);
-    free(r->attributes);
-    free(r->found);
-    free(r->values);
     free(r);
 }

@@ -1,5 +1,4 @@
-/* XML from outside, read safely as it comes, with namespaces resolved: plain XML here (plain.h), whatever takes judgement
- * by libxml2's push parser, both behind the same limits (docs/decisions/0018).
+/* XML from outside, read safely as it comes: libxml2's push parser behind limits, with namespaces resolved.
  *
  * What libxml2 alone would let through is refused here: every DOCTYPE (an entity reads files, an ATTLIST default
  * forges a marking), encodings other than UTF-8, elements with more attributes than the limit (libxml2 takes quadratic
