@@ -14,8 +14,14 @@
 #define RECORD_USUAL 1024
 /* Longest text of one field, with NUL; receipts, which are evidence, may be longer. JSON makes at most six bytes
  * of one, so that the fixed fields together always fit. */
-#define TEXT_MAX    512
-#define RECEIPT_MAX 1024
+#define TEXT_MAX        512
+#define RECEIPT_MAX     1024
+#define DETAIL_NAME_MAX 128
+#define TIME_FIELD      "{\"@timestamp\":\""
+/* Heads of records that are kept, of names that are not longer, and their room. */
+#define HEADS_KEPT    16
+#define HEAD_NAME_MAX 64
+#define HEAD_ROOM     768
 
 /* What follows the time in every record of an action, commas and quotes included. */
 #define FACTS(name, category)                                                                                \
@@ -34,7 +40,8 @@ static const char *const outcomes[] = {"success", "failure", "unknown"};
 static struct {
     char name[256];
     char fields[1024]; /* ,"host.name":"...","host.ip":"..." */
-} host;
+    unsigned version;
+} host = {.version = 1};
 
 const char *audit_action_name(enum audit_action action)
 {
@@ -55,6 +62,7 @@ void audit_host_set(const char *name, const char *address)
     char ip[128];
     put_ascii(host.name, sizeof host.name, name);
     put_ascii(ip, sizeof ip, address);
+    host.version++;
     int used = snprintf(host.fields, sizeof host.fields, ",\"host.name\":\"%s\"", host.name);
     if (*ip)
         snprintf(host.fields + used, sizeof host.fields - (size_t)used, ",\"host.ip\":\"%s\"", ip);
@@ -97,14 +105,37 @@ static void put_field(struct buf *buf, const char *begin, size_t begin_size, con
 #define PUT_CUT(name, value, room) put_field(buf, ",\"" name "\":", sizeof name + 3, value, room)
 #define PUT(name, value)           PUT_CUT(name, value, TEXT_MAX)
 
+#define DETAIL "accord.details."
+
+/* Most are short and need no escapes. */
+static bool put_short_detail(struct buf *buf, const char *name, const char *value)
+{
+    size_t size = strlen(name);
+    if (size >= DETAIL_NAME_MAX - sizeof DETAIL || strnlen(value, TEXT_MAX) == TEXT_MAX ||
+        !json_is_plain(name, size))
+        return false;
+    buf_put(buf, ",\"" DETAIL, sizeof DETAIL + 1);
+    buf_put(buf, name, size);
+    buf_put(buf, "\":", 2);
+    json_quote(buf, value);
+    return true;
+}
+
+static void put_detail(struct json *json, const struct accord_pair *detail)
+{
+    char name[DETAIL_NAME_MAX], value[TEXT_MAX];
+    if (!detail->value || !*detail->value || put_short_detail(json->buf, detail->name, detail->value))
+        return;
+    text_join(name, sizeof name, DETAIL, detail->name, "");
+    text_copy(value, sizeof value, detail->value);
+    json_text(json, name, value);
+}
+
 static void put_details(struct json *json, const struct audit_event *event, size_t begin)
 {
     for (size_t i = 0; i < event->detail_count; i++) {
-        char name[128], value[TEXT_MAX];
         size_t before = json->buf->size;
-        text_join(name, sizeof name, "accord.details.", event->details[i].name, "");
-        text_copy(value, sizeof value, event->details[i].value ? event->details[i].value : "");
-        json_text_if(json, name, value);
+        put_detail(json, &event->details[i]);
         if (json->buf->size - begin <= RECORD_MAX)
             continue;
         json->buf->size = before;
@@ -136,17 +167,12 @@ static void put_message(struct buf *buf, const struct audit_event *event)
     }
 }
 
-void audit_render(struct buf *buf, const struct audit_event *event)
+static void put_head(struct buf *buf, const struct audit_event *event)
 {
-    size_t begin = buf->size;
-    buf_reserve(buf, RECORD_USUAL);
-    buf_text(buf, "{\"@timestamp\":\"");
-    put_time(buf, event->time ? event->time : clock_wall());
     buf_text(buf, actions[event->action].facts);
     buf_text(buf, outcomes[event->outcome]);
     buf_byte(buf, '"');
     buf_text(buf, host.fields);
-
     PUT("event.reason", event->reason);
     PUT("user.name", event->user);
     PUT("source.address", event->source_address);
@@ -156,6 +182,78 @@ void audit_render(struct buf *buf, const struct audit_event *event)
     PUT("accord.agreement", event->agreement);
     PUT("accord.link", event->link);
     PUT("accord.service", event->service);
+}
+
+/* The head of the records that say no more in it than what was done where: of most, and the same each time. */
+struct head {
+    enum audit_action action;
+    enum audit_outcome outcome;
+    unsigned version; /* of the host's fields; 0: nothing is kept here */
+    char agreement[HEAD_NAME_MAX], link[HEAD_NAME_MAX], service[HEAD_NAME_MAX];
+    size_t size;
+    char text[HEAD_ROOM];
+};
+
+static bool says(const char *text)
+{
+    return text && *text;
+}
+
+static bool is_usual(const struct audit_event *event)
+{
+    return !says(event->reason) && !says(event->user) && !says(event->source_address) &&
+           !says(event->destination_address) && !says(event->rule) && !says(event->module) &&
+           event->agreement && event->link && event->service;
+}
+
+static bool is_head_of(const struct head *head, const struct audit_event *event)
+{
+    return head->version == host.version && head->action == event->action &&
+           head->outcome == event->outcome && !strcmp(head->service, event->service) &&
+           !strcmp(head->link, event->link) && !strcmp(head->agreement, event->agreement);
+}
+
+static void keep_head(struct head *head, const struct audit_event *event, const char *text, size_t size)
+{
+    head->version = 0;
+    if (size > sizeof head->text || strlen(event->agreement) >= HEAD_NAME_MAX ||
+        strlen(event->link) >= HEAD_NAME_MAX || strlen(event->service) >= HEAD_NAME_MAX)
+        return;
+    *head = (struct head){
+        .action = event->action, .outcome = event->outcome, .version = host.version, .size = size};
+    text_copy(head->agreement, HEAD_NAME_MAX, event->agreement);
+    text_copy(head->link, HEAD_NAME_MAX, event->link);
+    text_copy(head->service, HEAD_NAME_MAX, event->service);
+    memcpy(head->text, text, size);
+}
+
+/* Everything between the time and the message. */
+static void put_head_kept(struct buf *buf, const struct audit_event *event)
+{
+    static _Thread_local struct head heads[HEADS_KEPT];
+    size_t begin = buf->size;
+    if (!is_usual(event)) {
+        put_head(buf, event);
+        return;
+    }
+    /* Where a name lies says little of it, but enough to look here first. */
+    struct head *head = &heads[((uintptr_t)event->service / 8 + event->action) % HEADS_KEPT];
+    if (is_head_of(head, event)) {
+        buf_put(buf, head->text, head->size);
+        return;
+    }
+    put_head(buf, event);
+    if (!buf->failed)
+        keep_head(head, event, (const char *)buf->data + begin, buf->size - begin);
+}
+
+void audit_render(struct buf *buf, const struct audit_event *event)
+{
+    size_t begin = buf->size;
+    buf_reserve(buf, RECORD_USUAL);
+    buf_put(buf, TIME_FIELD, sizeof TIME_FIELD - 1);
+    put_time(buf, event->time ? event->time : clock_wall());
+    put_head_kept(buf, event);
     put_message(buf, event);
     PUT_CUT("accord.receipt", event->receipt, RECEIPT_MAX);
     struct json json = {.buf = buf, .more = true};

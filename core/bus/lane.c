@@ -153,8 +153,14 @@ bool bus_lane_open(const struct bus_lane *lane, int64_t size)
     return lane->in_flight < bus_lane_window(lane) + ahead(lane) && lane->bytes + size <= LANE_BYTES_MOST;
 }
 
+static size_t least(size_t a, int64_t b)
+{
+    return (int64_t)a < b ? a : (size_t)b;
+}
+
 /* How many may be claimed now; their sizes are not known before, and count once they are there. What is claimed beyond
- * the window is there when its link wants it. */
+ * the window is there when its link wants it. Payload that is read with its message is cheap, so that as many are claimed
+ * as it can be held of, unless few are in flight. */
 static size_t room_in(const struct bus_lane *lane)
 {
     if (lane->service->ordered)
@@ -162,12 +168,13 @@ static size_t room_in(const struct bus_lane *lane)
     size_t window = bus_lane_window(lane), most = window + ahead(lane);
     if (lane->in_flight > most - window / 2 || lane->in_flight >= most || lane->bytes >= LANE_BYTES_MOST)
         return 0;
-    size_t room = most - lane->in_flight;
-    int64_t sizes =
-        lane->bytes_each > 0 ? (LANE_BYTES_MOST - lane->bytes) / lane->bytes_each + 1 : STORE_PAGE_MAX;
-    if (sizes < (int64_t)room)
-        room = (size_t)sizes;
-    return room < STORE_PAGE_MAX ? room : STORE_PAGE_MAX;
+    size_t room = least(most - lane->in_flight, STORE_PAGE_MAX);
+    if (lane->bytes_each > 0)
+        room = least(room, (LANE_BYTES_MOST - lane->bytes) / lane->bytes_each + 1);
+    if (lane->bytes_each <= 0 || lane->bytes_each > STORE_SMALL || lane->in_flight < LANE_WINDOW_LEAST)
+        return room;
+    size_t held = least(room, (int64_t)room_to_hold(lane, room) / lane->bytes_each);
+    return held < LANE_WINDOW_LEAST / 2 && held < room ? 0 : held;
 }
 
 /* ---- claiming ---- */

@@ -11,7 +11,7 @@
 #define LANE_WINDOW_MOST  512
 #define LANE_BYTES_MOST   (8 << 20)
 /* Bytes of small payload that are claimed with their messages and wait in memory for their link: of one lane, and of all. */
-#define LANE_HELD_MOST (1 << 20)
+#define LANE_HELD_MOST (2 << 20)
 #define BUS_HELD_MOST  (8 << 20)
 /* What leaves within half of the span is kept in memory beyond the window, up to so much; what leaves more slowly
  * waits in the store. */

@@ -45,6 +45,14 @@ static uint64_t end_of_run(const struct store_claim *claim, const struct index_d
     return end;
 }
 
+/* What comes next is likely to follow: the disk may fetch it while this is worked on. */
+static void prefetch(struct journal *journal, uint64_t from, uint64_t end)
+{
+    uint64_t written = journal->at > end ? journal->at - end : 0;
+    if (end - from > WINDOW_MAX / 2 && written)
+        segments_prefetch(&journal->segments, end, written < WINDOW_MAX ? written : WINDOW_MAX);
+}
+
 /* What is not in the window, for whatever reason, is read alone. */
 static void read_ahead(struct journal *journal, const struct store_claim *claim,
                        const struct index_delivery *picks, size_t count)
@@ -63,6 +71,7 @@ static void read_ahead(struct journal *journal, const struct store_claim *claim,
         segments_read(&journal->segments, from, window->bytes.data, (size_t)(end - from),
                       &window->bytes.size) < 0)
         buf_clear(&window->bytes);
+    prefetch(journal, from, end);
 }
 
 /* ---- one delivery ---- */

@@ -401,6 +401,14 @@ void segments_release(struct segments *segments, uint64_t position, uint64_t siz
         posix_fadvise(fd, (off_t)POSITION_OFFSET(position), (off_t)size, POSIX_FADV_DONTNEED);
 }
 
+void segments_prefetch(struct segments *segments, uint64_t position, uint64_t size)
+{
+    struct segment *segment = segments_find(segments, POSITION_SEGMENT(position));
+    int fd = segment ? segment_fd(segments, segment) : -1;
+    if (fd >= 0)
+        posix_fadvise(fd, (off_t)POSITION_OFFSET(position), (off_t)size, POSIX_FADV_WILLNEED);
+}
+
 static int write_zeros(int fd, uint64_t offset, uint64_t end)
 {
     static const uint8_t zeros[65536];

@@ -70,6 +70,8 @@ int segments_prepare(struct segments *, uint64_t position, uint64_t size);
 void segments_forget(struct segments *, uint64_t position);
 /* Lets go of cached bytes that are on the disk, in the file of the position; they are read again if need be. */
 void segments_release(struct segments *, uint64_t position, uint64_t size);
+/* They are likely to be read soon. */
+void segments_prefetch(struct segments *, uint64_t position, uint64_t size);
 /* Makes everything behind the position in its file zeros, durably. */
 int segments_zero(struct segments *, uint64_t position);
 /* Gives back what was preallocated behind the position. */

@@ -4,6 +4,7 @@
 
 #include "store/front.h"
 #include "store/restored.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 #define IDLE_NS      20000000 /* quiet for this long: the back end finishes what it put off */
@@ -313,11 +314,13 @@ static void on_signal(uv_async_t *async)
         signal->store->watch(signal->store->watch_arg);
     /* A `done` may close the store, and makes new calls that are finished in the next turn. */
     struct call *last = signal->store ? signal->store->finishing.last : NULL;
+    clock_hold(); /* for what a group of them begins */
     while (signal->store && last && (call = call_pop(&signal->store->finishing))) {
         finish(signal->store, call);
         if (call == last)
             break;
     }
+    clock_release();
     if (signal->store && signal->store->finishing.first)
         uv_async_send(async);
 }

@@ -47,26 +47,41 @@ static size_t quote_wide(struct buf *buf, const char *text)
     return glyph.bytes;
 }
 
-/* Without a branch for each byte: compilers make vectors of it. */
-static bool is_plain(const uint8_t *text, size_t size)
+#define ONES 0x0101010101010101u
+#define TOPS 0x8080808080808080u
+
+/* A byte of these eight is a control character, a quote, a backslash, DEL or above ASCII. */
+static bool is_odd(uint64_t word)
+{
+    uint64_t quote = word ^ ONES * '"', slash = word ^ ONES * '\\', del = word ^ ONES * 0x7f;
+    return (word | (word - ONES * 0x20) | (quote - ONES) | (slash - ONES) | (del - ONES)) & TOPS;
+}
+
+static uint64_t word_at(const char *text)
+{
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    return word;
+}
+
+bool json_is_plain(const char *text, size_t size)
 {
     size_t at = 0;
-    uint8_t odd = 0;
-    for (; at + 16 <= size && !odd; at += 16)
-        for (size_t i = 0; i < 16; i++) {
-            uint8_t c = text[at + i];
-            odd |= (uint8_t)((uint8_t)(c - 0x20) >= 0x5f) | (uint8_t)(c == '"') | (uint8_t)(c == '\\');
-        }
-    while (at < size && plain(text[at]))
+    for (; at + 8 <= size; at += 8)
+        if (is_odd(word_at(text + at)))
+            return false;
+    if (size >= 8)
+        return at == size || !is_odd(word_at(text + size - 8));
+    while (at < size && plain((unsigned char)text[at]))
         at++;
-    return !odd && at == size;
+    return at == size;
 }
 
 /* What needs no escapes, as most does, is written at once. */
 static bool quote_plain(struct buf *buf, const char *text)
 {
     size_t size = strlen(text);
-    uint8_t *to = is_plain((const uint8_t *)text, size) ? buf_reserve(buf, size + 2) : NULL;
+    uint8_t *to = json_is_plain(text, size) ? buf_reserve(buf, size + 2) : NULL;
     if (!to)
         return false;
     to[0] = '"';

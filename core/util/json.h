@@ -18,5 +18,7 @@ void json_text_if(struct json *, const char *name, const char *value); /* not wh
 void json_number(struct json *, const char *name, int64_t value);
 /* Appends `text` as a JSON string, with its quotes. */
 void json_quote(struct buf *, const char *text);
+/* It needs no escapes: nothing but printable ASCII, without quotes and backslashes. */
+bool json_is_plain(const char *text, size_t size);
 
 #endif

@@ -22,7 +22,7 @@ static size_t utf8_length(const unsigned char *p, size_t size)
     return length;
 }
 
-void text_copy(char *to, size_t room, const char *from)
+static size_t copy(char *to, size_t room, const char *from)
 {
     size_t size = strlen(from);
     if (size >= room) {
@@ -32,17 +32,19 @@ void text_copy(char *to, size_t room, const char *from)
     }
     memmove(to, from, size);
     to[size] = 0;
+    return size;
+}
+
+void text_copy(char *to, size_t room, const char *from)
+{
+    copy(to, room, from);
 }
 
 size_t text_join(char *to, size_t room, const char *a, const char *b, const char *c)
 {
-    const char *const parts[] = {a, b, c};
-    size_t used = 0;
-    for (size_t i = 0; i < 3; i++) {
-        text_copy(to + used, room - used, parts[i]);
-        used += strlen(to + used);
-    }
-    return used;
+    size_t used = copy(to, room, a);
+    used += copy(to + used, room - used, b);
+    return used + copy(to + used, room - used, c);
 }
 
 static bool is_control(const unsigned char *p, size_t length)
@@ -50,20 +52,27 @@ static bool is_control(const unsigned char *p, size_t length)
     return p[0] < 0x20 || p[0] == 0x7f || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
-/* How many bytes at the front are ASCII and neither NUL nor, unless `controls`, control characters. */
-static size_t plain_ascii(const unsigned char *p, size_t size, bool controls)
+/* One of these eight bytes is NUL, above ASCII or, unless `controls`, a control character. Of bytes below 0x80, those
+ * below a bound borrow into their top bit. */
+static inline bool is_odd(const unsigned char *p, bool controls)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t word;
+    memcpy(&word, p, 8);
+    uint64_t low = (word - ones * (controls ? 0x01 : 0x20)) | (controls ? 0 : (word ^ ones * 0x7f) - ones);
+    return (word | low) & tops;
+}
+
+/* How many bytes at the front are ASCII and neither NUL nor, unless `controls`, control characters; of what is longer
+ * than a word, perhaps some less. */
+static inline size_t plain_ascii(const unsigned char *p, size_t size, bool controls)
+{
     size_t at = 0;
-    for (; at + 8 <= size; at += 8) {
-        uint64_t word;
-        memcpy(&word, p + at, 8);
-        /* Of bytes below 0x80: those below the bound borrow into their top bit. */
-        uint64_t low =
-            (word - ones * (controls ? 0x01 : 0x20)) | (controls ? 0 : (word ^ ones * 0x7f) - ones);
-        if ((word | low) & tops)
-            break;
-    }
+    for (; at + 8 <= size; at += 8)
+        if (is_odd(p + at, controls))
+            return at;
+    if (at == size || (at && !is_odd(p + size - 8, controls)))
+        return size;
     while (at < size && p[at] && p[at] < 0x80 && (controls || (p[at] >= 0x20 && p[at] != 0x7f)))
         at++;
     return at;

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "util/clock.h"
+
 /* One chatty peer must not keep the loop from the others: the rest waits for the next turn. */
 #define READS_PER_TURN 4
 /* Frames leave in datagrams of about this size, before the turn is over too, so that their reader can work while the
@@ -346,10 +348,13 @@ static ssize_t receive_datagram(struct channel *ch, int *fd)
     return 0;
 }
 
-/* A descriptor goes with the first message of its datagram. */
+/* A descriptor goes with the first message of its datagram. The time stands still for the hub meanwhile; plugins, in its
+ * children, are told it as it is. */
 static void dispatch(struct channel *ch, size_t size, int fd)
 {
     struct wire_bytes bytes = {ch->in, size};
+    if (ch->peer != WIRE_H)
+        clock_hold();
     while (bytes.size && !ch->over && !ch->closed) {
         struct wire_message message;
         if (wire_decode(&bytes, ch->peer, &message, &ch->why) < 0) {
@@ -363,6 +368,7 @@ static void dispatch(struct channel *ch, size_t size, int fd)
             explicit_bzero((void *)(uintptr_t)message.SECRET_GIVEN.value.data,
                            message.SECRET_GIVEN.value.size);
     }
+    clock_release();
     if (fd >= 0)
         close(fd);
 }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,72 @@ static void renders_ecs_names_in_order(void **state)
         "\"accord.message\":\"01\",\"accord.name\":\"plan.edi\",\"accord.type\":\"stow-plan\","
         "\"accord.sha256\":\"ab\",\"accord.size\":0,\"accord.details.window\":\"open\"");
     buf_fini(&line);
+}
+
+/* What records of one kind have in common is kept from one to the next. */
+static void a_record_is_the_same_each_time_and_nobody_else_s(void **state)
+{
+    static const char *const names[] = {"east", "west"};
+    static const char *const outcomes[] = {"success", "failure"};
+    (void)state;
+    for (unsigned turn = 0; turn < 256; turn++) {
+        unsigned at = turn / 2,
+                 i = (at ^ at >> 1) & 63; /* each differs in at most one thing from the one before */
+        char expected[512], link[8] = "in", service[8] = "first";
+        const char *host = i & 32 ? "gate2" : "gate1";
+        if (i & 8)
+            link[0] = 'o';
+        if (i & 16)
+            service[0] = 'b';
+        struct audit_event event = {.action = i & 1 ? AUDIT_DELIVERED : AUDIT_ADMITTED,
+                                    .outcome = i & 2 ? AUDIT_FAILURE : AUDIT_SUCCESS,
+                                    .time = 1741953600123456,
+                                    .agreement = names[i >> 2 & 1],
+                                    .link = link,
+                                    .service = service,
+                                    .message = "01",
+                                    .rule = turn >= 128 && turn & 1 ? "some.rule" : ""};
+        struct buf line = {0};
+        if (!turn || strcmp(audit_host_name(), host) != 0)
+            audit_host_set(host, NULL);
+        audit_render(&line, &event);
+        snprintf(expected, sizeof expected,
+                 "{\"@timestamp\":\"2025-03-14T12:00:00.123456Z\",\"event.action\":\"message-%s\","
+                 "\"event.category\":\"file\",\"event.outcome\":\"%s\",\"host.name\":\"%s\"%s,"
+                 "\"accord.agreement\":\"%s\",\"accord.link\":\"%s\",\"accord.service\":\"%s\","
+                 "\"accord.message\":\"01\"",
+                 i & 1 ? "delivered" : "admitted", outcomes[i >> 1 & 1], host,
+                 *event.rule ? ",\"rule.name\":\"some.rule\"" : "", names[i >> 2 & 1], link, service);
+        assert_string_equal(buf_string(&line), expected);
+        buf_fini(&line);
+    }
+}
+
+/* Wherever they stand, in a value or in the name of a detail. */
+static void what_needs_an_escape_gets_one(void **state)
+{
+    static const char *const odd[] = {"\"", "\\", "\x1f", "\x7f", "\xc2\xa0", "\xff"};
+    (void)state;
+    for (size_t i = 0; i < 200; i++) {
+        char value[40] = {0}, name[40] = {0};
+        size_t size = 1 + i % 20, at = i % size;
+        memset(value, 'v', size);
+        memcpy(value + at, odd[i % 6], strlen(odd[i % 6]));
+        memset(name, 'n', size);
+        memcpy(name + at, odd[i / 6 % 4], strlen(odd[i / 6 % 4]));
+        struct accord_pair details[] = {{name, "plain"}, {"plain", value}};
+        struct audit_event event = {.action = AUDIT_ADMITTED, .details = details, .detail_count = 2};
+        struct buf buf = {0}, plain = {0};
+        audit_render(&buf, &event);
+        struct line line = read_back(&buf);
+        buf_format(&plain, "accord.details.%s", name);
+        assert_string_equal(line_get(&line, buf_string(&plain)), "plain");
+        if (odd[i % 6][0] != (char)0xff) /* which is not UTF-8, and replaced */
+            assert_string_equal(line_get(&line, "accord.details.plain"), value);
+        line_fini(&line);
+        buf_fini(&plain);
+        buf_fini(&buf);
+    }
 }
 
 static void every_field_reads_back(void **state)
@@ -240,6 +307,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renders_ecs_names_in_order),
+        cmocka_unit_test(a_record_is_the_same_each_time_and_nobody_else_s),
+        cmocka_unit_test(what_needs_an_escape_gets_one),
         cmocka_unit_test(every_field_reads_back),
         cmocka_unit_test(times_are_right_within_and_across_seconds),
         cmocka_unit_test(time_zero_is_now),
