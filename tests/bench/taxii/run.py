@@ -174,6 +174,8 @@ class Bench:
                 link.agent.start()
                 wait_for(lambda: link.queued("held") == count, lambda: link.stand("all to be stored"), 600)
                 before = measure.cpu(link.agent.process.pid)
+                if not self.options.cold:
+                    measure.warm_memory(self.installation.prefix, 500 << 20)
                 link.write("yes")
                 began = time.time()
                 link.agent.reload()
