@@ -203,7 +203,7 @@ def table(figures):
 def main():
     made = measure.parser(__doc__, "the agent's store and the broker's")
     made.add_argument("--only", default="send,receive")
-    made.add_argument("--messages", type=int, default=20000)
+    made.add_argument("--messages", type=int, default=40000)
     made.add_argument("--size", type=int, default=1024)
     made.add_argument("--window", type=int, default=256)
     made.add_argument("--repeat", type=int, default=3)
