@@ -51,7 +51,8 @@ struct link_role {
     struct table deliveries; /* by the hub's stream id */
     struct table sessions, offers, advances, probes;
     uint64_t last_id; /* of sessions, offers and secret requests */
-    uv_idle_t ready;  /* runs once: what may not be said inside a plugin's own call */
+    uv_idle_t ready;  /* run once, whichever comes first: what may not be said inside a plugin's own call */
+    uv_check_t soon;
     struct buf asked; /* u64 ids of offers and */
     struct buf early; /* of deliveries that have something to hear then */
 };
@@ -120,7 +121,9 @@ void probe_told(struct accord_probe *, const char *step, int result, const char 
 void probe_sweep(void);
 
 /* ---- later.c ---- */
-/* offer_turn() and delivery_turn() run in the next turn of the loop, outside of any plugin's call. */
+void role_wake_init(uv_loop_t *);
+void role_wake_end(void);
+/* offer_turn() and delivery_turn() run at the end of this turn, or in the next of the loop, outside of any plugin's call. */
 void role_wake(void);
 /* Then with this id in `ids`. False: out of memory. */
 bool role_later(struct buf *ids, uint64_t id);

@@ -61,7 +61,7 @@ static void on_message(struct process *p, const struct wire_message *m, int fd)
 
 static void on_open(struct process *p)
 {
-    uv_idle_init(&p->loop, &link_role->ready);
+    role_wake_init(&p->loop);
     link_open_all();
 }
 
@@ -112,8 +112,7 @@ static void on_close(struct process *p)
     offer_sweep();
     probe_sweep();
     session_sweep();
-    if (link_role->ready.loop)
-        uv_close((uv_handle_t *)&link_role->ready, NULL);
+    role_wake_end();
 }
 
 static void on_fini(struct process *p)

@@ -37,6 +37,16 @@ def test_bench_of_starts_and_toggles(tmp_path):
     assert "P13 start, known plugins" in done.stdout
 
 
+def test_bench_of_judging(tmp_path):
+    figures = tmp_path / "figures.json"
+    done = subprocess.run([ROOT / "tests/bench/content/run.py", "--build", BUILD, "--repeat", "1", "--seconds", "0", "--json",
+                           figures], capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **SANITIZERS})
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(figures.read_text())["content"]
+    assert set(found) == {"stix", "stix-large", "stix-other", "edifact", "x12", "records80"}
+    assert all(row["mb-a-second"] > 0 for row in found.values())
+
+
 @pytest.mark.long
 def test_bench_of_sftp(tmp_path, not_run):
     if Sshd.binary() is None:

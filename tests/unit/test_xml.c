@@ -114,6 +114,60 @@ static void names_of_namespaces_are_exact(void **state)
                  "<p:a {u:<1&2&amp;} ^p=u:<1&2&amp; 1,1\n>p:a 1\n");
 }
 
+static int note_word(void *arg, struct xml_reader *reader, const struct xml_element *e)
+{
+    uint32_t *words = arg;
+    (void)reader;
+    if (e->depth > 8)
+        return 0;
+    words[e->depth] = *e->name.word;
+    *e->name.word = 7;
+    for (size_t i = 0; i < e->attribute_count; i++) {
+        words[0] += *e->attributes[i].name.word;
+        *e->attributes[i].name.word = 100;
+    }
+    return 0;
+}
+
+static void read_words(const char *document, uint32_t words[9])
+{
+    static const struct xml_events events = {.start = note_word};
+    const struct xml_limits limits = XML_LIMITS;
+    memset(words, 0, 9 * sizeof *words);
+    struct xml_reader *reader = xml_reader_new(&limits, &events, words);
+    assert_int_equal(xml_feed(reader, (const uint8_t *)document, strlen(document)), 0);
+    xml_reader_free(reader);
+}
+
+static void a_word_is_kept_with_a_name_as_long_as_it_means_the_same(void **state)
+{
+    uint32_t words[9];
+    (void)state;
+    read_words(
+        "<p:a p:x='' x='' xmlns:p='u:1'><p:a p:x='' x=''><p:a xmlns:p='u:2' p:x=''><p:a/></p:a></p:a></p:a>",
+        words);
+    assert_int_equal(words[1], 0);
+    assert_int_equal(words[2], 7);
+    assert_int_equal(words[3], 0);
+    assert_int_equal(words[4], 7);
+    assert_int_equal(words[0], 200);
+}
+
+/* Beyond as many as are kept, each begins anew. */
+static void words_are_kept_of_so_many_names(void **state)
+{
+    static char document[100000];
+    uint32_t words[9];
+    (void)state;
+    size_t used = (size_t)sprintf(document, "<a>");
+    for (int i = 0; i < 2000; i++)
+        used += (size_t)sprintf(document + used, "<n%d a%d=''/>", i, i);
+    strcpy(document + used, "<n1999 a1999=''/></a>");
+    read_words(document, words);
+    assert_int_equal(words[2], 0);
+    assert_int_equal(words[0], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +180,8 @@ int main(void)
         cmocka_unit_test(raw_content_is_handed_over_as_it_stands),
         cmocka_unit_test(raw_content_is_told_apart),
         cmocka_unit_test(names_of_namespaces_are_exact),
+        cmocka_unit_test(a_word_is_kept_with_a_name_as_long_as_it_means_the_same),
+        cmocka_unit_test(words_are_kept_of_so_many_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <libxml/parser.h>
 
 #include "lexer.h"
+#include "words.h"
 
 #define READER_DEPTH 256  /* libxml2's own limit, without XML_PARSE_HUGE */
 #define READER_SCOPE 512  /* declarations in scope: libxml2 looks through them one by one */
@@ -43,6 +44,8 @@ struct xml_reader {
     struct xml_namespace scope[READER_SCOPE], visible[READER_SCOPE];
     size_t scope_count, scope_at[READER_DEPTH + 1];
     struct xml_attribute *attributes;
+    struct words words;
+    uint32_t *scratch;
     char *values; /* of the element's attributes */
     size_t values_room;
 };

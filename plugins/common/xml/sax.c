@@ -71,6 +71,19 @@ static void refuse_doctype(void *arg, const xmlChar *name, const xmlChar *public
 
 /* --- elements --- */
 
+/* Places of r->scratch, for names whose words are not kept: one for each attribute, and the element's. */
+static struct xml_name name_of(struct xml_reader *r, const xmlChar *space, const xmlChar *local,
+                               const xmlChar *prefix, size_t place)
+{
+    struct xml_name name = {space_of(r, space), text_of(local), text_of(prefix), NULL};
+    name.word = words_of(&r->words, name.space, name.local, place == r->limits.attributes);
+    if (!name.word) {
+        name.word = &r->scratch[place];
+        *name.word = 0;
+    }
+    return name;
+}
+
 static int declare(struct xml_reader *r, int count, const xmlChar **declared)
 {
     r->scope_at[r->depth] = r->scope_count;
@@ -97,8 +110,7 @@ static int copy_attributes(struct xml_reader *r, int count, const xmlChar **give
     }
     char *to = r->values;
     for (int i = 0; i < count; i++, given += 5) {
-        r->attributes[i] =
-            (struct xml_attribute){{space_of(r, given[2]), text_of(given[0]), text_of(given[1])}, to};
+        r->attributes[i] = (struct xml_attribute){name_of(r, given[2], given[0], given[1], (size_t)i), to};
         to = copy_value(to, given[3], given[4]);
     }
     return 0;
@@ -119,7 +131,7 @@ static void start(void *arg, const xmlChar *local, const xmlChar *prefix, const 
     if (!r->events.start || copy_attributes(r, attribute_count, attributes))
         return;
     const struct xml_element element = {
-        .name = {space_of(r, space), text_of(local), text_of(prefix)},
+        .name = name_of(r, space, local, prefix, r->limits.attributes),
         .attributes = r->attributes,
         .attribute_count = (size_t)attribute_count,
         .declared = r->scope + r->scope_at[r->depth],
@@ -138,7 +150,7 @@ static void end(void *arg, const xmlChar *local, const xmlChar *prefix, const xm
     r->ends++;
     if (r->error)
         return;
-    const struct xml_name name = {space_of(r, space), text_of(local), text_of(prefix)};
+    const struct xml_name name = name_of(r, space, local, prefix, r->limits.attributes);
     int error = r->events.end ? r->events.end(r->arg, r, &name, r->depth) : 0;
     if (error)
         xml_refuse(r, error, "refused");
@@ -193,8 +205,9 @@ int sax_open(struct xml_reader *r)
         .initialized = XML_SAX2_MAGIC,
     };
     r->attributes = calloc(r->limits.attributes + 1, sizeof *r->attributes);
+    r->scratch = calloc(r->limits.attributes + 1, sizeof *r->scratch);
     r->sax = xmlCreatePushParserCtxt(&handler, r, NULL, 0, NULL);
-    if (!r->attributes || !r->sax)
+    if (!r->attributes || !r->scratch || !r->sax)
         return ACCORD_ENOMEM;
     /* Nothing else, ever: not NOENT, DTDLOAD, DTDATTR, XINCLUDE, nor HUGE, which lifts libxml2's own limits. */
     xmlCtxtUseOptions(r->sax, XML_PARSE_NONET);
@@ -206,6 +219,7 @@ void sax_close(struct xml_reader *r)
 {
     xmlFreeParserCtxt(r->sax);
     free(r->attributes);
+    free(r->scratch);
     free(r->values);
 }
 

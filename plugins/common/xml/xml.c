@@ -94,7 +94,7 @@ static int open_tag(struct xml_reader *r, const struct lexer_token *token)
 static int check_close(struct xml_reader *r, const struct lexer_token *token)
 {
     size_t size, from = r->depth ? r->name_at[r->depth - 1] : 0;
-    const char *open = r->names + from;
+    const char *open = r->depth ? r->names + from : "";
     size_t open_size = r->names_used - from;
     if (r->depth && token->size == open_size + 3 && !memcmp(token->bytes + 2, open, open_size))
         return 0;

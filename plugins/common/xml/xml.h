@@ -32,6 +32,9 @@ struct xml_name {
     const char *space; /* namespace name; "" without */
     const char *local;
     const char *prefix; /* as written; "" without */
+    /* For whoever calls: 0 at first, and kept where the same name is met again, as often as may be. What is kept may
+     * follow from the name's space and local part, and from whether it is an element's. */
+    uint32_t *word;
 };
 
 struct xml_attribute {

@@ -32,6 +32,10 @@ struct stix {
     struct xml_reader *reader;
     int64_t size;
 
+    /* Of the start tag that is being looked at. */
+    struct stix_attributes attributes;
+    struct stix_type type;
+
     uint8_t places[DEPTH_MAX + 1]; /* enum stix_place, by depth */
     struct stix_spot package;
     bool header, handling, ais_handling, intent, container;
@@ -61,19 +65,18 @@ static void want(struct stix *s, const struct xml_element *e, enum wanted wanted
     stix_text_clear(&s->text);
 }
 
-static int enter_package(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_package(struct stix *s, const struct xml_element *e)
 {
     s->package = stix_spot(e);
     int result = stix_rule_version(&s->rules, e);
     if (!result && s->profile)
-        result = stix_rule_id(&s->rules, reader, e);
-    return result || !s->profile ? result : stix_rule_package_time(&s->rules, e);
+        result = stix_rule_id(&s->rules, s->reader, e, s->attributes.id);
+    return result || !s->profile ? result : stix_rule_package_time(&s->rules, e, s->attributes.timestamp);
 }
 
-static int enter_header(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_header(struct stix *s, const struct xml_element *e)
 {
     struct stix_spot spot = stix_spot(e);
-    (void)reader;
     if (s->header || s->container)
         return REFUSE(s, &spot, "structure", "%s; the header stands once, before everything else",
                       s->header ? "a second STIX_Header" : "a STIX_Header after other parts");
@@ -81,10 +84,9 @@ static int enter_header(struct stix *s, struct xml_reader *reader, const struct 
     return 0;
 }
 
-static int enter_container(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_container(struct stix *s, const struct xml_element *e)
 {
     struct stix_spot spot = stix_spot(e);
-    (void)reader;
     s->container = true;
     if (!s->profile)
         return 0;
@@ -93,34 +95,32 @@ static int enter_container(struct stix *s, struct xml_reader *reader, const stru
     return stix_rule_container(&s->rules, e);
 }
 
-static int enter_intent(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_intent(struct stix *s, const struct xml_element *e)
 {
     s->intent = true;
     want(s, e, INTENT_TEXT);
-    return s->profile ? stix_rule_intent_type(&s->rules, reader, e) : 0;
+    return s->profile ? stix_rule_intent_type(&s->rules, e, &s->type) : 0;
 }
 
-static int enter_handling(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_handling(struct stix *s, const struct xml_element *e)
 {
     struct stix_spot spot = stix_spot(e);
-    struct stix_type type;
+    const struct stix_type *type = &s->type;
     char quoted[STIX_QUOTE_MAX];
     if (s->handling)
         return REFUSE(s, &spot, "structure", "a second Handling; put its markings into the first");
     s->handling = true;
-    stix_type_of(reader, e, &type);
-    s->ais_handling = stix_type_is(&type, STIX_NS_AIS, "AISHandling");
-    if (!type.given || s->ais_handling || stix_type_is(&type, STIX_NS_MARKING, "MarkingType"))
+    s->ais_handling = stix_type_is(type, STIX_NS_AIS, "AISHandling");
+    if (!type->given || s->ais_handling || stix_type_is(type, STIX_NS_MARKING, "MarkingType"))
         return 0;
     return REFUSE(s, &spot, "marking-unknown", "a Handling of the unknown type %s",
-                  stix_quote(quoted, type.local));
+                  stix_quote(quoted, type->local));
 }
 
-static int enter_marking(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_marking(struct stix *s, const struct xml_element *e)
 {
     struct stix_spot spot = stix_spot(e);
     bool ais = s->places[e->depth] == STIX_AIS_MARKING;
-    (void)reader;
     if (s->text_depth)
         return REFUSE(s, &spot, "marking-form", "a Marking in the midst of text");
     if (ais && !s->ais_handling)
@@ -129,48 +129,44 @@ static int enter_marking(struct stix *s, struct xml_reader *reader, const struct
     return stix_marking_open(&s->marking, &spot, s->places[e->depth] == STIX_PART, ais);
 }
 
-static int enter_scope(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_scope(struct stix *s, const struct xml_element *e)
 {
-    (void)reader;
     want(s, e, SCOPE_TEXT);
     return 0;
 }
 
-static int enter_structure(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_structure(struct stix *s, const struct xml_element *e)
 {
     s->structure_depth = e->depth;
-    return stix_marking_structure(&s->marking, reader, e);
+    return stix_marking_structure(&s->marking, e, &s->type);
 }
 
-static int enter_inside(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_inside(struct stix *s, const struct xml_element *e)
 {
-    (void)reader;
-    if (s->marking.structure == STIX_STRUCTURE_ISA && !strcmp(e->name.local, "ControlSet"))
+    if (s->marking.structure == STIX_STRUCTURE_ISA && (stix_word(&e->name) & STIX_WORD_CONTROL_SET))
         want(s, e, CONTROL_SET_TEXT);
     return stix_marking_inside(&s->marking, e, e->depth - s->structure_depth);
 }
 
-static int enter_stray(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_stray(struct stix *s, const struct xml_element *e)
 {
     struct stix_spot spot = stix_spot(e);
-    (void)reader;
     return REFUSE(s, &spot, "marking-form", "a Marking_Structure that stands in no Marking");
 }
 
-static int enter_source(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_source(struct stix *s, const struct xml_element *e)
 {
-    (void)reader;
     s->source_depth = e->depth;
     stix_identity_open(&s->identity);
     return 0;
 }
 
-static int enter_properties(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_properties(struct stix *s, const struct xml_element *e)
 {
-    return s->profile ? stix_rule_object(&s->rules, reader, e) : 0;
+    return s->profile ? stix_rule_object(&s->rules, e, &s->type) : 0;
 }
 
-static int (*const enter[STIX_PLACES])(struct stix *, struct xml_reader *, const struct xml_element *) = {
+static int (*const enter[STIX_PLACES])(struct stix *, const struct xml_element *) = {
     [STIX_PACKAGE] = enter_package,     [STIX_HEADER] = enter_header,
     [STIX_CONTAINER] = enter_container, [STIX_INTENT] = enter_intent,
     [STIX_HANDLING] = enter_handling,   [STIX_MARKING] = enter_marking,
@@ -181,12 +177,10 @@ static int (*const enter[STIX_PLACES])(struct stix *, struct xml_reader *, const
 };
 
 /* The AIS marking of before 2016, as an element or as the type of one. */
-static int refuse_superseded(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int refuse_superseded(struct stix *s, const struct xml_element *e)
 {
-    struct stix_type type = {0};
-    if (stix_attribute(e, STIX_NS_XSI, "type"))
-        stix_type_of(reader, e, &type);
-    if (strcmp(e->name.space, STIX_NS_AIS_OLD) && (!type.space || strcmp(type.space, STIX_NS_AIS_OLD)))
+    const char *type = s->type.given ? s->type.space : NULL;
+    if (!(stix_word(&e->name) & STIX_WORD_SUPERSEDED) && (!type || strcmp(type, STIX_NS_AIS_OLD)))
         return 0;
     struct stix_spot spot = stix_spot(e);
     return REFUSE(
@@ -196,8 +190,7 @@ static int refuse_superseded(struct stix *s, struct xml_reader *reader, const st
 }
 
 /* Rules for every element, wherever it stands. */
-static int enter_any(struct stix *s, struct xml_reader *reader, const struct xml_element *e,
-                     enum stix_place parent)
+static int enter_any(struct stix *s, const struct xml_element *e, enum stix_place parent)
 {
     struct stix_spot spot;
     if (parent == STIX_DOCUMENT)
@@ -206,16 +199,14 @@ static int enter_any(struct stix *s, struct xml_reader *reader, const struct xml
         spot = stix_spot(e);
         return REFUSE(s, &spot, "structure", "an element where only text may stand");
     }
-    return refuse_superseded(s, reader, e);
+    return refuse_superseded(s, e);
 }
 
 /* Where no schema can say so. STIX and CybOX have one room of ids; other vocabularies have their own. */
 static int enter_id(struct stix *s, const struct xml_element *e)
 {
     char quoted[STIX_QUOTE_MAX];
-    bool ours = !strncmp(e->name.space, "http://stix.mitre.org/", 22) ||
-                !strncmp(e->name.space, "http://cybox.mitre.org/", 23);
-    const char *id = ours ? stix_attribute(e, "", "id") : NULL;
+    const char *id = stix_word(&e->name) & STIX_WORD_IDS ? s->attributes.id : NULL;
     int result = id ? stix_ids_add(&s->ids, id) : 0;
     if (!result || result == ACCORD_ENOMEM)
         return result;
@@ -225,19 +216,21 @@ static int enter_id(struct stix *s, const struct xml_element *e)
                : REFUSE(s, &spot, "limit", "too many ids; share it in several packages");
 }
 
-static int enter_profile(struct stix *s, struct xml_reader *reader, const struct xml_element *e)
+static int enter_profile(struct stix *s, const struct xml_element *e)
 {
     if (!s->profile)
         return 0;
-    int result = stix_rule_namespace(&s->rules, reader, e);
+    int result = stix_rule_namespace(&s->rules, e);
     if (!result)
-        result = stix_rule_time(&s->rules, e);
+        result = stix_rule_type(&s->rules, e, s->attributes.type, &s->type);
+    if (!result)
+        result = stix_rule_time(&s->rules, e, s->attributes.timestamp);
     if (!result)
         result = enter_id(s, e);
     if (!result && s->source_depth && stix_identity_start(&s->identity, e))
         want(s, e, NAME_TEXT);
     bool words = s->places[e->depth] != STIX_INSIDE || s->marking.structure == STIX_STRUCTURE_WORDS;
-    if (!result && words && stix_place_is_free_text(&e->name))
+    if (!result && words && (stix_word(&e->name) & STIX_WORD_FREE_TEXT))
         want(s, e, FREE_TEXT);
     return result;
 }
@@ -268,14 +261,17 @@ static int check_end(struct stix *s, const struct xml_name *name, int64_t line)
 static int on_start(void *arg, struct xml_reader *reader, const struct xml_element *e)
 {
     struct stix *s = arg;
+    (void)reader;
+    stix_attributes_of(e, &s->attributes);
+    stix_type_of(s->reader, s->attributes.type, &s->type);
     enum stix_place parent = e->depth > 1 ? s->places[e->depth - 1] : STIX_DOCUMENT;
     enum stix_place place = stix_place_of(parent, &e->name);
     s->places[e->depth] = (uint8_t)place;
-    int result = enter_any(s, reader, e, parent);
+    int result = enter_any(s, e, parent);
     if (!result && enter[place])
-        result = enter[place](s, reader, e);
+        result = enter[place](s, e);
     if (!result)
-        result = enter_profile(s, reader, e);
+        result = enter_profile(s, e);
     return result ? result : check_start(s, e);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "stix_name.h"
+#include "stix_word.h"
 
 /* As the AIS marking schema names them. */
 static const char *const sectors[] = {
@@ -64,21 +65,35 @@ static void take_code(struct stix_identity *i, const struct xml_element *e)
     i->area = i->area || (said && i->area_depth);
 }
 
+static void take_info(struct stix_identity *i, const struct xml_element *e)
+{
+    const char *types = stix_attribute(e, STIX_NS_XPIL, "IndustryType");
+    i->sector = i->sector || (types && are_sectors(types));
+}
+
 bool stix_identity_start(struct stix_identity *i, const struct xml_element *e)
 {
-    if (stix_is(&e->name, STIX_NS_XNL, "OrganisationName"))
+    switch (stix_known(&e->name)) {
+    case STIX_NAME_ORGANISATION:
         i->organisation_depth = e->depth;
-    else if (stix_is(&e->name, STIX_NS_XAL, "Country"))
+        return false;
+    case STIX_NAME_COUNTRY:
         i->country_depth = e->depth;
-    else if (stix_is(&e->name, STIX_NS_XAL, "AdministrativeArea"))
+        return false;
+    case STIX_NAME_AREA:
         i->area_depth = e->depth;
-    else if (stix_is(&e->name, STIX_NS_XAL, "NameElement"))
+        return false;
+    case STIX_NAME_PLACE_NAME:
         take_code(i, e);
-    else if (stix_is(&e->name, STIX_NS_XPIL, "OrganisationInfo")) {
-        const char *types = stix_attribute(e, STIX_NS_XPIL, "IndustryType");
-        i->sector = i->sector || (types && are_sectors(types));
+        return false;
+    case STIX_NAME_ORGANISATION_INFO:
+        take_info(i, e);
+        return false;
+    case STIX_NAME_ORGANISATION_NAME:
+        return i->organisation_depth;
+    default:
+        return false;
     }
-    return i->organisation_depth && stix_is(&e->name, STIX_NS_XNL, "NameElement");
 }
 
 void stix_identity_name(struct stix_identity *i, const char *text)

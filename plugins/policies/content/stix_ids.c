@@ -1,16 +1,32 @@
 #include "stix_ids.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define IDS_MAX (4 << 20) /* 64 MiB of slots */
 
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t eight(const char *bytes, size_t size)
+{
+    uint64_t value = 0;
+    memcpy(&value, bytes, size < 8 ? size : 8);
+    return value;
+}
+
+/* Sixteen bytes a multiplication, each half hidden by something made of the seed. */
 static uint64_t hash_of(uint64_t seed, const char *id)
 {
-    uint64_t hash = seed ^ 0xcbf29ce484222325;
-    for (; *id; id++)
-        hash = (hash ^ (uint8_t)*id) * 0x100000001b3;
-    hash = (hash ^ (hash >> 32)) * 0xd6e8feb86659fd93;
-    hash ^= hash >> 32;
+    size_t size = strlen(id);
+    uint64_t other = fold(seed ^ 0xa0761d6478bd642f, 0xe7037ed1a0b428db), hash = seed ^ size;
+    for (; size > 16; size -= 16, id += 16)
+        hash = fold(eight(id, 8) ^ other, eight(id + 8, 8) ^ hash);
+    hash = fold(eight(id, size) ^ other, (size > 8 ? eight(id + 8, size - 8) : 0) ^ hash);
+    hash = fold(hash ^ other, 0x8ebc6af09c88c6e3);
     return hash ? hash : 1;
 }
 

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "stix_name.h"
-
 #define REFUSE(m, spot, ...) stix_refuse((m)->fault, (spot), __VA_ARGS__)
 
 static const char *const colors[] = {"", "WHITE", "GREEN", "AMBER", "RED"};
@@ -114,16 +112,14 @@ static int begin_ais(struct stix_marking *m)
     return 0;
 }
 
-int stix_marking_structure(struct stix_marking *m, struct xml_reader *reader, const struct xml_element *e)
+int stix_marking_structure(struct stix_marking *m, const struct xml_element *e, const struct stix_type *type)
 {
-    struct stix_type type;
     struct stix_spot spot = stix_spot(e);
     char quoted[STIX_QUOTE_MAX];
     if (!m->open || m->structure)
         return REFUSE(m, &spot, "marking-form", "a Marking_Structure that stands in no Marking");
-    stix_type_of(reader, e, &type);
     m->structure_spot = spot;
-    m->structure = kind_of(e, &type);
+    m->structure = kind_of(e, type);
     switch (m->structure) {
     case STIX_STRUCTURE_AIS:
         return begin_ais(m);
@@ -143,8 +139,8 @@ int stix_marking_structure(struct stix_marking *m, struct xml_reader *reader, co
     return REFUSE(m, &spot, "marking-unknown",
                   "a marking of the unknown type %s%s; AIS, TLP, ISA, simple statements and terms of use are "
                   "known",
-                  stix_quote(quoted, type.given ? type.local : ""),
-                  type.given && !type.space ? " whose prefix is not declared" : "");
+                  stix_quote(quoted, type->given ? type->local : ""),
+                  type->given && !type->space ? " whose prefix is not declared" : "");
 }
 
 static int take_choice(struct stix_marking *m, const struct stix_spot *spot, const struct xml_element *e)

@@ -9,6 +9,7 @@
 
 #include "stix.h"
 #include "stix_fault.h"
+#include "stix_name.h"
 
 enum stix_color { STIX_UNCOLORED, STIX_WHITE, STIX_GREEN, STIX_AMBER, STIX_RED };
 
@@ -54,8 +55,8 @@ struct stix_marking {
 /* <marking:Marking> or, in AISHandling, <AIS:Marking>. */
 int stix_marking_open(struct stix_marking *, const struct stix_spot *, bool part, bool ais_handling);
 int stix_marking_scope(struct stix_marking *, const struct stix_spot *, const char *xpath);
-/* <marking:Marking_Structure> begins; marking.structure says of which kind. From inside start(). */
-int stix_marking_structure(struct stix_marking *, struct xml_reader *, const struct xml_element *);
+/* <marking:Marking_Structure> begins; marking.structure says of which kind. */
+int stix_marking_structure(struct stix_marking *, const struct xml_element *, const struct stix_type *);
 /* An element inside of it; `level` 1: right below. */
 int stix_marking_inside(struct stix_marking *, const struct xml_element *, size_t level);
 int stix_marking_structure_end(struct stix_marking *);

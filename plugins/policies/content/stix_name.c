@@ -1,13 +1,12 @@
 #include "stix_name.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define BLANKS " \t\r\n"
 
 bool stix_is(const struct xml_name *name, const char *space, const char *local)
 {
-    return !strcmp(name->local, local) && !strcmp(name->space, space);
+    return *name->local == *local && !strcmp(name->local, local) && !strcmp(name->space, space);
 }
 
 const char *stix_attribute(const struct xml_element *element, const char *space, const char *local)
@@ -18,11 +17,12 @@ const char *stix_attribute(const struct xml_element *element, const char *space,
     return NULL;
 }
 
-void stix_type_of(struct xml_reader *reader, const struct xml_element *element, struct stix_type *type)
+void stix_type_of(struct xml_reader *reader, const char *value, struct stix_type *type)
 {
-    const char *value = stix_attribute(element, STIX_NS_XSI, "type");
     char prefix[128] = "";
-    *type = (struct stix_type){.given = value != NULL};
+    type->given = value != NULL;
+    type->space = NULL;
+    type->local[0] = 0;
     if (!value)
         return;
     value += strspn(value, BLANKS);
@@ -37,7 +37,9 @@ void stix_type_of(struct xml_reader *reader, const struct xml_element *element, 
         const char *fallback = xml_namespace_of(reader, "");
         type->space = fallback ? fallback : "";
     }
-    snprintf(type->local, sizeof type->local, "%.*s", (int)(size < 127 ? size : 127), value);
+    size = size < sizeof type->local ? size : sizeof type->local - 1;
+    memcpy(type->local, value, size);
+    type->local[size] = 0;
 }
 
 bool stix_type_is(const struct stix_type *type, const char *space, const char *local)

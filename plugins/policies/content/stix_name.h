@@ -30,8 +30,8 @@ struct stix_type {
     const char *space; /* NULL: the prefix is not declared */
     char local[128];   /* cut when longer: no type of STIX has so long a name */
 };
-/* Only from inside a reader's start(). */
-void stix_type_of(struct xml_reader *, const struct xml_element *, struct stix_type *);
+/* Of the attribute's value, NULL: not given. Only from inside a reader's start(). */
+void stix_type_of(struct xml_reader *, const char *value, struct stix_type *);
 bool stix_type_is(const struct stix_type *, const char *space, const char *local);
 
 #endif

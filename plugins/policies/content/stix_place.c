@@ -1,56 +1,44 @@
 #include "stix_place.h"
 
-#include <string.h>
-
-#include "stix_name.h"
+#include "stix_word.h"
 
 /* The first row that fits. */
 static const struct {
-    enum stix_place parent; /* STIX_PLACES: any */
-    const char *space, *local;
-    enum stix_place place;
+    uint8_t parent; /* enum stix_place; STIX_PLACES: any */
+    uint8_t name;   /* enum stix_known */
+    uint8_t place;  /* enum stix_place */
 } rows[] = {
-    {STIX_DOCUMENT, STIX_NS_CORE, "STIX_Package", STIX_PACKAGE},
-    {STIX_PACKAGE, STIX_NS_CORE, "STIX_Header", STIX_HEADER},
-    {STIX_HEADER, STIX_NS_CORE, "Package_Intent", STIX_INTENT},
-    {STIX_HEADER, STIX_NS_CORE, "Handling", STIX_HANDLING},
-    {STIX_HEADER, STIX_NS_CORE, "Information_Source", STIX_SOURCE},
-    {STIX_HANDLING, STIX_NS_MARKING, "Marking", STIX_MARKING},
-    {STIX_HANDLING, STIX_NS_AIS, "Marking", STIX_AIS_MARKING},
-    {STIX_MARKING, STIX_NS_MARKING, "Controlled_Structure", STIX_SCOPE},
-    {STIX_MARKING, STIX_NS_MARKING, "Marking_Structure", STIX_STRUCTURE},
-    {STIX_MARKING, STIX_NS_MARKING, "Information_Source", STIX_SOURCE},
-    {STIX_AIS_MARKING, STIX_NS_AIS, "Controlled_Structure", STIX_SCOPE},
-    {STIX_AIS_MARKING, STIX_NS_AIS, "Marking_Structure", STIX_STRUCTURE},
-    {STIX_AIS_MARKING, STIX_NS_AIS, "Information_Source", STIX_SOURCE},
-    {STIX_PART, STIX_NS_MARKING, "Controlled_Structure", STIX_SCOPE},
-    {STIX_PART, STIX_NS_MARKING, "Marking_Structure", STIX_STRUCTURE},
-    {STIX_PART, STIX_NS_AIS, "Controlled_Structure", STIX_SCOPE},
-    {STIX_PART, STIX_NS_AIS, "Marking_Structure", STIX_STRUCTURE},
-    {STIX_PLACES, STIX_NS_MARKING, "Marking", STIX_PART},
-    {STIX_PLACES, STIX_NS_AIS, "Marking", STIX_PART},
-    {STIX_PLACES, STIX_NS_MARKING, "Marking_Structure", STIX_STRAY},
-    {STIX_PLACES, STIX_NS_AIS, "Marking_Structure", STIX_STRAY},
-    {STIX_PLACES, STIX_NS_CYBOX, "Properties", STIX_PROPERTIES},
+    {STIX_DOCUMENT, STIX_NAME_PACKAGE, STIX_PACKAGE},
+    {STIX_PACKAGE, STIX_NAME_HEADER, STIX_HEADER},
+    {STIX_HEADER, STIX_NAME_INTENT, STIX_INTENT},
+    {STIX_HEADER, STIX_NAME_HANDLING, STIX_HANDLING},
+    {STIX_HEADER, STIX_NAME_SOURCE, STIX_SOURCE},
+    {STIX_HANDLING, STIX_NAME_MARKING, STIX_MARKING},
+    {STIX_HANDLING, STIX_NAME_AIS_MARKING, STIX_AIS_MARKING},
+    {STIX_MARKING, STIX_NAME_MARKING_SCOPE, STIX_SCOPE},
+    {STIX_MARKING, STIX_NAME_MARKING_STRUCTURE, STIX_STRUCTURE},
+    {STIX_MARKING, STIX_NAME_MARKING_SOURCE, STIX_SOURCE},
+    {STIX_AIS_MARKING, STIX_NAME_AIS_SCOPE, STIX_SCOPE},
+    {STIX_AIS_MARKING, STIX_NAME_AIS_STRUCTURE, STIX_STRUCTURE},
+    {STIX_AIS_MARKING, STIX_NAME_AIS_SOURCE, STIX_SOURCE},
+    {STIX_PART, STIX_NAME_MARKING_SCOPE, STIX_SCOPE},
+    {STIX_PART, STIX_NAME_MARKING_STRUCTURE, STIX_STRUCTURE},
+    {STIX_PART, STIX_NAME_AIS_SCOPE, STIX_SCOPE},
+    {STIX_PART, STIX_NAME_AIS_STRUCTURE, STIX_STRUCTURE},
+    {STIX_PLACES, STIX_NAME_MARKING, STIX_PART},
+    {STIX_PLACES, STIX_NAME_AIS_MARKING, STIX_PART},
+    {STIX_PLACES, STIX_NAME_MARKING_STRUCTURE, STIX_STRAY},
+    {STIX_PLACES, STIX_NAME_AIS_STRUCTURE, STIX_STRAY},
+    {STIX_PLACES, STIX_NAME_PROPERTIES, STIX_PROPERTIES},
 };
 
 enum stix_place stix_place_of(enum stix_place parent, const struct xml_name *name)
 {
     if (parent == STIX_STRUCTURE || parent == STIX_INSIDE)
         return STIX_INSIDE;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if ((rows[i].parent == parent || rows[i].parent == STIX_PLACES) &&
-            stix_is(name, rows[i].space, rows[i].local))
-            return rows[i].place;
+    enum stix_known known = stix_known(name);
+    for (size_t i = 0; known != STIX_NAME_OTHER && i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].name == known && (rows[i].parent == parent || rows[i].parent == STIX_PLACES))
+            return (enum stix_place)rows[i].place;
     return parent == STIX_PACKAGE ? STIX_CONTAINER : STIX_ELSEWHERE;
-}
-
-bool stix_place_is_free_text(const struct xml_name *name)
-{
-    static const char *const names[] = {"Title",   "Description", "Short_Description",
-                                        "Comment", "Comments",    "Statement"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(name->local, names[i]))
-            return true;
-    return false;
 }

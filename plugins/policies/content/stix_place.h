@@ -25,7 +25,5 @@ enum stix_place {
 };
 
 enum stix_place stix_place_of(enum stix_place parent, const struct xml_name *);
-/* Title, Description and the like: what people write as they please. */
-bool stix_place_is_free_text(const struct xml_name *);
 
 #endif

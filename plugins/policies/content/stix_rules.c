@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "stix_name.h"
 #include "stix_personal.h"
 #include "stix_time.h"
 
@@ -54,13 +53,13 @@ static bool typed_id(const char *local)
     return dash && dash != local && dash[1] && !local[plain];
 }
 
-int stix_rule_id(const struct stix_rules *r, struct xml_reader *reader, const struct xml_element *e)
+int stix_rule_id(const struct stix_rules *r, struct xml_reader *reader, const struct xml_element *e,
+                 const char *id)
 {
     struct stix_spot spot = stix_spot(e);
     char quoted[STIX_QUOTE_MAX], prefix[128] = "";
     if (!r->options->id)
         return 0;
-    const char *id = stix_attribute(e, "", "id");
     if (!id)
         return REFUSE(r, &spot, "id", "the package has no id; give it PREFIX:TYPE-UNIQUE, a new one each");
     id += strspn(id, BLANKS);
@@ -74,11 +73,10 @@ int stix_rule_id(const struct stix_rules *r, struct xml_reader *reader, const st
     return 0;
 }
 
-int stix_rule_package_time(const struct stix_rules *r, const struct xml_element *e)
+int stix_rule_package_time(const struct stix_rules *r, const struct xml_element *e, const char *text)
 {
     struct stix_spot spot = stix_spot(e);
     struct stix_time time;
-    const char *text = stix_attribute(e, "", "timestamp");
     if (r->options->timestamp == STIX_TIMESTAMP_NO)
         return 0;
     if (!text)
@@ -88,9 +86,8 @@ int stix_rule_package_time(const struct stix_rules *r, const struct xml_element 
     return 0;
 }
 
-int stix_rule_time(const struct stix_rules *r, const struct xml_element *e)
+int stix_rule_time(const struct stix_rules *r, const struct xml_element *e, const char *text)
 {
-    const char *text = stix_attribute(e, "", "timestamp");
     char quoted[STIX_QUOTE_MAX];
     struct stix_time time;
     if (!text)
@@ -106,29 +103,38 @@ int stix_rule_time(const struct stix_rules *r, const struct xml_element *e)
     return 0;
 }
 
-int stix_rule_namespace(const struct stix_rules *r, struct xml_reader *reader, const struct xml_element *e)
+static bool is_allowed(const struct accord_list *list, const char *space)
 {
-    const struct accord_list *list = &r->options->namespaces;
-    char quoted[STIX_QUOTE_MAX];
     bool known = list->count == 0;
     for (size_t i = 0; !known && i < list->count; i++)
-        known = !strncmp(e->name.space, list->items[i], strlen(list->items[i]));
-    if (!known) {
-        struct stix_spot spot = stix_spot(e);
-        return REFUSE(r, &spot, "namespace",
-                      "an element of namespace %s, which is not of STIX 1 (stix-namespaces)",
-                      stix_quote(quoted, e->name.space));
-    }
-    const char *type = stix_attribute(e, STIX_NS_XSI, "type");
-    struct stix_type resolved;
-    if (!type)
+        known = !strncmp(space, list->items[i], strlen(list->items[i]));
+    return known;
+}
+
+int stix_rule_namespace(const struct stix_rules *r, const struct xml_element *e)
+{
+    char quoted[STIX_QUOTE_MAX];
+    if (stix_word(&e->name) & STIX_WORD_ALLOWED)
         return 0;
-    stix_type_of(reader, e, &resolved);
-    if (resolved.space)
+    if (is_allowed(&r->options->namespaces, e->name.space)) {
+        *e->name.word |= STIX_WORD_ALLOWED;
+        return 0;
+    }
+    struct stix_spot spot = stix_spot(e);
+    return REFUSE(r, &spot, "namespace",
+                  "an element of namespace %s, which is not of STIX 1 (stix-namespaces)",
+                  stix_quote(quoted, e->name.space));
+}
+
+int stix_rule_type(const struct stix_rules *r, const struct xml_element *e, const char *value,
+                   const struct stix_type *type)
+{
+    char quoted[STIX_QUOTE_MAX];
+    if (!type->given || type->space)
         return 0;
     struct stix_spot spot = stix_spot(e);
     return REFUSE(r, &spot, "namespace", "the prefix of xsi:type %s is not declared",
-                  stix_quote(quoted, type));
+                  stix_quote(quoted, value));
 }
 
 /* ---- what is in it ---- */
@@ -160,32 +166,29 @@ static void object_name(const struct stix_type *type, char *to, size_t room)
     to[end - name] = 0;
 }
 
-int stix_rule_object(const struct stix_rules *r, struct xml_reader *reader, const struct xml_element *e)
+int stix_rule_object(const struct stix_rules *r, const struct xml_element *e, const struct stix_type *type)
 {
-    struct stix_spot spot = stix_spot(e);
-    struct stix_type type;
     char name[64], quoted[STIX_QUOTE_MAX];
     if (!r->options->objects.count)
         return 0;
-    stix_type_of(reader, e, &type);
-    if (!type.given)
-        return REFUSE(r, &spot, "object", "an object without xsi:type, so nobody can say what it is");
-    object_name(&type, name, sizeof name);
+    object_name(type, name, sizeof name);
     if (*name && listed(&r->options->objects, name))
         return 0;
+    struct stix_spot spot = stix_spot(e);
+    if (!type->given)
+        return REFUSE(r, &spot, "object", "an object without xsi:type, so nobody can say what it is");
     return REFUSE(r, &spot, "object",
                   "an object of type %s, which the agreement does not provide for (stix-objects)",
-                  stix_quote(quoted, *name ? name : type.local));
+                  stix_quote(quoted, *name ? name : type->local));
 }
 
-int stix_rule_intent_type(const struct stix_rules *r, struct xml_reader *reader, const struct xml_element *e)
+int stix_rule_intent_type(const struct stix_rules *r, const struct xml_element *e,
+                          const struct stix_type *type)
 {
     struct stix_spot spot = stix_spot(e);
-    struct stix_type type;
     if (!r->options->intents.count)
         return 0;
-    stix_type_of(reader, e, &type);
-    if (stix_type_is(&type, STIX_NS_VOCABS, "PackageIntentVocab-1.0"))
+    if (stix_type_is(type, STIX_NS_VOCABS, "PackageIntentVocab-1.0"))
         return 0;
     return REFUSE(r, &spot, "intent",
                   "a Package_Intent without xsi:type PackageIntentVocab-1.0 of the default vocabularies");
