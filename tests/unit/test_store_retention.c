@@ -168,6 +168,19 @@ static void check_kills(struct world *world, void (*fault)(const char *), int fi
     expect_everything(world);
 }
 
+static void a_disk_with_little_room_is_told(void **state)
+{
+    struct world *world = *state;
+    for (int narrow = 0; narrow < 2; narrow++) {
+        struct store_retention retention = everything(world);
+        bench_shut(&world->bench);
+        world->bench.config.reserve = narrow ? INT64_MAX / 8 : 1;
+        assert_int_equal(bench_reopen(&world->bench, NULL), 0);
+        assert_int_equal(retain(&world->bench, &retention), 0);
+        assert_int_equal(retention.hurry, narrow);
+    }
+}
+
 static void a_kill_while_a_segment_is_deleted_loses_nothing(void **state)
 {
     check_kills(*state, die_at, 1, 1);
@@ -185,6 +198,7 @@ int main(void)
         world_test(what_was_not_exported_stays),
         world_test(a_payload_that_waits_for_its_admission_stays),
         world_test(horizons_forget_repeats_and_keys_for_good),
+        world_test(a_disk_with_little_room_is_told),
         world_test(a_kill_while_a_segment_is_deleted_loses_nothing),
         world_test(a_kill_at_any_point_of_retention_loses_nothing),
     };
