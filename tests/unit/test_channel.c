@@ -23,6 +23,7 @@ struct end {
     struct reason why;
     size_t bytes;
     uint8_t last_byte; /* of the last piece */
+    uint64_t lasts;    /* the sum of those expected, less those that came */
     const uint8_t *secret;
 };
 
@@ -46,6 +47,7 @@ static void on_message(void *arg, const struct wire_message *m, int fd)
     uint64_t token = end->next;
     if (m->type == WIRE_PIECE && m->PIECE.data.size)
         end->last_byte = m->PIECE.data.data[m->PIECE.data.size - 1];
+    end->lasts -= m->type == WIRE_PIECE ? end->last_byte : 0;
     if (m->type == WIRE_PING || m->type == WIRE_DIALED)
         token = m->type == WIRE_PING ? m->PING.token : m->DIALED.session;
     if (m->type == WIRE_DIALED)
@@ -310,6 +312,31 @@ static void bytes_that_are_not_copied_are_released_by_closing(void **state)
     assert_int_equal(released, 30);
 }
 
+/* Written over as soon as they are the caller's again: what waits must be a copy. */
+static void bytes_that_stay_the_callers_arrive_as_they_were(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t bytes[ACCORD_PIECE_MAX];
+    for (uint64_t i = 0; i < 60; i++) {
+        struct buf frame = {0};
+        size_t size = ACCORD_PIECE_MAX - i;
+        put_ping(channel_out(f->a.ch), 2 * i);
+        bytes[size - 1] = (uint8_t)(i + 1);
+        wire_put_PIECE(&frame, &(struct wire_PIECE){.stream = 1});
+        wire_put_rest(&frame, size);
+        channel_put_bytes(f->a.ch, &frame, bytes, size);
+        bytes[size - 1] = 0;
+        buf_fini(&frame);
+        f->b.lasts += i + 1;
+    }
+    assert_true(channel_full(f->a.ch)); /* some left at once, some wait */
+    UNTIL(f, f->b.messages == 120);
+    assert_true(f->b.in_order);
+    assert_int_equal(f->b.bytes, 60 * ACCORD_PIECE_MAX - 59 * 60 / 2);
+    assert_int_equal(f->b.lasts, 0);
+    assert_int_equal(channel_backlog(f->a.ch), 0);
+}
+
 static int lowest_free(void)
 {
     int fd = dup(0);
@@ -541,6 +568,7 @@ int main(void)
         TEST(bytes_that_are_not_copied_keep_their_place),
         TEST(bytes_that_are_not_copied_are_released_when_nobody_reads),
         TEST(bytes_that_are_not_copied_are_released_by_closing),
+        TEST(bytes_that_stay_the_callers_arrive_as_they_were),
         TEST(what_was_not_passed_on_is_closed),
         TEST_BARE(surplus_descriptors_are_closed),
         TEST_BARE(cut_descriptors_end_the_channel),

@@ -136,9 +136,10 @@ struct accord_host {
      * its deadline. Without it: the host's own measure, by number and bytes. */
     void (*window)(struct accord_instance *, int64_t deliveries);
 
-    /* Asks for up to `bytes` more of the payload; they arrive in accord_connector.payload. `session` is the
-     * authenticated session that will carry them, NULL for a link without endpoint. Credit adds up; the last piece may
-     * come with some of it unused, and a message of 0 bytes is pulled too. */
+    /* Asks for up to `bytes` more of the payload; they arrive in accord_connector.payload. `session` is an
+     * authenticated session of the link, which will carry them or leave them to another such session of the same link;
+     * NULL for a link without endpoint. Credit adds up; the last piece may come with some of it unused, and a message
+     * of 0 bytes is pulled too. */
     void (*pull)(struct accord_delivery *, struct accord_session *session, int64_t bytes);
     /* Ends a delivery, exactly once, also after `cancel`. The handle is dead when this returns. */
     void (*finish)(struct accord_delivery *, const struct accord_result *);
