@@ -15,11 +15,13 @@ def traffic(installation):
         pytest.skip("OpenSSH's server could not be fetched (see build/logs/servers.log)")
     server, agent = Sshd(installation.folder()), Agent(installation)
     server.start()
-    for folder in ("ace", "small"):
+    for folder in ("ace", "small", "slow"):
         agent.site_folder(folder)
-    one = Traffic(agent, server, {"service small": {"type": "stow-plan", "direction": "send", "link": "sftp",
-                                                    "directory": "in", "from": "site/small"}},
-                  site={**receiving("ace", "ace-transaction"), **receiving("small", "stow-plan", max_size="100 MiB")})
+    plans = {f"service {name}": {"type": "stow-plan", "direction": "send", "link": "sftp", "directory": "in",
+                                 "from": f"site/{name}"} for name in ("small", "slow")}
+    one = Traffic(agent, server, plans, site={**receiving("ace", "ace-transaction"),
+                                              **receiving("small", "stow-plan", max_size="100 MiB"),
+                                              **receiving("slow", "stow-plan", settle="3 s")})
     yield one.start()
     agent.close()
     server.stop()
@@ -119,8 +121,9 @@ def test_a_file_above_its_size_is_not_read_and_stays_with_its_source(traffic):
 
 
 def test_a_file_that_keeps_growing_is_taken_when_it_has_stopped(traffic):
+    """It grows each 20 to 100 ms, and has come to rest when it did not for three seconds."""
     content = plan("GROWING", containers=2000)
-    path = traffic.folder / "growing.edi"
+    path = traffic.agent.site / "slow/growing.edi"
     with path.open("wb", buffering=0) as file:
         give(path)
         at, marker = 0, traffic.send("meanwhile.edi")

@@ -151,10 +151,16 @@ class Bench:
         middle = sorted(runs, key=lambda run: run["ratio"])[len(runs) // 2]
         return {**middle, "judged": self.our_posts(count, packages, ["content"]), "posts": count, "ratios": [run["ratio"] for run in runs]}
 
+    def warm(self, size):
+        """Before each run, ours and theirs."""
+        if not self.options.cold:
+            measure.warm_memory(self.installation.prefix, size * 6 // 5)
+
     def bare_posts(self, count, packages):
         folder = self.installation.folder()
         (folder / "body").write_bytes(envelope(packages.base))
         with contextlib.closing(Server(self.options.build, folder)) as server:
+            self.warm(count * self.options.post_size)
             done = subprocess.run(
                 [self.options.build / "tests/taxii-bench-loop", f"https://localhost:{server.port}/inbox",
                  *(folder / name for name in ("client.pem", "client.key", "root.pem", "body")), str(count),
@@ -174,8 +180,7 @@ class Bench:
                 link.agent.start()
                 wait_for(lambda: link.queued("held") == count, lambda: link.stand("all to be stored"), 600)
                 before = measure.cpu(link.agent.process.pid)
-                if not self.options.cold:
-                    measure.warm_memory(self.installation.prefix, 500 << 20)
+                self.warm(count * self.options.post_size)
                 link.write("yes")
                 began = time.time()
                 link.agent.reload()
@@ -202,6 +207,7 @@ class Bench:
             size = file.tell()
         runs = []
         for _ in range(self.options.repeat):
+            self.warm(size)
             took = float(subprocess.run([self.options.build / "tests/taxii-bench-sax", path], capture_output=True, text=True,
                                         check=True).stdout)
             runs.append({"libxml2": {"mb-a-second": round(size / took / 1e6, 1)}, "accord": self.poll(path, blocks, size, [])})
@@ -224,8 +230,7 @@ class Bench:
                     "agreement": {**AGREEMENT, "enabled": "no"}, "link sink": {"connector": "sink", "folder": folder},
                     "service sink": {"type": "stix-1", "direction": "send", "link": "sink"}}))
                 link.write("yes")
-                if not self.options.cold:
-                    measure.warm_memory(self.installation.prefix, size * 6 // 5)
+                self.warm(size)
                 link.agent.start()
                 wait_for(lambda: server.counts()[3], lambda: link.stand("a poll"), 60)
                 took = link.wait_held("west", blocks) - server.counts()[3]
@@ -270,7 +275,7 @@ def arguments():
     parser.add_argument("--post-size", type=int, default=20 * 1024)
     parser.add_argument("--connections", type=int, default=4, help="ours and libcurl's")
     parser.add_argument("--feed-mb", type=int, default=1000)
-    parser.add_argument("--cold", action="store_true", help="P12 in memory that the host has yet to give")
+    parser.add_argument("--cold", action="store_true", help="in memory that the host has yet to give")
     parser.add_argument("--block-size", type=int, default=1 << 20)
     return measure.parsed(parser)
 
