@@ -245,6 +245,15 @@ static void begin_and_wait(struct bench *bench, struct ask *under_way, struct as
     bench_until(bench, web_heads, 2);
 }
 
+static void answer_both(struct bench *bench, struct ask *under_way, struct ask *waiting)
+{
+    web_go(bench->web);
+    web_go(bench->web);
+    ask_wait(under_way);
+    ask_wait(waiting);
+    ask_expect(waiting, HTTP_ANSWERED, "", "");
+}
+
 static void what_waits_asks_for_its_payload_and_sends_nothing(void **state)
 {
     struct bench bench;
@@ -256,11 +265,7 @@ static void what_waits_asks_for_its_payload_and_sends_nothing(void **state)
     assert_int_equal(waiting.readied, 1);
     assert_int_equal(waiting.at, 0);
     assert_int_equal(web_heads(bench.web), 2);
-    web_go(bench.web);
-    web_go(bench.web);
-    ask_wait(&under_way);
-    ask_wait(&waiting);
-    ask_expect(&waiting, HTTP_ANSWERED, "", "");
+    answer_both(&bench, &under_way, &waiting);
     assert_int_equal(waiting.readied, 2); /* again for the connection that carried it */
     assert_int_equal(web_heads(bench.web), 3);
     assert_int_equal(testhost_dials(bench.host), 1);
@@ -276,11 +281,7 @@ static void what_waits_goes_over_another_connection_when_that_one_closes(void **
                                                .change = &(struct http_settings){.connections = 1}});
     begin_and_wait(&bench, &under_way, &waiting);
     assert_int_equal(waiting.readied, 1);
-    web_go(bench.web);
-    web_go(bench.web);
-    ask_wait(&under_way);
-    ask_wait(&waiting);
-    ask_expect(&waiting, HTTP_ANSWERED, "", "");
+    answer_both(&bench, &under_way, &waiting);
     assert_int_equal(web_heads(bench.web), 3);
     assert_int_equal(testhost_dials(bench.host), 2);
     bench_close(&bench);

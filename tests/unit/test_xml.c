@@ -144,7 +144,7 @@ static void a_word_is_kept_with_a_name_as_long_as_it_means_the_same(void **state
     uint32_t words[9];
     (void)state;
     read_words(
-        "<p:a p:x='' x='' xmlns:p='u:1'><p:a p:x='' x=''><p:a xmlns:p='u:2' p:x=''><p:a/></p:a></p:a></p:a>",
+        "<p:a p:a='' x='' xmlns:p='u:1'><p:a p:a='' x=''><p:a xmlns:p='u:2' p:a=''><p:a/></p:a></p:a></p:a>",
         words);
     assert_int_equal(words[1], 0);
     assert_int_equal(words[2], 7);
