@@ -19,8 +19,8 @@
 #define GRAIN       INT64_C(60000000)   /* us: limits move in steps, so that an idle store writes little */
 #define CLOCK_SLACK INT64_C(3600000000) /* us */
 #define STALE_PAGE  32
-#define PAUSE                                                                                                \
-    8 /* times as long as a step took is waited for the next; no longer than it while the disk is short */
+/* So many times as long as a step took is waited for the next; no longer than it took while the disk is short. */
+#define PAUSE 8
 
 struct keeping {
     struct hub *hub;
