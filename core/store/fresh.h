@@ -8,6 +8,7 @@
 
 #include "store/lookup.h"
 #include "store/record.h"
+#include "util/id.h"
 
 /* A row of the deliveries. */
 struct index_delivery {
@@ -35,12 +36,11 @@ struct fresh_row {
     bool sending;
 };
 
+/* A message, in memory and (this machine's order of bytes) in the file. */
 struct fresh_message {
-    char id[ACCORD_ID_MAX];
-    uint64_t position;
-    int64_t origin, type;
-    uint32_t flags;
-    uint64_t first, count;
+    struct id_number id;
+    uint64_t position, first;           /* first: number of its first delivery */
+    uint32_t origin, type, count, flags; /* origin, type: their names' numbers; count: of deliveries */
 };
 
 struct fresh_seen {
@@ -70,11 +70,11 @@ void fresh_place_init(struct fresh_place *);
 
 /* NULL: not here. */
 struct fresh_row *fresh_row(const struct fresh *, uint64_t number);
-const struct fresh_message *fresh_message(const struct fresh *, const char *id);
+const struct fresh_message *fresh_message(const struct fresh *, struct id_number);
 bool fresh_has_key(const struct fresh *, const char *key, int64_t since);
 const char *fresh_key(const struct fresh *, uint32_t at);
 int64_t fresh_key_time(const struct fresh *, uint32_t at);
-struct fresh_message *fresh_message_to_change(struct fresh *, const char *id);
+struct fresh_message *fresh_message_to_change(struct fresh *, struct id_number);
 
 /* Adds a row that is in no list yet; NULL: out of memory. */
 struct fresh_row *fresh_add_row(struct fresh *, const struct index_delivery *, bool stored);

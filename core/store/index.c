@@ -28,13 +28,12 @@ static const char *const settings = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journ
 
 static const char *const schema =
     "BEGIN;"
-    "CREATE TABLE messages(id TEXT PRIMARY KEY, position INTEGER, origin INTEGER, type INTEGER, flags "
-    "INTEGER,"
-    " first INTEGER, count INTEGER) WITHOUT ROWID;"
+    "CREATE TABLE messages(id INTEGER PRIMARY KEY, entries BLOB);"
+    "CREATE TABLE quarantined(id TEXT PRIMARY KEY) WITHOUT ROWID;"
     "CREATE TABLE deliveries(number INTEGER PRIMARY KEY, message INTEGER, detail INTEGER, place INTEGER,"
     " state INTEGER, attempts INTEGER, due INTEGER, not_before INTEGER, changed INTEGER, since INTEGER,"
     " generation INTEGER, size INTEGER, before INTEGER, answer_by INTEGER);"
-    "CREATE TABLE settled(number INTEGER PRIMARY KEY, facts BLOB);"
+    "CREATE TABLE settled(id INTEGER PRIMARY KEY, entries BLOB);"
     "CREATE INDEX ready ON deliveries(place, number) WHERE state=1 AND due=0;"
     "CREATE INDEX later ON deliveries(place, due) WHERE state=1 AND due>0;"
     "CREATE INDEX held ON deliveries(place, number) WHERE state=2;"
@@ -42,7 +41,6 @@ static const char *const schema =
     "CREATE TABLE seen(id INTEGER PRIMARY KEY, entries BLOB);"
     "CREATE TABLE runs(run INTEGER PRIMARY KEY, count INTEGER, newest INTEGER, target INTEGER);"
     "CREATE INDEX expected ON deliveries(answer_by) WHERE answer_by>0;"
-    "CREATE INDEX quarantine ON messages(id) WHERE flags & 1;"
     "CREATE TABLE released(id TEXT PRIMARY KEY, first INTEGER, count INTEGER, changed INTEGER, size INTEGER)"
     " WITHOUT ROWID;"
     "CREATE TABLE spans(segment INTEGER, id TEXT, PRIMARY KEY(segment, id)) WITHOUT ROWID;"
@@ -58,7 +56,7 @@ static const char *const schema =
     " next_number INTEGER, epoch INTEGER, messages INTEGER, quarantined INTEGER, bytes INTEGER,"
     " seen_before INTEGER, keys_before INTEGER);"
     "INSERT INTO progress VALUES (1,0,0,0,1,0,0,0,0,0,0);"
-    "PRAGMA user_version=4; COMMIT;";
+    "PRAGMA user_version=5; COMMIT;";
 
 /* ---- statements ---- */
 
@@ -244,10 +242,12 @@ static bool load_echoes(struct index *index, sqlite3_stmt *row)
     return true;
 }
 
-static bool load_newest(struct index *index, sqlite3_stmt *row)
+static int load_newest(struct index *index)
 {
-    text_copy(index->newest, sizeof index->newest, column_text(row, 0));
-    return true;
+    struct fresh_message newest = {0};
+    int result = index_message_before(index, index_bound("~"), &newest);
+    index->newest = newest.id;
+    return result < 0 ? result : 0;
 }
 
 static bool load_head(struct index *index, sqlite3_stmt *row)
@@ -306,7 +306,7 @@ int index_load(struct index *index)
     if (!result)
         result = load_rows(index, "SELECT * FROM runs ORDER BY run", index_load_run);
     if (!result)
-        result = load_rows(index, "SELECT max(id) FROM messages", load_newest);
+        result = load_newest(index);
     if (!result)
         result = load_rows(index, "SELECT EXISTS (SELECT 1 FROM echoes)", load_echoes);
     return result;
@@ -381,6 +381,8 @@ int index_open(struct index *index, const char *folder, struct reason *why)
 {
     char path[PATH_MAX];
     *index = (struct index){0};
+    index_init_messages(index);
+    index_init_settled(index);
     int result = path_in(path, folder, FILE_NAME, why);
     if (result)
         return result;
@@ -419,6 +421,8 @@ void index_close(struct index *index)
     fresh_fini(&index->fresh);
     filter_fini(&index->filter);
     buf_fini(&index->resumed);
+    packs_fini(&index->messages);
+    packs_fini(&index->settled);
     free(index->runs.items);
     *index = (struct index){0};
 }
