@@ -206,8 +206,9 @@ void fresh_keep_sending(struct fresh *fresh)
         struct fresh_row row = fresh->rows[i];
         if (!row.sending)
             continue;
-        struct fresh_row *kept = fresh_add_row(fresh, &row.delivery, true); /* the room is there */
-        kept->sending = true;
+        struct fresh_row *again = fresh_add_row(fresh, &row.delivery, !row.kept); /* the room is there */
+        again->sending = true;
+        again->dirty = row.kept;
     }
 }
 

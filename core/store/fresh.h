@@ -19,7 +19,7 @@ struct index_delivery {
     int64_t before;            /* attempts before `since` */
     int64_t answer_by;         /* 0: no answer is expected */
     uint64_t generation, size; /* size: of the payload */
-    bool packed;               /* the file has it among the settled ones (index_settled.c) */
+    bool packed;               /* the file has it among the settled ones (index_packed.c) */
 };
 
 /* Where a delivery stands with its place. What is final stands nowhere. */
@@ -32,6 +32,7 @@ struct fresh_row {
     bool stored;                    /* the file has this row, perhaps in an older form ... */
     bool packed;                    /* ... among the settled ones */
     bool dirty;                     /* the file must get it */
+    bool kept;                      /* a flush wrote it among those that are being sent */
     bool later, promoted;           /* counted in its place */
     bool sending;
 };
@@ -90,7 +91,7 @@ struct fresh_row *fresh_at(const struct fresh *, uint32_t row); /* NULL for LOOK
 
 /* Forgets all; the caller resets the places. */
 void fresh_clear(struct fresh *);
-/* After a flush: forgets all but the rows that are being sent, which are stored now, and are in no list. */
+/* After a flush: forgets all but the rows that are being sent, which are in no list, and stored now unless kept. */
 void fresh_keep_sending(struct fresh *);
 void fresh_fini(struct fresh *);
 

@@ -21,10 +21,11 @@ static const char *const texts[INDEX_STATEMENTS] = {
 
 /* NORMAL: the log is synced before a checkpoint and the file after it, so that a power cut leaves an older
  * but whole index, and the journal fills it up. The lock on the folder makes this process the only user. */
-static const char *const settings = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
-                                    "PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
-                                    "PRAGMA wal_autocheckpoint=2000; PRAGMA cache_size=-4096;"
-                                    "PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF;";
+static const char *const settings =
+    "PRAGMA page_size=16384; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
+    "PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
+    "PRAGMA wal_autocheckpoint=500; PRAGMA cache_size=-4096;"
+    "PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF;";
 
 static const char *const schema =
     "BEGIN;"
@@ -34,6 +35,7 @@ static const char *const schema =
     " state INTEGER, attempts INTEGER, due INTEGER, not_before INTEGER, changed INTEGER, since INTEGER,"
     " generation INTEGER, size INTEGER, before INTEGER, answer_by INTEGER);"
     "CREATE TABLE settled(id INTEGER PRIMARY KEY, entries BLOB);"
+    "CREATE TABLE sending(id INTEGER PRIMARY KEY, entries BLOB);"
     "CREATE INDEX ready ON deliveries(place, number) WHERE state=1 AND due=0;"
     "CREATE INDEX later ON deliveries(place, due) WHERE state=1 AND due>0;"
     "CREATE INDEX held ON deliveries(place, number) WHERE state=2;"
@@ -302,6 +304,9 @@ int index_load(struct index *index)
         result = load_rows(index, "SELECT * FROM names ORDER BY id", load_name);
     if (!result)
         result = load_rows(index, "SELECT * FROM heads", load_head);
+    index_forget_fresh(index);
+    if (!result)
+        result = load_rows(index, "SELECT entries FROM sending", index_load_sending);
     index->runs.count = index->runs.part = 0;
     if (!result)
         result = load_rows(index, "SELECT * FROM runs ORDER BY run", index_load_run);

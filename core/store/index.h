@@ -108,7 +108,7 @@ struct index {
     struct filter filter;          /* keys of `seen` and `keys` */
     struct id_number newest;       /* no message in the file has a greater id */
     struct packs messages;         /* struct fresh_message */
-    struct packs settled;          /* index_settled.c */
+    struct packs settled;          /* index_packed.c */
     struct seen_runs runs;
     struct buf resumed;            /* numbers that were being sent when index_undo() forgot all */
     bool unloaded;                 /* what the file has could not be read after that: `progress` is not of it */
@@ -278,16 +278,21 @@ int index_drop_message(struct index *, struct id_number);
 int index_next_quarantined(struct index *, sqlite3_stmt *, struct fresh_message *);
 int index_adopt_quarantined(struct index *, uint32_t from, uint32_t to); /* names' numbers */
 struct id_number index_bound(const char *id); /* "": less than all; what is no id, as "~": greater than all */
-/* index_settled.c. Whether it is written as one that was over; writes all of those; finds one; drops `count`. */
+/* index_packed.c. Whether it is written as one that was over; writes all of those; finds one; drops `count`. */
 void index_init_settled(struct index *);
 bool index_packs(const struct fresh_row *);
 int index_write_settled(struct index *);
+/* Those that are being sent and that the file does not have otherwise: chosen, written, and read back as waiting. */
+void index_choose_sending(struct index *);
+int index_write_sending(struct index *);
+bool index_load_sending(struct index *, sqlite3_stmt *);
 int index_find_settled(struct index *, uint64_t number, struct index_delivery *);
 int index_drop_settled(struct index *, uint64_t first, uint64_t count);
 /* Before and after a change of the file that goes around `fresh`: what was read ahead is read again. */
 void index_forget_ahead(struct place *);
-/* The small things as they were flushed. */
+/* The small things as they were flushed, and what was being sent. */
 int index_load(struct index *);
+void index_forget_fresh(struct index *); /* what has not been flushed is gone */
 struct place *index_add_place(struct index *, const char *agreement, const char *service);
 struct name *index_add_name(struct index *, const char *text);
 struct name *index_find_name(struct index *, const char *text);

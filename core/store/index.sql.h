@@ -10,6 +10,8 @@ S(ROLLBACK, "ROLLBACK")
 #define FOUR(row) row "," row "," row "," row
 S(ADD_DELIVERY, "INSERT INTO deliveries VALUES " DELIVERY_ROW)
 S(ADD_DELIVERIES, "INSERT INTO deliveries VALUES " FOUR(FOUR(DELIVERY_ROW))) /* INDEX_ROWS of them */
+S(PUT_SENDING, "INSERT OR REPLACE INTO sending VALUES (?,?)")
+S(DROP_SENDING, "DELETE FROM sending WHERE id>?")
 /* Packed rows (pack.h): the one that a number belongs to, and the next. */
 #define FIND_PACK(table) "SELECT id, entries FROM " table " WHERE id>=coalesce((SELECT max(id) FROM " table \
     " WHERE id<=?1), ?1) ORDER BY id LIMIT 2"

@@ -81,7 +81,7 @@ static int write_rows(struct index *index)
     const struct fresh *fresh = &index->fresh;
     int result = 0, count = 0;
     for (uint32_t i = 0; !result && i < fresh->by_number.count; i++) {
-        if (!fresh->rows[i].dirty || index_packs(&fresh->rows[i]))
+        if (!fresh->rows[i].dirty || fresh->rows[i].kept || index_packs(&fresh->rows[i]))
             continue;
         if (fresh->rows[i].stored) {
             result = fresh->rows[i].packed ? unpack_row(index, &fresh->rows[i])
@@ -149,9 +149,11 @@ static int write_all(struct index *index)
 {
     const struct index_progress *p = &index->progress;
     int result = index_begin(index);
+    index_choose_sending(index);
     if (result || (result = index_write_messages(index)) || (result = write_rows(index)) ||
-        (result = index_write_settled(index)) || (result = index_write_seen(index)) ||
-        (result = write_keys(index)) || (result = write_places(index)) || (result = write_heads(index)) ||
+        (result = index_write_settled(index)) || (result = index_write_sending(index)) ||
+        (result = index_write_seen(index)) || (result = write_keys(index)) ||
+        (result = write_places(index)) || (result = write_heads(index)) ||
         (result = packs_write(index, &index->messages)) || (result = packs_write(index, &index->settled)))
         return result;
     result = index_run(index, index_bind(index, INDEX_SET_PROGRESS, "iiiiiiiiii", (int64_t)p->position,
@@ -200,6 +202,12 @@ static void reset_places(struct index *index)
         fresh_place_init(&index->places[i].fresh);
         index_forget_ahead(&index->places[i]);
     }
+}
+
+void index_forget_fresh(struct index *index)
+{
+    fresh_clear(&index->fresh);
+    reset_places(index);
 }
 
 static void clean(struct index *index)
@@ -270,12 +278,11 @@ int index_undo(struct index *index)
         if (fresh->rows[i].sending)
             record_add_number(&index->resumed, fresh->rows[i].delivery.number);
     end_transaction(index);
-    fresh_clear(fresh);
     for (size_t i = 0; i < index->place_count; i++) {
         memset(index->places[i].states, 0, sizeof index->places[i].states);
         index->places[i].open_bytes = index->places[i].sending = index->places[i].claimed = 0;
     }
-    reset_places(index);
+    index_forget_fresh(index);
     index->unloaded = true;
     return index_reload(index);
 }

@@ -30,11 +30,10 @@ struct standing { /* of a message: what decides whether it may be forgotten, and
     bool sized;
 };
 
-static void note_standing(const struct index *index, const struct index_delivery *delivery,
-                          struct standing *standing)
+static void note_standing(const struct index_delivery *delivery, struct standing *standing)
 {
-    standing->open |= (delivery->state != STORE_DELIVERED && delivery->state != STORE_DISCARDED) ||
-                      delivery->answer_by || fresh_row(&index->fresh, delivery->number);
+    standing->open |=
+        (delivery->state != STORE_DELIVERED && delivery->state != STORE_DISCARDED) || delivery->answer_by;
     if (delivery->changed > standing->changed)
         standing->changed = delivery->changed;
     standing->size = delivery->size;
@@ -46,11 +45,12 @@ static int look_at(struct index *index, uint64_t first, uint64_t count, struct s
     int result = 0;
     for (uint64_t i = 0; !result && i < count; i++) {
         struct index_delivery delivery;
+        standing->open |= fresh_row(&index->fresh, first + i) != NULL;
         result = index_find_stored(index, first + i, &delivery);
         if (result == ACCORD_ENOENT)
             result = 0;
         else if (!result)
-            note_standing(index, &delivery, standing);
+            note_standing(&delivery, standing);
     }
     return result;
 }

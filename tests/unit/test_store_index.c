@@ -284,6 +284,73 @@ static void what_is_being_sent_stays_so_over_flush_and_undo(void **state)
     assert_int_equal(world->index.places[0].sending, 2);
 }
 
+static int64_t rows_of(struct world *world, const char *table)
+{
+    char sql[64];
+    sqlite3_stmt *row;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
+    assert_int_equal(sqlite3_prepare_v2(world->index.db, sql, -1, &row, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+    int64_t count = sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    return count;
+}
+
+/* Also when there are more than are kept together. */
+static void what_was_being_sent_waits_after_a_restart(void **state)
+{
+    struct world *world = *state;
+    enum { MANY = 1100, KEPT = 1000, OVER = 70 };
+    for (int i = 0; i < MANY; i++)
+        index_set_sending(&world->index, add(world), true);
+    flush(world);
+    assert_int_equal(rows_of(world, "sending"), 20);
+    assert_int_equal(rows_of(world, "deliveries"), MANY - KEPT);
+    for (uint64_t n = 1; n <= OVER; n++)
+        settle_to(world, n, STORE_DELIVERED, 0);
+    settle_to(world, OVER + 1, STORE_HELD, 0);
+    flush(world);
+    assert_int_equal(rows_of(world, "sending"), 19);
+    assert_int_equal(rows_of(world, "deliveries"), MANY - KEPT + 1);
+    index_close(&world->index);
+    reopen_index(world);
+    for (uint64_t n = 1; n <= OVER; n++)
+        assert_int_equal(state_in(world, n), STORE_DELIVERED);
+    assert_int_equal(state_in(world, OVER + 1), STORE_HELD);
+    assert_int_equal(world->index.places[0].states[STORE_WAITING], MANY - OVER - 1);
+    assert_int_equal(world->index.places[0].sending, 0);
+    for (uint64_t n = OVER + 2; n <= MANY; n++) {
+        assert_int_equal(claim_next(world, NOW), n);
+        settle_to(world, n, STORE_DELIVERED, 0);
+    }
+    assert_int_equal(claim_next(world, NOW), 0);
+    flush(world);
+    assert_int_equal(rows_of(world, "sending"), 0);
+}
+
+static void what_is_being_sent_is_not_forgotten(void **state)
+{
+    struct world *world = *state;
+    struct synthetic s;
+    uint64_t messages = 0;
+    struct record_delivery two[2];
+    describe(&s, 1);
+    two[0] = two[1] = s.delivery;
+    s.record.deliveries = two;
+    s.record.delivery_count = 2;
+    assert_int_equal(index_admission(&world->index, position_of(1), &s.record), 0);
+    index_set_sending(&world->index, 2, true);
+    settle_to(world, 1, STORE_DELIVERED, 0);
+    flush(world);
+    struct record_forget forget = {.after = "", .until = "~", .settled_before = 2 * NOW};
+    assert_int_equal(index_forget(&world->index, &forget, &messages), 0);
+    assert_int_equal(messages, 0);
+    settle_to(world, 2, STORE_DELIVERED, 0);
+    flush(world);
+    assert_int_equal(index_forget(&world->index, &forget, &messages), 0);
+    assert_int_equal(messages, 1);
+}
+
 /* ---- claims ---- */
 
 static void claims_come_oldest_first_from_file_and_memory(void **state)
@@ -568,6 +635,8 @@ int main(void)
         CASE(what_was_over_before_the_file_heard_of_it_is_found_changed_and_dropped),
         CASE(an_id_is_refused_in_memory_and_in_the_file),
         CASE(what_is_being_sent_stays_so_over_flush_and_undo),
+        CASE(what_was_being_sent_waits_after_a_restart),
+        CASE(what_is_being_sent_is_not_forgotten),
         CASE(adoption_takes_along_what_is_being_sent_and_no_more),
         CASE(what_could_not_be_read_back_is_read_before_the_replay),
         CASE(claims_come_oldest_first_from_file_and_memory),
