@@ -309,7 +309,7 @@ struct place *index_make_place(struct index *, const char *agreement, const char
 uint32_t index_make_name(struct index *, const char *text);
 /* The row of a message that is admitted. */
 int index_describe(struct index *, uint64_t position, const struct record_admission *, struct fresh_message *);
-void index_count_message(struct index *, const struct record_admission *);
+void index_count_message(struct index *, uint32_t origin, const struct record_admission *);
 int index_add_seen(struct index *, uint64_t position, const struct record_admission *);
 const char *index_name_of(const struct index *, int64_t id);
 /* The transaction holds a change that is not in `fresh`. */

@@ -124,22 +124,22 @@ static int add_keys(struct index *index, const struct record_admission *a)
     return result;
 }
 
-static void set_cursor(struct index *index, const struct record_admission *a)
+static void set_cursor(struct index *index, uint32_t origin, const struct record_admission *a)
 {
-    struct name *name = index_find_name(index, a->origin);
-    if (a->cursor && name) {
+    struct name *name = &index->names[origin - 1];
+    if (a->cursor) {
         text_copy(name->cursor, sizeof name->cursor, a->cursor);
         name->dirty = true;
     }
 }
 
-void index_count_message(struct index *index, const struct record_admission *a)
+void index_count_message(struct index *index, uint32_t origin, const struct record_admission *a)
 {
-    struct name *origin = index_find_name(index, a->origin);
-    if (origin && a->flags & STORE_QUARANTINED) {
-        origin->quarantined++;
-        origin->quarantine_bytes += (uint64_t)a->size;
-        origin->dirty = true;
+    struct name *name = &index->names[origin - 1];
+    if (a->flags & STORE_QUARANTINED) {
+        name->quarantined++;
+        name->quarantine_bytes += (uint64_t)a->size;
+        name->dirty = true;
     }
     index->progress.messages++;
     index->progress.bytes += (uint64_t)a->size;
@@ -197,8 +197,8 @@ int index_admission(struct index *index, uint64_t position, const struct record_
         result = index_add_seen(index, position, a);
     if (result)
         return result;
-    set_cursor(index, a);
-    index_count_message(index, a);
+    set_cursor(index, message.origin, a);
+    index_count_message(index, message.origin, a);
     return index_add_span(index, position, a);
 }
 

@@ -197,7 +197,7 @@ static int carry_message(struct index *index, uint64_t position, const struct re
         result = index_change_message(index, &stored);
     } else if (result == ACCORD_ENOENT) {
         result = fresh_add_message(&index->fresh, &message);
-        index_count_message(index, a);
+        index_count_message(index, message.origin, a);
     }
     if (result || !carried->released_at)
         return result;

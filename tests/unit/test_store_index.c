@@ -319,13 +319,14 @@ static void what_was_being_sent_waits_after_a_restart(void **state)
     assert_int_equal(state_in(world, OVER + 1), STORE_HELD);
     assert_int_equal(world->index.places[0].states[STORE_WAITING], MANY - OVER - 1);
     assert_int_equal(world->index.places[0].sending, 0);
+    flush(world);
+    assert_int_equal(rows_of(world, "sending"), 0);
+    assert_int_equal(rows_of(world, "deliveries"), MANY - OVER);
     for (uint64_t n = OVER + 2; n <= MANY; n++) {
         assert_int_equal(claim_next(world, NOW), n);
         settle_to(world, n, STORE_DELIVERED, 0);
     }
     assert_int_equal(claim_next(world, NOW), 0);
-    flush(world);
-    assert_int_equal(rows_of(world, "sending"), 0);
 }
 
 static void what_is_being_sent_is_not_forgotten(void **state)
