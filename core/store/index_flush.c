@@ -371,7 +371,7 @@ static int learn_keys(struct index *index)
     if (count)
         text_copy(filter->text, sizeof filter->text, last);
     if (!result && count < LEARN)
-        filter->complete = true;
+        filter_complete(filter);
     return result;
 }
 
@@ -379,7 +379,7 @@ bool index_learn(struct index *index)
 {
     struct filter *filter = &index->filter;
     if (filter_crowded(filter) && !index->fresh.by_key.count && !index->fresh.by_text.count)
-        filter_reset(filter, 2 * filter->count); /* bits cannot be told apart again: it learns anew */
+        filter_grow(filter, 2 * filter->count);
     if (!filter->bits || filter->complete)
         return false;
     static int (*const learn[])(struct index *) = {

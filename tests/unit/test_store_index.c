@@ -541,6 +541,38 @@ static void the_filter_knows_all_and_little_else(void **state)
     filter_fini(&filter);
 }
 
+/* Otherwise each question would go to the file meanwhile. */
+static void a_filter_that_grows_knows_all_and_little_else_meanwhile(void **state)
+{
+    struct filter filter = {0};
+    unsigned wrong = 0;
+    (void)state;
+    filter_reset(&filter, 10000);
+    for (uint64_t i = 0; i < 10000; i++)
+        filter_add(&filter, index_spread(i));
+    assert_true(filter_may_have(&filter, index_spread(20001))); /* it does not know all yet */
+    filter_complete(&filter);
+    for (int often = 0; often < 2; often++) {
+        filter_grow(&filter, 100000);
+        for (uint64_t i = 0; i < 5000; i++) /* learnt again */
+            filter_add(&filter, index_spread(i));
+        filter_add(&filter, index_spread(10000)); /* new */
+        assert_false(filter.complete);
+        for (uint64_t i = 0; i <= 10000; i++)
+            assert_true(filter_may_have(&filter, index_spread(i)));
+        for (uint64_t i = 100000; i < 200000; i++)
+            wrong += filter_may_have(&filter, index_spread(i));
+        assert_true(wrong < 6000);
+    }
+    for (uint64_t i = 5000; i < 10000; i++)
+        filter_add(&filter, index_spread(i));
+    filter_complete(&filter);
+    assert_null(filter.older);
+    for (uint64_t i = 0; i <= 10000; i++)
+        assert_true(filter_may_have(&filter, index_spread(i)));
+    filter_fini(&filter);
+}
+
 static void a_small_filter_grows_and_learns_anew(void **state)
 {
     struct world *world = *state;
@@ -650,6 +682,7 @@ int main(void)
         CASE(every_message_is_found_again_over_merges_and_a_restart),
         CASE(runs_that_are_old_are_forgotten),
         cmocka_unit_test(the_filter_knows_all_and_little_else),
+        cmocka_unit_test(a_filter_that_grows_knows_all_and_little_else_meanwhile),
         CASE(a_small_filter_grows_and_learns_anew),
         CASE(a_full_disk_loses_nothing_and_memory_stays_bounded),
     };
