@@ -417,6 +417,8 @@ void index_close(struct index *index)
     for (size_t i = 0; i < index->place_count; i++)
         free(index->places[i].page);
     sqlite3_close(index->db);
+    if (index->log_open)
+        close(index->log);
     if (index->corrupt && index->path)
         unlink(index->path); /* the next open makes it anew */
     free(index->path);

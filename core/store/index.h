@@ -91,6 +91,8 @@ struct index {
     sqlite3 *db;
     sqlite3_stmt *statements[INDEX_STATEMENTS];
     char *path;
+    int log;      /* SQLite's, to begin syncing it */
+    bool log_open;
     bool corrupt; /* seen to be damaged: delete it before the next open */
     bool begun;   /* a transaction is open */
     bool ahead;   /* it holds changes that are not in `fresh` */

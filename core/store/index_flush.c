@@ -1,4 +1,7 @@
 /* From memory to the file, and back to what the file has. */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,6 +244,19 @@ static int keep_runs(struct seen_runs *kept, const struct seen_runs *runs)
     return runs->count && !kept->items ? ACCORD_ENOMEM : 0;
 }
 
+/* The disk begins with what was written: otherwise the checkpoint, which syncs the log, stops the store for as long
+ * as 8 MiB take. It is a hint: what fails is found by the checkpoint. */
+static void begin_sync(struct index *index)
+{
+    char path[PATH_MAX];
+    if (!index->log_open && snprintf(path, sizeof path, "%s-wal", index->path) < (int)sizeof path) {
+        index->log = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        index->log_open = index->log >= 0;
+    }
+    if (index->log_open)
+        sync_file_range(index->log, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 int index_flush(struct index *index)
 {
     struct seen_runs before;
@@ -255,6 +271,7 @@ int index_flush(struct index *index)
         index->begun = index->ahead = false;
         note_written(index);
         clean(index);
+        begin_sync(index);
         index_learn(index);
     } else if (!index->ahead) {
         end_transaction(index);
