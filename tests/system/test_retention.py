@@ -48,7 +48,8 @@ def test_what_has_had_its_time_goes(agent, partner):
     wait_for(lambda: not flow.rows(), lambda: f"all to be forgotten; {flow.states()} {agent.log_tail()}")
     wait_for(lambda: any(record["event.action"] == "store-compacted" for record in agent.audit_records("host")),
              lambda: f"segments to go; {agent.log_tail()}")
-    assert not segments & {path.name for path in (agent.state / "store").glob("*.seg")}
+    wait_for(lambda: not segments & {path.name for path in (agent.state / "store").glob("*.seg")},
+             lambda: f"the last of them to go, too; {agent.log_tail()}")
     assert agent.ask("audit", "verify").code == 0
     flow.good.clear()
     flow.drop(3, broken=False)
