@@ -34,12 +34,13 @@ static void checksum_of_much_is_that_of_its_parts(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * 2654435761u >> 13);
-    for (size_t size = 1500; size < sizeof bytes - 8; size += 379)
+    for (size_t size = 700; size < sizeof bytes - 8; size += size < 2000 ? 1 : 379)
         for (size_t from = 0; from < 8; from++) {
             uint32_t whole = crc32c_portable((uint32_t)size, bytes + from, size);
             assert_int_equal(crc32c((uint32_t)size, bytes + from, size), whole);
-            uint32_t part = crc32c((uint32_t)size, bytes + from, 700);
-            assert_int_equal(crc32c(part, bytes + from + 700, size - 700), whole);
+            size_t half = size % 700;
+            uint32_t part = crc32c((uint32_t)size, bytes + from, half);
+            assert_int_equal(crc32c(part, bytes + from + half, size - half), whole);
         }
 }
 
