@@ -49,7 +49,12 @@ static char *put_hash(char *to, const uint8_t hash[DIGEST_SIZE])
 
 int audit_seal(struct buf *line, const char *chain, struct audit_head *head)
 {
-    if (!name_fits(chain) || !line->size)
+    return audit_seal_from(line, 0, chain, head);
+}
+
+int audit_seal_from(struct buf *line, size_t from, const char *chain, struct audit_head *head)
+{
+    if (!name_fits(chain) || line->size <= from)
         return ACCORD_EINVAL;
     struct audit_head next = {.sequence = head->sequence + 1};
     char *begin = (char *)buf_reserve(line, SEAL_MAX), *to = begin;
@@ -62,8 +67,9 @@ int audit_seal(struct buf *line, const char *chain, struct audit_head *head)
     to = PUT(to, PREVIOUS_FIELD);
     to = put_hash(to, head->hash);
     to = PUT(to, "\"");
-    size_t size = line->size + (size_t)(to - begin);
-    int result = size + HASH_TAIL > AUDIT_LINE_MAX ? ACCORD_ELIMIT : digest_of(line->data, size, next.hash);
+    size_t size = line->size - from + (size_t)(to - begin);
+    int result =
+        size + HASH_TAIL > AUDIT_LINE_MAX ? ACCORD_ELIMIT : digest_of(line->data + from, size, next.hash);
     if (result)
         return result;
     to = PUT(to, HASH_FIELD);
