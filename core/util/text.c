@@ -35,7 +35,7 @@ static size_t copy(char *to, size_t room, const char *from)
     return size;
 }
 
-void text_copy(char *to, size_t room, const char *from)
+void text_copy_some(char *to, size_t room, const char *from)
 {
     copy(to, room, from);
 }

@@ -6,8 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* text_copy() of what is not empty. */
+void text_copy_some(char *to, size_t room, const char *from);
 /* Copies as much as fits, always ends with a NUL, never splits a UTF-8 character. */
-void text_copy(char *to, size_t room, const char *from);
+static inline void text_copy(char *to, size_t room, const char *from)
+{
+    if (*from)
+        text_copy_some(to, room, from);
+    else
+        *to = 0;
+}
 /* The three behind each other, as much as fits in whole; returns the size without the NUL. */
 size_t text_join(char *to, size_t room, const char *a, const char *b, const char *c);
 /* Well-formed UTF-8 without NUL; `controls`: may hold control characters. */
