@@ -258,8 +258,8 @@ static bool name_formers(struct bus_offer *offer)
     bool some = origin->formerly[0];
     for (size_t i = 0; i < offer->route_count; i++)
         some = some || offer->routes[i].party->conf->formerly[0];
-    offer->former[0] = 0;
-    if (origin->formerly[0])
+    offer->has_former = origin->formerly[0];
+    if (offer->has_former)
         text_join(offer->former, sizeof offer->former, origin->formerly, "/", offer->service->name);
     if (!some || !offer->key_count)
         return true;
@@ -311,7 +311,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         .note_possible = REPEAT_NOTE("possible"),
         .note_changed = REPEAT_NOTE("changed"),
         .duplicate_horizon = bus->duplicate_horizon,
-        .former_origin = offer->former[0] ? offer->former : NULL,
+        .former_origin = offer->has_former ? offer->former : NULL,
         .key_formers = offer->key_formers,
     };
     offer_count(offer, quarantined);

@@ -32,6 +32,7 @@ struct bus_offer {
     bool over;                 /* goes when the store has taken the piece that it is taking */
     bool taking;               /* the store has a piece */
     bool whole;                /* the last bytes have come */
+    bool has_former;
     struct bus_party *party;
     const struct conf_service *service;
     struct bus_content *content;
@@ -61,7 +62,7 @@ struct bus_offer {
     struct offer_route one_route;
     struct store_audit few_audit[OFFER_FEW];
     struct store_delivery one_delivery;
-    char former[STORE_ROUTE_MAX]; /* what the origin was called before; "" */
+    char former[STORE_ROUTE_MAX]; /* what the origin was called before, if it has_former */
     char cursor[ACCORD_CURSOR_MAX];
 };
 

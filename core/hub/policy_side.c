@@ -94,7 +94,7 @@ static struct inquiry *inquiry_new(struct child *child, const struct inquiry *fi
 static uint32_t index_of_link(const struct child *child, const struct conf_link *link)
 {
     for (size_t i = 0; i < child->link_count; i++)
-        if (strcmp(child->links[i]->name, link->name) == 0)
+        if (child->links[i] == link || strcmp(child->links[i]->name, link->name) == 0)
             return (uint32_t)i;
     return WIRE_NONE;
 }

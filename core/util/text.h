@@ -28,8 +28,8 @@ struct text_glyph {
 struct text_glyph text_glyph(const char *text);
 /* Not a control character (C0, DEL, C1), nor one that hides, reorders or breaks what is shown. */
 bool text_may_be_shown(uint32_t code);
-/* Replaces, in place, each character that may not be shown by a question mark. */
-void text_make_visible(char *text);
+/* Replaces, in place, each character that may not be shown by a question mark; returns how many bytes are left. */
+size_t text_make_visible(char *text);
 /* Lower-case letters, digits and hyphens, starting with a letter or digit, 1..max characters. */
 bool text_is_name(const char *text, size_t max);
 /* "HEAD/..." for this head, as routes are written. */
