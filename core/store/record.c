@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/crc.h"
+#include "util/id.h"
 
 #define MAGIC 0x31524341u /* "ACR1" */
 
@@ -280,7 +281,7 @@ int record_get_admission(const uint8_t *body, size_t size, struct record_admissi
     a->piece_count = take_count(&in, RECORD_PIECES_MAX);
     a->pieces = take(&in, 8 * a->piece_count);
     uint64_t pieces = ((uint64_t)a->size + ACCORD_PIECE_MAX - 1) / ACCORD_PIECE_MAX;
-    return a->size < 0 || pieces != a->piece_count || strlen(a->id) != ACCORD_ID_MAX - 1 ? ACCORD_EFORMAT
+    return a->size < 0 || pieces != a->piece_count || !id_valid(a->id) ? ACCORD_EFORMAT
                                                                                          : take_end(&in);
 }
 
