@@ -152,6 +152,19 @@ void record_put_audit(struct buf *buf, const struct record_audit *audit)
     buf_put(buf, audit->line, audit->size);
 }
 
+static void put_body(struct buf *buf, const struct record_audit *audit)
+{
+    const struct audit_shared *shared = audit->shared;
+    if (!shared) {
+        buf_put(buf, audit->line, audit->size);
+        return;
+    }
+    buf_put(buf, audit->line, shared->at);
+    buf_put(buf, shared->parts[0].data, shared->parts[0].size);
+    buf_put(buf, shared->parts[1].data, shared->parts[1].size);
+    buf_put(buf, audit->line + shared->at, audit->size - shared->at);
+}
+
 int record_put_unsealed(struct buf *buf, struct record_audit *audit, struct audit_head *head)
 {
     add_text(buf, audit->chain);
@@ -159,7 +172,7 @@ int record_put_unsealed(struct buf *buf, struct record_audit *audit, struct audi
     if (!buf_reserve(buf, line - facts))
         return ACCORD_ENOMEM;
     buf->size = line;
-    buf_put(buf, audit->line, audit->size);
+    put_body(buf, audit);
     int result = buf->failed ? ACCORD_ENOMEM : audit_seal_from(buf, line, audit->chain, head);
     if (result)
         return result;

@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "audit/chain.h"
+#include "audit/record.h"
 #include "util/error.h"
 #include "util/id.h"
 
@@ -94,6 +95,7 @@ void store_message_free(struct store_message *);
 struct store_audit {
     const char *chain;
     struct buf body;
+    struct audit_shared shared; /* of the body; the caller's, who keeps it until `done` */
 };
 
 typedef void (*store_done)(void *arg, int result);

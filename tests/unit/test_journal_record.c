@@ -270,11 +270,17 @@ static void a_line_is_sealed_in_its_record_as_by_itself(void **state)
     (void)state;
     buf_text(&in_place, "before");
     buf_text(&copied, "before");
-    struct record_audit unsealed = {.chain = "isa", .line = body, .size = sizeof body - 1};
+    /* Of which the first and the third part stand by themselves. */
+    const struct audit_shared shared = {.at = 10, .parts = {{body + 10, 7}, {body + 17, 3}}};
+    char own[sizeof body - 1 - 10];
+    memcpy(own, body, 10);
+    memcpy(own + 10, body + 20, sizeof own - 10);
+    struct record_audit unsealed = {.chain = "isa", .line = own, .size = sizeof own, .shared = &shared};
     assert_int_equal(record_put_unsealed(&in_place, &unsealed, &here), 0);
     buf_text(&line, body);
     assert_int_equal(audit_seal(&line, "isa", &there), 0);
-    struct record_audit sealed = {"isa", there, (char *)line.data, line.size};
+    struct record_audit sealed = {
+        .chain = "isa", .head = there, .line = (char *)line.data, .size = line.size};
     record_put_audit(&copied, &sealed);
     assert_int_equal(in_place.size, copied.size);
     assert_memory_equal(in_place.data, copied.data, copied.size);
