@@ -4,6 +4,7 @@
 
 #include "store/front.h"
 #include "store/restored.h"
+#include "util/ahead.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -16,6 +17,8 @@
  * it can work while the next is applied, and syncs take a known share of the time. */
 #define GROUP_COMMITS 4
 #define GROUP_LEAST   32 /* calls */
+
+#define ARG_HEAD 256 /* bytes: what a caller's `done` looks at first of what it is given */
 
 /* Outlives the store until libuv has let go of the handles. */
 struct store_signal {
@@ -306,6 +309,15 @@ static void finish(struct store *store, struct call *call)
     finished.done(finished.arg, finished.result);
 }
 
+/* What the call after this one will look at first: it was made some milliseconds ago, and hundreds after it. */
+static void ask_ahead(const struct call *next)
+{
+    if (!next)
+        return;
+    ahead(next->next, sizeof *next);
+    ahead(next->arg, ARG_HEAD);
+}
+
 static void on_signal(uv_async_t *async)
 {
     struct store_signal *signal = (struct store_signal *)async;
@@ -316,6 +328,7 @@ static void on_signal(uv_async_t *async)
     struct call *last = signal->store ? signal->store->finishing.last : NULL;
     clock_hold(); /* for what a group of them begins */
     while (signal->store && last && (call = call_pop(&signal->store->finishing))) {
+        ask_ahead(signal->store->finishing.first);
         finish(signal->store, call);
         if (call == last)
             break;
