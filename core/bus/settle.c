@@ -139,7 +139,7 @@ static const char *keep(char **at, size_t room, const char *text)
 {
     char *to = *at;
     text_copy(to, room, text ? text : "");
-    *at += strlen(to) + 1;
+    *at += *to ? strlen(to) + 1 : 1;
     return to;
 }
 

@@ -475,6 +475,7 @@ int store_open(struct store **out, uv_loop_t *loop, const struct store_config *c
         call_keep(store, &store->kept[i]);
     store->backend = backend;
     store->fault = config->fault;
+    store->usages = 1;
     store->folder = strdup(config->folder ? config->folder : "");
     uv_mutex_init(&store->lock);
     inbox_init(&store->inbox);

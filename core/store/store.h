@@ -310,6 +310,8 @@ struct store_usage {
     uint64_t quarantine_bytes, quarantined;      /* of messages that came from it */
 };
 struct store_usage store_usage(const struct store *, const char *agreement);
+/* Another number whenever that may have changed for any agreement; never 0. Loop thread; at once, and without a lock. */
+unsigned store_usages(const struct store *);
 /* Whether admissions have room on the disk now, as of the last group. Loop thread; at once. */
 bool store_roomy(const struct store *);
 

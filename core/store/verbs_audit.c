@@ -109,7 +109,6 @@ int audit_check(const struct store_audit *records, size_t count)
     return 0;
 }
 
-/* Seals behind the body and takes the seal off again once it is in the group: the caller may try again. */
 static int audit_put_one(struct store *store, struct store_audit *record)
 {
     struct chain *chain = verb_chain(store, record->chain);
@@ -119,16 +118,9 @@ static int audit_put_one(struct store *store, struct store_audit *record)
         chain->before = chain->head;
         chain->moved = true;
     }
-    size_t size = record->body.size;
-    int result = audit_seal(&record->body, record->chain, &chain->head);
-    if (!result)
-        result =
-            store->backend->put_audit(store->state, &(struct record_audit){.chain = record->chain,
-                                                                           .head = chain->head,
-                                                                           .line = (char *)record->body.data,
-                                                                           .size = record->body.size});
-    record->body.size = size;
-    return result;
+    struct record_audit unsealed = {
+        .chain = record->chain, .line = (char *)record->body.data, .size = record->body.size};
+    return store->backend->put_audit(store->state, &unsealed, &chain->head);
 }
 
 int audit_put(struct store *store, struct store_audit *records, size_t count)

@@ -68,7 +68,7 @@ struct synthetic {
 
 static void describe(struct synthetic *s, uint64_t number)
 {
-    snprintf(s->id, sizeof s->id, "%024llu", (unsigned long long)number);
+    snprintf(s->id, sizeof s->id, "%012llu000000000000", (unsigned long long)number);
     snprintf(s->source_id, sizeof s->source_id, "source-%llu", (unsigned long long)number);
     digest_of(s->source_id, strlen(s->source_id), s->sha256);
     s->delivery = (struct record_delivery){
@@ -246,7 +246,7 @@ static void a_row_is_the_same_in_memory_and_in_the_file(void **state)
     reopen_index(world);
     assert_int_equal(index_find_delivery(&world->index, number, &after), 0);
     expect_same(&before, &after);
-    assert_int_equal(index_find_message(&world->index, "000000000000000000000001", &position), 0);
+    assert_int_equal(index_find_message(&world->index, "000000000001000000000000", &position), 0);
     assert_int_equal(position, position_of(1));
     assert_int_equal(world->index.places[0].states[STORE_DELIVERED], 1);
     assert_int_equal(world->index.places[0].states[STORE_WAITING], 0);
@@ -282,6 +282,74 @@ static void what_is_being_sent_stays_so_over_flush_and_undo(void **state)
     assert_int_equal(claim_next(world, NOW), other);
     assert_int_equal(claim_next(world, NOW), 0);
     assert_int_equal(world->index.places[0].sending, 2);
+}
+
+static int64_t rows_of(struct world *world, const char *table)
+{
+    char sql[64];
+    sqlite3_stmt *row;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
+    assert_int_equal(sqlite3_prepare_v2(world->index.db, sql, -1, &row, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+    int64_t count = sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    return count;
+}
+
+/* Also when there are more than are kept together. */
+static void what_was_being_sent_waits_after_a_restart(void **state)
+{
+    struct world *world = *state;
+    enum { MANY = 1100, KEPT = 1000, OVER = 70 };
+    for (int i = 0; i < MANY; i++)
+        index_set_sending(&world->index, add(world), true);
+    flush(world);
+    assert_int_equal(rows_of(world, "sending"), 20);
+    assert_int_equal(rows_of(world, "deliveries"), MANY - KEPT);
+    for (uint64_t n = 1; n <= OVER; n++)
+        settle_to(world, n, STORE_DELIVERED, 0);
+    settle_to(world, OVER + 1, STORE_HELD, 0);
+    flush(world);
+    assert_int_equal(rows_of(world, "sending"), 19);
+    assert_int_equal(rows_of(world, "deliveries"), MANY - KEPT + 1);
+    index_close(&world->index);
+    reopen_index(world);
+    for (uint64_t n = 1; n <= OVER; n++)
+        assert_int_equal(state_in(world, n), STORE_DELIVERED);
+    assert_int_equal(state_in(world, OVER + 1), STORE_HELD);
+    assert_int_equal(world->index.places[0].states[STORE_WAITING], MANY - OVER - 1);
+    assert_int_equal(world->index.places[0].sending, 0);
+    flush(world);
+    assert_int_equal(rows_of(world, "sending"), 0);
+    assert_int_equal(rows_of(world, "deliveries"), MANY - OVER);
+    for (uint64_t n = OVER + 2; n <= MANY; n++) {
+        assert_int_equal(claim_next(world, NOW), n);
+        settle_to(world, n, STORE_DELIVERED, 0);
+    }
+    assert_int_equal(claim_next(world, NOW), 0);
+}
+
+static void what_is_being_sent_is_not_forgotten(void **state)
+{
+    struct world *world = *state;
+    struct synthetic s;
+    uint64_t messages = 0;
+    struct record_delivery two[2];
+    describe(&s, 1);
+    two[0] = two[1] = s.delivery;
+    s.record.deliveries = two;
+    s.record.delivery_count = 2;
+    assert_int_equal(index_admission(&world->index, position_of(1), &s.record), 0);
+    index_set_sending(&world->index, 2, true);
+    settle_to(world, 1, STORE_DELIVERED, 0);
+    flush(world);
+    struct record_forget forget = {.after = "", .until = "~", .settled_before = 2 * NOW};
+    assert_int_equal(index_forget(&world->index, &forget, &messages), 0);
+    assert_int_equal(messages, 0);
+    settle_to(world, 2, STORE_DELIVERED, 0);
+    flush(world);
+    assert_int_equal(index_forget(&world->index, &forget, &messages), 0);
+    assert_int_equal(messages, 1);
 }
 
 /* ---- claims ---- */
@@ -473,6 +541,38 @@ static void the_filter_knows_all_and_little_else(void **state)
     filter_fini(&filter);
 }
 
+/* Otherwise each question would go to the file meanwhile. */
+static void a_filter_that_grows_knows_all_and_little_else_meanwhile(void **state)
+{
+    struct filter filter = {0};
+    unsigned wrong = 0;
+    (void)state;
+    filter_reset(&filter, 10000);
+    for (uint64_t i = 0; i < 10000; i++)
+        filter_add(&filter, index_spread(i));
+    assert_true(filter_may_have(&filter, index_spread(20001))); /* it does not know all yet */
+    filter_complete(&filter);
+    for (int often = 0; often < 2; often++) {
+        filter_grow(&filter, 100000);
+        for (uint64_t i = 0; i < 5000; i++) /* learnt again */
+            filter_add(&filter, index_spread(i));
+        filter_add(&filter, index_spread(10000)); /* new */
+        assert_false(filter.complete);
+        for (uint64_t i = 0; i <= 10000; i++)
+            assert_true(filter_may_have(&filter, index_spread(i)));
+        for (uint64_t i = 100000; i < 200000; i++)
+            wrong += filter_may_have(&filter, index_spread(i));
+        assert_true(wrong < 6000);
+    }
+    for (uint64_t i = 5000; i < 10000; i++)
+        filter_add(&filter, index_spread(i));
+    filter_complete(&filter);
+    assert_null(filter.older);
+    for (uint64_t i = 0; i <= 10000; i++)
+        assert_true(filter_may_have(&filter, index_spread(i)));
+    filter_fini(&filter);
+}
+
 static void a_small_filter_grows_and_learns_anew(void **state)
 {
     struct world *world = *state;
@@ -568,6 +668,8 @@ int main(void)
         CASE(what_was_over_before_the_file_heard_of_it_is_found_changed_and_dropped),
         CASE(an_id_is_refused_in_memory_and_in_the_file),
         CASE(what_is_being_sent_stays_so_over_flush_and_undo),
+        CASE(what_was_being_sent_waits_after_a_restart),
+        CASE(what_is_being_sent_is_not_forgotten),
         CASE(adoption_takes_along_what_is_being_sent_and_no_more),
         CASE(what_could_not_be_read_back_is_read_before_the_replay),
         CASE(claims_come_oldest_first_from_file_and_memory),
@@ -580,6 +682,7 @@ int main(void)
         CASE(every_message_is_found_again_over_merges_and_a_restart),
         CASE(runs_that_are_old_are_forgotten),
         cmocka_unit_test(the_filter_knows_all_and_little_else),
+        cmocka_unit_test(a_filter_that_grows_knows_all_and_little_else_meanwhile),
         CASE(a_small_filter_grows_and_learns_anew),
         CASE(a_full_disk_loses_nothing_and_memory_stays_bounded),
     };

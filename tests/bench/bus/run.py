@@ -10,7 +10,9 @@ Every message is judged by both guards, committed and synced before it is acknow
 settled in a second commit. Both ends count every message; a figure with a loss in it is not printed.
 
 RabbitMQ's runs and ours take turns, and the floor is judged by the ratios of the pairs: what the machine gives to its
-guests changes from one minute to the next, and a pair sees the same of it. Before each run, of either, the host of a virtual
+guests changes from one minute to the next, and a pair sees the same of it. Its clients do what pulse and sink do: contents that
+follow from an id, every byte checked, every message written down and acknowledged by itself. Beside it stands what it does when
+one acknowledgement speaks for a hundred messages. Before each run, of either, the host of a virtual
 machine is made to give the memory that the logs go through (measure.py), unless `--cold` is given.
 """
 import contextlib
@@ -31,6 +33,7 @@ from rehearsal import Agent, Installation, wait_for  # noqa: E402
 
 # Medians on this kind of machine, measured with the peers' own tools (docs/PERFORMANCE.md): 1 KiB, stored, delivered.
 RABBITMQ_QUORUM, RABBITMQ_CPU = 21000, 58
+HUNDRED = 100
 JOURNAL = 4096  # bytes that a message of 1 KiB takes in the journal, and no less in RabbitMQ's logs
 
 
@@ -196,26 +199,32 @@ def show(figures):
     print(f"RabbitMQ, a durable quorum queue, whose double is P1's floor: {rabbit['end-to-end']}/s, "
           f"{rabbit['cpu-a-million']} s a million ({rabbit['measured']}); ours by its, run by run: "
           f"{', '.join(map(str, rabbit['ratios']))}")
+    if "by-hundreds" in rabbit:
+        print(f"RabbitMQ with one acknowledgement for {HUNDRED} messages: {rabbit['by-hundreds']}/s; ours by its: "
+              f"{figures['throughput']['end-to-end'] / rabbit['by-hundreds']:.2f} x")
 
 
 def pairs(bench, options):
     """Runs of ours and of RabbitMQ's by turns, on the same disk and with the same window; elsewhere's figures of RabbitMQ
     when it is not there."""
-    why, ours, theirs = quorum.missing(options.build), [], []
+    why, ours, theirs, hundreds = quorum.missing(options.build), [], [], []
     turns = [lambda: ours.append(bench.throughput())]
     if not why:
-        turns.append(lambda: theirs.append(quorum.measure(options.build, options.below, options.messages,
-                                                          options.window, cpu)))
+        turns += [lambda: theirs.append(rabbitmq(options, 1)), lambda: hundreds.append(rabbitmq(options, HUNDRED))]
     for _ in range(options.repeat):
         for turn in turns:
             if not options.cold:
                 measure.warm_memory(bench.installation.prefix, options.messages * JOURNAL)
             turn()
         turns.reverse()  # none of them is always the first
-    rabbit = {**middle(theirs), "measured": "in this run"} if theirs else {
+    rabbit = {**middle(theirs), "measured": "in this run", "by-hundreds": middle(hundreds)["end-to-end"]} if theirs else {
         "end-to-end": RABBITMQ_QUORUM, "cpu-a-million": RABBITMQ_CPU, "measured": f"on such a machine before: {why}"}
     return summary(ours), {**rabbit, "ratios": [
         round(run["end-to-end"] / beside["end-to-end"], 2) for run, beside in zip(ours, theirs or [rabbit] * len(ours))]}
+
+
+def rabbitmq(options, acknowledged):
+    return quorum.measure(options.build, options.below, options.messages, options.window, cpu, acknowledged)
 
 
 def middle(runs, by="end-to-end"):

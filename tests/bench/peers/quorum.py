@@ -20,13 +20,15 @@ def missing(build):
     return None
 
 
-def measure(build, below, messages, window, cpu):
-    """A durable quorum queue, published with confirms, consumed and acknowledged meanwhile. `cpu`: seconds of a pid."""
+def measure(build, below, messages, window, cpu, acknowledged=1):
+    """A durable quorum queue, published with confirms, consumed and acknowledged meanwhile: so many messages with each
+    acknowledgement. `cpu`: seconds of a pid."""
     with tempfile.TemporaryDirectory(dir=below) as folder:
         broker = RabbitMQ(SERVERS, pathlib.Path(folder) / "rabbitmq")
         try:
             before = sum(map(cpu, broker.pids()))
-            done = subprocess.run([build / "tests/rabbitmq-bench", str(broker.port), str(messages), str(window)],
+            done = subprocess.run([build / "tests/rabbitmq-bench", str(broker.port), str(messages), str(window), folder,
+                                   str(acknowledged)],
                                   capture_output=True, text=True, check=True)
             spent = sum(map(cpu, broker.pids())) - before
         finally:
