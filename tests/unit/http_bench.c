@@ -312,6 +312,13 @@ void ask_whole(struct ask *ask)
     ask_wait(ask);
 }
 
+struct ask ask_once(struct bench *bench, const char *path, const char *body)
+{
+    struct ask ask = ask_of(bench, path, body);
+    ask_whole(&ask);
+    return ask;
+}
+
 void ask_expect(const struct ask *ask, enum http_end end, const char *rule, const char *reason)
 {
     assert_int_equal(ask->ended, 1);
@@ -356,4 +363,10 @@ void serve_ok(struct web_connection *c)
     while (web_head(c) && web_body(c))
         if (!web_say(c, "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: 4\r\n\r\nfine"))
             return;
+}
+
+void serve_when_told(struct web_connection *c)
+{
+    while (web_head(c) && web_body(c) && web_await(c))
+        web_say(c, "HTTP/1.1 204 No Content\r\n\r\n");
 }
