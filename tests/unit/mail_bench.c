@@ -335,16 +335,12 @@ void mail_open(struct mail_bench *bench, const struct mail_setting *how)
     memset(used, 0, sizeof used);
     papers = papers_make(how->host ? how->host : MAIL_NAME);
     renew(how->lasts);
-    web.certificate = papers.certificate;
-    web.key = papers.key;
+    papers_serve(&papers, &web, false);
     bench->web = web_start(&web);
     bench->host = testhost_new(accord_plugin.connector, how->clock);
     testhost_endpoint(bench->host, web_port(bench->web));
-    testhost_set_wall(bench->host, PKI_NOW * 1000000);
-    testhost_secret(bench->host, "trust", papers.root, strlen(papers.root));
+    papers_tell(&papers, bench->host, false);
     testhost_secret(bench->host, "password", "s3cret\n", 7);
-    testhost_secret(bench->host, "certificate", papers.client, strlen(papers.client));
-    testhost_secret(bench->host, "key", papers.client_key, strlen(papers.client_key));
     allow(bench->host, how->profile);
     if (testhost_open(bench->host, &bench->setup) < 0)
         fail_msg("%s", testhost_why(bench->host));
