@@ -32,7 +32,7 @@ import load  # noqa: E402
 import make_indicator  # noqa: E402
 import measure  # noqa: E402
 from authority import Authority  # noqa: E402
-from rehearsal import Agent, Installation, end, give, wait_for  # noqa: E402
+from rehearsal import Agent, end, give, wait_for  # noqa: E402
 from taxii_messages import SPACE, STIX  # noqa: E402
 
 FLOOR, TARGET, MEMORY = 0.6, 0.8, 64
@@ -111,8 +111,7 @@ class Link:
             "link taxii": link, **self.service, **{f"policy {name}": {} for name in self.policies}, **self.more}))
 
     def queued(self, state, agreement="ais"):
-        return sum(int(row[state]) for row in self.agent.ask("status").tables.get("queues", [])
-                   if row["agreement"] == agreement)
+        return measure.queued(self.agent, agreement, state)
 
     def wait_held(self, agreement, count):
         """When that many were held: each question is a process, so it is asked rarely at first."""
@@ -124,24 +123,15 @@ class Link:
         return time.time()
 
     def stand(self, what):
-        return f"{what}: {self.agent.ask('status')}; the log ends:\n{self.agent.log_tail()}"
+        return measure.stand(self.agent, what)
 
     def cost(self, before):
-        pids = measure.processes(self.agent)
-        spent = {name: round(measure.cpu(pid) - (before if name == "hub" else 0), 2) for name, pid in pids.items()}
+        spent = measure.spent(self.agent, before)
         return {"cpu": round(sum(spent.values()), 2), "cpu-of": spent,
-                "memory-of": {name: measure.peak(pid) for name, pid in pids.items()}}
+                "memory-of": {name: measure.peak(pid) for name, pid in measure.processes(self.agent).items()}}
 
 
-class Bench:
-    def __init__(self, options):
-        self.options = options
-        self.installation = Installation(options.build, options.environment, options.below)
-        load.add_plugins(self.installation, options.build)
-
-    def close(self):
-        self.installation.remove()
-
+class Bench(measure.Bench):
     # ---- P10 ----
 
     def inbox(self):
@@ -150,7 +140,7 @@ class Bench:
         for _ in range(self.options.repeat):
             bare, ours = self.bare_posts(count, packages), self.our_posts(count, packages, [])
             runs.append({"curl": bare, "accord": ours, "ratio": round(ours["posts-a-second"] / bare["posts-a-second"], 2)})
-        middle = sorted(runs, key=lambda run: run["ratio"])[len(runs) // 2]
+        middle = measure.middle(runs, "ratio")
         return {**middle, "judged": self.our_posts(count, packages, ["content"]), "posts": count, "ratios": [run["ratio"] for run in runs]}
 
     def warm(self, size):
@@ -181,7 +171,7 @@ class Bench:
                     (link.agent.site / f"out/{number}.xml").write_bytes(packages.number(number))
                 link.agent.start()
                 wait_for(lambda: link.queued("held") == count, lambda: link.stand("all to be stored"), 600)
-                before = measure.cpu(link.agent.process.pid)
+                before = {"hub": measure.cpu(link.agent.process.pid)}
                 self.warm(count * self.options.post_size)
                 link.write("yes")
                 began = time.time()
@@ -216,7 +206,7 @@ class Bench:
             runs[-1]["ratio"] = round(runs[-1]["accord"]["mb-a-second"] / runs[-1]["libxml2"]["mb-a-second"], 2)
         judged = self.poll(path, blocks, size, ["content"])
         path.unlink()
-        middle = sorted(runs, key=lambda run: run["ratio"])[len(runs) // 2]
+        middle = measure.middle(runs, "ratio")
         return {**middle, "judged": judged, "blocks": blocks, "bytes": size, "ratios": [run["ratio"] for run in runs]}
 
     def poll(self, path, blocks, size, policies):
@@ -236,7 +226,7 @@ class Bench:
                 link.agent.start()
                 wait_for(lambda: server.counts()[3], lambda: link.stand("a poll"), 60)
                 took = link.wait_held("west", blocks) - server.counts()[3]
-                cost = link.cost(0)
+                cost = link.cost({})
                 assert link.queued("held", "west") == blocks
                 return {"mb-a-second": round(size / took / 1e6, 1), **cost}
             finally:
@@ -244,7 +234,7 @@ class Bench:
 
 
 def verdict(ratio):
-    return "target met" if ratio >= TARGET else "floor met" if ratio >= FLOOR else "MISSED"
+    return measure.verdict(ratio, FLOOR, TARGET)
 
 
 def memory_of_link(row):
@@ -252,8 +242,7 @@ def memory_of_link(row):
 
 
 def show(figures):
-    machine = figures["machine"]
-    print(f"{machine['processor']}, {machine['cores']} cores, {machine['file-system']}, load {machine['load-before']} before")
+    measure.show_machine(figures["machine"])
     if "inbox" in figures:
         row = figures["inbox"]
         print(f"P10  accord {row['accord']['posts-a-second']}/s, libcurl's loop {row['curl']['posts-a-second']}/s: {row['ratio']} x "
