@@ -152,6 +152,39 @@ void record_put_audit(struct buf *buf, const struct record_audit *audit)
     buf_put(buf, audit->line, audit->size);
 }
 
+static void put_body(struct buf *buf, const struct record_audit *audit)
+{
+    const struct audit_shared *shared = audit->shared;
+    if (!shared) {
+        buf_put(buf, audit->line, audit->size);
+        return;
+    }
+    buf_put(buf, audit->line, shared->at);
+    buf_put(buf, shared->parts[0].data, shared->parts[0].size);
+    buf_put(buf, shared->parts[1].data, shared->parts[1].size);
+    buf_put(buf, audit->line + shared->at, audit->size - shared->at);
+}
+
+int record_put_unsealed(struct buf *buf, struct record_audit *audit, struct audit_head *head)
+{
+    add_text(buf, audit->chain);
+    size_t facts = buf->size, line = facts + 8 + DIGEST_SIZE + 4;
+    if (!buf_reserve(buf, line - facts))
+        return ACCORD_ENOMEM;
+    buf->size = line;
+    put_body(buf, audit);
+    int result = buf->failed ? ACCORD_ENOMEM : audit_seal_from(buf, line, audit->chain, head);
+    if (result)
+        return result;
+    audit->head = *head;
+    audit->line = (char *)buf->data + line;
+    audit->size = buf->size - line;
+    bytes_put64(buf->data + facts, head->sequence);
+    memcpy(buf->data + facts + 8, head->hash, DIGEST_SIZE);
+    bytes_put32(buf->data + facts + 8 + DIGEST_SIZE, (uint32_t)audit->size);
+    return 0;
+}
+
 void record_put_epoch(struct buf *buf, uint64_t epoch)
 {
     add64(buf, epoch);

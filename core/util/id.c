@@ -32,8 +32,9 @@ int id_make(struct id *id, int64_t wall_us)
         uint64_t bits = 0;
         for (int i = 0; i < 5; i++)
             bits = bits << 8 | raw[group * 5 + i];
-        for (int i = 7; i >= 0; i--, bits >>= 5)
-            id->text[group * 8 + i] = alphabet[bits & 31];
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++)
+            id->text[group * 8 + i] = alphabet[bits >> (35 - 5 * i) & 31];
     }
     id->text[ACCORD_ID_MAX - 1] = 0;
     return 0;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "util/word.h"
+
 /* Length of the UTF-8 character at `p` of at most `size` bytes; 0 when malformed. RFC 3629. */
 static size_t utf8_length(const unsigned char *p, size_t size)
 {
@@ -35,7 +37,7 @@ static size_t copy(char *to, size_t room, const char *from)
     return size;
 }
 
-void text_copy(char *to, size_t room, const char *from)
+void text_copy_some(char *to, size_t room, const char *from)
 {
     copy(to, room, from);
 }
@@ -52,15 +54,11 @@ static bool is_control(const unsigned char *p, size_t length)
     return p[0] < 0x20 || p[0] == 0x7f || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
-/* One of these eight bytes is NUL, above ASCII or, unless `controls`, a control character. Of bytes below 0x80, those
- * below a bound borrow into their top bit. */
+/* One of these eight bytes is NUL, above ASCII or, unless `controls`, a control character. */
 static inline bool is_odd(const unsigned char *p, bool controls)
 {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t word;
-    memcpy(&word, p, 8);
-    uint64_t low = (word - ones * (controls ? 0x01 : 0x20)) | (controls ? 0 : (word ^ ones * 0x7f) - ones);
-    return (word | low) & tops;
+    uint64_t word = word_at(p);
+    return word_is_odd(word, controls ? word_has(word, 0) : word_below(word, 0x20) | word_has(word, 0x7f));
 }
 
 /* How many bytes at the front are ASCII and neither NUL nor, unless `controls`, control characters; of what is longer
@@ -99,9 +97,13 @@ bool text_may_be_shown(uint32_t code)
            !(code >= 0xe0000 && code <= 0xe007f);
 }
 
-void text_make_visible(char *text)
+size_t text_make_visible(char *text)
 {
-    text += plain_ascii((const unsigned char *)text, strlen(text), false);
+    const char *begin = text;
+    size_t size = strlen(text), plain = plain_ascii((const unsigned char *)text, size, false);
+    if (plain == size)
+        return size;
+    text += plain;
     char *to = text;
     for (struct text_glyph glyph; *text; text += glyph.bytes) {
         glyph = text_glyph(text);
@@ -113,9 +115,10 @@ void text_make_visible(char *text)
         }
     }
     *to = 0;
+    return (size_t)(to - begin);
 }
 
-bool text_utf8(const char *text, size_t size, bool controls)
+static inline bool is_utf8(const char *text, size_t size, bool controls)
 {
     const unsigned char *p = (const unsigned char *)text;
     for (size_t at = plain_ascii(p, size, controls), length; at < size; at += length) {
@@ -124,6 +127,12 @@ bool text_utf8(const char *text, size_t size, bool controls)
             return false;
     }
     return true;
+}
+
+/* A loop for each, which does not ask again for every word. */
+bool text_utf8(const char *text, size_t size, bool controls)
+{
+    return controls ? is_utf8(text, size, true) : is_utf8(text, size, false);
 }
 
 static bool may_be_in_name(char c)

@@ -89,30 +89,28 @@ static void make_pair(int pair[2])
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 }
 
-static int setup(void **state)
+/* `bare`: the link's end alone; the test plays the hub on a bare descriptor. */
+static int set_up(void **state, bool bare)
 {
-    struct fixture *f = calloc(1, sizeof *f);
+    struct fixture *f = *state = calloc(1, sizeof *f);
     int pair[2];
     make_pair(pair);
     uv_loop_init(&f->loop);
-    open_end(f, &f->a, pair[0], WIRE_L);
     open_end(f, &f->b, pair[1], WIRE_H);
-    f->bare = -1;
-    *state = f;
+    f->bare = bare ? pair[0] : -1;
+    if (!bare)
+        open_end(f, &f->a, pair[0], WIRE_L);
     return 0;
 }
 
-/* The link's end alone; the test plays the hub on a bare descriptor. */
+static int setup(void **state)
+{
+    return set_up(state, false);
+}
+
 static int setup_bare(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
-    int pair[2];
-    make_pair(pair);
-    uv_loop_init(&f->loop);
-    open_end(f, &f->b, pair[1], WIRE_H);
-    f->bare = pair[0];
-    *state = f;
-    return 0;
+    return set_up(state, true);
 }
 
 static int teardown(void **state)
@@ -149,6 +147,19 @@ static void put_piece(struct buf *out, size_t size)
 {
     static const uint8_t bytes[ACCORD_PIECE_MAX + 1];
     wire_put_PIECE(out, &(struct wire_PIECE){.stream = 1, .data = {bytes, size}});
+}
+
+/* Says it on the bare descriptor. */
+static void say(struct fixture *f, struct buf *frames)
+{
+    assert_int_equal(send(f->bare, frames->data, frames->size, 0), (ssize_t)frames->size);
+    buf_fini(frames);
+}
+
+static void hang_up(struct fixture *f)
+{
+    close(f->bare);
+    f->bare = -1;
 }
 
 static void frames_of_one_turn_leave_in_one_datagram(void **state)
@@ -358,7 +369,7 @@ static void what_was_not_passed_on_is_closed(void **state)
     assert_true(lowest_free() <= before);
 }
 
-static void send_with_fds(int to, const struct buf *frame, int count)
+static void say_ping_with_fds(struct fixture *f, int count)
 {
     union {
         struct cmsghdr head;
@@ -367,40 +378,37 @@ static void send_with_fds(int to, const struct buf *frame, int count)
     int fds[32];
     for (int i = 0; i < count; i++)
         fds[i] = STDERR_FILENO;
-    struct iovec part = {frame->data, frame->size};
+    struct buf frame = {0};
+    put_ping(&frame, 0);
+    struct iovec part = {frame.data, frame.size};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control};
     message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
     struct cmsghdr *head = CMSG_FIRSTHDR(&message);
     *head = (struct cmsghdr){CMSG_LEN((size_t)count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
     memcpy(CMSG_DATA(head), fds, (size_t)count * sizeof(int));
-    assert_int_equal(sendmsg(to, &message, 0), (ssize_t)frame->size);
+    assert_int_equal(sendmsg(f->bare, &message, 0), (ssize_t)frame.size);
+    buf_fini(&frame);
 }
 
 static void surplus_descriptors_are_closed(void **state)
 {
     struct fixture *f = *state;
-    struct buf frame = {0};
-    put_ping(&frame, 0);
     int before = lowest_free();
-    send_with_fds(f->bare, &frame, 5);
+    say_ping_with_fds(f, 5);
     UNTIL(f, f->b.messages == 1);
     assert_int_equal(f->b.fds, 1);
     assert_int_equal(lowest_free(), before);
-    buf_fini(&frame);
 }
 
 static void cut_descriptors_end_the_channel(void **state)
 {
     struct fixture *f = *state;
-    struct buf frame = {0};
-    put_ping(&frame, 0);
     int before = lowest_free();
-    send_with_fds(f->bare, &frame, 20);
+    say_ping_with_fds(f, 20);
     UNTIL(f, f->b.gone);
     assert_int_equal(f->b.messages, 0);
     assert_non_null(strstr(f->b.why.text, "cut off"));
     assert_int_equal(lowest_free(), before);
-    buf_fini(&frame);
 }
 
 static void a_bad_frame_ends_the_channel_with_its_reason(void **state)
@@ -410,8 +418,7 @@ static void a_bad_frame_ends_the_channel_with_its_reason(void **state)
     put_ping(&frames, 0);
     put_ping(&frames, 1);
     frames.data[frames.size - 14] ^= 1; /* size of the second */
-    assert_int_equal(send(f->bare, frames.data, frames.size, 0), (ssize_t)frames.size);
-    buf_fini(&frames);
+    say(f, &frames);
     UNTIL(f, f->b.gone);
     assert_int_equal(f->b.messages, 1);
     assert_true(f->b.why.text[0]);
@@ -434,8 +441,7 @@ static void a_datagram_that_is_too_long_ends_the_channel(void **state)
     struct buf frames = {0};
     put_piece(&frames, ACCORD_PIECE_MAX);
     put_piece(&frames, 8192);
-    assert_int_equal(send(f->bare, frames.data, frames.size, 0), (ssize_t)frames.size);
-    buf_fini(&frames);
+    say(f, &frames);
     UNTIL(f, f->b.gone);
     assert_int_equal(f->b.messages, 0);
     assert_non_null(strstr(f->b.why.text, "longer"));
@@ -457,8 +463,7 @@ static void a_message_too_long_to_send_ends_the_senders_channel(void **state)
 static void a_plain_end_has_no_reason(void **state)
 {
     struct fixture *f = *state;
-    close(f->bare);
-    f->bare = -1;
+    hang_up(f);
     UNTIL(f, f->b.gone);
     assert_string_equal(f->b.why.text, "");
     put_ping(channel_out(f->b.ch), 0); /* to nobody */
@@ -466,41 +471,44 @@ static void a_plain_end_has_no_reason(void **state)
     assert_int_equal(f->b.gone, 1);
 }
 
-/* The peer says why it ends, without having read what waits for it: a reset, which must not hide the words. */
-static void last_words_survive_a_reset(void **state)
+static void put_pongs(struct fixture *f, int count)
 {
-    struct fixture *f = *state;
-    for (int i = 0; i < 50; i++)
+    while (count-- > 0)
         wire_put_PONG(channel_out(f->b.ch), &(struct wire_PONG){1});
-    channel_flush(f->b.ch, 100);
+}
+
+/* The peer says why it ends, without having read the `unread` that wait for it: a reset, which must not hide the words. */
+static void say_last_words(struct fixture *f, int unread)
+{
     struct buf frame = {0};
+    put_pongs(f, unread);
+    channel_flush(f->b.ch, 100);
     put_ping(&frame, 0);
-    send(f->bare, frame.data, frame.size, 0);
-    buf_fini(&frame);
-    close(f->bare);
-    f->bare = -1;
-    for (int i = 0; i < 50; i++)
-        wire_put_PONG(channel_out(f->b.ch), &(struct wire_PONG){1});
+    say(f, &frame);
+    hang_up(f);
+}
+
+static void expect_last_words(struct fixture *f)
+{
     UNTIL(f, f->b.gone);
     assert_int_equal(f->b.messages, 1);
     assert_string_equal(f->b.why.text, "");
+}
+
+static void last_words_survive_a_reset(void **state)
+{
+    struct fixture *f = *state;
+    say_last_words(f, 50);
+    put_pongs(f, 50);
+    expect_last_words(f);
 }
 
 /* As above, found by reading instead of sending. */
 static void last_words_survive_a_reset_that_is_read(void **state)
 {
     struct fixture *f = *state;
-    wire_put_PONG(channel_out(f->b.ch), &(struct wire_PONG){1});
-    channel_flush(f->b.ch, 100);
-    struct buf frame = {0};
-    put_ping(&frame, 0);
-    send(f->bare, frame.data, frame.size, 0);
-    buf_fini(&frame);
-    close(f->bare);
-    f->bare = -1;
-    UNTIL(f, f->b.gone);
-    assert_int_equal(f->b.messages, 1);
-    assert_string_equal(f->b.why.text, "");
+    say_last_words(f, 1);
+    expect_last_words(f);
 }
 
 static void words_that_are_not_utf8_do_not_end_the_channel(void **state)

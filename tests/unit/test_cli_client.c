@@ -72,10 +72,12 @@ static void agent_stop(struct agent *agent)
     buf_fini(&agent->heard);
 }
 
-static bool hear(int fd, uint8_t *datagram, struct wire_message *message)
+/* The message stays until the next one is heard. */
+static bool hear(int fd, struct wire_message *message)
 {
+    static uint8_t datagram[WIRE_DATAGRAM_MAX];
     struct reason why;
-    ssize_t n = recv(fd, datagram, WIRE_DATAGRAM_MAX, 0);
+    ssize_t n = recv(fd, datagram, sizeof datagram, 0);
     struct wire_bytes bytes = {datagram, n > 0 ? (size_t)n : 0};
     return n > 0 && wire_decode(&bytes, WIRE_C, message, &why) == 0;
 }
@@ -94,37 +96,57 @@ static void say_row(struct buf *to, const char *table, const char *name, const c
 
 static void hear_command(struct agent *agent, int fd)
 {
-    static uint8_t datagram[WIRE_DATAGRAM_MAX];
     struct wire_message message;
-    if (!hear(fd, datagram, &message) || message.type != WIRE_COMMAND)
+    if (!hear(fd, &message) || message.type != WIRE_COMMAND)
         return;
     const char *id = wire_pairs_get(&message.COMMAND.arguments, "id");
     snprintf(agent->verb, sizeof agent->verb, "%s", message.COMMAND.verb);
     snprintf(agent->argument, sizeof agent->argument, "%s", id ? id : "");
 }
 
-struct seen {
-    char text[256];
+/* A client's whole conversation with an agent that follows a script. */
+struct talk {
+    struct agent agent;
+    int result;
+    struct reason why;
+    char rows[256]; /* "table.name=value " */
+    struct client_end end;
+    struct client_verdict verdict;
+    char file[32]; /* that submit_file() made; without its folder */
 };
 
 static void see(void *arg, const char *table, const struct wire_pairs *cells)
 {
-    struct seen *seen = arg;
-    size_t used = strlen(seen->text), at = 0;
+    struct talk *talk = arg;
+    size_t used = strlen(talk->rows), at = 0;
     struct accord_pair pair;
     while (wire_pairs_next(cells, &at, &pair))
-        used += (size_t)snprintf(seen->text + used, sizeof seen->text - used, "%s.%s=%s ", table, pair.name,
+        used += (size_t)snprintf(talk->rows + used, sizeof talk->rows - used, "%s.%s=%s ", table, pair.name,
                                  pair.value);
 }
 
-static int ask(struct agent *agent, struct seen *seen, struct client_end *end, struct reason *why)
+static struct client *talk_begin(struct talk *talk, void (*script)(struct agent *, int))
 {
     struct client *client = NULL;
+    *talk = (struct talk){0};
+    agent_start(&talk->agent, script);
+    assert_int_equal(client_open(&client, talk->agent.folder, &talk->why), 0);
+    return client;
+}
+
+static void ask(struct talk *talk, void (*script)(struct agent *, int))
+{
     struct accord_pair id = {"id", "abc"};
-    assert_int_equal(client_open(&client, agent->folder, why), 0);
-    int result = client_command(client, "show", &id, 1, see, seen, end, why);
+    struct client *client = talk_begin(talk, script);
+    talk->result = client_command(client, "show", &id, 1, see, talk, &talk->end, &talk->why);
     client_close(client);
-    return result;
+}
+
+static void submit(struct talk *talk, void (*script)(struct agent *, int), const char *path)
+{
+    struct client *client = talk_begin(talk, script);
+    talk->result = client_submit(client, "site/stow-plans", path, &talk->verdict, &talk->why);
+    client_close(client);
 }
 
 /* ---- commands ---- */
@@ -144,19 +166,16 @@ static void answer_in_two_datagrams(struct agent *agent, int fd)
 static void rows_arrive_in_order_and_the_end_is_kept(void **state)
 {
     (void)state;
-    struct agent agent;
-    struct seen seen = {""};
-    struct client_end end;
-    struct reason why;
-    agent_start(&agent, answer_in_two_datagrams);
-    assert_int_equal(ask(&agent, &seen, &end, &why), 0);
-    assert_string_equal(seen.text, "message.id=abc deliveries.state=waiting deliveries.state=dead ");
-    assert_int_equal(end.exit, EXIT_OK);
-    assert_string_equal(end.line, "2 deliveries");
-    agent_join(&agent);
-    assert_string_equal(agent.verb, "show");
-    assert_string_equal(agent.argument, "abc");
-    agent_stop(&agent);
+    struct talk talk;
+    ask(&talk, answer_in_two_datagrams);
+    assert_int_equal(talk.result, 0);
+    assert_string_equal(talk.rows, "message.id=abc deliveries.state=waiting deliveries.state=dead ");
+    assert_int_equal(talk.end.exit, EXIT_OK);
+    assert_string_equal(talk.end.line, "2 deliveries");
+    agent_join(&talk.agent);
+    assert_string_equal(talk.agent.verb, "show");
+    assert_string_equal(talk.agent.argument, "abc");
+    agent_stop(&talk.agent);
 }
 
 static void end_with_unknown_code(struct agent *agent, int fd)
@@ -170,14 +189,11 @@ static void end_with_unknown_code(struct agent *agent, int fd)
 static void an_exit_code_that_is_not_ours_counts_as_refused(void **state)
 {
     (void)state;
-    struct agent agent;
-    struct seen seen = {""};
-    struct client_end end;
-    struct reason why;
-    agent_start(&agent, end_with_unknown_code);
-    assert_int_equal(ask(&agent, &seen, &end, &why), 0);
-    assert_int_equal(end.exit, EXIT_REFUSED);
-    agent_stop(&agent);
+    struct talk talk;
+    ask(&talk, end_with_unknown_code);
+    assert_int_equal(talk.result, 0);
+    assert_int_equal(talk.end.exit, EXIT_REFUSED);
+    agent_stop(&talk.agent);
 }
 
 static void hang_up_after_one_row(struct agent *agent, int fd)
@@ -191,14 +207,11 @@ static void hang_up_after_one_row(struct agent *agent, int fd)
 static void an_answer_without_end_is_an_error(void **state)
 {
     (void)state;
-    struct agent agent;
-    struct seen seen = {""};
-    struct client_end end;
-    struct reason why;
-    agent_start(&agent, hang_up_after_one_row);
-    assert_int_equal(ask(&agent, &seen, &end, &why), ACCORD_ENET);
-    assert_non_null(strstr(why.text, "hung up"));
-    agent_stop(&agent);
+    struct talk talk;
+    ask(&talk, hang_up_after_one_row);
+    assert_int_equal(talk.result, ACCORD_ENET);
+    assert_non_null(strstr(talk.why.text, "hung up"));
+    agent_stop(&talk.agent);
 }
 
 /* LOG is a child's word, PING the hub's but not for us: both end the conversation. */
@@ -229,13 +242,10 @@ static void what_a_hub_may_not_say_is_a_protocol_error(void **state)
     (void)state;
     void (*const scripts[])(struct agent *, int) = {say_log, say_ping, say_garbage};
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
-        struct agent agent;
-        struct seen seen = {""};
-        struct client_end end;
-        struct reason why;
-        agent_start(&agent, scripts[i]);
-        assert_int_equal(ask(&agent, &seen, &end, &why), ACCORD_EPROTO);
-        agent_stop(&agent);
+        struct talk talk;
+        ask(&talk, scripts[i]);
+        assert_int_equal(talk.result, ACCORD_EPROTO);
+        agent_stop(&talk.agent);
     }
 }
 
@@ -283,10 +293,9 @@ static void settle(int fd, enum accord_admission admission, const char *id, cons
 /* Takes an offer in unequal portions and checks that nothing comes unasked. */
 static void take_offer(struct agent *agent, int fd)
 {
-    static uint8_t datagram[WIRE_DATAGRAM_MAX];
     struct wire_message m;
     int64_t credit = 0;
-    if (!hear(fd, datagram, &m) || m.type != WIRE_OFFER)
+    if (!hear(fd, &m) || m.type != WIRE_OFFER)
         return;
     snprintf(agent->name, sizeof agent->name, "%s %s %lld", m.OFFER.route, m.OFFER.name,
              (long long)m.OFFER.size);
@@ -295,7 +304,7 @@ static void take_offer(struct agent *agent, int fd)
             credit += ACCORD_PIECE_MAX + 1000;
             pull(fd, ACCORD_PIECE_MAX + 1000);
         }
-        if (!hear(fd, datagram, &m) || m.type != WIRE_OFFER_DATA || (int64_t)m.OFFER_DATA.data.size > credit)
+        if (!hear(fd, &m) || m.type != WIRE_OFFER_DATA || (int64_t)m.OFFER_DATA.data.size > credit)
             return;
         credit -= (int64_t)m.OFFER_DATA.data.size;
         buf_put(&agent->heard, m.OFFER_DATA.data.data, m.OFFER_DATA.data.size);
@@ -304,25 +313,26 @@ static void take_offer(struct agent *agent, int fd)
     settle(fd, ACCORD_ACCEPTED, "01j0000000000000000000aa", "", "");
 }
 
-static uint8_t *write_file(char *path, size_t size)
+static uint8_t byte_at(size_t i)
 {
+    return (uint8_t)(i * 7 + i / 251);
+}
+
+/* A file of so many bytes, which is gone again afterwards. */
+static void submit_file(struct talk *talk, void (*script)(struct agent *, int), size_t size)
+{
+    char path[] = "/tmp/accord-submit-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     uint8_t *bytes = malloc(size + 1);
     for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(i * 7 + i / 251);
+        bytes[i] = byte_at(i);
     assert_int_equal(write(fd, bytes, size), size);
     close(fd);
-    return bytes;
-}
-
-static int submit(struct agent *agent, const char *path, struct client_verdict *verdict, struct reason *why)
-{
-    struct client *client = NULL;
-    assert_int_equal(client_open(&client, agent->folder, why), 0);
-    int result = client_submit(client, "site/stow-plans", path, verdict, why);
-    client_close(client);
-    return result;
+    free(bytes);
+    submit(talk, script, path);
+    snprintf(talk->file, sizeof talk->file, "%s", strrchr(path, '/') + 1);
+    unlink(path);
 }
 
 static void a_file_goes_out_as_it_is_asked_for(void **state)
@@ -330,62 +340,50 @@ static void a_file_goes_out_as_it_is_asked_for(void **state)
     (void)state;
     const size_t sizes[] = {PAYLOAD_SIZE, 1, 0};
     for (size_t i = 0; i < 3; i++) {
-        struct agent agent;
-        struct client_verdict verdict = {0};
-        struct reason why = {""};
-        char path[] = "/tmp/accord-submit-XXXXXX", expected[128];
-        uint8_t *bytes = write_file(path, sizes[i]);
-        agent_start(&agent, take_offer);
-        assert_int_equal(submit(&agent, path, &verdict, &why), 0);
-        assert_int_equal(verdict.admission, ACCORD_ACCEPTED);
-        assert_string_equal(verdict.id, "01j0000000000000000000aa");
-        agent_join(&agent);
-        snprintf(expected, sizeof expected, "site/stow-plans %s %zu", path + 5, sizes[i]);
-        assert_string_equal(agent.name, expected);
-        assert_int_equal(agent.heard.size, sizes[i]);
-        if (sizes[i])
-            assert_memory_equal(agent.heard.data, bytes, sizes[i]);
-        agent_stop(&agent);
-        unlink(path);
-        free(bytes);
+        struct talk talk;
+        char expected[128];
+        submit_file(&talk, take_offer, sizes[i]);
+        assert_int_equal(talk.result, 0);
+        assert_int_equal(talk.verdict.admission, ACCORD_ACCEPTED);
+        assert_string_equal(talk.verdict.id, "01j0000000000000000000aa");
+        agent_join(&talk.agent);
+        snprintf(expected, sizeof expected, "site/stow-plans %s %zu", talk.file, sizes[i]);
+        assert_string_equal(talk.agent.name, expected);
+        assert_int_equal(talk.agent.heard.size, sizes[i]);
+        for (size_t at = 0; at < sizes[i]; at++)
+            assert_int_equal(talk.agent.heard.data[at], byte_at(at));
+        agent_stop(&talk.agent);
     }
 }
 
 static void refuse_early(struct agent *agent, int fd)
 {
-    static uint8_t datagram[WIRE_DATAGRAM_MAX];
     struct wire_message m;
     (void)agent;
-    hear(fd, datagram, &m);
+    hear(fd, &m);
     pull(fd, INT64_MAX);
-    hear(fd, datagram, &m);
+    hear(fd, &m);
     settle(fd, ACCORD_QUARANTINED, "01j0000000000000000000ab", "hub.size", "larger than 1 KiB");
 }
 
 static void an_early_verdict_is_heard(void **state)
 {
     (void)state;
-    struct agent agent;
-    struct client_verdict verdict = {0};
-    struct reason why = {""};
-    char path[] = "/tmp/accord-submit-XXXXXX";
-    free(write_file(path, PAYLOAD_SIZE));
-    agent_start(&agent, refuse_early);
-    assert_int_equal(submit(&agent, path, &verdict, &why), 0);
-    assert_int_equal(verdict.admission, ACCORD_QUARANTINED);
-    assert_string_equal(verdict.rule, "hub.size");
-    assert_string_equal(verdict.reason, "larger than 1 KiB");
-    agent_stop(&agent);
-    unlink(path);
+    struct talk talk;
+    submit_file(&talk, refuse_early, PAYLOAD_SIZE);
+    assert_int_equal(talk.result, 0);
+    assert_int_equal(talk.verdict.admission, ACCORD_QUARANTINED);
+    assert_string_equal(talk.verdict.rule, "hub.size");
+    assert_string_equal(talk.verdict.reason, "larger than 1 KiB");
+    agent_stop(&talk.agent);
 }
 
 static void refuse_the_offer(struct agent *agent, int fd)
 {
-    static uint8_t datagram[WIRE_DATAGRAM_MAX];
     struct wire_message m;
     struct buf out = {0};
     (void)agent;
-    hear(fd, datagram, &m);
+    hear(fd, &m);
     wire_put_END(&out, &(struct wire_END){EXIT_REFUSED, "no service site/stow-plans"});
     say(fd, &out);
 }
@@ -393,48 +391,36 @@ static void refuse_the_offer(struct agent *agent, int fd)
 static void a_refused_offer_says_why(void **state)
 {
     (void)state;
-    struct agent agent;
-    struct client_verdict verdict = {0};
-    struct reason why = {""};
-    char path[] = "/tmp/accord-submit-XXXXXX";
-    free(write_file(path, 10));
-    agent_start(&agent, refuse_the_offer);
-    assert_int_equal(submit(&agent, path, &verdict, &why), ACCORD_EDENIED);
-    assert_string_equal(why.text, "no service site/stow-plans");
-    agent_stop(&agent);
-    unlink(path);
+    struct talk talk;
+    submit_file(&talk, refuse_the_offer, 10);
+    assert_int_equal(talk.result, ACCORD_EDENIED);
+    assert_string_equal(talk.why.text, "no service site/stow-plans");
+    agent_stop(&talk.agent);
 }
 
 static void ask_for_less_than_nothing(struct agent *agent, int fd)
 {
-    static uint8_t datagram[WIRE_DATAGRAM_MAX];
     struct wire_message m;
     (void)agent;
-    hear(fd, datagram, &m);
+    hear(fd, &m);
     pull(fd, -1);
-    hear(fd, datagram, &m);
+    hear(fd, &m);
 }
 
 static void impossible_credit_is_a_protocol_error(void **state)
 {
     (void)state;
-    struct agent agent;
-    struct client_verdict verdict = {0};
-    struct reason why = {""};
-    char path[] = "/tmp/accord-submit-XXXXXX";
-    free(write_file(path, 10));
-    agent_start(&agent, ask_for_less_than_nothing);
-    assert_int_equal(submit(&agent, path, &verdict, &why), ACCORD_EPROTO);
-    agent_stop(&agent);
-    unlink(path);
+    struct talk talk;
+    submit_file(&talk, ask_for_less_than_nothing, 10);
+    assert_int_equal(talk.result, ACCORD_EPROTO);
+    agent_stop(&talk.agent);
 }
 
 static void wait_for_hang_up(struct agent *agent, int fd)
 {
-    static uint8_t datagram[WIRE_DATAGRAM_MAX];
     struct wire_message m;
     (void)agent;
-    agent->pieces = hear(fd, datagram, &m);
+    agent->pieces = hear(fd, &m);
 }
 
 static void only_regular_files_are_offered(void **state)
@@ -442,14 +428,12 @@ static void only_regular_files_are_offered(void **state)
     (void)state;
     const char *const paths[] = {"/tmp", "/dev/null", "/tmp/accord-no-such-file"};
     for (size_t i = 0; i < 3; i++) {
-        struct agent agent;
-        struct client_verdict verdict = {0};
-        struct reason why = {""};
-        agent_start(&agent, wait_for_hang_up);
-        assert_int_not_equal(submit(&agent, paths[i], &verdict, &why), 0);
-        assert_non_null(strstr(why.text, paths[i]));
-        agent_stop(&agent);
-        assert_int_equal(agent.pieces, 0); /* nothing was offered */
+        struct talk talk;
+        submit(&talk, wait_for_hang_up, paths[i]);
+        assert_int_not_equal(talk.result, 0);
+        assert_non_null(strstr(talk.why.text, paths[i]));
+        agent_stop(&talk.agent);
+        assert_int_equal(talk.agent.pieces, 0); /* nothing was offered */
     }
 }
 

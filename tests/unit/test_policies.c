@@ -11,13 +11,6 @@
 
 #define SECOND INT64_C(1000000)
 
-static void expect(const struct accord_case *c, enum accord_answer answer, const char *rule, const char *part)
-{
-    assert_int_equal(c->answers, 1);
-    if (c->answer != answer || strcmp(c->rule, rule) || !strstr(c->reason, part))
-        fail_msg("expected %d %s ... %s, got %d %s: %s", answer, rule, part, c->answer, c->rule, c->reason);
-}
-
 /* ---- services ---- */
 
 static const struct accord_policy_service stow_plan = {.name = "stow-plan",
@@ -51,52 +44,50 @@ static struct testpolicy *open_services(void)
 static void a_service_carries_its_type_direction_size_and_names(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     struct accord_case c;
     struct accord_envelope other;
-    h = open_services();
+    struct testpolicy *h = open_services();
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     testpolicy_ask(h, &c, ACCORD_ASK_IN, &stow_plan, &plan);
-    expect(&c, ACCORD_DENY, "services.direction", "service stow-plan only sends messages");
+    expect_answer(&c, ACCORD_DENY, "services.direction", "service stow-plan only sends messages");
     other = plan, other.type = "ace-transaction";
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
-    expect(&c, ACCORD_DENY, "services.type", "carries stow-plan, this message is ace-transaction");
+    expect_answer(&c, ACCORD_DENY, "services.type", "carries stow-plan, this message is ace-transaction");
     other = plan, other.size = 1001;
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
-    expect(&c, ACCORD_DENY, "services.size", "1001 bytes");
+    expect_answer(&c, ACCORD_DENY, "services.size", "1001 bytes");
     other = plan, other.name = "a.exe";
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
-    expect(&c, ACCORD_DENY, "services.name", "\"a.exe\" does not match \"*.edi\"");
+    expect_answer(&c, ACCORD_DENY, "services.name", "\"a.exe\" does not match \"*.edi\"");
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, NULL, &plan);
-    expect(&c, ACCORD_DENY, "services.no-service", "cbp-isa");
+    expect_answer(&c, ACCORD_DENY, "services.no-service", "cbp-isa");
     other = plan, other.type = "cbp-response", other.name = "x", other.size = -1;
     testpolicy_ask(h, &c, ACCORD_ASK_IN, &responses, &other);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     policy_end(h);
 }
 
 static void a_full_minute_defers_and_says_until_when(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     struct accord_case c;
-    h = open_services();
+    struct testpolicy *h = open_services();
     for (int i = 0; i < 3; i++, testhost_advance(h->host, 10000)) {
         testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-        expect(&c, ACCORD_ALLOW, "", "");
+        expect_answer(&c, ACCORD_ALLOW, "", "");
     }
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    expect(&c, ACCORD_DEFER, "services.rate",
-           "3 messages a minute; there is room again in 30.0 s, at 2025-01-15 10:01:00");
+    expect_answer(&c, ACCORD_DEFER, "services.rate",
+                  "3 messages a minute; there is room again in 30.0 s, at 2025-01-15 10:01:00");
     testhost_advance(h->host, 29999);
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    expect(&c, ACCORD_DEFER, "services.rate", "in 0.0 s");
+    expect_answer(&c, ACCORD_DEFER, "services.rate", "in 0.0 s");
     testhost_advance(h->host, 1);
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    expect(&c, ACCORD_DEFER, "services.rate", "in 10.0 s");
+    expect_answer(&c, ACCORD_DEFER, "services.rate", "in 10.0 s");
     policy_end(h);
 }
 
@@ -111,33 +102,32 @@ static void what_is_refused_anyway_takes_no_place_in_the_minute(void **state)
     for (int i = 0; i < 10; i++)
         testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &big);
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     policy_end(h);
 }
 
 static void outside_of_its_dates_an_agreement_has_no_sessions_and_no_messages(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     struct accord_case c;
     const struct accord_policy_link link = {.name = "sftp", .connector = "sftp"};
     const struct accord_pair none[] = {{0}};
-    h = open_services();
+    struct testpolicy *h = open_services();
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &link, none);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     testhost_set_wall(h->host, h->setup.in_force_until);
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &link, none);
-    expect(&c, ACCORD_DENY, "services.not-in-force", "cbp-isa ended on 2026-01-01 00:00:00 UTC");
+    expect_answer(&c, ACCORD_DENY, "services.not-in-force", "cbp-isa ended on 2026-01-01 00:00:00 UTC");
     testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &link, none);
-    expect(&c, ACCORD_DENY, "services.not-in-force", "ended");
+    expect_answer(&c, ACCORD_DENY, "services.not-in-force", "ended");
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    expect(&c, ACCORD_DENY, "services.not-in-force", "ended");
+    expect_answer(&c, ACCORD_DENY, "services.not-in-force", "ended");
     testhost_set_wall(h->host, h->setup.in_force_from - 1);
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    expect(&c, ACCORD_DENY, "services.not-in-force", "is not in force before 2025-01-01");
+    expect_answer(&c, ACCORD_DENY, "services.not-in-force", "is not in force before 2025-01-01");
     testhost_set_wall(h->host, h->setup.in_force_from);
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     policy_end(h);
 }
 
@@ -175,31 +165,21 @@ static struct accord_case session(struct testpolicy *h, enum accord_question que
                                   const char *value)
 {
     const struct accord_pair *good = question == ACCORD_ASK_HANDSHAKE ? good_handshake : good_user;
-    struct accord_pair facts[12] = {{0}};
-    size_t count = 0;
-    for (; good->name; good++) {
-        bool changed = !strcmp(good->name, name);
-        if (!changed || value)
-            facts[count++] = (struct accord_pair){good->name, changed ? value : good->value};
-    }
-    struct accord_case c;
-    testpolicy_ask_session(h, &c, question, &sftp, facts);
-    return c;
+    const struct accord_pair changes[] = {{name, value}, {0}};
+    return policy_session(h, question, &sftp, good, changes);
 }
 
 static void a_strong_session_with_the_pinned_key_passes(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     struct accord_case c;
-    h = policy_of("encryption");
-    assert_int_equal(testpolicy_open(h, NULL), 0);
+    struct testpolicy *h = policy_opened("encryption", NULL);
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &sftp, good_handshake);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &sftp, good_user);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     c = session(h, ACCORD_ASK_AUTHENTICATED, "ssh.user-key.type", "ecdsa-sha2-nistp256");
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     policy_end(h);
 }
 
@@ -234,16 +214,14 @@ static void each_fact_is_judged_and_none_may_be_missing(void **state)
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.bits", "4096x", "encryption.ssh-user-key-bits", "4096x"},
         {ACCORD_ASK_AUTHENTICATED, "ssh.user-key.bits", "-1", "encryption.ssh-user-key-bits", "-1"},
     };
-    struct testpolicy *h;
-    h = policy_of("encryption");
-    assert_int_equal(testpolicy_open(h, NULL), 0);
+    struct testpolicy *h = policy_opened("encryption", NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct accord_case c = session(h, cases[i].question, cases[i].name, cases[i].value);
-        expect(&c, ACCORD_DENY, cases[i].rule, cases[i].part);
+        expect_answer(&c, ACCORD_DENY, cases[i].rule, cases[i].part);
         c = session(h, cases[i].question, cases[i].name, NULL);
-        expect(&c, ACCORD_DENY, "encryption.fact-missing", cases[i].name);
+        expect_answer(&c, ACCORD_DENY, "encryption.fact-missing", cases[i].name);
         c = session(h, cases[i].question, cases[i].name, "");
-        expect(&c, ACCORD_DENY, "encryption.fact-missing", cases[i].name);
+        expect_answer(&c, ACCORD_DENY, "encryption.fact-missing", cases[i].name);
     }
     policy_end(h);
 }
@@ -257,7 +235,7 @@ static void strict_key_exchange_is_demanded_where_it_matters(void **state)
     const struct accord_pair always[] = {{"ssh-strict-kex", "always"}, {0}};
     assert_int_equal(testpolicy_open(h, chacha), 0);
     struct accord_case c = session(h, ACCORD_ASK_HANDSHAKE, "ssh.strict-kex", "no");
-    expect(&c, ACCORD_ALLOW, "", ""); /* aes256 */
+    expect_answer(&c, ACCORD_ALLOW, "", ""); /* aes256 */
     struct accord_pair facts[12] = {{0}};
     for (size_t i = 0; good_handshake[i].name; i++) {
         facts[i] = good_handshake[i];
@@ -265,16 +243,16 @@ static void strict_key_exchange_is_demanded_where_it_matters(void **state)
             facts[i].value = "chacha20-poly1305@openssh.com";
     }
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &sftp, facts);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     for (size_t i = 0; facts[i].name; i++)
         if (!strcmp(facts[i].name, "ssh.strict-kex"))
             facts[i].value = "no";
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &sftp, facts);
-    expect(&c, ACCORD_DENY, "encryption.ssh-strict-kex", "CVE-2023-48795");
+    expect_answer(&c, ACCORD_DENY, "encryption.ssh-strict-kex", "CVE-2023-48795");
     testpolicy_close(h);
     assert_int_equal(testpolicy_open(h, always), 0);
     c = session(h, ACCORD_ASK_HANDSHAKE, "ssh.strict-kex", "no");
-    expect(&c, ACCORD_DENY, "encryption.ssh-strict-kex", "ssh-strict-kex = always");
+    expect_answer(&c, ACCORD_DENY, "encryption.ssh-strict-kex", "ssh-strict-kex = always");
     policy_end(h);
 }
 
@@ -297,16 +275,16 @@ static void ways_of_authentication_are_those_of_the_file(void **state)
     assert_int_equal(testpolicy_profile(h, &link), 0);
     assert_non_null(strstr(h->profile, "\nssh.auth=publickey,password\n"));
     c = session(h, ACCORD_ASK_AUTHENTICATED, "ssh.auth", "publickey,password");
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     const struct accord_pair password[] = {{"ssh.user", "acme"}, {"ssh.auth", "password"}, {0}};
     testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &sftp, password);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     const struct accord_pair nothing[] = {{"ssh.user", "acme"}, {"ssh.auth", "none"}, {0}};
     testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &sftp, nothing);
-    expect(&c, ACCORD_DENY, "encryption.ssh-auth", "by none");
+    expect_answer(&c, ACCORD_DENY, "encryption.ssh-auth", "by none");
     const struct accord_pair keyless[] = {{"ssh.user", "acme"}, {"ssh.auth", "publickey"}, {0}};
     testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &sftp, keyless);
-    expect(&c, ACCORD_DENY, "encryption.fact-missing", "ssh.user-key.type");
+    expect_answer(&c, ACCORD_DENY, "encryption.fact-missing", "ssh.user-key.type");
     policy_end(h);
 }
 
@@ -317,30 +295,25 @@ static void weak_algorithms_are_refused_when_the_file_is_read(void **state)
     const struct accord_pair cbc[] = {{"ssh-ciphers", "aes256-ctr, aes256-cbc"}, {0}};
     const struct accord_pair sha1[] = {{"ssh-host-key-types", "ssh-rsa"}, {0}};
     const struct accord_pair typo[] = {{"ssh-macs", "hmac-sha2-257"}, {0}};
-    assert_int_equal(testpolicy_check(h, cbc), ACCORD_EINVAL);
-    assert_non_null(strstr(h->why, "ssh-ciphers: aes256-cbc is never allowed: CBC in SSH"));
+    policy_refuses(h, cbc, "ssh-ciphers: aes256-cbc is never allowed: CBC in SSH");
     assert_non_null(strstr(h->why, "the nearest that is: aes256-ctr"));
-    assert_int_equal(testpolicy_check(h, sha1), ACCORD_EINVAL);
-    assert_non_null(strstr(h->why, "ssh-host-key-types: ssh-rsa is never allowed: it signs with SHA-1"));
-    assert_int_equal(testpolicy_check(h, typo), ACCORD_EINVAL);
-    assert_non_null(strstr(h->why, "no algorithm that is known here; the nearest: hmac-sha2-256"));
+    policy_refuses(h, sha1, "ssh-host-key-types: ssh-rsa is never allowed: it signs with SHA-1");
+    policy_refuses(h, typo, "no algorithm that is known here; the nearest: hmac-sha2-256");
     policy_end(h);
 }
 
 static void a_link_without_pin_or_of_unknown_protocol_has_no_sessions(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     struct accord_case c;
     struct accord_policy_link link = sftp;
-    h = policy_of("encryption");
-    assert_int_equal(testpolicy_open(h, NULL), 0);
+    struct testpolicy *h = policy_opened("encryption", NULL);
     link.option_count = 0;
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &link, good_handshake);
-    expect(&c, ACCORD_DENY, "encryption.host-key", "pins no host key");
+    expect_answer(&c, ACCORD_DENY, "encryption.host-key", "pins no host key");
     link = sftp, link.connector = "gopher";
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &link, good_handshake);
-    expect(&c, ACCORD_DENY, "encryption.unknown-protocol", "gopher");
+    expect_answer(&c, ACCORD_DENY, "encryption.unknown-protocol", "gopher");
     assert_int_equal(testpolicy_profile(h, &link), 0);
     assert_null(strstr(h->profile, "ssh."));
     policy_end(h);
@@ -349,9 +322,7 @@ static void a_link_without_pin_or_of_unknown_protocol_has_no_sessions(void **sta
 static void the_profile_is_the_lists_in_order_of_preference(void **state)
 {
     (void)state;
-    struct testpolicy *h;
-    h = policy_of("encryption");
-    assert_int_equal(testpolicy_open(h, NULL), 0);
+    struct testpolicy *h = policy_opened("encryption", NULL);
     assert_int_equal(testpolicy_profile(h, &sftp), 0);
     assert_non_null(strstr(h->profile, "ssh.ciphers=aes256-gcm@openssh.com,aes256-ctr\n"));
     assert_non_null(strstr(h->profile, "ssh.kex=ecdh-sha2-nistp384,ecdh-sha2-nistp521,ecdh-sha2-nistp256,"));
@@ -366,9 +337,9 @@ static void the_profile_is_the_lists_in_order_of_preference(void **state)
     assert_int_equal(testpolicy_profile(h, &sftp), 0);
     assert_non_null(strstr(h->profile, "ssh.kex=ecdh-sha2-nistp256,curve25519-sha256\n"));
     struct accord_case c = session(h, ACCORD_ASK_HANDSHAKE, "ssh.kex", "curve25519-sha256");
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     c = session(h, ACCORD_ASK_HANDSHAKE, "ssh.kex", "ecdh-sha2-nistp384");
-    expect(&c, ACCORD_DENY, "encryption.ssh-kex", "ecdh-sha2-nistp384");
+    expect_answer(&c, ACCORD_DENY, "encryption.ssh-kex", "ecdh-sha2-nistp384");
     policy_end(h);
 }
 
@@ -392,9 +363,9 @@ static void only_listed_links_go_unencrypted(void **state)
     assert_string_equal(h->why, "unencrypted = lime, but this agreement has no link of that name");
     assert_int_equal(testpolicy_open(h, NULL), 0);
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &line, facts);
-    expect(&c, ACCORD_DENY, "encryption.unencrypted", "unencrypted = line");
+    expect_answer(&c, ACCORD_DENY, "encryption.unencrypted", "unencrypted = line");
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &sftp, facts);
-    expect(&c, ACCORD_DENY, "encryption.unencrypted", "link sftp");
+    expect_answer(&c, ACCORD_DENY, "encryption.unencrypted", "link sftp");
     assert_int_equal(testpolicy_profile(h, &line), 0);
     assert_null(strstr(h->profile, "session.encryption"));
     testpolicy_close(h);
@@ -402,24 +373,22 @@ static void only_listed_links_go_unencrypted(void **state)
     assert_int_equal(testpolicy_profile(h, &line), 0);
     assert_non_null(strstr(h->profile, "\nsession.encryption=none\n"));
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &line, facts);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &line, facts);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &line, good_handshake);
-    expect(&c, ACCORD_DENY, "encryption.unknown-protocol", "courier");
+    expect_answer(&c, ACCORD_DENY, "encryption.unknown-protocol", "courier");
     policy_end(h);
 }
 
 static void fips_that_cannot_be_proven_is_refused(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     const struct accord_pair required[] = {{"fips", "required"}, {0}};
     const struct accord_pair nothing_left[] = {{"fips", "required"}, {"ssh-kex", "curve25519-sha256"}, {0}};
     const struct accord_pair empty[] = {{"ssh-macs", ""}, {0}};
-    h = policy_of("encryption");
-    assert_int_equal(testpolicy_check(h, required), ACCORD_EINVAL);
-    assert_non_null(strstr(h->why, "encryption.fips-missing"));
+    struct testpolicy *h = policy_of("encryption");
+    policy_refuses(h, required, "encryption.fips-missing");
     assert_int_equal(testpolicy_open(h, required), ACCORD_EINVAL);
     assert_non_null(strstr(h->why, "cannot be proven yet"));
     assert_int_equal(testpolicy_check(h, nothing_left), ACCORD_EINVAL);
@@ -434,28 +403,25 @@ static void fips_that_cannot_be_proven_is_refused(void **state)
 static void less_retention_than_the_clause_is_refused(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     struct accord_case c;
     const struct accord_pair short_online[] = {{"online", "89 days"}, {0}};
     const struct accord_pair short_archive[] = {{"archive", "6 years"}, {0}};
     const struct accord_pair crossed[] = {{"online", "8 years"}, {0}};
     const struct accord_pair partly[] = {{"record", "sessions, admissions"}, {0}};
     const struct accord_pair own[] = {{"min-online", "30 days"}, {"online", "40 days"}, {0}};
-    h = policy_of("logging");
+    struct testpolicy *h = policy_of("logging");
     assert_int_equal(testpolicy_check(h, NULL), 0);
     assert_int_equal(testpolicy_check(h, own), 0);
     assert_int_equal(testpolicy_check(h, short_online), ACCORD_EINVAL);
     assert_string_equal(h->why,
                         "online = 89 days is less than the 90 days that the agreement demands (min-online)");
-    assert_int_equal(testpolicy_check(h, short_archive), ACCORD_EINVAL);
-    assert_non_null(strstr(h->why, "min-archive"));
+    policy_refuses(h, short_archive, "min-archive");
     assert_int_equal(testpolicy_check(h, crossed), ACCORD_EINVAL);
-    assert_int_equal(testpolicy_check(h, partly), ACCORD_EINVAL);
-    assert_non_null(strstr(h->why, "record leaves out refusals"));
+    policy_refuses(h, partly, "record leaves out refusals");
     assert_int_equal(testpolicy_open(h, short_online), ACCORD_EINVAL);
     assert_int_equal(testpolicy_open(h, NULL), 0);
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     policy_end(h);
 }
 
@@ -467,33 +433,30 @@ static const char good_plan[] = "UNB+UNOA:2+ACME+USCBP+260115:1200+C1'UNH+1+BAPL
 static void payload_is_read_to_the_end_and_then_answered(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     struct accord_case c;
-    h = policy_of("content");
+    struct testpolicy *h = policy_of("content");
     assert_true(h->plugin->policy->flags & ACCORD_READS_PAYLOAD);
     assert_int_equal(testpolicy_open(h, NULL), 0);
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     assert_true(testpolicy_payload(&c, good_plan, 50, false));
     assert_int_equal(c.answers, 0);
     assert_true(testpolicy_payload(&c, good_plan + 50, sizeof good_plan - 51, true));
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     assert_string_equal(c.keys[0], "edifact:ACME:C1");
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     assert_true(testpolicy_payload(&c, good_plan, sizeof good_plan - 2, true));
-    expect(&c, ACCORD_DENY, "stow-plan.segment-end", "segment 6 (UNZ)");
+    expect_answer(&c, ACCORD_DENY, "stow-plan.segment-end", "segment 6 (UNZ)");
     policy_end(h);
 }
 
 static void a_fault_is_answered_at_once_and_credit_never_runs_dry(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     struct accord_case c;
-    h = policy_of("content");
-    assert_int_equal(testpolicy_open(h, NULL), 0);
+    struct testpolicy *h = policy_opened("content", NULL);
     testpolicy_ask(h, &c, ACCORD_ASK_IN, &stow_plan, &plan);
     assert_true(testpolicy_payload(&c, "PK\x03\x04", 4, false));
-    expect(&c, ACCORD_DENY, "stow-plan.start", "expected UNA or UNB");
+    expect_answer(&c, ACCORD_DENY, "stow-plan.start", "expected UNA or UNB");
     char *blank = malloc(ACCORD_PIECE_MAX);
     memset(blank, '\n', ACCORD_PIECE_MAX);
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
@@ -501,7 +464,7 @@ static void a_fault_is_answered_at_once_and_credit_never_runs_dry(void **state)
     for (int i = 0; i < 20; i++)
         assert_true(testpolicy_payload(&c, blank, ACCORD_PIECE_MAX, false));
     assert_true(testpolicy_payload(&c, good_plan + 37, sizeof good_plan - 38, true));
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     free(blank);
     policy_end(h);
 }
@@ -509,23 +472,21 @@ static void a_fault_is_answered_at_once_and_credit_never_runs_dry(void **state)
 static void what_nobody_can_examine_is_denied_unless_allowed(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     struct accord_case c;
     struct accord_envelope other = plan;
     const struct accord_pair options[] = {{"unvalidated", "allow"}, {0}};
-    h = policy_of("content");
-    assert_int_equal(testpolicy_open(h, NULL), 0);
+    struct testpolicy *h = policy_opened("content", NULL);
     other.type = "incident-report";
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
-    expect(&c, ACCORD_DENY, "content.no-validator", "unvalidated");
+    expect_answer(&c, ACCORD_DENY, "content.no-validator", "unvalidated");
     other.type = "opaque";
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     testpolicy_close(h);
     assert_int_equal(testpolicy_open(h, options), 0);
     other.type = "incident-report";
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &other);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     testpolicy_ask(h, &c, ACCORD_ASK_OUT, &stow_plan, &plan);
     assert_int_equal(c.answers, 0);
     policy_end(h);
@@ -534,19 +495,17 @@ static void what_nobody_can_examine_is_denied_unless_allowed(void **state)
 static void open_cases_are_deferred_by_cancel_and_close(void **state)
 {
     (void)state;
-    struct testpolicy *h;
     struct accord_case c[3];
-    h = policy_of("content");
-    assert_int_equal(testpolicy_open(h, NULL), 0);
+    struct testpolicy *h = policy_opened("content", NULL);
     for (int i = 0; i < 3; i++)
         testpolicy_ask(h, &c[i], ACCORD_ASK_OUT, &stow_plan, &plan);
     testpolicy_cancel(&c[1]);
-    expect(&c[1], ACCORD_DEFER, "content.canceled", "given up");
+    expect_answer(&c[1], ACCORD_DEFER, "content.canceled", "given up");
     h->plugin->policy->cancel(h->state, &c[1].inquiry);
     assert_int_equal(c[0].answers + c[2].answers, 0);
     policy_end(h);
-    expect(&c[0], ACCORD_DEFER, "content.stopped", "stopped");
-    expect(&c[2], ACCORD_DEFER, "content.stopped", "stopped");
+    expect_answer(&c[0], ACCORD_DEFER, "content.stopped", "stopped");
+    expect_answer(&c[2], ACCORD_DEFER, "content.stopped", "stopped");
 }
 
 int main(void)

@@ -54,44 +54,29 @@ static const struct accord_pair no_client[] = {{"tls.client.subject", ""},
                                                {"tls.client.until", ""},
                                                {0}};
 
+#define HANDSHAKE     ACCORD_ASK_HANDSHAKE
+#define AUTHENTICATED ACCORD_ASK_AUTHENTICATED
+
 static struct testpolicy *open_with(const struct accord_pair *options)
 {
-    struct testpolicy *h = policy_of("encryption");
+    struct testpolicy *h = policy_opened("encryption", options);
     testhost_set_wall(h->host, NOW * SECOND);
-    if (testpolicy_open(h, options))
-        fail_msg("%s", h->why);
     return h;
 }
 
-static void expect(const struct accord_case *c, enum accord_answer answer, const char *rule, const char *part)
-{
-    assert_int_equal(c->answers, 1);
-    if (c->answer != answer || strcmp(c->rule, rule) || !strstr(c->reason, part))
-        fail_msg("expected %d %s ... %s, got %d %s: %s", answer, rule, part, c->answer, c->rule, c->reason);
-}
-
-/* The verdict on the good facts with one of them changed (NULL: left out), or two. */
-static struct accord_case with_two(struct testpolicy *h, enum accord_question question, const char *name,
-                                   const char *value, const char *second, const char *second_value)
-{
-    const struct accord_pair *good = question == ACCORD_ASK_HANDSHAKE ? good_handshake : good_client;
-    struct accord_pair facts[24] = {{0}};
-    size_t count = 0;
-    for (; good->name; good++) {
-        const char *is = !strcmp(good->name, name) ? value : good->value;
-        is = second && !strcmp(good->name, second) ? second_value : is;
-        if (is)
-            facts[count++] = (struct accord_pair){good->name, is};
-    }
-    struct accord_case c;
-    testpolicy_ask_session(h, &c, question, &taxii, facts);
-    return c;
-}
-
+/* The verdict on the good facts with one of them changed (NULL: left out). */
 static struct accord_case with(struct testpolicy *h, enum accord_question question, const char *name,
                                const char *value)
 {
-    return with_two(h, question, name, value, NULL, NULL);
+    const struct accord_pair changes[] = {{name, value}, {0}};
+    return policy_session(h, question, &taxii, question == HANDSHAKE ? good_handshake : good_client, changes);
+}
+
+/* The verdict on a handshake with other keys. */
+static struct accord_case with_keys(struct testpolicy *h, const char *own, const char *chain)
+{
+    const struct accord_pair changes[] = {{"tls.peer.key", own}, {"tls.chain.keys", chain}, {0}};
+    return policy_session(h, HANDSHAKE, &taxii, good_handshake, changes);
 }
 
 static void a_good_session_passes_until_its_first_certificate_ends(void **state)
@@ -99,32 +84,29 @@ static void a_good_session_passes_until_its_first_certificate_ends(void **state)
     (void)state;
     struct testpolicy *h = open_with(NULL);
     struct accord_case c;
-    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &taxii, good_handshake);
-    expect(&c, ACCORD_ALLOW, "", "");
+    testpolicy_ask_session(h, &c, HANDSHAKE, &taxii, good_handshake);
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     assert_int_equal(c.good_for, INT64_C(90) * 86400 * 1000);
-    c = with(h, ACCORD_ASK_HANDSHAKE, "tls.chain.until", "1767225610");
-    expect(&c, ACCORD_ALLOW, "", "");
+    c = with(h, HANDSHAKE, "tls.chain.until", "1767225610");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     assert_int_equal(c.good_for, 10000);
-    c = with(h, ACCORD_ASK_AUTHENTICATED, "tls.client.until", "1767225601");
-    expect(&c, ACCORD_ALLOW, "", "");
+    c = with(h, AUTHENTICATED, "tls.client.until", "1767225601");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     assert_int_equal(c.good_for, 1000);
-    c = with(h, ACCORD_ASK_AUTHENTICATED, "tls.client.until", "9223372036854775807");
-    expect(&c, ACCORD_ALLOW, "", "");
+    c = with(h, AUTHENTICATED, "tls.client.until", "9223372036854775807");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     assert_int_equal(c.good_for, INT64_C(3650) * 86400 * 1000);
-    testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &taxii, no_client);
-    expect(&c, ACCORD_ALLOW, "", "");
+    testpolicy_ask_session(h, &c, AUTHENTICATED, &taxii, no_client);
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     assert_int_equal(c.good_for, 0);
     testhost_set_wall(h->host, (NOW + 90 * 86400) * SECOND);
-    testpolicy_ask_session(h, &c, ACCORD_ASK_HANDSHAKE, &taxii, good_handshake);
-    expect(&c, ACCORD_DENY, "encryption.tls-expired",
-           "the partner's certificate has expired (tls.peer.until");
-    testpolicy_ask_session(h, &c, ACCORD_ASK_AUTHENTICATED, &taxii, good_client);
-    expect(&c, ACCORD_DENY, "encryption.tls-client-expired", "our own certificate has expired");
+    testpolicy_ask_session(h, &c, HANDSHAKE, &taxii, good_handshake);
+    expect_answer(&c, ACCORD_DENY, "encryption.tls-expired",
+                  "the partner's certificate has expired (tls.peer.until");
+    testpolicy_ask_session(h, &c, AUTHENTICATED, &taxii, good_client);
+    expect_answer(&c, ACCORD_DENY, "encryption.tls-client-expired", "our own certificate has expired");
     policy_end(h);
 }
-
-#define HANDSHAKE     ACCORD_ASK_HANDSHAKE
-#define AUTHENTICATED ACCORD_ASK_AUTHENTICATED
 
 static const struct {
     enum accord_question question;
@@ -201,34 +183,35 @@ static void each_fact_by_itself_turns_yes_into_its_rule(void **state)
     struct testpolicy *h = open_with(NULL);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct accord_case c = with(h, wrong[i].question, wrong[i].name, wrong[i].value);
-        expect(&c, ACCORD_DENY, wrong[i].rule, wrong[i].part);
+        expect_answer(&c, ACCORD_DENY, wrong[i].rule, wrong[i].part);
     }
-    struct accord_case c =
-        with_two(h, HANDSHAKE, "tls.peer.key", "EC 224", "tls.chain.keys", "EC 224,RSA 2048,RSA 4096");
-    expect(&c, ACCORD_DENY, "encryption.tls-key-bits", "the partner's key is EC 224");
+    struct accord_case c = with_keys(h, "EC 224", "EC 224,RSA 2048,RSA 4096");
+    expect_answer(&c, ACCORD_DENY, "encryption.tls-key-bits", "the partner's key is EC 224");
     policy_end(h);
+}
+
+static void judge_without(struct testpolicy *h, enum accord_question question, const char *name,
+                          const char *value, bool needed)
+{
+    struct accord_case c = with(h, question, name, value);
+    if (needed)
+        expect_answer(&c, ACCORD_DENY, "encryption.fact-missing", name);
+    else
+        expect_answer(&c, ACCORD_ALLOW, "", "");
 }
 
 static void none_may_be_missing_but_the_subject(void **state)
 {
     (void)state;
     struct testpolicy *h = open_with(NULL);
-    for (const struct accord_pair *p = good_handshake; p->name; p++)
-        for (int empty = 0; empty < 2; empty++) {
-            struct accord_case c = with(h, ACCORD_ASK_HANDSHAKE, p->name, empty ? "" : NULL);
-            if (strcmp(p->name, "tls.peer.subject"))
-                expect(&c, ACCORD_DENY, "encryption.fact-missing", p->name);
-            else
-                expect(&c, ACCORD_ALLOW, "", "");
-        }
+    for (const struct accord_pair *p = good_handshake; p->name; p++) {
+        bool needed = strcmp(p->name, "tls.peer.subject");
+        judge_without(h, HANDSHAKE, p->name, NULL, needed);
+        judge_without(h, HANDSHAKE, p->name, "", needed);
+    }
     for (const struct accord_pair *p = good_client; p->name; p++) {
-        struct accord_case c = with(h, ACCORD_ASK_AUTHENTICATED, p->name, NULL);
-        expect(&c, ACCORD_DENY, "encryption.fact-missing", p->name);
-        c = with(h, ACCORD_ASK_AUTHENTICATED, p->name, "");
-        if (strcmp(p->name, "tls.client.subject"))
-            expect(&c, ACCORD_DENY, "encryption.fact-missing", p->name);
-        else
-            expect(&c, ACCORD_ALLOW, "", "");
+        judge_without(h, AUTHENTICATED, p->name, NULL, true);
+        judge_without(h, AUTHENTICATED, p->name, "", strcmp(p->name, "tls.client.subject"));
     }
     policy_end(h);
 }
@@ -236,41 +219,44 @@ static void none_may_be_missing_but_the_subject(void **state)
 static void what_else_is_good(void **state)
 {
     (void)state;
-    static const char older[] = "ECDHE-RSA-AES256-GCM-SHA384";
+    static const struct accord_pair older[] = {
+        {"tls.version", "1.2"}, {"tls.cipher", "ECDHE-RSA-AES256-GCM-SHA384"}, {0}};
     struct testpolicy *h = open_with(NULL);
-    struct accord_case c = with_two(h, HANDSHAKE, "tls.version", "1.2", "tls.cipher", older);
-    expect(&c, ACCORD_ALLOW, "", "");
+    struct accord_case c = policy_session(h, HANDSHAKE, &taxii, good_handshake, older);
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     c = with(h, HANDSHAKE, "tls.group", "X25519");
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     c = with(h, HANDSHAKE, "tls.identity", "*.dhs.example");
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     c = with(h, HANDSHAKE, "tls.identity", "TAXII.DHS.EXAMPLE");
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     struct accord_policy_link link = taxii;
     link.option_count = 0;
     testpolicy_ask_session(h, &c, HANDSHAKE, &link, good_handshake);
-    expect(&c, ACCORD_ALLOW, "", "");
-    /* A stranger's connector, at an address. */
-    link.connector = "gopher", link.endpoint_host = "2001:DB8::7";
-    struct accord_pair facts[sizeof good_handshake / sizeof *good_handshake];
-    memcpy(facts, good_handshake, sizeof facts);
-    for (struct accord_pair *p = facts; p->name; p++)
-        if (!strcmp(p->name, "tls.identity"))
-            p->value = "2001:db8::7";
-    testpolicy_ask_session(h, &c, HANDSHAKE, &link, facts);
-    expect(&c, ACCORD_ALLOW, "", "");
-    link.endpoint_host = "taxii.example";
-    for (struct accord_pair *p = facts; p->name; p++)
-        if (!strcmp(p->name, "tls.identity"))
-            p->value = "*.example";
-    testpolicy_ask_session(h, &c, HANDSHAKE, &link, facts);
-    expect(&c, ACCORD_DENY, "encryption.tls-identity", "*.example");
-    link.endpoint_host = "192.0.2.7";
-    for (struct accord_pair *p = facts; p->name; p++)
-        if (!strcmp(p->name, "tls.identity"))
-            p->value = "*.0.2.7";
-    testpolicy_ask_session(h, &c, HANDSHAKE, &link, facts);
-    expect(&c, ACCORD_DENY, "encryption.tls-identity", "192.0.2.7");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
+    policy_end(h);
+}
+
+static void a_strangers_connector_is_held_to_its_endpoint(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host, *identity;
+        enum accord_answer answer;
+        const char *rule, *part;
+    } cases[] = {
+        {"2001:DB8::7", "2001:db8::7", ACCORD_ALLOW, "", ""},
+        {"taxii.example", "*.example", ACCORD_DENY, "encryption.tls-identity", "*.example"},
+        {"192.0.2.7", "*.0.2.7", ACCORD_DENY, "encryption.tls-identity", "192.0.2.7"},
+    };
+    struct testpolicy *h = open_with(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct accord_policy_link link = taxii;
+        const struct accord_pair changes[] = {{"tls.identity", cases[i].identity}, {0}};
+        link.option_count = 0, link.connector = "gopher", link.endpoint_host = cases[i].host;
+        struct accord_case c = policy_session(h, HANDSHAKE, &link, good_handshake, changes);
+        expect_answer(&c, cases[i].answer, cases[i].rule, cases[i].part);
+    }
     policy_end(h);
 }
 
@@ -279,21 +265,13 @@ static void a_chain_of_one_is_judged_by_its_own_signature(void **state)
 {
     (void)state;
     struct testpolicy *h = open_with(NULL);
-    struct accord_pair facts[sizeof good_handshake / sizeof *good_handshake];
-    struct accord_case c;
-    memcpy(facts, good_handshake, sizeof facts);
-    for (struct accord_pair *p = facts; p->name; p++)
-        p->value = !strcmp(p->name, "tls.chain")              ? "1"
-                   : !strcmp(p->name, "tls.chain.keys")       ? "EC 256"
-                   : !strcmp(p->name, "tls.chain.signatures") ? "ECDSA+SHA256"
-                                                              : p->value;
-    testpolicy_ask_session(h, &c, HANDSHAKE, &taxii, facts);
-    expect(&c, ACCORD_ALLOW, "", "");
-    for (struct accord_pair *p = facts; p->name; p++)
-        if (!strcmp(p->name, "tls.chain.signatures"))
-            p->value = "ECDSA+SHA1";
-    testpolicy_ask_session(h, &c, HANDSHAKE, &taxii, facts);
-    expect(&c, ACCORD_DENY, "encryption.tls-chain", "ECDSA+SHA1");
+    struct accord_pair alone[] = {
+        {"tls.chain", "1"}, {"tls.chain.keys", "EC 256"}, {"tls.chain.signatures", "ECDSA+SHA256"}, {0}};
+    struct accord_case c = policy_session(h, HANDSHAKE, &taxii, good_handshake, alone);
+    expect_answer(&c, ACCORD_ALLOW, "", "");
+    alone[2].value = "ECDSA+SHA1";
+    c = policy_session(h, HANDSHAKE, &taxii, good_handshake, alone);
+    expect_answer(&c, ACCORD_DENY, "encryption.tls-chain", "ECDSA+SHA1");
     policy_end(h);
 }
 
@@ -304,10 +282,10 @@ static void a_certificate_of_ours_may_be_demanded(void **state)
     struct testpolicy *h = open_with(required);
     struct accord_case c;
     testpolicy_ask_session(h, &c, AUTHENTICATED, &taxii, good_client);
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     testpolicy_ask_session(h, &c, AUTHENTICATED, &taxii, no_client);
-    expect(&c, ACCORD_DENY, "encryption.tls-client-certificate",
-           "taxii.dhs.example did not get a certificate of ours");
+    expect_answer(&c, ACCORD_DENY, "encryption.tls-client-certificate",
+                  "taxii.dhs.example did not get a certificate of ours");
     policy_end(h);
     h = policy_of("encryption");
     struct accord_policy_link bare = taxii;
@@ -329,13 +307,13 @@ static void longer_keys_may_be_demanded(void **state)
     struct testpolicy *h = open_with(options);
     struct accord_case c;
     testpolicy_ask_session(h, &c, HANDSHAKE, &taxii, good_handshake);
-    expect(&c, ACCORD_DENY, "encryption.tls-key-bits", "EC 256");
-    c = with_two(h, HANDSHAKE, "tls.peer.key", "EC 384", "tls.chain.keys", "EC 384,RSA 2048,RSA 4096");
-    expect(&c, ACCORD_DENY, "encryption.tls-key-bits", "RSA 2048");
-    c = with_two(h, HANDSHAKE, "tls.peer.key", "EC 384", "tls.chain.keys", "EC 384,RSA 3072,RSA 4096");
-    expect(&c, ACCORD_ALLOW, "", "");
+    expect_answer(&c, ACCORD_DENY, "encryption.tls-key-bits", "EC 256");
+    c = with_keys(h, "EC 384", "EC 384,RSA 2048,RSA 4096");
+    expect_answer(&c, ACCORD_DENY, "encryption.tls-key-bits", "RSA 2048");
+    c = with_keys(h, "EC 384", "EC 384,RSA 3072,RSA 4096");
+    expect_answer(&c, ACCORD_ALLOW, "", "");
     testpolicy_ask_session(h, &c, AUTHENTICATED, &taxii, good_client);
-    expect(&c, ACCORD_DENY, "encryption.tls-client-key-bits", "RSA 2048");
+    expect_answer(&c, ACCORD_DENY, "encryption.tls-client-key-bits", "RSA 2048");
     policy_end(h);
     h = policy_of("encryption");
     assert_int_equal(testpolicy_check(h, shorter), ACCORD_EINVAL);
@@ -413,15 +391,8 @@ static void what_cannot_be_is_told_when_the_file_is_read(void **state)
         {{{"tls-versions", "1.2"}, {"tls-ec-bits", "384"}, {"tls-groups", "P-256"}}, NULL},
         {{{"unencrypted", "ais"}}, "unencrypted = ais, but connector taxii always encrypts"},
     };
-    const struct accord_policy_link *const links[] = {&taxii};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct testpolicy *h = policy_of("encryption");
-        h->setup.links = links, h->setup.link_count = 1;
-        int result = testpolicy_check(h, cases[i].options);
-        if (cases[i].why ? result != ACCORD_EINVAL || !strstr(h->why, cases[i].why) : result != 0)
-            fail_msg("%s = %s: %d %s", cases[i].options[0].name, cases[i].options[0].value, result, h->why);
-        policy_end(h);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        policy_checks("encryption", &taxii, cases[i].options, cases[i].why);
     struct testpolicy *h = policy_of("encryption");
     const struct accord_pair curves[] = {{"tls-versions", "1.2"},
                                          {"tls-ec-bits", "384"},
@@ -451,16 +422,16 @@ static void neither_protocol_disturbs_the_other(void **state)
     assert_int_equal(testpolicy_check(h, options), 0);
     assert_int_equal(testpolicy_open(h, options), 0);
     testpolicy_ask_session(h, &c, HANDSHAKE, &sftp, good_handshake);
-    expect(&c, ACCORD_DENY, "encryption.fact-missing", "does not report ssh.kex");
+    expect_answer(&c, ACCORD_DENY, "encryption.fact-missing", "does not report ssh.kex");
     testpolicy_ask_session(h, &c, AUTHENTICATED, &sftp, good_client);
-    expect(&c, ACCORD_DENY, "encryption.fact-missing", "does not report ssh.user");
+    expect_answer(&c, ACCORD_DENY, "encryption.fact-missing", "does not report ssh.user");
     const struct accord_pair ssh[] = {{"ssh.kex", "ecdh-sha2-nistp384"}, {0}};
     testpolicy_ask_session(h, &c, HANDSHAKE, &taxii, ssh);
-    expect(&c, ACCORD_DENY, "encryption.unknown-protocol",
-           "report neither TLS nor that they are unencrypted");
+    expect_answer(&c, ACCORD_DENY, "encryption.unknown-protocol",
+                  "report neither TLS nor that they are unencrypted");
     const struct accord_pair plain[] = {{"session.encryption", "none"}, {0}};
     testpolicy_ask_session(h, &c, HANDSHAKE, &taxii, plain);
-    expect(&c, ACCORD_DENY, "encryption.unencrypted", "is not encrypted");
+    expect_answer(&c, ACCORD_DENY, "encryption.unencrypted", "is not encrypted");
     policy_end(h);
 }
 
@@ -471,6 +442,7 @@ int main(void)
         cmocka_unit_test(each_fact_by_itself_turns_yes_into_its_rule),
         cmocka_unit_test(none_may_be_missing_but_the_subject),
         cmocka_unit_test(what_else_is_good),
+        cmocka_unit_test(a_strangers_connector_is_held_to_its_endpoint),
         cmocka_unit_test(a_chain_of_one_is_judged_by_its_own_signature),
         cmocka_unit_test(a_certificate_of_ours_may_be_demanded),
         cmocka_unit_test(longer_keys_may_be_demanded),
