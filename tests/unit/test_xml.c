@@ -183,5 +183,9 @@ int main(void)
         cmocka_unit_test(a_word_is_kept_with_a_name_as_long_as_it_means_the_same),
         cmocka_unit_test(words_are_kept_of_so_many_names),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("a reader for each", tests, NULL, NULL);
+    xml_readers_keep();
+    failed += cmocka_run_group_tests_name("readers that are kept", tests, NULL, NULL);
+    xml_readers_drop();
+    return failed;
 }

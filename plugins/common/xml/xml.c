@@ -463,7 +463,7 @@ int xml_finish(struct xml_reader *r)
 #define KEPT_PARSED (1 << 20)  /* and of all */
 
 static struct xml_reader *kept;
-static size_t kept_count;
+static size_t kept_count, keepers;
 
 static void destroy(struct xml_reader *r)
 {
@@ -477,7 +477,7 @@ static void destroy(struct xml_reader *r)
 static bool keep(struct xml_reader *r)
 {
     r->parsed += r->size;
-    if (r->error || !r->finished || r->size > KEPT_SIZE || r->parsed > KEPT_PARSED || kept_count == KEPT_MOST)
+    if (!keepers || r->error || !r->finished || r->size > KEPT_SIZE || r->parsed > KEPT_PARSED || kept_count == KEPT_MOST)
         return false;
     lexer_fini(&r->lexer);
     memset(r, 0, offsetof(struct xml_reader, next));
@@ -529,4 +529,21 @@ void xml_reader_free(struct xml_reader *r)
 {
     if (r && !keep(r))
         destroy(r);
+}
+
+void xml_readers_keep(void)
+{
+    keepers++;
+}
+
+void xml_readers_drop(void)
+{
+    if (--keepers)
+        return;
+    while (kept) {
+        struct xml_reader *r = kept;
+        kept = r->next;
+        destroy(r);
+    }
+    kept_count = 0;
 }

@@ -72,6 +72,9 @@ struct xml_events {
 struct xml_reader *xml_reader_new(const struct xml_limits *, const struct xml_events *,
                                   void *arg); /* NULL: no memory */
 void xml_reader_free(struct xml_reader *);    /* NULL is fine */
+/* From here on a few readers of short documents are kept for the next ones, until all who asked for it want no more. */
+void xml_readers_keep(void);
+void xml_readers_drop(void);
 /* ACCORD_EFORMAT: not well-formed or forbidden; ACCORD_ELIMIT; ACCORD_ENOMEM; what a callback gave. */
 int xml_feed(struct xml_reader *, const uint8_t *, size_t);
 /* No more bytes will come: ACCORD_EFORMAT when the document is not whole. */

@@ -1,6 +1,7 @@
 /* The TAXII connector's vtable. */
 #include "taxii.h"
 
+#include "common/xml/xml.h"
 #include "feed.h"
 #include "probe.h"
 #include "submit.h"
@@ -59,6 +60,7 @@ static void free_link(struct link *link)
     link->feeds = NULL;
     catalogue_fini(link);
     tls_expiry_stop(&link->expiry);
+    xml_readers_drop();
 }
 
 static void on_certificate(void *arg, int64_t until)
@@ -124,6 +126,7 @@ static int taxii_open(void *state, struct accord_instance *instance, const struc
                                      .read_anew = read_anew,
                                      .arg = link,
                                      .told = -1}};
+    xml_readers_keep();
     link->http = new_http(link);
     link->submit = link->http ? submit_new(link) : NULL;
     if (link->submit && open_feeds(link))
