@@ -9,6 +9,8 @@
 #define HASH_FIELD     ",\"accord.hash\":\""
 #define SEAL_MAX       512 /* all that sealing appends, and a byte */
 #define HASH_TAIL      (sizeof HASH_FIELD - 1 + 2 * DIGEST_SIZE + 2) /* field, digits, quote, brace */
+/* What follows the first field's name at least: a chain's and a sequence of one character, a hash, a quote. */
+#define SEAL_LEAST (sizeof SEQUENCE_FIELD - 1 + sizeof PREVIOUS_FIELD - 1 + 2 * DIGEST_SIZE + 3)
 
 /* Names that need no escaping in JSON: file names of conf.d. */
 static bool name_fits(const char *name)
@@ -47,7 +49,12 @@ static char *put_hash(char *to, const uint8_t hash[DIGEST_SIZE])
 
 int audit_seal(struct buf *line, const char *chain, struct audit_head *head)
 {
-    if (!name_fits(chain) || !line->size)
+    return audit_seal_from(line, 0, chain, head);
+}
+
+int audit_seal_from(struct buf *line, size_t from, const char *chain, struct audit_head *head)
+{
+    if (!name_fits(chain) || line->size <= from)
         return ACCORD_EINVAL;
     struct audit_head next = {.sequence = head->sequence + 1};
     char *begin = (char *)buf_reserve(line, SEAL_MAX), *to = begin;
@@ -60,8 +67,9 @@ int audit_seal(struct buf *line, const char *chain, struct audit_head *head)
     to = PUT(to, PREVIOUS_FIELD);
     to = put_hash(to, head->hash);
     to = PUT(to, "\"");
-    size_t size = line->size + (size_t)(to - begin);
-    int result = size + HASH_TAIL > AUDIT_LINE_MAX ? ACCORD_ELIMIT : digest_of(line->data, size, next.hash);
+    size_t size = line->size - from + (size_t)(to - begin);
+    int result =
+        size + HASH_TAIL > AUDIT_LINE_MAX ? ACCORD_ELIMIT : digest_of(line->data + from, size, next.hash);
     if (result)
         return result;
     to = PUT(to, HASH_FIELD);
@@ -161,7 +169,7 @@ static int read_seal(const char *line, size_t size, struct audit_seal_facts *fac
     if (size < HASH_TAIL || parse_hash(line + size - HASH_TAIL, facts))
         return fail(why, ACCORD_EFORMAT, "the line does not end with its accord.hash; it was cut or changed");
     size -= HASH_TAIL;
-    const char *seal = find_last(line, size, CHAIN_FIELD);
+    const char *seal = size < SEAL_LEAST ? NULL : find_last(line, size - SEAL_LEAST, CHAIN_FIELD);
     if (!seal)
         return fail(why, ACCORD_EFORMAT, "the line has no accord.chain before its hash; it was changed");
     if (parse_seal((struct seal){seal, line + size}, facts))

@@ -24,8 +24,8 @@ struct target {
     size_t chain; /* index into state.chains; SIZE_MAX: the unreadable lines */
     char date[LINE_DATE_SIZE];
     int fd;
-    int64_t before; /* size when the batch began */
-    struct buf pending;
+    int64_t before;     /* size when the batch began */
+    struct buf pending; /* struct iovec: lines that stay where they were given */
 };
 
 /* The highest sequence of a chain in this batch, and the file that holds it. */
@@ -101,22 +101,32 @@ static int open_target(struct export *export, struct target *target)
     return 0;
 }
 
+/* Leaves out what has been written. */
+static void advance(struct iovec **at, size_t *count, size_t written)
+{
+    for (; *count && written >= (*at)->iov_len; ++*at, --*count)
+        written -= (*at)->iov_len;
+    if (!*count)
+        return;
+    (*at)->iov_base = (char *)(*at)->iov_base + written;
+    (*at)->iov_len -= written;
+}
+
 static int write_target(struct target *target)
 {
-    const uint8_t *bytes = target->pending.data;
-    size_t size = target->pending.size;
+    struct iovec *at = (struct iovec *)target->pending.data;
+    size_t count = target->pending.size / sizeof *at;
     if (target->pending.failed) {
         errno = ENOMEM;
         return -1;
     }
-    while (size) {
-        ssize_t n = write(target->fd, bytes, size);
+    while (count) {
+        ssize_t n = writev(target->fd, at, count < IOV_MAX ? (int)count : IOV_MAX);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -1;
-        bytes += n;
-        size -= (size_t)n;
+        advance(&at, &count, (size_t)n);
     }
     buf_clear(&target->pending);
     return 0;
@@ -161,11 +171,8 @@ static void close_targets(struct export *export, bool undo)
     export->target_count = 0;
 }
 
-static struct target *target_of(struct export *export, size_t chain, const char *date, struct reason *why)
+static struct target *add_target(struct export *export, size_t chain, const char *date, struct reason *why)
 {
-    for (size_t i = export->target_count; i-- > 0;)
-        if (export->targets[i].chain == chain && !strcmp(export->targets[i].date, date))
-            return &export->targets[i];
     if (export->target_count == TARGETS_MAX) {
         if (flush(export, why))
             return NULL;
@@ -181,15 +188,52 @@ static struct target *target_of(struct export *export, size_t chain, const char 
     return NULL;
 }
 
+/* NULL: not open in this batch. */
+static struct target *find_target(struct export *export, const char *name, const char *date)
+{
+    for (size_t i = export->target_count; i-- > 0;) {
+        struct target *target = &export->targets[i];
+        if (target->chain != SIZE_MAX && !memcmp(target->date, date, LINE_DATE_SIZE) &&
+            !strcmp(export->state.chains[target->chain].name, name))
+            return target;
+    }
+    return NULL;
+}
+
 /* ---- lines ---- */
 
-static int set_aside(struct export *export, const char *line, size_t size, struct reason *why)
+/* A line as it was given, with its newline. */
+struct given {
+    const char *text;
+    size_t size; /* without it */
+    bool ends;   /* it stands there */
+};
+
+static void put_bytes(struct buf *pending, const char *bytes, size_t size)
 {
-    struct target *target = target_of(export, SIZE_MAX, "", why);
-    if (!target)
+    struct iovec *last = pending->size ? (struct iovec *)(pending->data + pending->size) - 1 : NULL;
+    if (last && (char *)last->iov_base + last->iov_len == bytes)
+        last->iov_len += size;
+    else
+        buf_put(pending, &(struct iovec){(void *)bytes, size}, sizeof *last);
+}
+
+static void put_line(struct target *target, const struct given *line)
+{
+    put_bytes(&target->pending, line->text, line->size + line->ends);
+    if (!line->ends)
+        put_bytes(&target->pending, "\n", 1);
+}
+
+static int set_aside(struct export *export, const struct given *line, struct reason *why)
+{
+    struct target *target = NULL;
+    for (size_t i = 0; i < export->target_count && !target; i++)
+        if (export->targets[i].chain == SIZE_MAX)
+            target = &export->targets[i];
+    if (!target && !(target = add_target(export, SIZE_MAX, "", why)))
         return ACCORD_EIO;
-    buf_put(&target->pending, line, size);
-    buf_byte(&target->pending, '\n');
+    put_line(target, line);
     export->unreadable_now++;
     return 0;
 }
@@ -208,28 +252,36 @@ static struct progress *progress_of(struct export *export, size_t chain)
     return &export->progress[chain];
 }
 
-static int take_line(struct export *export, const char *line, size_t size, struct reason *why)
+/* Opened also for a line that is there already: its file's size will be counted. */
+static int open_for(struct export *export, const char *name, const char *date, struct target **target,
+                    struct reason *why)
+{
+    struct export_chain *chain = export_chain_of(&export->state, name);
+    size_t index = chain ? (size_t)(chain - export->state.chains) : 0;
+    if (!chain || !progress_of(export, index))
+        return fail(why, ACCORD_ELIMIT, "too many audit chains, or out of memory");
+    *target = add_target(export, index, date, why);
+    return *target ? 0 : ACCORD_EIO;
+}
+
+static int take_line(struct export *export, const struct given *line, struct reason *why)
 {
     struct audit_seal_facts facts;
     char date[LINE_DATE_SIZE];
-    if (audit_read_seal(line, size, &facts, NULL) || !line_date(line, size, date) ||
-        !text_is_name(facts.chain, 63))
-        return set_aside(export, line, size, why);
-    struct export_chain *chain = export_chain_of(&export->state, facts.chain);
-    struct progress *progress = chain ? progress_of(export, (size_t)(chain - export->state.chains)) : NULL;
-    if (!progress)
-        return fail(why, ACCORD_ELIMIT, "too many audit chains, or out of memory");
-    /* Opened also for a line that is there already: its file's size will be counted. */
-    struct target *target = target_of(export, (size_t)(chain - export->state.chains), date, why);
-    if (!target)
-        return ACCORD_EIO;
-    if (!export_chain_has(chain, facts.sequence)) {
-        buf_put(&target->pending, line, size);
-        buf_byte(&target->pending, '\n');
-    }
+    if (audit_read_seal(line->text, line->size, &facts, NULL) || !line_date(line->text, line->size, date))
+        return set_aside(export, line, why);
+    struct target *target = find_target(export, facts.chain, date);
+    if (!target && !text_is_name(facts.chain, 63))
+        return set_aside(export, line, why);
+    int result = target ? 0 : open_for(export, facts.chain, date, &target, why);
+    if (result)
+        return result;
+    if (!export_chain_has(&export->state.chains[target->chain], facts.sequence))
+        put_line(target, line);
+    struct progress *progress = &export->progress[target->chain];
     if (facts.sequence > progress->sequence) {
         progress->sequence = facts.sequence;
-        text_copy(progress->date, sizeof progress->date, date);
+        memcpy(progress->date, date, sizeof date);
     }
     return 0;
 }
@@ -240,9 +292,9 @@ static int take_lines(struct export *export, const char *at, size_t size, struct
     int result = 0;
     while (!result && at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = newline ? newline : end;
-        result = take_line(export, at, (size_t)(stop - at), why);
-        at = stop + 1;
+        struct given line = {at, (size_t)((newline ? newline : end) - at), newline != NULL};
+        result = take_line(export, &line, why);
+        at += line.size + 1;
     }
     return result;
 }

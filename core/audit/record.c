@@ -22,6 +22,11 @@
 #define HEADS_KEPT    16
 #define HEAD_NAME_MAX 64
 #define HEAD_ROOM     768
+/* Heads that stay for ever, and where one is looked for first. */
+#define HEADS_SHARED 256
+#define HINTS        64
+/* Of a record without its head. */
+#define REST_USUAL 256
 
 /* What follows the time in every record of an action, commas and quotes included. */
 #define FACTS(name, category)                                                                                \
@@ -131,12 +136,13 @@ static void put_detail(struct json *json, const struct accord_pair *detail)
     json_text(json, name, value);
 }
 
-static void put_details(struct json *json, const struct audit_event *event, size_t begin)
+/* `most`: the size of the buffer that must not be exceeded. */
+static void put_details(struct json *json, const struct audit_event *event, size_t most)
 {
     for (size_t i = 0; i < event->detail_count; i++) {
         size_t before = json->buf->size;
         put_detail(json, &event->details[i]);
-        if (json->buf->size - begin <= RECORD_MAX)
+        if (json->buf->size <= most)
             continue;
         json->buf->size = before;
         json_number(json, "accord.details-left-out", (int64_t)(event->detail_count - i));
@@ -144,14 +150,8 @@ static void put_details(struct json *json, const struct audit_event *event, size
     }
 }
 
-/* What every record of a message says of it. */
-static void put_message(struct buf *buf, const struct audit_event *event)
+static void render_message(struct buf *buf, const struct audit_event *event)
 {
-    size_t begin = buf->size;
-    if (event->kept && event->kept->size) {
-        buf_put(buf, event->kept->data, event->kept->size);
-        return;
-    }
     PUT("accord.message", event->message);
     PUT("accord.name", event->name);
     PUT("accord.type", event->type);
@@ -160,11 +160,28 @@ static void put_message(struct buf *buf, const struct audit_event *event)
         PUT("accord.sha256", event->sha256);
         json_number(&json, "accord.size", event->size);
     }
-    if (event->kept && !buf->failed) {
-        buf_put(event->kept, buf->data + begin, buf->size - begin);
-        if (event->kept->failed)
-            buf_clear(event->kept);
-    }
+}
+
+/* NULL: it cannot be kept. */
+static const struct buf *keep_message(const struct audit_event *event)
+{
+    if (!event->kept || event->kept->size)
+        return event->kept;
+    render_message(event->kept, event);
+    if (!event->kept->failed)
+        return event->kept;
+    buf_clear(event->kept);
+    return NULL;
+}
+
+/* What every record of a message says of it. */
+static void put_message(struct buf *buf, const struct audit_event *event)
+{
+    const struct buf *kept = keep_message(event);
+    if (kept)
+        buf_put(buf, kept->data, kept->size);
+    else
+        render_message(buf, event);
 }
 
 static void put_head(struct buf *buf, const struct audit_event *event)
@@ -247,17 +264,91 @@ static void put_head_kept(struct buf *buf, const struct audit_event *event)
         keep_head(head, event, (const char *)buf->data + begin, buf->size - begin);
 }
 
+static void put_beginning(struct buf *buf, const struct audit_event *event)
+{
+    buf_put(buf, TIME_FIELD, sizeof TIME_FIELD - 1);
+    put_time(buf, event->time ? event->time : clock_wall());
+}
+
+static void put_end(struct buf *buf, const struct audit_event *event, size_t most)
+{
+    PUT_CUT("accord.receipt", event->receipt, RECEIPT_MAX);
+    struct json json = {.buf = buf, .more = true};
+    put_details(&json, event, most);
+}
+
 void audit_render(struct buf *buf, const struct audit_event *event)
 {
     size_t begin = buf->size;
     buf_reserve(buf, RECORD_USUAL);
-    buf_put(buf, TIME_FIELD, sizeof TIME_FIELD - 1);
-    put_time(buf, event->time ? event->time : clock_wall());
+    put_beginning(buf, event);
     put_head_kept(buf, event);
     put_message(buf, event);
-    PUT_CUT("accord.receipt", event->receipt, RECEIPT_MAX);
-    struct json json = {.buf = buf, .more = true};
-    put_details(&json, event, begin);
+    put_end(buf, event, begin + RECORD_MAX);
+}
+
+/* ---- without what is shared ---- */
+
+static struct head shared_heads[HEADS_SHARED]; /* the first shared_count are never changed again */
+static size_t shared_count;
+
+static const struct head *find_shared(const struct audit_event *event)
+{
+    for (size_t i = 0; i < shared_count; i++)
+        if (is_head_of(&shared_heads[i], event))
+            return &shared_heads[i];
+    return NULL;
+}
+
+static const struct head *add_shared(const struct audit_event *event)
+{
+    struct buf text = {0};
+    struct head *head = &shared_heads[shared_count];
+    if (shared_count == HEADS_SHARED)
+        return NULL;
+    put_head(&text, event);
+    if (!text.failed)
+        keep_head(head, event, (char *)text.data, text.size);
+    buf_fini(&text);
+    shared_count += head->version != 0;
+    return head->version ? head : NULL;
+}
+
+/* NULL: this event has none. */
+static const struct head *shared_head(const struct audit_event *event)
+{
+    static const struct head *hints[HINTS];
+    if (!is_usual(event))
+        return NULL;
+    const struct head **hint = &hints[((uintptr_t)event->service / 8 + event->action) % HINTS];
+    if (*hint && is_head_of(*hint, event))
+        return *hint;
+    const struct head *head = find_shared(event);
+    if (!head)
+        head = add_shared(event);
+    if (head)
+        *hint = head;
+    return head;
+}
+
+void audit_render_apart(struct buf *buf, const struct audit_event *event, struct audit_shared *shared)
+{
+    size_t begin = buf->size;
+    const struct head *head = shared_head(event);
+    const struct buf *message = keep_message(event);
+    *shared = (struct audit_shared){0};
+    buf_reserve(buf, REST_USUAL);
+    put_beginning(buf, event);
+    if (head)
+        shared->parts[0] = (struct audit_part){head->text, head->size};
+    else
+        put_head_kept(buf, event);
+    shared->at = buf->size - begin;
+    if (message)
+        shared->parts[1] = (struct audit_part){message->data, message->size};
+    else
+        render_message(buf, event);
+    put_end(buf, event, begin + RECORD_MAX - shared->parts[0].size - shared->parts[1].size);
 }
 
 void audit_events_page(struct buf *buf)

@@ -98,6 +98,17 @@ const char *audit_host_name(void); /* as it stands in the records; "" before aud
  * the sealed line always fits AUDIT_LINE_MAX; details that do not fit any more are left out and
  * `accord.details-left-out` says how many. */
 void audit_render(struct buf *, const struct audit_event *);
+/* What is the same in many records, and stands in the one at `at` bytes without being copied there. */
+struct audit_shared {
+    size_t at;
+    struct audit_part {
+        const void *data;
+        size_t size;
+    } parts[2]; /* one behind the other; empty when there is none */
+};
+/* The same record without what it shares with others: the text of its head, which stays for ever, and what
+ * event->kept holds, which must stay as it is as long as the record is needed. One thread alone. */
+void audit_render_apart(struct buf *, const struct audit_event *, struct audit_shared *);
 /* Appends docs/reference/events.md, which is generated from AUDIT_ACTIONS. */
 void audit_events_page(struct buf *);
 

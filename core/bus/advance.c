@@ -101,8 +101,10 @@ int advance_enter(struct bus_offer *offer, const char *cursor)
 const char *advance_with(struct bus_offer *offer)
 {
     const char *text = cursors_with(&offer->turn, &offer->serial);
-    text_copy(offer->cursor, sizeof offer->cursor, text ? text : "");
-    return text ? offer->cursor : NULL;
+    if (!text)
+        return NULL;
+    text_copy(offer->cursor, sizeof offer->cursor, text);
+    return offer->cursor;
 }
 
 void advance_leave(struct bus_offer *offer, bool held, bool wrote)

@@ -89,6 +89,9 @@ struct bus_party *bus_party_add(struct bus *, const struct conf_agreement *, uin
  * one. */
 int bus_party_set(struct bus_party *, const struct conf_agreement *, uint64_t generation);
 const struct conf_agreement *bus_party_conf(const struct bus_party *);
+/* Whatever the hub wants to find again by the party that a port names; NULL at first. */
+void bus_party_own(struct bus_party *, void *owner);
+void *bus_party_owner(const struct bus_party *);
 struct bus_party *bus_party_find(struct bus *, const char *agreement);
 /* Off: its open deliveries are held, its sources refused. `why` is shown with what is held. */
 void bus_party_enable(struct bus_party *, bool enabled, const char *why);

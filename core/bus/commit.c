@@ -11,6 +11,7 @@
 #include "bus/lane.h"
 #include "bus/limits.h"
 #include "bus/trail.h"
+#include "util/ahead.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -66,10 +67,14 @@ static struct audit_event event_of(const struct bus_offer *offer, enum audit_act
 
 static const char *const answer_names[] = {"allow", "deny", "defer"};
 
-static void verdict_text(char *to, size_t room, const struct bus_verdict *verdict)
+/* In `room` when it has a rule. */
+static const char *verdict_text(char room[ACCORD_RULE_MAX + 16], const struct bus_verdict *verdict)
 {
     const char *rule = bus_verdict_words(verdict)->rule;
-    text_join(to, room, answer_names[verdict->answer], rule[0] ? " " : "", rule);
+    if (!rule[0])
+        return answer_names[verdict->answer];
+    text_join(room, ACCORD_RULE_MAX + 16, answer_names[verdict->answer], " ", rule);
+    return room;
 }
 
 /* The source's record, with every verdict as a detail: those that do not fit one record stand in their
@@ -77,14 +82,12 @@ static void verdict_text(char *to, size_t room, const struct bus_verdict *verdic
 static bool audit_source(struct bus_offer *offer, bool quarantined)
 {
     struct accord_pair details[VERDICTS_TOLD + 1];
-    char names[VERDICTS_TOLD][STORE_ROUTE_MAX + 16], verdicts[VERDICTS_TOLD + 1][ACCORD_RULE_MAX + 16];
+    char verdicts[VERDICTS_TOLD + 1][ACCORD_RULE_MAX + 16];
     size_t count = 0;
     for (; count < offer->route_count && count < VERDICTS_TOLD; count++) {
         const struct offer_route *route = &offer->routes[count];
-        size_t used = text_join(names[count], sizeof names[0], "verdict.", route->party->conf->name, "/");
-        text_copy(names[count] + used, sizeof names[0] - used, route->service->name);
-        verdict_text(verdicts[count], sizeof verdicts[0], &route->verdict);
-        details[count] = (struct accord_pair){names[count], verdicts[count]};
+        details[count] =
+            (struct accord_pair){route->lane->verdict, verdict_text(verdicts[count], &route->verdict)};
     }
     struct audit_event event = event_of(offer, quarantined ? AUDIT_QUARANTINED : AUDIT_ADMITTED);
     if (offer->release) {
@@ -101,8 +104,7 @@ static bool audit_source(struct bus_offer *offer, bool quarantined)
         event.rule = words->rule;
         event.reason = words->reason;
     } else {
-        verdict_text(verdicts[count], sizeof verdicts[0], &offer->verdict);
-        details[count] = (struct accord_pair){"verdict", verdicts[count]};
+        details[count] = (struct accord_pair){"verdict", verdict_text(verdicts[count], &offer->verdict)};
         count++;
     }
     event.details = details;
@@ -257,8 +259,8 @@ static bool name_formers(struct bus_offer *offer)
     bool some = origin->formerly[0];
     for (size_t i = 0; i < offer->route_count; i++)
         some = some || offer->routes[i].party->conf->formerly[0];
-    offer->former[0] = 0;
-    if (origin->formerly[0])
+    offer->has_former = origin->formerly[0];
+    if (offer->has_former)
         text_join(offer->former, sizeof offer->former, origin->formerly, "/", offer->service->name);
     if (!some || !offer->key_count)
         return true;
@@ -310,7 +312,7 @@ void offer_commit(struct bus_offer *offer, bool quarantined)
         .note_possible = REPEAT_NOTE("possible"),
         .note_changed = REPEAT_NOTE("changed"),
         .duplicate_horizon = bus->duplicate_horizon,
-        .former_origin = offer->former[0] ? offer->former : NULL,
+        .former_origin = offer->has_former ? offer->former : NULL,
         .key_formers = offer->key_formers,
     };
     offer_count(offer, quarantined);
@@ -382,6 +384,9 @@ static void repeated(void *arg, int result)
 static void committed(void *arg, int result)
 {
     struct bus_offer *offer = arg;
+    ahead(&offer->admission.used_key,
+          offsetof(struct bus_offer, one_delivery) - offsetof(struct bus_offer, admission.used_key));
+    ahead(offer->content, sizeof *offer->content);
     struct bus *bus = offer->party->bus;
     bool quarantined = offer->admission.flags & STORE_QUARANTINED;
     offer_uncount(offer);

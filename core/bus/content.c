@@ -4,18 +4,24 @@
 #include <string.h>
 
 #include "util/buf_pool.h"
+#include "util/pool.h"
 #include "util/text.h"
 
+#define USUAL 1280 /* bytes of one with its texts: what is larger is not kept for the next */
+
 static struct buf_pool buffers = {.usual = 1024};
+static struct pool contents = {.size = USUAL, .head = sizeof(struct bus_content), .most = 512};
 
 /* At most `most` bytes with the NUL; moves *at behind them. */
 static const char *add_text(char **at, const char *from, size_t most)
 {
     char *to = *at;
     size_t room = strlen(from) + 1;
-    text_copy(to, room < most ? room : most, from);
-    text_make_visible(to);
-    *at += strlen(to) + 1;
+    if (room <= most)
+        memcpy(to, from, room);
+    else
+        text_copy(to, most, from);
+    *at += text_make_visible(to) + 1;
     return to;
 }
 
@@ -42,8 +48,8 @@ struct bus_content *bus_content_new(struct store *store, const struct accord_env
                                     const char *agreement, const char *service)
 {
     size_t count = from->header_count < ACCORD_HEADERS_MAX ? from->header_count : ACCORD_HEADERS_MAX;
-    struct bus_content *content =
-        malloc(sizeof *content + count * sizeof(struct accord_pair) + texts_room(from, count));
+    size_t size = sizeof(struct bus_content) + count * sizeof(struct accord_pair) + texts_room(from, count);
+    struct bus_content *content = size <= USUAL ? pool_take(&contents) : calloc(1, size);
     struct store_payload *payload = content ? store_payload_new(store, agreement) : NULL;
     if (!payload) {
         free(content);
@@ -51,10 +57,11 @@ struct bus_content *bus_content_new(struct store *store, const struct accord_env
     }
     struct accord_pair *headers = (struct accord_pair *)(content + 1);
     char *at = (char *)(headers + count);
-    *content = (struct bus_content){.users = 1,
-                                    .payload = payload,
-                                    .encoded = buf_pool_take(&buffers),
-                                    .recorded = buf_pool_take(&buffers)};
+    content->users = 1;
+    content->usual = size <= USUAL;
+    content->payload = payload;
+    content->encoded = buf_pool_take(&buffers);
+    content->recorded = buf_pool_take(&buffers);
     content->envelope = (struct accord_envelope){
         .id = content->id.text, .size = from->size, .sha256 = content->sha256, .name = at};
     text_safe_name(at, ACCORD_NAME_MAX, from->name);
@@ -80,5 +87,8 @@ void bus_content_unref(struct bus_content *content)
     store_payload_free(content->payload);
     buf_pool_give(&buffers, &content->encoded);
     buf_pool_give(&buffers, &content->recorded);
-    free(content);
+    if (content->usual)
+        pool_give(&contents, content);
+    else
+        free(content);
 }

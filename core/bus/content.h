@@ -7,6 +7,7 @@
 
 struct bus_content {
     unsigned users;
+    bool usual; /* size */
     struct store_payload *payload;
     struct accord_envelope envelope;
     struct buf encoded;  /* the envelope for other processes, once one has been sent it */

@@ -276,7 +276,8 @@ static void set_view(struct bus_dispatch *dispatch, const struct accord_envelope
 
 static void begin_anew(struct bus_dispatch *dispatch, struct bus_lane *lane, int64_t size)
 {
-    memset(dispatch, 0, offsetof(struct bus_dispatch, texts));
+    memset(dispatch, 0, offsetof(struct bus_dispatch, view));
+    dispatch->delivery.rule[0] = 0;
     dispatch->lane = lane;
     dispatch->size = size;
 }
@@ -297,6 +298,7 @@ static void claimed_lost(struct bus_dispatch *dispatch)
 {
     dispatch->envelope =
         (struct accord_envelope){.id = "", .type = "", .name = "", .origin = "", .source_id = ""};
+    dispatch->source = (struct bus_source){.store = dispatch->lane->party->bus->store};
     set_view(dispatch, &dispatch->envelope);
     bus_lane_take(dispatch->lane, dispatch->size);
     bus_settle_damaged(dispatch);

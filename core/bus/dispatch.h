@@ -19,21 +19,21 @@ struct bus_dispatch {
     struct gate_item at_gate; /* first */
     struct bus_lane *lane;
     struct bus_dispatch *next; /* in bus->unsettled or bus->spare */
-    struct bus_dispatch_view view;
-    struct bus_delivery delivery;
     int64_t size;
     int64_t sent_at;               /* ticks; 0: not at its link */
     int64_t good_until;            /* ticks: the allow that it has is worth nothing from then on; 0: see generation */
     struct store_message *message; /* claimed: from the store, */
     uint8_t *payload;              /* with its payload, or NULL; or */
     struct bus_content *content;   /* just admitted */
-    struct accord_envelope envelope;
-    char sha256[DIGEST_HEX];
-    struct bus_source source;
-    struct store_settlement settlement;
     struct store_audit audit;
     enum audit_action action;
     bool recorded; /* the settlement has an audit record */
+    struct bus_dispatch_view view; /* from here on nothing is zeroed when it begins */
+    struct bus_source source;
+    struct bus_delivery delivery;
+    struct store_settlement settlement;
+    struct accord_envelope envelope; /* claimed */
+    char sha256[DIGEST_HEX];
     const char *module, *rule, *reason, *receipt; /* of the settlement, in: */
     char texts[64 + ACCORD_RULE_MAX + ACCORD_REASON_MAX + STORE_RECEIPT_MAX];
 };

@@ -19,7 +19,7 @@ struct bus_case {
     void *arg;
 };
 
-static struct pool cases = {.size = sizeof(struct bus_case), .most = 512};
+static struct pool cases = {.size = sizeof(struct bus_case), .head = sizeof(void *), .most = 512};
 
 const struct bus_case_view *bus_case_view(const struct bus_case *c)
 {

@@ -6,10 +6,14 @@
 #include "bus/trail.h"
 #include "util/text.h"
 
-static uint64_t kept(const struct bus_party *party, bool quarantine)
+/* The store's answer takes a lock, and is good for many messages. */
+static uint64_t kept(struct bus_party *party, bool quarantine)
 {
-    struct store_usage usage = store_usage(party->bus->store, party->conf->name);
-    return (quarantine ? usage.quarantine_bytes : usage.open_bytes) + party->coming[quarantine];
+    unsigned usages = store_usages(party->bus->store); /* before the answer */
+    if (party->usage_seen != usages)
+        party->usage = store_usage(party->bus->store, party->conf->name);
+    party->usage_seen = usages;
+    return (quarantine ? party->usage.quarantine_bytes : party->usage.open_bytes) + party->coming[quarantine];
 }
 
 static uint64_t limit_of(const struct bus_party *party, bool quarantine)

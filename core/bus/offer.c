@@ -19,7 +19,7 @@
 /* ---- ending ---- */
 
 static struct pool offers = {
-    .size = sizeof(struct bus_offer), .head = offsetof(struct bus_offer, one_delivery), .most = 512};
+    .size = sizeof(struct bus_offer), .head = offsetof(struct bus_offer, source), .most = 512};
 
 static void offer_free(struct bus_offer *offer)
 {

@@ -28,22 +28,22 @@ struct offer_route {
 struct bus_offer {
     struct gate_item at_inlet; /* first */
     bool entered;              /* there: it is judged and committed now */
+    bool aborted;              /* no more events */
+    bool over;                 /* goes when the store has taken the piece that it is taking */
+    bool taking;               /* the store has a piece */
+    bool whole;                /* the last bytes have come */
+    bool has_former;
     struct bus_party *party;
     const struct conf_service *service;
+    struct bus_content *content;
     struct bus_offer_events events;
     void *arg;
-    bool aborted; /* no more events */
-    bool over;    /* goes when the store has taken the piece that it is taking */
-    bool taking;  /* the store has a piece */
-    bool whole;   /* the last bytes have come */
     int64_t announced, granted, received;
     struct buf waiting; /* what came while the store was taking: at most what was granted */
-    struct bus_content *content;
     char answers[ACCORD_ID_MAX]; /* the message that it answers; "" */
     struct bus_party *counted; /* in whose quarantine it is being committed; its routes say for themselves */
     struct cursor_turn turn;        /* in line at its service, unless a person submitted it */
     uint64_t serial;                /* of the cursor that its commit takes along; 0: none */
-    struct bus_source source;
     struct bus_verdict verdict; /* of the source's policies, or of the routes when none takes it */
     struct offer_route *routes;
     size_t route_count, judging;
@@ -54,14 +54,15 @@ struct bus_offer {
     size_t key_count;
     struct offer_route **key_routes; /* which route gave the key; NULL: the source */
     const char **key_formers;        /* what their agreements were called before; NULL: nothing else */
-    char former[STORE_ROUTE_MAX];    /* what the origin was called before; "" */
-    struct store_admission admission;
     struct offer_release *release; /* it comes out of quarantine; NULL */
     struct store_get get;          /* the message that this one repeats */
+    struct bus_source source; /* once it is sealed; from here on nothing is zeroed */
+    struct store_admission admission; /* once it is made; its cursor's `serial` says so */
     /* Where routes, audit and deliveries are when there are no more of them. */
     struct offer_route one_route;
     struct store_audit few_audit[OFFER_FEW];
-    struct store_delivery one_delivery; /* from here on nothing is zeroed */
+    struct store_delivery one_delivery;
+    char former[STORE_ROUTE_MAX]; /* what the origin was called before, if it has_former */
     char cursor[ACCORD_CURSOR_MAX];
 };
 

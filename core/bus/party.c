@@ -58,6 +58,12 @@ bool bus_in_force(const struct conf_agreement *agreement, int64_t wall)
     return agreement->is_site || (wall >= agreement->in_force_from && wall < agreement->in_force_until);
 }
 
+static void name_verdict(struct bus_lane *lane, const char *agreement)
+{
+    size_t used = text_join(lane->verdict, sizeof lane->verdict, "verdict.", agreement, "/");
+    text_copy(lane->verdict + used, sizeof lane->verdict - used, lane->service->name);
+}
+
 static struct bus_lane *lanes_new(struct bus_party *party, const struct conf_agreement *conf, size_t *count)
 {
     struct bus_lane *lanes = calloc(conf->service_count + 1, sizeof *lanes);
@@ -109,6 +115,7 @@ static bool lanes_set(struct bus_party *party, const struct conf_agreement *conf
         inlets[i] = (struct gate){.enter = offer_enter, .most = INLET_SHARE};
     for (size_t i = 0; i < count; i++) {
         gates[i].enter = bus_dispatch_send;
+        name_verdict(&lanes[i], conf->name);
         lanes[i].gate = &gates[first_of_process(lanes, i, conf->is_site)];
         const struct bus_lane *old = bus_lane_find(party, lanes[i].service->name);
         lanes[i].overdue = old ? old->overdue : 0;
@@ -160,6 +167,16 @@ int bus_party_set(struct bus_party *party, const struct conf_agreement *conf, ui
 const struct conf_agreement *bus_party_conf(const struct bus_party *party)
 {
     return party->conf;
+}
+
+void bus_party_own(struct bus_party *party, void *owner)
+{
+    party->owner = owner;
+}
+
+void *bus_party_owner(const struct bus_party *party)
+{
+    return party->owner;
 }
 
 struct bus_party *bus_party_find(struct bus *bus, const char *agreement)

@@ -49,6 +49,7 @@ struct bus_lane {
     uint64_t overdue;               /* answers that have not come in time */
     char deferred[ACCORD_REASON_MAX]; /* what the policies said when they deferred last; "": they have allowed since */
     struct store_claim claim;
+    char verdict[sizeof "verdict.//" + 2 * CONF_NAME_MAX]; /* what its policies' answer is called in an audit record */
 };
 
 /* Who takes what comes in by one service, as long as no configuration has changed. */
@@ -61,6 +62,7 @@ struct takers {
 struct bus_party {
     struct bus *bus;
     struct bus_party *next;
+    void *owner;
     const struct conf_agreement *conf;
     uint64_t generation;
     bool enabled, ready, retired, draining;
@@ -79,6 +81,8 @@ struct bus_party {
     size_t guests; /* routes of offers, its own and others', that lead to it */
     bool move_due; /* the last one failed */
     struct bus_counts *counts;
+    struct store_usage usage; /* as it was when the store had published so often: */
+    unsigned usage_seen;
 };
 
 struct bus {

@@ -7,6 +7,7 @@
 #include "bus/count.h"
 #include "bus/lane.h"
 #include "bus/trail.h"
+#include "util/ahead.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -57,6 +58,7 @@ static void went_on(const struct bus_dispatch *dispatch)
 static void settled(void *arg, int result)
 {
     struct bus_dispatch *dispatch = arg;
+    ahead(dispatch->content, sizeof *dispatch->content);
     struct bus_lane *lane = dispatch->lane;
     struct bus *bus = lane->party->bus;
     struct log_about about = {agreement_of(dispatch), NULL, dispatch->delivery.message};
@@ -139,7 +141,7 @@ static const char *keep(char **at, size_t room, const char *text)
 {
     char *to = *at;
     text_copy(to, room, text ? text : "");
-    *at += strlen(to) + 1;
+    *at += *to ? strlen(to) + 1 : 1;
     return to;
 }
 

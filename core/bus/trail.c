@@ -12,7 +12,7 @@ void bus_trail_render(struct store_audit *audit, const struct audit_event *event
 {
     audit->chain = event->agreement;
     audit->body = buf_pool_take(&bodies);
-    audit_render(&audit->body, event);
+    audit_render_apart(&audit->body, event, &audit->shared);
 }
 
 void bus_trail_free(struct store_audit *audit, size_t count)

@@ -5,7 +5,7 @@
 #include "audit/record.h"
 #include "store/store.h"
 
-/* Into the chain of event->agreement, whose name must stay. */
+/* Into the chain of event->agreement, whose name must stay, and event->kept too. */
 void bus_trail_render(struct store_audit *, const struct audit_event *);
 void bus_trail_free(struct store_audit *, size_t count);
 

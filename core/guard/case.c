@@ -76,9 +76,7 @@ static struct judgement *judgement_new(const struct wire_JUDGE *from)
     struct judgement *judgement = malloc(head + facts_room + envelope_room(&from->envelope));
     if (!judgement)
         return NULL;
-    memset(judgement, 0, head);
-    judgement->stream = from->stream;
-    judgement->count = count;
+    *judgement = (struct judgement){.stream = from->stream, .count = count}; /* those asked follow */
     char *room = (char *)judgement + head;
     const struct accord_pair *facts = pairs_copy(&from->facts, room);
     envelope_copy(&judgement->envelope, &from->envelope, room + facts_room);

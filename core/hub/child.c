@@ -49,7 +49,7 @@ bool child_ready(const struct child *child)
 uint32_t child_service_index(const struct child *child, const struct conf_service *service)
 {
     for (size_t i = 0; i < child->service_count; i++)
-        if (strcmp(child->services[i]->name, service->name) == 0)
+        if (child->services[i] == service || strcmp(child->services[i]->name, service->name) == 0)
             return (uint32_t)i;
     return WIRE_NONE;
 }

@@ -24,14 +24,15 @@ struct intake {
     bool *rejected;   /* while it is made: what it was told at once */
 };
 
-static struct pool kept = {.size = sizeof(struct intake), .most = 1024};
+static struct pool kept = {.size = sizeof(struct intake), .head = sizeof(void *), .most = 1024};
 
 /* A reason may quote the message, and ends in a file or on a terminal. */
 static void put_done(const struct intake *intake, const struct accord_admitted *admitted)
 {
     char reason[ACCORD_REASON_MAX];
     text_copy(reason, sizeof reason, admitted->reason);
-    text_make_visible(reason);
+    if (*reason)
+        text_make_visible(reason);
     if (intake->host.is_link && admitted->admission == ACCORD_DEFERRED)
         ++*bus_voids(intake->party, intake->service);
     if (*intake->host.channel)

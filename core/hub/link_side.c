@@ -21,7 +21,7 @@ struct flight {
     bool cancelled;
 };
 
-static struct pool flights = {.size = sizeof(struct flight), .most = 512};
+static struct pool flights = {.size = sizeof(struct flight), .head = sizeof(void *), .most = 512};
 
 /* ---- out ---- */
 

@@ -23,7 +23,7 @@ struct inquiry {
     struct bus_verdict verdict;
 };
 
-static struct pool inquiries = {.size = sizeof(struct inquiry), .most = 512};
+static struct pool inquiries = {.size = sizeof(struct inquiry), .head = sizeof(void *), .most = 512};
 
 static void answer(const struct inquiry *inquiry, struct bus_verdict *verdict)
 {
@@ -71,29 +71,30 @@ static void unreadable(struct stream *stream)
 }
 
 /* NULL: the process is not there; the question was deferred. */
-static struct inquiry *inquiry_new(struct child *child, struct inquiry first)
+static struct inquiry *inquiry_new(struct child *child, const struct inquiry *first)
 {
     struct inquiry *inquiry = child_ready(child) ? pool_take(&inquiries) : NULL;
     if (inquiry) {
-        *inquiry = first;
+        int64_t now = clock_ticks();
+        *inquiry = *first;
         inquiry->stream.child = child;
         inquiry->stream.id = ++child->next_case;
         inquiry->stream.unreadable = unreadable;
-        inquiry->deadline = clock_ticks() + CASE_TIME;
-        inquiry->give_up = clock_ticks() + CASE_MOST;
+        inquiry->deadline = now + CASE_TIME;
+        inquiry->give_up = now + CASE_MOST;
         if (table_put(&child->cases, inquiry->stream.id, inquiry) == 0)
             return inquiry;
         pool_give(&inquiries, inquiry);
     }
     struct bus_verdict verdict = deferral("hub.not-ready", "the process that must judge this is not ready");
-    answer(&first, &verdict);
+    answer(first, &verdict);
     return NULL;
 }
 
 static uint32_t index_of_link(const struct child *child, const struct conf_link *link)
 {
     for (size_t i = 0; i < child->link_count; i++)
-        if (strcmp(child->links[i]->name, link->name) == 0)
+        if (child->links[i] == link || strcmp(child->links[i]->name, link->name) == 0)
             return (uint32_t)i;
     return WIRE_NONE;
 }
@@ -102,7 +103,7 @@ void policy_side_ask(struct child *child, struct bus_case *bus_case)
 {
     const struct bus_case_view *view = bus_case_view(bus_case);
     struct inquiry *inquiry =
-        inquiry_new(child, (struct inquiry){.bus_case = bus_case, .stream.source = view->source});
+        inquiry_new(child, &(struct inquiry){.bus_case = bus_case, .stream.source = view->source});
     if (!inquiry)
         return;
     wire_put_JUDGE(channel_out(child->channel),
@@ -116,7 +117,7 @@ void policy_side_ask(struct child *child, struct bus_case *bus_case)
 void policy_side_ask_session(struct child *child, enum accord_question question, const struct conf_link *link,
                              const struct wire_pairs *facts, policy_answered answered, void *arg)
 {
-    struct inquiry *inquiry = inquiry_new(child, (struct inquiry){.answered = answered, .arg = arg});
+    struct inquiry *inquiry = inquiry_new(child, &(struct inquiry){.answered = answered, .arg = arg});
     if (!inquiry)
         return;
     wire_put_JUDGE(channel_out(child->channel), &(struct wire_JUDGE){.stream = inquiry->stream.id,

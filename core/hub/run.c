@@ -207,21 +207,18 @@ static void watch(struct hub *hub)
 
 /* ---- ports of the bus ---- */
 
-static struct unit *unit_of(struct hub *hub, const struct bus_party *party)
-{
-    return unit_find(hub, bus_party_conf(party)->name);
-}
-
 static void ask(void *arg, enum bus_judge judge, struct bus_case *bus_case)
 {
-    struct unit *unit = unit_of(arg, bus_case_view(bus_case)->party);
+    struct unit *unit = bus_party_owner(bus_case_view(bus_case)->party);
+    (void)arg;
     policy_side_ask(unit_child(unit, judge == BUS_GUARD ? CHILD_GUARD : CHILD_INSPECT, NULL), bus_case);
 }
 
 static void send_out(void *arg, struct bus_dispatch *dispatch)
 {
     const struct bus_dispatch_view *view = bus_dispatch_view(dispatch);
-    struct unit *unit = unit_of(arg, view->party);
+    struct unit *unit = bus_party_owner(view->party);
+    (void)arg;
     fault_point("dispatch");
     link_side_send(unit_child(unit, CHILD_LINK, view->service->link), dispatch);
 }

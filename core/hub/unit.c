@@ -242,6 +242,8 @@ static void adopt(struct unit *unit)
         result = bus_party_set(unit->party, agreement, unit_generation(agreement));
     else
         unit->party = bus_party_add(unit->hub->bus, agreement, unit_generation(agreement));
+    if (unit->party)
+        bus_party_own(unit->party, unit);
     unit->agreement = agreement;
     struct hub_conf *old = unit->conf;
     unit->conf = conf;

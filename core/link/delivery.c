@@ -4,8 +4,10 @@
 
 #include "link/role.h"
 #include "util/clock.h"
+#include "util/pool.h"
 
 #define PATIENCE_MOST (366LL * 86400000)
+#define USUAL         1024 /* bytes of one with its envelope: what is larger is not kept for the next */
 
 struct delivery {
     uint64_t id;
@@ -16,11 +18,14 @@ struct delivery {
     bool ended;       /* and was handed over */
     bool pushed;      /* its payload comes without being asked for (messages.h): */
     bool waits;       /* it is in link_role->early */
+    bool usual;       /* size */
     struct buf early; /* so much of it came before the connector asked */
     struct accord_outgoing out;
     struct accord_envelope envelope;
     /* texts and headers of the envelope follow */
 };
+
+static struct pool deliveries = {.size = USUAL, .head = sizeof(void *), .most = 512};
 
 static size_t envelope_at(void)
 {
@@ -29,12 +34,15 @@ static size_t envelope_at(void)
 
 static struct delivery *delivery_new(const struct wire_DELIVER *from, const struct link_service *service)
 {
-    struct delivery *delivery = malloc(envelope_at() + envelope_room(&from->envelope));
+    size_t size = envelope_at() + envelope_room(&from->envelope);
+    struct delivery *delivery = size <= USUAL ? pool_take(&deliveries) : malloc(size);
     if (!delivery)
         return NULL;
-    *delivery = (struct delivery){.id = from->delivery,
-                                  .link = service->link,
-                                  .pushed = !service->link->setup.endpoint_host && from->envelope.size <= WIRE_SMALL};
+    *delivery =
+        (struct delivery){.id = from->delivery,
+                          .link = service->link,
+                          .usual = size <= USUAL,
+                          .pushed = !service->link->setup.endpoint_host && from->envelope.size <= WIRE_SMALL};
     delivery->out =
         (struct accord_outgoing){.handle = HANDLE(accord_delivery, from->delivery),
                                  .service = service->index,
@@ -48,7 +56,10 @@ static struct delivery *delivery_new(const struct wire_DELIVER *from, const stru
 static void delivery_free(struct delivery *delivery)
 {
     buf_fini(&delivery->early);
-    free(delivery);
+    if (delivery->usual)
+        pool_give(&deliveries, delivery);
+    else
+        free(delivery);
 }
 
 static void put_retry(uint64_t id, const char *reason)
@@ -61,7 +72,8 @@ void delivery_begin(const struct wire_message *m)
     const struct wire_DELIVER *from = &m->DELIVER;
     struct process *p = &link_role->process;
     if (from->service >= link_role->service_count || !from->delivery || from->envelope.size < 0 ||
-        from->patience < 0 || from->patience > PATIENCE_MOST || from->envelope.headers.count > ACCORD_HEADERS_MAX)
+        from->patience < 0 || from->patience > PATIENCE_MOST ||
+        from->envelope.headers.count > ACCORD_HEADERS_MAX)
         process_refuse(p, m, "delivery %llu to service %u cannot be", (unsigned long long)from->delivery,
                        from->service);
     const struct link_service *service = &link_role->services[from->service];
@@ -77,7 +89,8 @@ void delivery_begin(const struct wire_message *m)
     if (result == ACCORD_EEXIST)
         process_refuse(p, m, "delivery %llu is under way already", (unsigned long long)from->delivery);
     if (result < 0) {
-        free(delivery);
+        if (delivery)
+            delivery_free(delivery);
         put_retry(from->delivery, "the link is out of memory");
         return;
     }

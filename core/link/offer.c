@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "link/role.h"
+#include "util/pool.h"
 
 #define HEADERS_SIZE (32 << 10) /* of all headers of one offer */
 #define ALONE_FROM   (16 << 10) /* bytes: a datagram of its own costs less than the copy into one with others */
@@ -15,6 +16,8 @@ struct offer {
     unsigned weight;
     bool ended; /* the last bytes were written */
 };
+
+static struct pool offers = {.size = sizeof(struct offer), .head = sizeof(void *), .most = 512};
 
 /* ---- room for more ---- */
 
@@ -65,7 +68,7 @@ static void offer_free(struct offer *offer)
 {
     table_take(&link_role->offers, offer->id);
     offer->link->offers -= offer->weight;
-    free(offer);
+    pool_give(&offers, offer);
     if (link_role->process.phase == PROCESS_RUNNING)
         offer_room();
 }
@@ -125,7 +128,7 @@ struct accord_offer *offer_begin(struct accord_instance *instance, size_t servic
     expect_cursor(message->cursor);
     uint64_t carrier = message->session ? session_id(link, message->session) : 0; /* which the hub looks at */
     unsigned weight = wire_offer_weight(message->size);
-    struct offer *offer = has_room(link, weight) ? malloc(sizeof *offer) : NULL;
+    struct offer *offer = has_room(link, weight) ? pool_take(&offers) : NULL;
     if (offer) {
         *offer = (struct offer){.id = ++link_role->last_id, .link = link, .arg = arg, .weight = weight};
         if (table_put(&link_role->offers, offer->id, offer) == 0) {
@@ -147,7 +150,7 @@ struct accord_offer *offer_begin(struct accord_instance *instance, size_t servic
                 process_die(&link_role->process, "hub.memory", "out of memory for one more offer");
             return HANDLE(accord_offer, offer->id);
         }
-        free(offer);
+        pool_give(&offers, offer);
     }
     link->wants_offer = weight;
     return NULL;

@@ -79,7 +79,8 @@ struct backend {
     uint64_t (*retention_need)(void *state);
     /* Replaces a key, durably; nothing is put. */
     int (*rotate)(void *state, struct store_rotation *);
-    int (*put_audit)(void *state, const struct record_audit *);
+    /* Seals the line behind the head, and moves that on. */
+    int (*put_audit)(void *state, struct record_audit *unsealed, struct audit_head *);
     int (*put_epoch)(void *state, uint64_t epoch);
 
     /* ---- outside a group ---- */

@@ -17,6 +17,26 @@ void filter_reset(struct filter *filter, uint64_t count)
     filter->number = INT64_MIN;
 }
 
+void filter_grow(struct filter *filter, uint64_t count)
+{
+    struct filter before = *filter;
+    uint64_t *kept = before.complete ? before.bits : before.older;
+    size_t blocks = before.complete ? before.blocks : before.older_blocks;
+    if (!before.complete)
+        free(before.bits);
+    *filter = (struct filter){0};
+    filter_reset(filter, count);
+    filter->older = kept;
+    filter->older_blocks = blocks;
+}
+
+void filter_complete(struct filter *filter)
+{
+    free(filter->older);
+    filter->older = NULL;
+    filter->complete = true;
+}
+
 /* The hash decides the block and, in nine bits each, the bits in it. */
 static uint64_t mix(uint64_t hash)
 {
@@ -27,29 +47,40 @@ static uint64_t mix(uint64_t hash)
     return hash ^ hash >> 33;
 }
 
-void filter_add(struct filter *filter, uint64_t hash)
+static uint64_t *block_of(uint64_t *bits, size_t blocks, uint64_t hash)
 {
-    if (!filter->bits)
-        return;
-    uint64_t bits = mix(hash),
-             *block =
-                 filter->bits + ((hash * 0x9e3779b97f4a7c15u >> 20) & (filter->blocks - 1)) * BLOCK_WORDS;
+    return bits + ((hash * 0x9e3779b97f4a7c15u >> 20) & (blocks - 1)) * BLOCK_WORDS;
+}
+
+static void set_bits(uint64_t *block, uint64_t bits)
+{
     for (int i = 0; i < PROBES; i++, bits >>= 9)
         block[bits >> 6 & 7] |= (uint64_t)1 << (bits & 63);
+}
+
+static bool has_bits(const uint64_t *block, uint64_t bits)
+{
+    for (int i = 0; i < PROBES; i++, bits >>= 9)
+        if (!(block[bits >> 6 & 7] >> (bits & 63) & 1))
+            return false;
+    return true;
+}
+
+void filter_add(struct filter *filter, uint64_t hash)
+{
+    if (filter->older)
+        set_bits(block_of(filter->older, filter->older_blocks, hash), mix(hash));
+    if (!filter->bits)
+        return;
+    set_bits(block_of(filter->bits, filter->blocks, hash), mix(hash));
     filter->count++;
 }
 
 bool filter_may_have(const struct filter *filter, uint64_t hash)
 {
-    if (!filter->bits || !filter->complete)
-        return true;
-    uint64_t bits = mix(hash);
-    const uint64_t *block =
-        filter->bits + ((hash * 0x9e3779b97f4a7c15u >> 20) & (filter->blocks - 1)) * BLOCK_WORDS;
-    for (int i = 0; i < PROBES; i++, bits >>= 9)
-        if (!(block[bits >> 6 & 7] >> (bits & 63) & 1))
-            return false;
-    return true;
+    if (filter->bits && filter->complete)
+        return has_bits(block_of(filter->bits, filter->blocks, hash), mix(hash));
+    return !filter->older || has_bits(block_of(filter->older, filter->older_blocks, hash), mix(hash));
 }
 
 bool filter_crowded(const struct filter *filter)
@@ -60,5 +91,6 @@ bool filter_crowded(const struct filter *filter)
 void filter_fini(struct filter *filter)
 {
     free(filter->bits);
+    free(filter->older);
     *filter = (struct filter){0};
 }

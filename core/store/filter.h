@@ -14,7 +14,9 @@ struct filter {
     uint64_t *bits; /* NULL: knows nothing, all may be there */
     size_t blocks;  /* of 64 bytes; a power of two */
     uint64_t count;
-    bool complete; /* holds all there is; until then all may be there */
+    bool complete;   /* holds all there is; until then `older` is asked */
+    uint64_t *older; /* the one that it has outgrown, which still holds all; NULL: all may be there */
+    size_t older_blocks;
     /* what has been read of the file: the seen and the echoes behind `number`, the unique keys behind `text` */
     enum filter_reading { FILTER_SEEN, FILTER_ECHOES, FILTER_KEYS } reading;
     int64_t number;
@@ -23,6 +25,9 @@ struct filter {
 
 /* Empties it, with room for `count` keys; without memory it knows nothing. */
 void filter_reset(struct filter *, uint64_t count);
+/* The same with the one before kept until filter_complete(): bits cannot be told apart again, so it learns anew. */
+void filter_grow(struct filter *, uint64_t count);
+void filter_complete(struct filter *);
 void filter_add(struct filter *, uint64_t hash);
 bool filter_may_have(const struct filter *, uint64_t hash);
 /* More keys than it was made for, and a larger one is allowed. */

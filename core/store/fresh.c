@@ -36,10 +36,15 @@ struct fresh_row *fresh_row(const struct fresh *fresh, uint64_t number)
     return fresh_at(fresh, at);
 }
 
-const struct fresh_message *fresh_message(const struct fresh *fresh, const char *id)
+static uint64_t hash_id(struct id_number id)
 {
-    uint32_t at = lookup_first(&fresh->by_id, lookup_hash_text(id));
-    while (at != LOOKUP_NONE && strcmp(fresh->messages[at].id, id))
+    return lookup_hash_number(id.high ^ id.low);
+}
+
+const struct fresh_message *fresh_message(const struct fresh *fresh, struct id_number id)
+{
+    uint32_t at = lookup_first(&fresh->by_id, hash_id(id));
+    while (at != LOOKUP_NONE && id_compare(fresh->messages[at].id, id))
         at = lookup_next(&fresh->by_id, at);
     return at == LOOKUP_NONE ? NULL : &fresh->messages[at];
 }
@@ -56,7 +61,7 @@ int64_t fresh_key_time(const struct fresh *fresh, uint32_t at)
     return time;
 }
 
-struct fresh_message *fresh_message_to_change(struct fresh *fresh, const char *id)
+struct fresh_message *fresh_message_to_change(struct fresh *fresh, struct id_number id)
 {
     const struct fresh_message *message = fresh_message(fresh, id);
     return message ? &fresh->messages[message - fresh->messages] : NULL;
@@ -91,7 +96,7 @@ int fresh_add_message(struct fresh *fresh, const struct fresh_message *message)
 {
     uint32_t at = fresh->by_id.count;
     if (!grow((void **)&fresh->messages, &fresh->message_room, at, sizeof *fresh->messages) ||
-        lookup_add(&fresh->by_id, lookup_hash_text(message->id)))
+        lookup_add(&fresh->by_id, hash_id(message->id)))
         return ACCORD_ENOMEM;
     fresh->messages[at] = *message;
     return 0;
@@ -201,8 +206,9 @@ void fresh_keep_sending(struct fresh *fresh)
         struct fresh_row row = fresh->rows[i];
         if (!row.sending)
             continue;
-        struct fresh_row *kept = fresh_add_row(fresh, &row.delivery, true); /* the room is there */
-        kept->sending = true;
+        struct fresh_row *again = fresh_add_row(fresh, &row.delivery, !row.kept); /* the room is there */
+        again->sending = true;
+        again->dirty = row.kept;
     }
 }
 

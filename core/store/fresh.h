@@ -8,6 +8,7 @@
 
 #include "store/lookup.h"
 #include "store/record.h"
+#include "util/id.h"
 
 /* A row of the deliveries. */
 struct index_delivery {
@@ -18,7 +19,7 @@ struct index_delivery {
     int64_t before;            /* attempts before `since` */
     int64_t answer_by;         /* 0: no answer is expected */
     uint64_t generation, size; /* size: of the payload */
-    bool packed;               /* the file has it among the settled ones (index_settled.c) */
+    bool packed;               /* the file has it among the settled ones (index_packed.c) */
 };
 
 /* Where a delivery stands with its place. What is final stands nowhere. */
@@ -31,16 +32,16 @@ struct fresh_row {
     bool stored;                    /* the file has this row, perhaps in an older form ... */
     bool packed;                    /* ... among the settled ones */
     bool dirty;                     /* the file must get it */
+    bool kept;                      /* a flush wrote it among those that are being sent */
     bool later, promoted;           /* counted in its place */
     bool sending;
 };
 
+/* A message, in memory and (this machine's order of bytes) in the file. */
 struct fresh_message {
-    char id[ACCORD_ID_MAX];
-    uint64_t position;
-    int64_t origin, type;
-    uint32_t flags;
-    uint64_t first, count;
+    struct id_number id;
+    uint64_t position, first;           /* first: number of its first delivery */
+    uint32_t origin, type, count, flags; /* origin, type: their names' numbers; count: of deliveries */
 };
 
 struct fresh_seen {
@@ -70,11 +71,11 @@ void fresh_place_init(struct fresh_place *);
 
 /* NULL: not here. */
 struct fresh_row *fresh_row(const struct fresh *, uint64_t number);
-const struct fresh_message *fresh_message(const struct fresh *, const char *id);
+const struct fresh_message *fresh_message(const struct fresh *, struct id_number);
 bool fresh_has_key(const struct fresh *, const char *key, int64_t since);
 const char *fresh_key(const struct fresh *, uint32_t at);
 int64_t fresh_key_time(const struct fresh *, uint32_t at);
-struct fresh_message *fresh_message_to_change(struct fresh *, const char *id);
+struct fresh_message *fresh_message_to_change(struct fresh *, struct id_number);
 
 /* Adds a row that is in no list yet; NULL: out of memory. */
 struct fresh_row *fresh_add_row(struct fresh *, const struct index_delivery *, bool stored);
@@ -90,7 +91,7 @@ struct fresh_row *fresh_at(const struct fresh *, uint32_t row); /* NULL for LOOK
 
 /* Forgets all; the caller resets the places. */
 void fresh_clear(struct fresh *);
-/* After a flush: forgets all but the rows that are being sent, which are stored now, and are in no list. */
+/* After a flush: forgets all but the rows that are being sent, which are in no list, and stored now unless kept. */
 void fresh_keep_sending(struct fresh *);
 void fresh_fini(struct fresh *);
 

@@ -47,6 +47,7 @@ struct store {
     uint64_t usual; /* nanoseconds that a commit takes these days */
     bool told;      /* the loop thread, that the trail has lines in memory */
     atomic_bool failed, lost_index;
+    atomic_uint usages; /* how often `accounts` were published, and 1 */
 
     /* loop thread */
     struct store_signal *signal;

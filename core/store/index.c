@@ -21,20 +21,21 @@ static const char *const texts[INDEX_STATEMENTS] = {
 
 /* NORMAL: the log is synced before a checkpoint and the file after it, so that a power cut leaves an older
  * but whole index, and the journal fills it up. The lock on the folder makes this process the only user. */
-static const char *const settings = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
-                                    "PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
-                                    "PRAGMA wal_autocheckpoint=2000; PRAGMA cache_size=-4096;"
-                                    "PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF;";
+static const char *const settings =
+    "PRAGMA page_size=16384; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
+    "PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
+    "PRAGMA wal_autocheckpoint=500; PRAGMA cache_size=-4096;"
+    "PRAGMA journal_size_limit=16777216; PRAGMA trusted_schema=OFF;";
 
 static const char *const schema =
     "BEGIN;"
-    "CREATE TABLE messages(id TEXT PRIMARY KEY, position INTEGER, origin INTEGER, type INTEGER, flags "
-    "INTEGER,"
-    " first INTEGER, count INTEGER) WITHOUT ROWID;"
+    "CREATE TABLE messages(id INTEGER PRIMARY KEY, entries BLOB);"
+    "CREATE TABLE quarantined(id TEXT PRIMARY KEY) WITHOUT ROWID;"
     "CREATE TABLE deliveries(number INTEGER PRIMARY KEY, message INTEGER, detail INTEGER, place INTEGER,"
     " state INTEGER, attempts INTEGER, due INTEGER, not_before INTEGER, changed INTEGER, since INTEGER,"
     " generation INTEGER, size INTEGER, before INTEGER, answer_by INTEGER);"
-    "CREATE TABLE settled(number INTEGER PRIMARY KEY, facts BLOB);"
+    "CREATE TABLE settled(id INTEGER PRIMARY KEY, entries BLOB);"
+    "CREATE TABLE sending(id INTEGER PRIMARY KEY, entries BLOB);"
     "CREATE INDEX ready ON deliveries(place, number) WHERE state=1 AND due=0;"
     "CREATE INDEX later ON deliveries(place, due) WHERE state=1 AND due>0;"
     "CREATE INDEX held ON deliveries(place, number) WHERE state=2;"
@@ -42,7 +43,6 @@ static const char *const schema =
     "CREATE TABLE seen(id INTEGER PRIMARY KEY, entries BLOB);"
     "CREATE TABLE runs(run INTEGER PRIMARY KEY, count INTEGER, newest INTEGER, target INTEGER);"
     "CREATE INDEX expected ON deliveries(answer_by) WHERE answer_by>0;"
-    "CREATE INDEX quarantine ON messages(id) WHERE flags & 1;"
     "CREATE TABLE released(id TEXT PRIMARY KEY, first INTEGER, count INTEGER, changed INTEGER, size INTEGER)"
     " WITHOUT ROWID;"
     "CREATE TABLE spans(segment INTEGER, id TEXT, PRIMARY KEY(segment, id)) WITHOUT ROWID;"
@@ -58,7 +58,7 @@ static const char *const schema =
     " next_number INTEGER, epoch INTEGER, messages INTEGER, quarantined INTEGER, bytes INTEGER,"
     " seen_before INTEGER, keys_before INTEGER);"
     "INSERT INTO progress VALUES (1,0,0,0,1,0,0,0,0,0,0);"
-    "PRAGMA user_version=4; COMMIT;";
+    "PRAGMA user_version=5; COMMIT;";
 
 /* ---- statements ---- */
 
@@ -244,10 +244,12 @@ static bool load_echoes(struct index *index, sqlite3_stmt *row)
     return true;
 }
 
-static bool load_newest(struct index *index, sqlite3_stmt *row)
+static int load_newest(struct index *index)
 {
-    text_copy(index->newest, sizeof index->newest, column_text(row, 0));
-    return true;
+    struct fresh_message newest = {0};
+    int result = index_message_before(index, index_bound("~"), &newest);
+    index->newest = newest.id;
+    return result < 0 ? result : 0;
 }
 
 static bool load_head(struct index *index, sqlite3_stmt *row)
@@ -302,11 +304,14 @@ int index_load(struct index *index)
         result = load_rows(index, "SELECT * FROM names ORDER BY id", load_name);
     if (!result)
         result = load_rows(index, "SELECT * FROM heads", load_head);
+    index_forget_fresh(index);
+    if (!result)
+        result = load_rows(index, "SELECT entries FROM sending", index_load_sending);
     index->runs.count = index->runs.part = 0;
     if (!result)
         result = load_rows(index, "SELECT * FROM runs ORDER BY run", index_load_run);
     if (!result)
-        result = load_rows(index, "SELECT max(id) FROM messages", load_newest);
+        result = load_newest(index);
     if (!result)
         result = load_rows(index, "SELECT EXISTS (SELECT 1 FROM echoes)", load_echoes);
     return result;
@@ -381,6 +386,8 @@ int index_open(struct index *index, const char *folder, struct reason *why)
 {
     char path[PATH_MAX];
     *index = (struct index){0};
+    index_init_messages(index);
+    index_init_settled(index);
     int result = path_in(path, folder, FILE_NAME, why);
     if (result)
         return result;
@@ -419,6 +426,8 @@ void index_close(struct index *index)
     fresh_fini(&index->fresh);
     filter_fini(&index->filter);
     buf_fini(&index->resumed);
+    packs_fini(&index->messages);
+    packs_fini(&index->settled);
     free(index->runs.items);
     *index = (struct index){0};
 }

@@ -15,8 +15,9 @@
 #include "store/backend.h"
 #include "store/filter.h"
 #include "store/fresh.h"
+#include "store/pack.h"
 
-#define INDEX_FORMAT 4
+#define INDEX_FORMAT 5
 #define INDEX_PAGE   64 /* deliveries that are read ahead for claims */
 #define INDEX_ROWS   16 /* that one statement inserts */
 
@@ -105,7 +106,9 @@ struct index {
     uint64_t flushed; /* position that the file has come to */
     struct fresh fresh;
     struct filter filter;          /* keys of `seen` and `keys` */
-    char newest[ACCORD_ID_MAX];    /* no message in the file has a greater id */
+    struct id_number newest;       /* no message in the file has a greater id */
+    struct packs messages;         /* struct fresh_message */
+    struct packs settled;          /* index_packed.c */
     struct seen_runs runs;
     struct buf resumed;            /* numbers that were being sent when index_undo() forgot all */
     bool unloaded;                 /* what the file has could not be read after that: `progress` is not of it */
@@ -174,6 +177,7 @@ void index_recount(struct index *, const struct index_delivery *, int by); /* by
 /* ---- asking ---- */
 
 int index_find_message(struct index *, const char *id, uint64_t *position);
+int index_any_message(struct index *, const char *id, struct fresh_message *);
 int index_find_delivery(struct index *, uint64_t number, struct index_delivery *);
 int index_find_stored(struct index *, uint64_t number, struct index_delivery *); /* as it is in the file */
 int index_find_key(struct index *, const char *key, bool *used);
@@ -261,15 +265,34 @@ int index_run(struct index *, sqlite3_stmt *);
 int index_begin(struct index *); /* a transaction, unless there is one */
 /* Reads the delivery that a statement of INDEX_ROW stands on. */
 int index_read_row(struct index *, sqlite3_stmt *, struct index_delivery *);
-/* index_settled.c. Whether it is written as one that was over; writes all of those; finds one; drops `count`. */
+/* index_messages.c. Those in the file: 0, ACCORD_ENOENT or an error; 1, 0 or an error; what changes is written through. */
+void index_init_messages(struct index *);
+int index_write_messages(struct index *); /* all that are in `fresh` */
+int index_stored_message(struct index *, struct id_number, struct fresh_message *);
+int index_message_after(struct index *, struct id_number, struct fresh_message *);
+int index_message_before(struct index *, struct id_number, struct fresh_message *);
+int index_add_message(struct index *, const struct fresh_message *);
+int index_change_message(struct index *, const struct fresh_message *); /* it may have left quarantine */
+int index_drop_message(struct index *, struct id_number);
+/* Of INDEX_QUARANTINED: the message that its next row names; 1, 0 or an error. */
+int index_next_quarantined(struct index *, sqlite3_stmt *, struct fresh_message *);
+int index_adopt_quarantined(struct index *, uint32_t from, uint32_t to); /* names' numbers */
+struct id_number index_bound(const char *id); /* "": less than all; what is no id, as "~": greater than all */
+/* index_packed.c. Whether it is written as one that was over; writes all of those; finds one; drops `count`. */
+void index_init_settled(struct index *);
 bool index_packs(const struct fresh_row *);
 int index_write_settled(struct index *);
+/* Those that are being sent and that the file does not have otherwise: chosen, written, and read back as waiting. */
+void index_choose_sending(struct index *);
+int index_write_sending(struct index *);
+bool index_load_sending(struct index *, sqlite3_stmt *);
 int index_find_settled(struct index *, uint64_t number, struct index_delivery *);
 int index_drop_settled(struct index *, uint64_t first, uint64_t count);
 /* Before and after a change of the file that goes around `fresh`: what was read ahead is read again. */
 void index_forget_ahead(struct place *);
-/* The small things as they were flushed. */
+/* The small things as they were flushed, and what was being sent. */
 int index_load(struct index *);
+void index_forget_fresh(struct index *); /* what has not been flushed is gone */
 struct place *index_add_place(struct index *, const char *agreement, const char *service);
 struct name *index_add_name(struct index *, const char *text);
 struct name *index_find_name(struct index *, const char *text);
@@ -283,8 +306,10 @@ int index_forget_seen(struct index *, int64_t before);
 uint64_t index_spread(uint64_t key);
 struct place *index_make_place(struct index *, const char *agreement, const char *service);
 /* The row's number in the file; 0: out of memory. */
-int64_t index_make_name(struct index *, const char *text);
-void index_count_message(struct index *, const struct record_admission *);
+uint32_t index_make_name(struct index *, const char *text);
+/* The row of a message that is admitted. */
+int index_describe(struct index *, uint64_t position, const struct record_admission *, struct fresh_message *);
+void index_count_message(struct index *, uint32_t origin, const struct record_admission *);
 int index_add_seen(struct index *, uint64_t position, const struct record_admission *);
 const char *index_name_of(const struct index *, int64_t id);
 /* The transaction holds a change that is not in `fresh`. */

@@ -6,18 +6,21 @@
 S(BEGIN, "BEGIN")
 S(COMMIT, "COMMIT")
 S(ROLLBACK, "ROLLBACK")
-#define MESSAGE_ROW "(?,?,?,?,?,?,?)"
 #define DELIVERY_ROW "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 #define FOUR(row) row "," row "," row "," row
-S(ADD_MESSAGE, "INSERT INTO messages VALUES " MESSAGE_ROW)
-S(ADD_MESSAGES, "INSERT INTO messages VALUES " FOUR(FOUR(MESSAGE_ROW))) /* INDEX_ROWS of them */
 S(ADD_DELIVERY, "INSERT INTO deliveries VALUES " DELIVERY_ROW)
-S(ADD_DELIVERIES, "INSERT INTO deliveries VALUES " FOUR(FOUR(DELIVERY_ROW)))
-#define SETTLED_ROW "(?,?)"
-S(ADD_SETTLED, "INSERT OR REPLACE INTO settled VALUES " SETTLED_ROW)
-S(ADD_SETTLED_MANY, "INSERT OR REPLACE INTO settled VALUES " FOUR(FOUR(SETTLED_ROW)))
-S(SETTLED, "SELECT facts FROM settled WHERE number=?")
-S(DROP_SETTLED, "DELETE FROM settled WHERE number>=?1 AND number<?1+?2")
+S(ADD_DELIVERIES, "INSERT INTO deliveries VALUES " FOUR(FOUR(DELIVERY_ROW))) /* INDEX_ROWS of them */
+S(PUT_SENDING, "INSERT OR REPLACE INTO sending VALUES (?,?)")
+S(DROP_SENDING, "DELETE FROM sending WHERE id>?")
+/* Packed rows (pack.h): the one that a number belongs to, and the next. */
+#define FIND_PACK(table) "SELECT id, entries FROM " table " WHERE id>=coalesce((SELECT max(id) FROM " table \
+    " WHERE id<=?1), ?1) ORDER BY id LIMIT 2"
+S(FIND_MESSAGES, FIND_PACK("messages"))
+S(PUT_MESSAGES, "INSERT OR REPLACE INTO messages VALUES (?,?)")
+S(DROP_MESSAGES, "DELETE FROM messages WHERE id=?")
+S(FIND_SETTLED, FIND_PACK("settled"))
+S(PUT_SETTLED, "INSERT OR REPLACE INTO settled VALUES (?,?)")
+S(DROP_SETTLED, "DELETE FROM settled WHERE id=?")
 S(SET_DELIVERY, "UPDATE deliveries SET message=?2, detail=?3, place=?4, state=?5, attempts=?6, due=?7, not_before=?8,"
                 " changed=?9, since=?10, generation=?11, size=?12, before=?13, answer_by=?14 WHERE number=?1")
 S(PUT_SEEN, "INSERT OR REPLACE INTO seen VALUES (?,?)")
@@ -28,7 +31,6 @@ S(SET_RUN, "INSERT OR REPLACE INTO runs VALUES (?,?,?,?)")
 S(DROP_RUN, "DELETE FROM runs WHERE run=?")
 S(ADD_KEY, "INSERT INTO keys VALUES (?,?) ON CONFLICT(key) DO UPDATE SET time=max(time, excluded.time)")
 S(MOVE, "UPDATE deliveries SET detail=?2, state=?3, changed=?4 WHERE number=?1")
-S(MESSAGE, "SELECT position FROM messages WHERE id=?")
 S(DELIVERY, "SELECT " INDEX_ROW "FROM deliveries WHERE number=?")
 S(KEY, "SELECT 1 FROM keys WHERE key=? AND time>=?")
 S(NEXT_DUE, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY ready WHERE place=? AND state=1 AND due=0 AND number>? "
@@ -47,7 +49,6 @@ S(LIST_LATER, "SELECT number FROM deliveries INDEXED BY later "
 /* Those that wait for a person (STORE_NEVER) are not listed. */
 S(LIST_HELD, "SELECT number FROM deliveries INDEXED BY held WHERE place=? AND state=2 "
              "AND not_before<9223372036854775807 ORDER BY number")
-S(WALK, "SELECT id, position, origin, type, flags, first, count FROM messages WHERE id<? ORDER BY id DESC")
 S(ECHOES_AFTER, "SELECT key FROM echoes WHERE key>? ORDER BY key LIMIT ?")
 S(KEYS_AFTER, "SELECT key FROM keys WHERE key>? ORDER BY key LIMIT ?")
 S(SET_PLACE, "INSERT OR REPLACE INTO places VALUES (?,?,?,?,?,?,?,?,?)")
@@ -55,25 +56,20 @@ S(SET_NAME, "INSERT OR REPLACE INTO names VALUES (?,?,?,?,?)")
 S(SET_HEAD, "INSERT OR REPLACE INTO heads VALUES (?,?,?)")
 S(SET_PROGRESS, "INSERT OR REPLACE INTO progress VALUES (1,?,?,?,?,?,?,?,?,?,?)")
 /* ---- decisions and quarantine (index_life.c) ---- */
-S(FIND_MESSAGE, "SELECT position, origin, type, flags, first, count FROM messages WHERE id=?")
-S(SET_MESSAGE, "UPDATE messages SET position=?2, origin=?3, flags=?4 WHERE id=?1")
+S(ADD_QUARANTINED, "INSERT OR IGNORE INTO quarantined VALUES (?)")
+S(DROP_QUARANTINED, "DELETE FROM quarantined WHERE id=?")
+S(QUARANTINED, "SELECT id FROM quarantined ORDER BY id")
 S(ADD_RELEASED, "INSERT OR REPLACE INTO released VALUES (?,?,?,?,?)")
 S(RELEASED, "SELECT first, count, changed, size FROM released WHERE id=?")
-S(STALE, "SELECT id, position, origin FROM messages INDEXED BY quarantine WHERE flags & 1 ORDER BY id")
 S(OVERDUE, "SELECT " INDEX_ROW "FROM deliveries INDEXED BY expected WHERE answer_by>0 AND answer_by<=? "
            "ORDER BY answer_by")
 S(ADOPT_WAITING, "UPDATE deliveries SET place=?2 WHERE place=?1 AND state=1")
 S(ADOPT_HELD, "UPDATE deliveries INDEXED BY held SET place=?2 WHERE place=?1 AND state=2")
 S(ADOPT_DEAD, "UPDATE deliveries INDEXED BY dead SET place=?2 WHERE place=?1 AND state=5")
-S(ADOPT_MESSAGES, "UPDATE messages INDEXED BY quarantine SET origin=?2 WHERE flags & 1 AND origin=?1")
 /* ---- files of the journal that are gone ---- */
-S(OLDEST_POSITION, "SELECT min(position) FROM (SELECT position FROM messages ORDER BY id LIMIT 1024)")
-S(COUNT_LOST, "SELECT count(*) FROM messages WHERE position>=?1 AND position<?2 "
-              "OR position>=?2 AND id IN (SELECT id FROM spans WHERE segment<=?3)")
+S(SPANNING, "SELECT DISTINCT id FROM spans WHERE segment<=?")
 /* ---- retention (index_retain.c) ---- */
-S(WALK_UP, "SELECT id, position, origin, type, flags, first, count FROM messages WHERE id>? AND id<=? ORDER BY id")
 S(DROP_DELIVERIES, "DELETE FROM deliveries WHERE number>=?1 AND number<?1+?2")
-S(DROP_MESSAGE, "DELETE FROM messages WHERE id=?")
 S(DROP_RELEASED, "DELETE FROM released WHERE id=?")
 S(DROP_KEY, "DELETE FROM keys WHERE key=? AND time<?")
 S(ADD_SPAN, "INSERT OR IGNORE INTO spans VALUES (?,?)")

@@ -24,14 +24,25 @@ static int ask(struct index *index, sqlite3_stmt *statement, int at, uint64_t *v
     return found ? 0 : ACCORD_ENOENT;
 }
 
+int index_any_message(struct index *index, const char *text, struct fresh_message *message)
+{
+    struct id_number id;
+    if (!id_to_number(text, &id))
+        return ACCORD_ENOENT;
+    const struct fresh_message *fresh = fresh_message(&index->fresh, id);
+    if (!fresh)
+        return index_stored_message(index, id, message);
+    *message = *fresh;
+    return 0;
+}
+
 int index_find_message(struct index *index, const char *id, uint64_t *position)
 {
-    const struct fresh_message *fresh = fresh_message(&index->fresh, id);
-    if (fresh) {
-        *position = fresh->position;
-        return 0;
-    }
-    return ask(index, index_bind(index, INDEX_MESSAGE, "t", id), 0, position);
+    struct fresh_message message;
+    int result = index_any_message(index, id, &message);
+    if (!result)
+        *position = message.position;
+    return result;
 }
 
 int index_read_row(struct index *index, sqlite3_stmt *row, struct index_delivery *to)
@@ -147,12 +158,12 @@ const char *index_name_of(const struct index *index, int64_t id)
 static int newer_first(const void *a, const void *b)
 {
     const struct fresh_message *const *x = a, *const *y = b;
-    return strcmp((*y)->id, (*x)->id);
+    return id_compare((*y)->id, (*x)->id);
 }
 
 /* Messages in memory alone that are older than `before`, newest first; the caller frees. */
-static int list_messages(const struct index *index, const char *before, const struct fresh_message ***list,
-                         size_t *count)
+static int list_messages(const struct index *index, struct id_number before,
+                         const struct fresh_message ***list, size_t *count)
 {
     const struct fresh *fresh = &index->fresh;
     *count = 0;
@@ -160,7 +171,7 @@ static int list_messages(const struct index *index, const char *before, const st
     if (!*list)
         return ACCORD_ENOMEM;
     for (uint32_t i = 0; i < fresh->by_id.count; i++)
-        if (strcmp(fresh->messages[i].id, before) < 0)
+        if (id_compare(fresh->messages[i].id, before) < 0)
             (*list)[(*count)++] = &fresh->messages[i];
     qsort(*list, *count, sizeof **list, newer_first);
     return 0;
@@ -174,68 +185,31 @@ static struct index_message message_of(const struct index *index, const struct f
                                     .flags = fresh->flags,
                                     .first = fresh->first,
                                     .count = fresh->count};
-    memcpy(message.id, fresh->id, sizeof message.id);
+    id_from_number(fresh->id, message.id);
     return message;
-}
-
-static int next_message(struct index *index, sqlite3_stmt *row, struct index_message *message)
-{
-    int result = index_step(index, row);
-    if (result <= 0)
-        return result;
-    *message = (struct index_message){.position = column(row, 1),
-                                      .origin = index_name_of(index, sqlite3_column_int64(row, 2)),
-                                      .type = index_name_of(index, sqlite3_column_int64(row, 3)),
-                                      .flags = (uint32_t)column(row, 4),
-                                      .first = column(row, 5),
-                                      .count = column(row, 6)};
-    text_copy(message->id, sizeof message->id, (const char *)sqlite3_column_text(row, 0));
-    return 1;
 }
 
 /* A message is in memory or in the file, and not in both. */
 int index_walk(struct index *index, const char *before, int (*visit)(void *, const struct index_message *),
                void *arg)
 {
-    const struct fresh_message **fresh;
-    struct index_message stored = {0}, newer;
+    const struct fresh_message **fresh, *newer;
+    struct id_number from = index_bound(before ? before : "~");
+    struct fresh_message stored = {0};
     size_t count, at = 0;
-    sqlite3_stmt *row = index_bind(index, INDEX_WALK, "t", before ? before : "~");
-    int result = list_messages(index, before ? before : "~", &fresh, &count);
+    int result = list_messages(index, from, &fresh, &count);
     if (result)
         return result;
-    result = next_message(index, row, &stored);
+    result = index_message_before(index, from, &stored);
     while (result > 0 || (!result && at < count)) {
-        bool from_file = result && (at == count || strcmp(stored.id, fresh[at]->id) > 0);
-        newer = from_file ? stored : message_of(index, fresh[at++]);
-        if (visit(arg, &newer))
+        bool from_file = result && (at == count || id_compare(stored.id, fresh[at]->id) > 0);
+        newer = from_file ? &stored : fresh[at++];
+        struct index_message message = message_of(index, newer);
+        if (visit(arg, &message))
             break;
         if (from_file)
-            result = next_message(index, row, &stored);
+            result = index_message_before(index, stored.id, &stored);
     }
-    sqlite3_reset(row);
     free(fresh);
     return result < 0 ? result : 0;
-}
-
-/* The number that a statement of one row gives; NULL reads as 0. */
-static int read_number(struct index *index, sqlite3_stmt *row, uint64_t *number)
-{
-    int result = index_step(index, row);
-    *number = result > 0 ? column(row, 0) : 0;
-    sqlite3_reset(row);
-    return result < 0 ? result : 0;
-}
-
-int index_oldest_position(struct index *index, uint64_t *position)
-{
-    return read_number(index, index_bind(index, INDEX_OLDEST_POSITION, ""), position);
-}
-
-int index_count_lost(struct index *index, uint32_t first, uint32_t last, uint64_t *count)
-{
-    return read_number(index,
-                       index_bind(index, INDEX_COUNT_LOST, "iii", (int64_t)POSITION(first, 0),
-                                  (int64_t)POSITION(last + 1, 0), (int64_t)last),
-                       count);
 }

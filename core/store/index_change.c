@@ -11,12 +11,12 @@ struct place *index_make_place(struct index *index, const char *agreement, const
 }
 
 /* The row's number in the file; 0: out of memory. */
-int64_t index_make_name(struct index *index, const char *text)
+uint32_t index_make_name(struct index *index, const char *text)
 {
     struct name *name = index_find_name(index, text);
-    if (!name)
+    if (!name && index->name_count < UINT32_MAX - 1)
         name = index_add_name(index, text);
-    return name ? name - index->names + 1 : 0;
+    return name ? (uint32_t)(name - index->names + 1) : 0;
 }
 
 static bool is_open(enum store_state state)
@@ -124,22 +124,22 @@ static int add_keys(struct index *index, const struct record_admission *a)
     return result;
 }
 
-static void set_cursor(struct index *index, const struct record_admission *a)
+static void set_cursor(struct index *index, uint32_t origin, const struct record_admission *a)
 {
-    struct name *name = index_find_name(index, a->origin);
-    if (a->cursor && name) {
+    struct name *name = &index->names[origin - 1];
+    if (a->cursor) {
         text_copy(name->cursor, sizeof name->cursor, a->cursor);
         name->dirty = true;
     }
 }
 
-void index_count_message(struct index *index, const struct record_admission *a)
+void index_count_message(struct index *index, uint32_t origin, const struct record_admission *a)
 {
-    struct name *origin = index_find_name(index, a->origin);
-    if (origin && a->flags & STORE_QUARANTINED) {
-        origin->quarantined++;
-        origin->quarantine_bytes += (uint64_t)a->size;
-        origin->dirty = true;
+    struct name *name = &index->names[origin - 1];
+    if (a->flags & STORE_QUARANTINED) {
+        name->quarantined++;
+        name->quarantine_bytes += (uint64_t)a->size;
+        name->dirty = true;
     }
     index->progress.messages++;
     index->progress.bytes += (uint64_t)a->size;
@@ -149,29 +149,40 @@ void index_count_message(struct index *index, const struct record_admission *a)
     index->changed = true;
 }
 
-/* Ids are made in the order of time, so that most are greater than all in the file. */
-static int check_new(struct index *index, const char *id)
+int index_describe(struct index *index, uint64_t position, const struct record_admission *a,
+                   struct fresh_message *message)
 {
-    uint64_t position;
-    if (strcmp(id, index->newest) > 0)
-        return fresh_message(&index->fresh, id) ? ACCORD_EEXIST : 0;
-    int result = index_find_message(index, id, &position);
+    *message = (struct fresh_message){.position = position,
+                                      .first = a->first,
+                                      .origin = index_make_name(index, a->origin),
+                                      .type = index_make_name(index, a->type),
+                                      .count = (uint32_t)a->delivery_count,
+                                      .flags = a->flags};
+    if (!message->origin || !message->type)
+        return ACCORD_ENOMEM;
+    return id_to_number(a->id, &message->id) ? 0 : ACCORD_EFORMAT;
+}
+
+/* Ids are made in the order of time, so that most are greater than all in the file. */
+static int check_new(struct index *index, struct id_number id)
+{
+    struct fresh_message stored;
+    if (fresh_message(&index->fresh, id))
+        return ACCORD_EEXIST;
+    if (id_compare(id, index->newest) > 0)
+        return 0;
+    int result = index_stored_message(index, id, &stored);
     return result == ACCORD_ENOENT ? 0 : result ? result : ACCORD_EEXIST;
 }
 
 int index_admission(struct index *index, uint64_t position, const struct record_admission *a)
 {
-    struct fresh_message message = {.position = position,
-                                    .origin = index_make_name(index, a->origin),
-                                    .type = index_make_name(index, a->type),
-                                    .flags = a->flags,
-                                    .first = a->first,
-                                    .count = a->delivery_count};
-    int result = message.origin && message.type ? check_new(index, a->id) : ACCORD_ENOMEM;
-    if (result)
-        return result;
-    text_copy(message.id, sizeof message.id, a->id);
-    result = fresh_add_message(&index->fresh, &message);
+    struct fresh_message message;
+    int result = index_describe(index, position, a, &message);
+    if (!result)
+        result = check_new(index, message.id);
+    if (!result)
+        result = fresh_add_message(&index->fresh, &message);
     for (size_t i = 0; !result && i < a->delivery_count; i++)
         result = index_add_delivery(index,
                                     &(struct index_delivery){.number = a->first + i,
@@ -186,8 +197,8 @@ int index_admission(struct index *index, uint64_t position, const struct record_
         result = index_add_seen(index, position, a);
     if (result)
         return result;
-    set_cursor(index, a);
-    index_count_message(index, a);
+    set_cursor(index, message.origin, a);
+    index_count_message(index, message.origin, a);
     return index_add_span(index, position, a);
 }
 

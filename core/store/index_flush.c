@@ -27,36 +27,7 @@ bool index_full(const struct index *index)
 
 /* ---- writing ---- */
 
-static void bind_message(sqlite3_stmt *to, int at, const struct fresh_message *m)
-{
-    sqlite3_bind_text(to, at + 1, m->id, ACCORD_ID_MAX - 1, SQLITE_STATIC);
-    sqlite3_bind_int64(to, at + 2, (int64_t)m->position);
-    sqlite3_bind_int64(to, at + 3, m->origin);
-    sqlite3_bind_int64(to, at + 4, m->type);
-    sqlite3_bind_int64(to, at + 5, m->flags);
-    sqlite3_bind_int64(to, at + 6, (int64_t)m->first);
-    sqlite3_bind_int64(to, at + 7, (int64_t)m->count);
-}
-
 /* Many rows for each statement: half of what one costs is its own beginning and end. */
-static int write_messages(struct index *index)
-{
-    const struct fresh *fresh = &index->fresh;
-    uint32_t count = fresh->by_id.count, i = 0;
-    int result = 0;
-    for (; !result && i + INDEX_ROWS <= count; i += INDEX_ROWS) {
-        sqlite3_stmt *many = index->statements[INDEX_ADD_MESSAGES];
-        for (int row = 0; row < INDEX_ROWS; row++)
-            bind_message(many, 7 * row, &fresh->messages[i + (uint32_t)row]);
-        result = index_run(index, many);
-    }
-    for (; !result && i < count; i++) {
-        bind_message(index->statements[INDEX_ADD_MESSAGE], 0, &fresh->messages[i]);
-        result = index_run(index, index->statements[INDEX_ADD_MESSAGE]);
-    }
-    return result;
-}
-
 static void bind_delivery(sqlite3_stmt *to, int at, const struct index_delivery *d)
 {
     const int64_t values[] = {(int64_t)d->number,
@@ -110,7 +81,7 @@ static int write_rows(struct index *index)
     const struct fresh *fresh = &index->fresh;
     int result = 0, count = 0;
     for (uint32_t i = 0; !result && i < fresh->by_number.count; i++) {
-        if (!fresh->rows[i].dirty || index_packs(&fresh->rows[i]))
+        if (!fresh->rows[i].dirty || fresh->rows[i].kept || index_packs(&fresh->rows[i]))
             continue;
         if (fresh->rows[i].stored) {
             result = fresh->rows[i].packed ? unpack_row(index, &fresh->rows[i])
@@ -178,9 +149,12 @@ static int write_all(struct index *index)
 {
     const struct index_progress *p = &index->progress;
     int result = index_begin(index);
-    if (result || (result = write_messages(index)) || (result = write_rows(index)) ||
-        (result = index_write_settled(index)) || (result = index_write_seen(index)) ||
-        (result = write_keys(index)) || (result = write_places(index)) || (result = write_heads(index)))
+    index_choose_sending(index);
+    if (result || (result = index_write_messages(index)) || (result = write_rows(index)) ||
+        (result = index_write_settled(index)) || (result = index_write_sending(index)) ||
+        (result = index_write_seen(index)) || (result = write_keys(index)) ||
+        (result = write_places(index)) || (result = write_heads(index)) ||
+        (result = packs_write(index, &index->messages)) || (result = packs_write(index, &index->settled)))
         return result;
     result = index_run(index, index_bind(index, INDEX_SET_PROGRESS, "iiiiiiiiii", (int64_t)p->position,
                                          (int64_t)p->marker, (int64_t)p->group, (int64_t)p->next_number,
@@ -193,6 +167,8 @@ static void end_transaction(struct index *index)
 {
     if (index->begun && !sqlite3_get_autocommit(index->db))
         index_run(index, index_bind(index, INDEX_ROLLBACK, ""));
+    packs_forget(&index->messages);
+    packs_forget(&index->settled);
     index->begun = index->ahead = false;
 }
 
@@ -209,8 +185,8 @@ static void note_written(struct index *index)
             place->claimed = row->delivery.number - 1;
     }
     for (uint32_t i = 0; i < fresh->by_id.count; i++)
-        if (strcmp(fresh->messages[i].id, index->newest) > 0)
-            text_copy(index->newest, sizeof index->newest, fresh->messages[i].id);
+        if (id_compare(fresh->messages[i].id, index->newest) > 0)
+            index->newest = fresh->messages[i].id;
 }
 
 void index_forget_ahead(struct place *place)
@@ -226,6 +202,12 @@ static void reset_places(struct index *index)
         fresh_place_init(&index->places[i].fresh);
         index_forget_ahead(&index->places[i]);
     }
+}
+
+void index_forget_fresh(struct index *index)
+{
+    fresh_clear(&index->fresh);
+    reset_places(index);
 }
 
 static void clean(struct index *index)
@@ -296,12 +278,11 @@ int index_undo(struct index *index)
         if (fresh->rows[i].sending)
             record_add_number(&index->resumed, fresh->rows[i].delivery.number);
     end_transaction(index);
-    fresh_clear(fresh);
     for (size_t i = 0; i < index->place_count; i++) {
         memset(index->places[i].states, 0, sizeof index->places[i].states);
         index->places[i].open_bytes = index->places[i].sending = index->places[i].claimed = 0;
     }
-    reset_places(index);
+    index_forget_fresh(index);
     index->unloaded = true;
     return index_reload(index);
 }
@@ -390,7 +371,7 @@ static int learn_keys(struct index *index)
     if (count)
         text_copy(filter->text, sizeof filter->text, last);
     if (!result && count < LEARN)
-        filter->complete = true;
+        filter_complete(filter);
     return result;
 }
 
@@ -398,7 +379,7 @@ bool index_learn(struct index *index)
 {
     struct filter *filter = &index->filter;
     if (filter_crowded(filter) && !index->fresh.by_key.count && !index->fresh.by_text.count)
-        filter_reset(filter, 2 * filter->count); /* bits cannot be told apart again: it learns anew */
+        filter_grow(filter, 2 * filter->count);
     if (!filter->bits || filter->complete)
         return false;
     static int (*const learn[])(struct index *) = {

@@ -37,41 +37,32 @@ static int find_released(struct index *index, const char *id, struct index_entry
 
 int index_find_entry(struct index *index, const char *id, struct index_entry *entry)
 {
-    const struct fresh_message *fresh = fresh_message(&index->fresh, id);
+    struct fresh_message message;
     *entry = (struct index_entry){0};
-    if (fresh) {
-        entry->position = fresh->position;
-        entry->origin = index_name_of(index, fresh->origin);
-        entry->flags = fresh->flags;
-        entry->first = fresh->first;
-        entry->count = fresh->count;
-        return find_released(index, id, entry);
-    }
-    sqlite3_stmt *row = index_bind(index, INDEX_FIND_MESSAGE, "t", id);
-    int result = index_step(index, row);
-    if (result <= 0)
-        return result ? result : ACCORD_ENOENT;
-    entry->position = column(row, 0);
-    entry->origin = index_name_of(index, sqlite3_column_int64(row, 1));
-    entry->flags = (uint32_t)column(row, 3);
-    entry->first = column(row, 4);
-    entry->count = column(row, 5);
-    sqlite3_reset(row);
+    int result = index_any_message(index, id, &message);
+    if (result)
+        return result;
+    entry->position = message.position;
+    entry->origin = index_name_of(index, message.origin);
+    entry->flags = message.flags;
+    entry->first = message.first;
+    entry->count = message.count;
     return find_released(index, id, entry);
 }
 
 /* ---- quarantine ---- */
 
-static int clear_flag(struct index *index, const char *id, const struct index_entry *entry)
+static int clear_flag(struct index *index, const char *id)
 {
-    struct fresh_message *fresh = fresh_message_to_change(&index->fresh, id);
-    if (fresh) {
-        fresh->flags &= ~(unsigned)STORE_QUARANTINED;
-        return 0;
-    }
-    return index_run(index, index_bind(index, INDEX_SET_MESSAGE, "tiii", id, (int64_t)entry->position,
-                                       index_make_name(index, entry->origin),
-                                       (int64_t)(entry->flags & ~(unsigned)STORE_QUARANTINED)));
+    struct fresh_message message, *fresh;
+    int result = index_any_message(index, id, &message);
+    if (result)
+        return result;
+    message.flags &= ~(unsigned)STORE_QUARANTINED;
+    if (!(fresh = fresh_message_to_change(&index->fresh, message.id)))
+        return index_change_message(index, &message);
+    *fresh = message;
+    return 0;
 }
 
 static void count_out(struct index *index, const char *origin, int64_t size)
@@ -91,7 +82,7 @@ int index_release(struct index *index, uint64_t position, const struct record_re
     int result = index_find_entry(index, release->message, &entry);
     if (result || !(entry.flags & STORE_QUARANTINED))
         return result;
-    if ((result = index_write_through(index)) || (result = clear_flag(index, release->message, &entry)))
+    if ((result = index_write_through(index)) || (result = clear_flag(index, release->message)))
         return result;
     count_out(index, entry.origin, release->size);
     for (size_t i = 0; !result && i < release->delivery_count; i++)
@@ -110,23 +101,29 @@ int index_release(struct index *index, uint64_t position, const struct record_re
                                                 release->changed, release->size));
 }
 
+static int visit_quarantined(const struct index *index, const struct fresh_message *message,
+                             int (*visit)(void *, const char *, const char *, uint64_t), void *arg)
+{
+    char id[ACCORD_ID_MAX];
+    id_from_number(message->id, id);
+    return visit(arg, id, index_name_of(index, message->origin), message->position);
+}
+
 int index_stale(struct index *index,
                 int (*visit)(void *, const char *id, const char *origin, uint64_t position), void *arg)
 {
-    sqlite3_stmt *row = index_bind(index, INDEX_STALE, "");
+    sqlite3_stmt *row = index_bind(index, INDEX_QUARANTINED, "");
+    struct fresh_message message;
     int result;
-    while ((result = index_step(index, row)) > 0)
-        if (visit(arg, (const char *)sqlite3_column_text(row, 0),
-                  index_name_of(index, sqlite3_column_int64(row, 2)), column(row, 1))) {
+    while ((result = index_next_quarantined(index, row, &message)) > 0)
+        if (visit_quarantined(index, &message, visit, arg)) {
             sqlite3_reset(row);
             return 0;
         }
-    for (uint32_t i = 0; !result && i < index->fresh.by_id.count; i++) {
-        const struct fresh_message *fresh = &index->fresh.messages[i];
-        if (fresh->flags & STORE_QUARANTINED &&
-            visit(arg, fresh->id, index_name_of(index, fresh->origin), fresh->position))
+    for (uint32_t i = 0; !result && i < index->fresh.by_id.count; i++)
+        if (index->fresh.messages[i].flags & STORE_QUARANTINED &&
+            visit_quarantined(index, &index->fresh.messages[i], visit, arg))
             break;
-    }
     return result;
 }
 
@@ -190,7 +187,7 @@ static int adopt_place(struct index *index, size_t from, const char *agreement, 
     return 0;
 }
 
-static void adopt_fresh_messages(struct index *index, int64_t from, int64_t to)
+static void adopt_fresh_messages(struct index *index, uint32_t from, uint32_t to)
 {
     for (uint32_t i = 0; i < index->fresh.by_id.count; i++) {
         struct fresh_message *message = &index->fresh.messages[i];
@@ -211,7 +208,7 @@ static int adopt_name(struct index *index, size_t from, const struct record_adop
         snprintf(text, sizeof text, "%s%s", adoption->to, slash);
     if (strlen(text) >= STORE_ROUTE_MAX)
         return 0; /* cannot be: services have names of their own limit */
-    int64_t id = index_make_name(index, text);
+    uint32_t id = index_make_name(index, text);
     if (!id)
         return ACCORD_ENOMEM;
     struct name *old = &index->names[from], *new = &index->names[id - 1];
@@ -222,8 +219,8 @@ static int adopt_name(struct index *index, size_t from, const struct record_adop
     new->quarantine_bytes += old->quarantine_bytes;
     old->quarantined = old->quarantine_bytes = 0;
     old->dirty = new->dirty = true;
-    adopt_fresh_messages(index, (int64_t)from + 1, id);
-    return index_run(index, index_bind(index, INDEX_ADOPT_MESSAGES, "ii", (int64_t)from + 1, id));
+    adopt_fresh_messages(index, (uint32_t)from + 1, id);
+    return index_adopt_quarantined(index, (uint32_t)from + 1, id);
 }
 
 int index_adopt(struct index *index, const struct record_adoption *adoption, uint64_t *moved)
@@ -244,7 +241,7 @@ int index_adopt(struct index *index, const struct record_adoption *adoption, uin
 
 int index_note(struct index *index, const struct record_note *note)
 {
-    int64_t id = index_make_name(index, note->name);
+    uint32_t id = index_make_name(index, note->name);
     if (!id)
         return ACCORD_ENOMEM;
     struct name *name = &index->names[id - 1];

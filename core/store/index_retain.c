@@ -7,31 +7,17 @@
 
 #define BATCH 512 /* messages that one record forgets, or that are looked at for it */
 
-static uint64_t column(sqlite3_stmt *row, int at)
-{
-    return (uint64_t)sqlite3_column_int64(row, at);
-}
-
-struct walked {
-    char id[ACCORD_ID_MAX];
-    uint32_t flags;
-    uint64_t first, count;
-};
-
 /* At most `room` messages of the interval, oldest first. */
-static int walk_up(struct index *index, const char *after, const char *until, struct walked *to, size_t room,
-                   size_t *count)
+static int walk_up(struct index *index, struct id_number after, struct id_number until,
+                   struct fresh_message *to, size_t room, size_t *count)
 {
-    sqlite3_stmt *row = index_bind(index, INDEX_WALK_UP, "tt", after, until);
     int result = 0;
-    for (*count = 0; *count < room && (result = index_step(index, row)) > 0; ++*count) {
-        struct walked *walked = &to[*count];
-        text_copy(walked->id, sizeof walked->id, (const char *)sqlite3_column_text(row, 0));
-        walked->flags = (uint32_t)column(row, 4);
-        walked->first = column(row, 5);
-        walked->count = column(row, 6);
+    for (*count = 0; *count < room && (result = index_message_after(index, after, &to[*count])) > 0;
+         ++*count) {
+        if (id_compare(to[*count].id, until) > 0)
+            break;
+        after = to[*count].id;
     }
-    sqlite3_reset(row);
     return result < 0 ? result : 0;
 }
 
@@ -44,11 +30,10 @@ struct standing { /* of a message: what decides whether it may be forgotten, and
     bool sized;
 };
 
-static void note_standing(const struct index *index, const struct index_delivery *delivery,
-                          struct standing *standing)
+static void note_standing(const struct index_delivery *delivery, struct standing *standing)
 {
-    standing->open |= (delivery->state != STORE_DELIVERED && delivery->state != STORE_DISCARDED) ||
-                      delivery->answer_by || fresh_row(&index->fresh, delivery->number);
+    standing->open |=
+        (delivery->state != STORE_DELIVERED && delivery->state != STORE_DISCARDED) || delivery->answer_by;
     if (delivery->changed > standing->changed)
         standing->changed = delivery->changed;
     standing->size = delivery->size;
@@ -60,20 +45,23 @@ static int look_at(struct index *index, uint64_t first, uint64_t count, struct s
     int result = 0;
     for (uint64_t i = 0; !result && i < count; i++) {
         struct index_delivery delivery;
+        standing->open |= fresh_row(&index->fresh, first + i) != NULL;
         result = index_find_stored(index, first + i, &delivery);
         if (result == ACCORD_ENOENT)
             result = 0;
         else if (!result)
-            note_standing(index, &delivery, standing);
+            note_standing(&delivery, standing);
     }
     return result;
 }
 
-static int stands(struct index *index, const struct walked *walked, struct standing *standing,
+static int stands(struct index *index, const struct fresh_message *walked, struct standing *standing,
                   struct index_entry *entry)
 {
     *standing = (struct standing){.open = (walked->flags & STORE_QUARANTINED) != 0};
-    int result = index_find_entry(index, walked->id, entry);
+    char id[ACCORD_ID_MAX];
+    id_from_number(walked->id, id);
+    int result = index_find_entry(index, id, entry);
     if (!result)
         result = look_at(index, walked->first, walked->count, standing);
     if (!result)
@@ -105,23 +93,25 @@ static int drop_deliveries(struct index *index, uint64_t first, uint64_t count)
     return result ? result : index_drop_settled(index, first, count);
 }
 
-static int forget_one(struct index *index, const struct walked *walked, const struct standing *standing,
-                      const struct index_entry *entry)
+static int forget_one(struct index *index, const struct fresh_message *walked,
+                      const struct standing *standing, const struct index_entry *entry)
 {
     int result = drop_deliveries(index, walked->first, walked->count);
     if (!result)
         result = drop_deliveries(index, entry->released, entry->releases);
+    char id[ACCORD_ID_MAX];
+    id_from_number(walked->id, id);
     if (!result && entry->released_at)
-        result = index_run(index, index_bind(index, INDEX_DROP_RELEASED, "t", walked->id));
+        result = index_run(index, index_bind(index, INDEX_DROP_RELEASED, "t", id));
     if (!result)
-        result = index_run(index, index_bind(index, INDEX_DROP_MESSAGE, "t", walked->id));
+        result = index_drop_message(index, walked->id);
     index->progress.messages--;
     index->progress.bytes -= standing->size;
     return result;
 }
 
-static int forget_batch(struct index *index, const struct record_forget *forget, const struct walked *walked,
-                        size_t count, uint64_t *messages)
+static int forget_batch(struct index *index, const struct record_forget *forget,
+                        const struct fresh_message *walked, size_t count, uint64_t *messages)
 {
     int result = 0;
     for (size_t i = 0; !result && i < count; i++) {
@@ -138,17 +128,16 @@ static int forget_batch(struct index *index, const struct record_forget *forget,
 
 int index_forget(struct index *index, const struct record_forget *forget, uint64_t *messages)
 {
-    struct walked walked[BATCH];
-    char after[ACCORD_ID_MAX];
+    struct fresh_message walked[BATCH];
+    struct id_number after = index_bound(forget->after), until = index_bound(forget->until);
     size_t count = BATCH;
     int result = index_write_through(index);
-    text_copy(after, sizeof after, forget->after);
     while (!result && count == BATCH && forget->until[0]) {
-        result = walk_up(index, after, forget->until, walked, BATCH, &count);
+        result = walk_up(index, after, until, walked, BATCH, &count);
         if (!result)
             result = forget_batch(index, forget, walked, count, messages);
         if (count)
-            memcpy(after, walked[count - 1].id, sizeof after);
+            after = walked[count - 1].id;
     }
     if (index->progress.seen_before < forget->seen_before)
         index->progress.seen_before = forget->seen_before;
@@ -160,24 +149,27 @@ int index_forget(struct index *index, const struct record_forget *forget, uint64
 int index_has_old(struct index *index, const char *after, const char *bound, bool *old)
 {
     const struct fresh *fresh = &index->fresh;
-    struct walked walked;
+    struct id_number newest = index_bound(bound);
+    struct fresh_message walked;
     size_t count;
-    int result = walk_up(index, after, bound, &walked, 1, &count);
+    int result = walk_up(index, index_bound(after), newest, &walked, 1, &count);
     *old = count > 0;
     for (uint32_t i = 0; !*old && i < fresh->by_id.count; i++)
-        *old = strcmp(fresh->messages[i].id, bound) <= 0;
+        *old = id_compare(fresh->messages[i].id, newest) <= 0;
     return result;
 }
 
 int index_forgettable(struct index *index, struct record_forget *forget, const char *bound,
                       char until[ACCORD_ID_MAX], bool *some, bool *last)
 {
-    struct walked walked[BATCH];
+    struct fresh_message walked[BATCH];
     size_t count;
-    int result = walk_up(index, forget->after, bound, walked, BATCH, &count);
+    int result = walk_up(index, index_bound(forget->after), index_bound(bound), walked, BATCH, &count);
     *some = false;
     *last = count < BATCH;
-    text_copy(until, ACCORD_ID_MAX, count ? walked[count - 1].id : "");
+    until[0] = 0;
+    if (count)
+        id_from_number(walked[count - 1].id, until);
     for (size_t i = 0; !result && !*some && i < count; i++) {
         struct standing standing;
         struct index_entry entry;
@@ -192,27 +184,20 @@ int index_forgettable(struct index *index, struct record_forget *forget, const c
 static int carry_message(struct index *index, uint64_t position, const struct record_carried *carried)
 {
     const struct record_admission *a = carried->admission;
-    struct fresh_message *fresh = fresh_message_to_change(&index->fresh, a->id);
-    int64_t origin = index_make_name(index, a->origin), type = index_make_name(index, a->type);
-    struct index_entry entry;
-    if (!origin || !type)
-        return ACCORD_ENOMEM;
-    int result = fresh ? 0 : index_find_entry(index, a->id, &entry);
-    if (fresh) {
+    struct fresh_message message, stored, *fresh;
+    int result = index_describe(index, position, a, &message);
+    if (result)
+        return result;
+    if ((fresh = fresh_message_to_change(&index->fresh, message.id))) {
         fresh->position = position;
-    } else if (!result) {
-        result = index_run(index, index_bind(index, INDEX_SET_MESSAGE, "tiii", a->id, (int64_t)position,
-                                             origin, (int64_t)a->flags));
+    } else if (!(result = index_stored_message(index, message.id, &stored))) {
+        stored.position = position;
+        stored.origin = message.origin;
+        stored.flags = message.flags;
+        result = index_change_message(index, &stored);
     } else if (result == ACCORD_ENOENT) {
-        struct fresh_message message = {.position = position,
-                                        .origin = origin,
-                                        .type = type,
-                                        .flags = a->flags,
-                                        .first = a->first,
-                                        .count = a->delivery_count};
-        text_copy(message.id, sizeof message.id, a->id);
         result = fresh_add_message(&index->fresh, &message);
-        index_count_message(index, a);
+        index_count_message(index, message.origin, a);
     }
     if (result || !carried->released_at)
         return result;

@@ -31,7 +31,7 @@ static int tier_of(uint64_t count)
 /* So that a part has some hundreds of entries at most. */
 static int bits_of(const struct seen_run *run)
 {
-    int bits = 3 * (run->tier <= TIER_MAX + 1 ? run->tier : TIER_MAX + 1) - 6;
+    int bits = 3 * (run->tier <= TIER_MAX + 1 ? run->tier : TIER_MAX + 1) - 7;
     return bits > 0 ? bits : 0;
 }
 

@@ -312,14 +312,15 @@ static uint64_t journal_movable(void *state, const struct store_move *move)
     return count;
 }
 
-static int journal_put_audit(void *state, const struct record_audit *audit)
+static int journal_put_audit(void *state, struct record_audit *audit, struct audit_head *head)
 {
     struct journal *journal = state;
     size_t start = journal_start_record(journal);
-    record_put_audit(&journal->bytes, audit);
-    int result = journal_finish_record(journal, start, RECORD_AUDIT);
-    if (!result)
-        journal_newest_add(journal, audit);
+    int result = record_put_unsealed(&journal->bytes, audit, head);
+    if (result)
+        return result;
+    journal_newest_add(journal, audit); /* before anything moves the record */
+    result = journal_finish_record(journal, start, RECORD_AUDIT);
     return result ? result : index_audit(&journal->index, audit);
 }
 

@@ -349,20 +349,28 @@ static uint64_t memory_movable(void *state, const struct store_move *move)
     return ((struct memory *)state)->deliveries.count;
 }
 
-static int memory_put_audit(void *state, const struct record_audit *audit)
+static int put_head(struct memory *m, const struct record_audit *audit)
 {
-    struct memory *m = state;
-    struct cell *line = ADD(m->lines);
-    if (!line || !cell_copy(line, audit->line, audit->size)) {
-        m->lines.count -= line != NULL;
-        return ACCORD_ENOMEM;
-    }
     struct store_head *head = ADD(m->heads);
     if (!head)
         return ACCORD_ENOMEM;
     text_copy(head->chain, sizeof head->chain, audit->chain);
     head->head = audit->head;
     return 0;
+}
+
+static int memory_put_audit(void *state, struct record_audit *audit, struct audit_head *head)
+{
+    struct memory *m = state;
+    struct buf record = {0};
+    int result = record_put_unsealed(&record, audit, head);
+    struct cell *line = result ? NULL : ADD(m->lines);
+    if (!result && (!line || !cell_copy(line, audit->line, audit->size))) {
+        m->lines.count -= line != NULL;
+        result = ACCORD_ENOMEM;
+    }
+    buf_fini(&record);
+    return result ? result : put_head(m, audit);
 }
 
 static int memory_put_epoch(void *state, uint64_t epoch)

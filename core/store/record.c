@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/crc.h"
+#include "util/id.h"
 
 #define MAGIC 0x31524341u /* "ACR1" */
 
@@ -151,6 +152,39 @@ void record_put_audit(struct buf *buf, const struct record_audit *audit)
     buf_put(buf, audit->line, audit->size);
 }
 
+static void put_body(struct buf *buf, const struct record_audit *audit)
+{
+    const struct audit_shared *shared = audit->shared;
+    if (!shared) {
+        buf_put(buf, audit->line, audit->size);
+        return;
+    }
+    buf_put(buf, audit->line, shared->at);
+    buf_put(buf, shared->parts[0].data, shared->parts[0].size);
+    buf_put(buf, shared->parts[1].data, shared->parts[1].size);
+    buf_put(buf, audit->line + shared->at, audit->size - shared->at);
+}
+
+int record_put_unsealed(struct buf *buf, struct record_audit *audit, struct audit_head *head)
+{
+    add_text(buf, audit->chain);
+    size_t facts = buf->size, line = facts + 8 + DIGEST_SIZE + 4;
+    if (!buf_reserve(buf, line - facts))
+        return ACCORD_ENOMEM;
+    buf->size = line;
+    put_body(buf, audit);
+    int result = buf->failed ? ACCORD_ENOMEM : audit_seal_from(buf, line, audit->chain, head);
+    if (result)
+        return result;
+    audit->head = *head;
+    audit->line = (char *)buf->data + line;
+    audit->size = buf->size - line;
+    bytes_put64(buf->data + facts, head->sequence);
+    memcpy(buf->data + facts + 8, head->hash, DIGEST_SIZE);
+    bytes_put32(buf->data + facts + 8 + DIGEST_SIZE, (uint32_t)audit->size);
+    return 0;
+}
+
 void record_put_epoch(struct buf *buf, uint64_t epoch)
 {
     add64(buf, epoch);
@@ -247,7 +281,7 @@ int record_get_admission(const uint8_t *body, size_t size, struct record_admissi
     a->piece_count = take_count(&in, RECORD_PIECES_MAX);
     a->pieces = take(&in, 8 * a->piece_count);
     uint64_t pieces = ((uint64_t)a->size + ACCORD_PIECE_MAX - 1) / ACCORD_PIECE_MAX;
-    return a->size < 0 || pieces != a->piece_count || strlen(a->id) != ACCORD_ID_MAX - 1 ? ACCORD_EFORMAT
+    return a->size < 0 || pieces != a->piece_count || !id_valid(a->id) ? ACCORD_EFORMAT
                                                                                          : take_end(&in);
 }
 

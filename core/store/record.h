@@ -236,6 +236,7 @@ struct record_audit {
     struct audit_head head; /* after this line */
     const char *line;       /* no \n, no NUL */
     size_t size;
+    const struct audit_shared *shared; /* of a line without its seal; NULL: none */
 };
 
 #define RECORD_SYNCED 1u /* the group was followed by fdatasync: it was reported as done */
@@ -255,6 +256,9 @@ void record_put_admission(struct buf *, const struct record_admission *);
 void record_put_settlement(struct buf *, const struct record_settlement *);
 void record_put_move(struct buf *, const struct record_move *);
 void record_put_audit(struct buf *, const struct record_audit *);
+/* The line is a record without its seal, which gets one behind `head`. What was put is in `audit` afterwards, good until
+ * the buffer changes, and `head` has moved on. */
+int record_put_unsealed(struct buf *, struct record_audit *audit, struct audit_head *head);
 void record_put_epoch(struct buf *, uint64_t epoch);
 void record_put_commit(struct buf *, const struct record_commit *);
 void record_put_release(struct buf *, const struct record_release *);

@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "audit/chain.h"
+#include "audit/record.h"
 #include "util/error.h"
 #include "util/id.h"
 
@@ -94,6 +95,7 @@ void store_message_free(struct store_message *);
 struct store_audit {
     const char *chain;
     struct buf body;
+    struct audit_shared shared; /* of the body; the caller's, who keeps it until `done` */
 };
 
 typedef void (*store_done)(void *arg, int result);
@@ -310,6 +312,8 @@ struct store_usage {
     uint64_t quarantine_bytes, quarantined;      /* of messages that came from it */
 };
 struct store_usage store_usage(const struct store *, const char *agreement);
+/* Another number whenever that may have changed for any agreement; never 0. Loop thread; at once, and without a lock. */
+unsigned store_usages(const struct store *);
 /* Whether admissions have room on the disk now, as of the last group. Loop thread; at once. */
 bool store_roomy(const struct store *);
 

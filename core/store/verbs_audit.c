@@ -29,8 +29,8 @@ static struct audit_batch *audit_batch_take(struct store_audit *records, size_t 
     char *name = (char *)(batch->records + count);
     for (size_t i = 0; i < count; i++) {
         size_t size = strlen(records[i].chain) + 1;
-        batch->records[i] =
-            (struct store_audit){.chain = memcpy(name, records[i].chain, size), .body = records[i].body};
+        batch->records[i] = records[i];
+        batch->records[i].chain = memcpy(name, records[i].chain, size);
         records[i].body = (struct buf){0};
         name += size;
     }
@@ -49,11 +49,17 @@ void store_audit(struct store *store, struct store_audit *records, size_t count,
     store_call(store, CALL_AUDIT, batch, done, arg);
 }
 
+/* With what it shares. */
+static size_t body_size(const struct store_audit *record)
+{
+    return record->body.size + record->shared.parts[0].size + record->shared.parts[1].size;
+}
+
 uint64_t audit_need(const struct store_audit *records, size_t count)
 {
     uint64_t need = 0;
     for (size_t i = 0; i < count; i++)
-        need += records[i].body.size + 2 * CHAIN_SPACE;
+        need += body_size(&records[i]) + 2 * CHAIN_SPACE;
     return need;
 }
 
@@ -103,13 +109,12 @@ int audit_check(const struct store_audit *records, size_t count)
             return ACCORD_EINVAL;
         if (records[i].body.failed)
             return ACCORD_ENOMEM;
-        if (records[i].body.size > AUDIT_LINE_MAX - CHAIN_SPACE)
+        if (body_size(&records[i]) > AUDIT_LINE_MAX - CHAIN_SPACE)
             return ACCORD_ELIMIT;
     }
     return 0;
 }
 
-/* Seals behind the body and takes the seal off again once it is in the group: the caller may try again. */
 static int audit_put_one(struct store *store, struct store_audit *record)
 {
     struct chain *chain = verb_chain(store, record->chain);
@@ -119,16 +124,11 @@ static int audit_put_one(struct store *store, struct store_audit *record)
         chain->before = chain->head;
         chain->moved = true;
     }
-    size_t size = record->body.size;
-    int result = audit_seal(&record->body, record->chain, &chain->head);
-    if (!result)
-        result =
-            store->backend->put_audit(store->state, &(struct record_audit){.chain = record->chain,
-                                                                           .head = chain->head,
-                                                                           .line = (char *)record->body.data,
-                                                                           .size = record->body.size});
-    record->body.size = size;
-    return result;
+    struct record_audit unsealed = {.chain = record->chain,
+                                    .line = (char *)record->body.data,
+                                    .size = record->body.size,
+                                    .shared = &record->shared};
+    return store->backend->put_audit(store->state, &unsealed, &chain->head);
 }
 
 int audit_put(struct store *store, struct store_audit *records, size_t count)

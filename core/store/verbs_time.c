@@ -116,6 +116,8 @@ void accounts_publish(struct store *store)
         struct accounts published = store->accounts;
         store->accounts = *counting;
         *counting = published;
+        if (!++store->usages)
+            ++store->usages;
     }
     uv_mutex_unlock(&store->lock);
 }
@@ -136,6 +138,11 @@ struct store_usage store_usage(const struct store *of, const char *agreement)
     struct store_usage usage = account ? account->usage : (struct store_usage){0};
     uv_mutex_unlock(&store->lock);
     return usage;
+}
+
+unsigned store_usages(const struct store *store)
+{
+    return store->usages;
 }
 
 bool store_roomy(const struct store *of)

@@ -38,15 +38,6 @@ uint8_t *buf_grow(struct buf *buf, size_t size)
     return buf->data + buf->size;
 }
 
-void buf_put(struct buf *buf, const void *bytes, size_t size)
-{
-    uint8_t *to = size ? buf_reserve(buf, size) : NULL;
-    if (!to)
-        return;
-    memcpy(to, bytes, size);
-    buf->size += size;
-}
-
 void buf_text(struct buf *buf, const char *text)
 {
     buf_put(buf, text, strlen(text));

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
     uint8_t *data;
@@ -21,7 +22,14 @@ static inline uint8_t *buf_reserve(struct buf *buf, size_t size)
 {
     return size <= buf->room - buf->size ? buf->data + buf->size : buf_grow(buf, size);
 }
-void buf_put(struct buf *, const void *bytes, size_t size);
+static inline void buf_put(struct buf *buf, const void *bytes, size_t size)
+{
+    uint8_t *to = size ? buf_reserve(buf, size) : NULL;
+    if (!to)
+        return;
+    memcpy(to, bytes, size);
+    buf->size += size;
+}
 void buf_text(struct buf *, const char *text);
 void buf_byte(struct buf *, uint8_t byte);
 void buf_format(struct buf *, const char *format, ...) __attribute__((format(printf, 2, 3)));

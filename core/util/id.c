@@ -32,23 +32,58 @@ int id_make(struct id *id, int64_t wall_us)
         uint64_t bits = 0;
         for (int i = 0; i < 5; i++)
             bits = bits << 8 | raw[group * 5 + i];
-        for (int i = 7; i >= 0; i--, bits >>= 5)
-            id->text[group * 8 + i] = alphabet[bits & 31];
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++)
+            id->text[group * 8 + i] = alphabet[bits >> (35 - 5 * i) & 31];
     }
     id->text[ACCORD_ID_MAX - 1] = 0;
     return 0;
 }
 
-/* One of the alphabet: digits, and lower-case letters but for i, l, o and u. */
-static bool is_digit(char c)
+/* ---- as numbers ---- */
+
+/* A digit's value and DIGIT; 0: not of the alphabet (Crockford's has no i, l, o and u). */
+#define DIGIT 32
+static const uint8_t values[256] = {
+    ['0'] = 32, ['1'] = 33, ['2'] = 34, ['3'] = 35, ['4'] = 36, ['5'] = 37, ['6'] = 38, ['7'] = 39,
+    ['8'] = 40, ['9'] = 41, ['a'] = 42, ['b'] = 43, ['c'] = 44, ['d'] = 45, ['e'] = 46, ['f'] = 47,
+    ['g'] = 48, ['h'] = 49, ['j'] = 50, ['k'] = 51, ['m'] = 52, ['n'] = 53, ['p'] = 54, ['q'] = 55,
+    ['r'] = 56, ['s'] = 57, ['t'] = 58, ['v'] = 59, ['w'] = 60, ['x'] = 61, ['y'] = 62, ['z'] = 63};
+
+/* Eight digits. */
+static inline uint64_t group_of(const char *text, unsigned *all)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z' && c != 'i' && c != 'l' && c != 'o' && c != 'u');
+    uint64_t bits = 0;
+    for (int i = 0; i < 8; i++) {
+        unsigned value = values[(uint8_t)text[i]];
+        *all &= value;
+        bits = bits << 5 | (value & 31);
+    }
+    return bits;
+}
+
+bool id_to_number(const char *text, struct id_number *number)
+{
+    unsigned all = DIGIT;
+    if (strlen(text) != ACCORD_ID_MAX - 1)
+        return false;
+    uint64_t first = group_of(text, &all), second = group_of(text + 8, &all),
+             third = group_of(text + 16, &all);
+    *number = (struct id_number){first << 24 | second >> 16, second << 48 | third << 8};
+    return all != 0;
 }
 
 bool id_valid(const char *text)
 {
-    size_t size = 0;
-    while (size < ACCORD_ID_MAX && is_digit(text[size]))
-        size++;
-    return size == ACCORD_ID_MAX - 1 && !text[size];
+    struct id_number number;
+    return id_to_number(text, &number);
+}
+
+void id_from_number(struct id_number number, char text[ACCORD_ID_MAX])
+{
+    const uint64_t groups[] = {number.high >> 24, (number.high << 16 & 0xffffffffff) | number.low >> 48,
+                               number.low >> 8 & 0xffffffffff};
+    for (int i = 0; i < ACCORD_ID_MAX - 1; i++)
+        text[i] = alphabet[groups[i / 8] >> (35 - 5 * (i % 8)) & 31];
+    text[ACCORD_ID_MAX - 1] = 0;
 }

@@ -37,7 +37,7 @@ static size_t copy(char *to, size_t room, const char *from)
     return size;
 }
 
-void text_copy(char *to, size_t room, const char *from)
+void text_copy_some(char *to, size_t room, const char *from)
 {
     copy(to, room, from);
 }
@@ -97,9 +97,13 @@ bool text_may_be_shown(uint32_t code)
            !(code >= 0xe0000 && code <= 0xe007f);
 }
 
-void text_make_visible(char *text)
+size_t text_make_visible(char *text)
 {
-    text += plain_ascii((const unsigned char *)text, strlen(text), false);
+    const char *begin = text;
+    size_t size = strlen(text), plain = plain_ascii((const unsigned char *)text, size, false);
+    if (plain == size)
+        return size;
+    text += plain;
     char *to = text;
     for (struct text_glyph glyph; *text; text += glyph.bytes) {
         glyph = text_glyph(text);
@@ -111,9 +115,10 @@ void text_make_visible(char *text)
         }
     }
     *to = 0;
+    return (size_t)(to - begin);
 }
 
-bool text_utf8(const char *text, size_t size, bool controls)
+static inline bool is_utf8(const char *text, size_t size, bool controls)
 {
     const unsigned char *p = (const unsigned char *)text;
     for (size_t at = plain_ascii(p, size, controls), length; at < size; at += length) {
@@ -122,6 +127,12 @@ bool text_utf8(const char *text, size_t size, bool controls)
             return false;
     }
     return true;
+}
+
+/* A loop for each, which does not ask again for every word. */
+bool text_utf8(const char *text, size_t size, bool controls)
+{
+    return controls ? is_utf8(text, size, true) : is_utf8(text, size, false);
 }
 
 static bool may_be_in_name(char c)

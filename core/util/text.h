@@ -6,8 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* text_copy() of what is not empty. */
+void text_copy_some(char *to, size_t room, const char *from);
 /* Copies as much as fits, always ends with a NUL, never splits a UTF-8 character. */
-void text_copy(char *to, size_t room, const char *from);
+static inline void text_copy(char *to, size_t room, const char *from)
+{
+    if (*from)
+        text_copy_some(to, room, from);
+    else
+        *to = 0;
+}
 /* The three behind each other, as much as fits in whole; returns the size without the NUL. */
 size_t text_join(char *to, size_t room, const char *a, const char *b, const char *c);
 /* Well-formed UTF-8 without NUL; `controls`: may hold control characters. */
@@ -20,8 +28,8 @@ struct text_glyph {
 struct text_glyph text_glyph(const char *text);
 /* Not a control character (C0, DEL, C1), nor one that hides, reorders or breaks what is shown. */
 bool text_may_be_shown(uint32_t code);
-/* Replaces, in place, each character that may not be shown by a question mark. */
-void text_make_visible(char *text);
+/* Replaces, in place, each character that may not be shown by a question mark; returns how many bytes are left. */
+size_t text_make_visible(char *text);
 /* Lower-case letters, digits and hyphens, starting with a letter or digit, 1..max characters. */
 bool text_is_name(const char *text, size_t max);
 /* "HEAD/..." for this head, as routes are written. */

@@ -373,6 +373,13 @@ static void dispatch(struct channel *ch, size_t size, int fd)
         close(fd);
 }
 
+/* The hub sends full datagrams while it has more to say. A child that asks for another one after the last finds none,
+ * and if there is one after all, its loop wakes at once: it has no other peer that could be kept waiting. */
+static bool is_last(const struct channel *ch, size_t size)
+{
+    return ch->peer == WIRE_H && size < DATAGRAM_USUAL / 2;
+}
+
 /* What a datagram is answered with leaves before the next one is read. */
 static void receive(struct channel *ch)
 {
@@ -382,6 +389,8 @@ static void receive(struct channel *ch)
         if (size > 0) {
             dispatch(ch, (size_t)size, fd);
             flush_turn(ch);
+            if (is_last(ch, (size_t)size))
+                break;
         } else if (size == 0) {
             if (fd >= 0)
                 close(fd);

@@ -1,5 +1,6 @@
 #include "wire/codec.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "util/text.h"
@@ -9,8 +10,8 @@
 /* Constant sizes: a compiler makes one store of each. */
 static inline void store_le(uint8_t *to, uint64_t value, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
-        to[i] = (uint8_t)(value >> (8 * i));
+    uint64_t little = htole64(value);
+    memcpy(to, &little, size);
 }
 
 static inline void put_le(struct buf *buf, uint64_t value, size_t size)
@@ -44,25 +45,53 @@ static void put_i64(struct buf *buf, int64_t value)
 
 /* Longer text is cut and bytes that are not UTF-8 (a partner's words, a sentence cut in mid-character) become
  * '?', never refused: the words that a sender passes on must not be able to end the channel. */
-static void put_text(struct buf *buf, const char *text)
+static size_t make_fit(char fit[WIRE_TEXT_MAX], const char *text)
 {
-    char fit[WIRE_TEXT_MAX];
-    text = text ? text : "";
-    size_t size = strlen(text);
-    if (size >= WIRE_TEXT_MAX || !text_utf8(text, size, true)) {
-        text_copy(fit, sizeof fit, text);
-        text = fit;
-        size = strlen(fit);
-        bool valid = text_utf8(fit, size, true);
-        for (size_t i = 0; i < size && !valid; i++)
-            fit[i] = (char)(fit[i] & 0x80 ? '?' : fit[i]);
-    }
+    text_copy(fit, WIRE_TEXT_MAX, text);
+    size_t size = strlen(fit);
+    bool valid = text_utf8(fit, size, true);
+    for (size_t i = 0; i < size && !valid; i++)
+        fit[i] = (char)(fit[i] & 0x80 ? '?' : fit[i]);
+    return size;
+}
+
+static void put_sized(struct buf *buf, const char *text, size_t size)
+{
     uint8_t *to = buf_reserve(buf, 4 + size + 1);
     if (!to)
         return;
     store_le(to, size + 1, 4);
     memcpy(to + 4, text, size + 1);
     buf->size += 4 + size + 1;
+}
+
+static __attribute__((noinline)) void put_unfit(struct buf *buf, const char *text)
+{
+    char fit[WIRE_TEXT_MAX];
+    put_sized(buf, fit, make_fit(fit, text));
+}
+
+static void put_nonempty(struct buf *buf, const char *text)
+{
+    size_t size = strlen(text);
+    if (size >= WIRE_TEXT_MAX || !text_utf8(text, size, true))
+        put_unfit(buf, text);
+    else
+        put_sized(buf, text, size);
+}
+
+/* Most say nothing. */
+static inline void put_text(struct buf *buf, const char *text)
+{
+    if (text && *text) {
+        put_nonempty(buf, text);
+        return;
+    }
+    uint8_t *to = buf_reserve(buf, 5);
+    if (!to)
+        return;
+    store_le(to, 1, 5);
+    buf->size += 5;
 }
 
 static void put_bytes(struct buf *buf, struct wire_bytes bytes)
@@ -84,26 +113,29 @@ static void put_pairs(struct buf *buf, struct wire_pairs pairs)
     }
 }
 
-static void put_envelope(struct buf *buf, struct wire_envelope e)
+static void put_envelope_at(struct buf *buf, const struct wire_envelope *e)
 {
-    if (e.encoded.size) {
-        buf_put(buf, e.encoded.data, e.encoded.size);
+    if (e->encoded.size) {
+        buf_put(buf, e->encoded.data, e->encoded.size);
         return;
     }
-    put_text(buf, e.id);
-    put_text(buf, e.type);
-    put_text(buf, e.name);
-    put_text(buf, e.origin);
-    put_text(buf, e.source_id);
-    put_i64(buf, e.time);
-    put_i64(buf, e.size);
-    put_text(buf, e.sha256);
-    put_pairs(buf, e.headers);
+    put_text(buf, e->id);
+    put_text(buf, e->type);
+    put_text(buf, e->name);
+    put_text(buf, e->origin);
+    put_text(buf, e->source_id);
+    put_i64(buf, e->time);
+    put_i64(buf, e->size);
+    put_text(buf, e->sha256);
+    put_pairs(buf, e->headers);
 }
+#define put_envelope(buf, e) put_envelope_at(buf, &(e)) /* it is large */
 
 struct wire_envelope wire_envelope_of(const struct accord_envelope *e, struct buf *kept)
 {
     static const struct accord_pair none;
+    if (kept && kept->size)
+        return (struct wire_envelope){.encoded = {kept->data, kept->size}};
     struct wire_envelope envelope = {
         .id = e->id,
         .type = e->type,
@@ -115,7 +147,7 @@ struct wire_envelope wire_envelope_of(const struct accord_envelope *e, struct bu
         .sha256 = e->sha256,
         .headers = WIRE_PAIRS(e->header_count ? e->headers : &none, e->header_count),
     };
-    if (kept && !kept->size)
+    if (kept)
         put_envelope(kept, envelope);
     if (kept && !kept->failed)
         envelope.encoded = (struct wire_bytes){kept->data, kept->size};
@@ -161,39 +193,44 @@ void wire_put_rest(struct buf *buf, size_t size)
 /* ---- decoding ---- */
 
 struct reader {
-    const uint8_t *at, *end;
-    const char *fault; /* first thing that was wrong */
+    const uint8_t *at, *end; /* the same once there is a fault: nothing more can be read */
+    const char *fault;       /* first thing that was wrong */
 };
+
+static __attribute__((noinline, cold)) void set_fault(struct reader *r, const char *fault)
+{
+    r->fault = r->fault ? r->fault : fault;
+    r->at = r->end;
+}
 
 static inline uint64_t get_le(struct reader *r, size_t size)
 {
-    if (r->fault || (size_t)(r->end - r->at) < size) {
-        r->fault = r->fault ? r->fault : "ends in mid-field";
+    if ((size_t)(r->end - r->at) < size) {
+        set_fault(r, "ends in mid-field");
         return 0;
     }
     uint64_t value = 0;
-    for (size_t i = 0; i < size; i++)
-        value |= (uint64_t)r->at[i] << (8 * i);
+    memcpy(&value, r->at, size);
     r->at += size;
-    return value;
+    return le64toh(value);
 }
 
-static uint8_t get_u8(struct reader *r)
+static inline uint8_t get_u8(struct reader *r)
 {
     return (uint8_t)get_le(r, 1);
 }
 
-static uint32_t get_u32(struct reader *r)
+static inline uint32_t get_u32(struct reader *r)
 {
     return (uint32_t)get_le(r, 4);
 }
 
-static uint64_t get_u64(struct reader *r)
+static inline uint64_t get_u64(struct reader *r)
 {
     return get_le(r, 8);
 }
 
-static int64_t get_i64(struct reader *r)
+static inline int64_t get_i64(struct reader *r)
 {
     return (int64_t)get_le(r, 8);
 }
@@ -201,8 +238,8 @@ static int64_t get_i64(struct reader *r)
 static struct wire_bytes get_bytes(struct reader *r)
 {
     uint32_t size = get_u32(r);
-    if (!r->fault && (size > ACCORD_PIECE_MAX || size > (size_t)(r->end - r->at)))
-        r->fault = "holds bytes longer than allowed";
+    if (size > ACCORD_PIECE_MAX || size > (size_t)(r->end - r->at))
+        set_fault(r, "holds bytes longer than allowed");
     if (r->fault)
         return (struct wire_bytes){0};
     struct wire_bytes bytes = {r->at, size};
@@ -210,24 +247,34 @@ static struct wire_bytes get_bytes(struct reader *r)
     return bytes;
 }
 
-static const char *get_text(struct reader *r)
+static const char *get_nonempty(struct reader *r)
 {
     struct wire_bytes bytes = get_bytes(r);
     if (r->fault)
         return "";
     if (!bytes.size || bytes.size > WIRE_TEXT_MAX || bytes.data[bytes.size - 1] ||
         !text_utf8((const char *)bytes.data, bytes.size - 1, true)) {
-        r->fault = "holds text that is too long, not UTF-8 or not ended";
+        set_fault(r, "holds text that is too long, not UTF-8 or not ended");
         return "";
     }
     return (const char *)bytes.data;
 }
 
+/* Most say nothing. */
+static inline const char *get_text(struct reader *r)
+{
+    static const uint8_t nothing[5] = {1};
+    if ((size_t)(r->end - r->at) < sizeof nothing || memcmp(r->at, nothing, sizeof nothing) != 0)
+        return get_nonempty(r);
+    r->at += sizeof nothing;
+    return (const char *)r->at - 1;
+}
+
 static struct wire_pairs get_pairs(struct reader *r)
 {
     struct wire_pairs pairs = {.count = get_u32(r)};
-    if (!r->fault && pairs.count > WIRE_PAIRS_MAX)
-        r->fault = "holds too many pairs";
+    if (pairs.count > WIRE_PAIRS_MAX)
+        set_fault(r, "holds too many pairs");
     pairs.raw.data = r->at;
     for (size_t i = 0; i < 2 * pairs.count && !r->fault; i++)
         get_text(r);
@@ -331,11 +378,10 @@ int wire_decode(struct wire_bytes *bytes, unsigned sender, struct wire_message *
     if (!(senders_of(type) & sender))
         return fail(why, ACCORD_EPROTO, "message type %u (%s) may not come from here", type,
                     wire_type_name(type));
-    memset(m, 0, sizeof *m);
     m->type = (enum wire_type)type;
     decode_fields(&r, m);
-    if (!r.fault && r.at != r.end)
-        r.fault = "has bytes behind its last field";
+    if (r.at != r.end)
+        set_fault(&r, "has bytes behind its last field");
     if (r.fault)
         return fail(why, ACCORD_EPROTO, "message %s %s", wire_type_name(type), r.fault);
     bytes->size -= (size_t)(r.end - bytes->data);

@@ -328,6 +328,30 @@ static void many_days_in_one_batch(void **state)
     buf_fini(&all);
 }
 
+/* By turns, two chains' lines: more pieces of each file than one call of the system takes. */
+static void lines_of_two_chains_by_turns(void **state)
+{
+    (void)state;
+    struct buf chains[2] = {0}, all = {0};
+    struct audit_head heads[2] = {0};
+    for (int i = 0; i < 5000; i++) {
+        struct buf *lines = &chains[i % 2];
+        size_t before = lines->size;
+        trail_add(lines, i % 2 ? "west" : "east", &heads[i % 2], NOON);
+        buf_put(&all, lines->data + before, lines->size - before);
+    }
+    struct export *export = open_export(NULL);
+    all.size--; /* the last newline is not given, and stands in the file all the same */
+    append(export, &all, 5000);
+    assert_int_equal(export_unreadable(export), 0);
+    export_close(export);
+    assert_file("east/2025-03-14.jsonl", chains[0].data, chains[0].size);
+    assert_file("west/2025-03-14.jsonl", chains[1].data, chains[1].size);
+    buf_fini(&chains[0]);
+    buf_fini(&chains[1]);
+    buf_fini(&all);
+}
+
 #define in_folder(test) cmocka_unit_test_setup_teardown(test, trail_folder_make, trail_folder_remove)
 
 int main(void)
@@ -344,6 +368,7 @@ int main(void)
         in_folder(a_full_disk_fails_the_batch_and_the_next_try_is_whole),
         in_folder(a_position_that_cannot_be_written_loses_nothing),
         in_folder(many_days_in_one_batch),
+        in_folder(lines_of_two_chains_by_turns),
     };
     log_setup("test", ACCORD_ERROR, false);
     return cmocka_run_group_tests(tests, NULL, NULL);

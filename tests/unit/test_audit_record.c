@@ -56,6 +56,29 @@ static void renders_ecs_names_in_order(void **state)
     buf_fini(&line);
 }
 
+static void put_part(struct buf *line, const struct audit_part *part)
+{
+    buf_put(line, part->data, part->size);
+}
+
+/* Whoever puts a record together from its parts gets the same. */
+static void assert_apart(const struct audit_event *event, const struct buf *whole)
+{
+    struct buf rest = {0}, line = {0};
+    struct audit_shared shared;
+    buf_text(&rest, "before");
+    audit_render_apart(&rest, event, &shared);
+    assert_false(rest.failed);
+    buf_put(&line, rest.data + 6, shared.at);
+    put_part(&line, &shared.parts[0]);
+    put_part(&line, &shared.parts[1]);
+    buf_put(&line, rest.data + 6 + shared.at, rest.size - 6 - shared.at);
+    assert_int_equal(line.size, whole->size);
+    assert_memory_equal(line.data, whole->data, whole->size);
+    buf_fini(&rest);
+    buf_fini(&line);
+}
+
 /* What records of one kind have in common is kept from one to the next. */
 static void a_record_is_the_same_each_time_and_nobody_else_s(void **state)
 {
@@ -91,8 +114,42 @@ static void a_record_is_the_same_each_time_and_nobody_else_s(void **state)
                  i & 1 ? "delivered" : "admitted", outcomes[i >> 1 & 1], host,
                  *event.rule ? ",\"rule.name\":\"some.rule\"" : "", names[i >> 2 & 1], link, service);
         assert_string_equal(buf_string(&line), expected);
+        assert_apart(&event, &line);
         buf_fini(&line);
     }
+}
+
+/* The first record fills it, and what the others say of the message is that. */
+static void what_is_kept_of_a_message_stands_in_all_its_records(void **state)
+{
+    struct buf kept = {0}, first = {0}, second = {0}, alone = {0};
+    struct audit_shared shared;
+    (void)state;
+    struct audit_event event = {.action = AUDIT_ADMITTED,
+                                .time = 1741953600123456,
+                                .agreement = "east",
+                                .link = "in",
+                                .service = "first",
+                                .message = "01",
+                                .name = "a \"name\"",
+                                .type = "opaque",
+                                .sha256 = "00ff",
+                                .size = 7,
+                                .receipt = "250 taken"};
+    audit_render(&alone, &event);
+    event.kept = &kept;
+    audit_render_apart(&first, &event, &shared);
+    assert_ptr_equal(shared.parts[1].data, kept.data);
+    assert_int_equal(shared.parts[1].size, kept.size);
+    assert_int_equal(first.size + shared.parts[0].size + kept.size, alone.size);
+    assert_apart(&event, &alone);
+    audit_render(&second, &event);
+    assert_int_equal(second.size, alone.size);
+    assert_memory_equal(second.data, alone.data, alone.size);
+    buf_fini(&kept);
+    buf_fini(&first);
+    buf_fini(&second);
+    buf_fini(&alone);
 }
 
 /* Wherever they stand, in a value or in the name of a detail. */
@@ -206,6 +263,7 @@ static void the_largest_event_still_fits_a_line(void **state)
     for (size_t i = 0; i < 64; i++)
         details[i] = (struct accord_pair){"detail", endless};
     struct audit_event event = {.action = AUDIT_DELIVERED,
+                                .time = 1741953600123456,
                                 .agreement = endless,
                                 .link = endless,
                                 .service = endless,
@@ -227,6 +285,10 @@ static void the_largest_event_still_fits_a_line(void **state)
     struct buf line = {0};
     audit_render(&line, &event);
     assert_non_null(strstr(buf_string(&line), "\"accord.details-left-out\":"));
+    struct buf kept = {0};
+    event.kept = &kept;
+    assert_apart(&event, &line);
+    buf_fini(&kept);
     assert_int_equal(audit_seal(&line, "a-chain-with-a-long-name", &head), 0);
     assert_true(line.size <= AUDIT_LINE_MAX);
     buf_fini(&line);
@@ -308,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renders_ecs_names_in_order),
         cmocka_unit_test(a_record_is_the_same_each_time_and_nobody_else_s),
+        cmocka_unit_test(what_is_kept_of_a_message_stands_in_all_its_records),
         cmocka_unit_test(what_needs_an_escape_gets_one),
         cmocka_unit_test(every_field_reads_back),
         cmocka_unit_test(times_are_right_within_and_across_seconds),

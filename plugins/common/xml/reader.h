@@ -20,7 +20,6 @@ struct xml_reader {
     struct xml_events events;
     void *arg;
     struct lexer lexer;
-    xmlParserCtxtPtr sax;
 
     int error; /* sticky; libxml2's own flags are not enough: xmlStopParser leaves them clean */
     char why[256];
@@ -30,27 +29,32 @@ struct xml_reader {
     size_t run;          /* bytes of text since the last tag */
     bool open_reference; /* text ends within one, as far as it has come */
 
-    /* Elements that are open, as written. */
-    size_t depth;
-    char *names;
-    size_t names_used, names_room, name_at[READER_DEPTH + 1];
+    size_t depth, names_used; /* of `names` */
     xml_raw_fn raw;
     enum xml_part part; /* of raw content: what is handed over next */
     size_t raw_depth;           /* of the element whose content is raw */
     const uint8_t *from, *here; /* of the input: raw content that was seen but not handed over, nor its lines counted */
 
-    /* sax.c: */
     int64_t starts, ends; /* callbacks made */
-    struct xml_namespace scope[READER_SCOPE], visible[READER_SCOPE];
-    size_t scope_count, scope_at[READER_DEPTH + 1];
+    size_t scope_count;
+
+    /* What follows outlives the document when the reader is used again: memory, and what libxml2 has made. */
+    struct xml_reader *next; /* of those that wait for a document */
+    xmlParserCtxtPtr sax;
+    int64_t parsed; /* bytes of the documents before */
     struct xml_attribute *attributes;
-    struct words words;
     uint32_t *scratch;
+    size_t attributes_room;
     char *values; /* of the element's attributes */
     size_t values_room;
+    char *names; /* of elements that are open, as written */
+    size_t names_room, name_at[READER_DEPTH + 1];
+    struct xml_namespace scope[READER_SCOPE], visible[READER_SCOPE];
+    size_t scope_at[READER_DEPTH + 1];
+    struct words words;
 };
 
-int sax_open(struct xml_reader *); /* ACCORD_ENOMEM */
+int sax_open(struct xml_reader *); /* ACCORD_ENOMEM; also for one that has read a document before */
 void sax_close(struct xml_reader *);
 /* The reader's error, if any, after the callbacks that these bytes gave. */
 int sax_feed(struct xml_reader *, const void *, size_t);

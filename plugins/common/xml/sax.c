@@ -191,7 +191,7 @@ size_t xml_in_scope(struct xml_reader *r, const struct xml_namespace **all)
 
 /* --- the parser --- */
 
-int sax_open(struct xml_reader *r)
+static int make_parser(struct xml_reader *r)
 {
     xmlSAXHandler handler = {
         .internalSubset = refuse_doctype,
@@ -204,6 +204,7 @@ int sax_open(struct xml_reader *r)
         .serror = complain,
         .initialized = XML_SAX2_MAGIC,
     };
+    r->attributes_room = r->limits.attributes;
     r->attributes = calloc(r->limits.attributes + 1, sizeof *r->attributes);
     r->scratch = calloc(r->limits.attributes + 1, sizeof *r->scratch);
     r->sax = xmlCreatePushParserCtxt(&handler, r, NULL, 0, NULL);
@@ -211,8 +212,23 @@ int sax_open(struct xml_reader *r)
         return ACCORD_ENOMEM;
     /* Nothing else, ever: not NOENT, DTDLOAD, DTDATTR, XINCLUDE, nor HUGE, which lifts libxml2's own limits. */
     xmlCtxtUseOptions(r->sax, XML_PARSE_NONET);
+    return 0;
+}
+
+/* Options, callbacks and the dictionary of names stay. */
+static int reset_parser(struct xml_reader *r)
+{
+    if (xmlCtxtResetPush(r->sax, NULL, 0, NULL, NULL))
+        return ACCORD_ENOMEM;
+    r->sax->nsNr = 0;
+    return 0;
+}
+
+int sax_open(struct xml_reader *r)
+{
     static const char declaration[] = "<?xml version=\"1.0\"?>";
-    return sax_feed(r, declaration, sizeof declaration - 1);
+    int error = r->sax ? reset_parser(r) : make_parser(r);
+    return error ? error : sax_feed(r, declaration, sizeof declaration - 1);
 }
 
 void sax_close(struct xml_reader *r)

@@ -456,10 +456,54 @@ int xml_finish(struct xml_reader *r)
 
 /* --- life --- */
 
+/* To make a reader costs more than to read a short answer: some are kept for the next document. What libxml2 keeps of names
+ * grows with each, so none reads on for ever. */
+#define KEPT_MOST   4
+#define KEPT_SIZE   (32 << 10) /* bytes of the last document */
+#define KEPT_PARSED (1 << 20)  /* and of all */
+
+static struct xml_reader *kept;
+static size_t kept_count;
+
+static void destroy(struct xml_reader *r)
+{
+    sax_close(r);
+    lexer_fini(&r->lexer);
+    free(r->names);
+    free(r);
+}
+
+/* Only one that has read a whole document without complaint: all else may have left something behind. */
+static bool keep(struct xml_reader *r)
+{
+    r->parsed += r->size;
+    if (r->error || !r->finished || r->size > KEPT_SIZE || r->parsed > KEPT_PARSED || kept_count == KEPT_MOST)
+        return false;
+    lexer_fini(&r->lexer);
+    memset(r, 0, offsetof(struct xml_reader, next));
+    memset(&r->words, 0, sizeof r->words); /* they are of whoever read */
+    r->next = kept;
+    kept = r;
+    kept_count++;
+    return true;
+}
+
+static struct xml_reader *take_kept(size_t attributes)
+{
+    struct xml_reader **at = &kept, *r;
+    while (*at && (*at)->attributes_room != attributes)
+        at = &(*at)->next;
+    if ((r = *at)) {
+        *at = r->next;
+        kept_count--;
+    }
+    return r;
+}
+
 struct xml_reader *xml_reader_new(const struct xml_limits *limits, const struct xml_events *events, void *arg)
 {
-    struct xml_reader *r = calloc(1, sizeof *r);
-    if (!r)
+    struct xml_reader *r = take_kept(limits->attributes);
+    if (!r && !(r = calloc(1, sizeof *r)))
         return NULL;
     r->limits = *limits;
     if (r->limits.depth > READER_DEPTH)
@@ -475,7 +519,7 @@ struct xml_reader *xml_reader_new(const struct xml_limits *limits, const struct 
     r->line = 1;
     lexer_init(&r->lexer, &r->limits);
     if (sax_open(r)) {
-        xml_reader_free(r);
+        destroy(r);
         return NULL;
     }
     return r;
@@ -483,10 +527,6 @@ struct xml_reader *xml_reader_new(const struct xml_limits *limits, const struct 
 
 void xml_reader_free(struct xml_reader *r)
 {
-    if (!r)
-        return;
-    sax_close(r);
-    lexer_fini(&r->lexer);
-    free(r->names);
-    free(r);
+    if (r && !keep(r))
+        destroy(r);
 }

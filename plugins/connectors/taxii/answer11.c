@@ -121,6 +121,11 @@ char *answer11_item(struct answer *a, struct answer11_list *list, const char *el
         xml_refuse(a->reader, ACCORD_ELIMIT, "there are more than %d %s elements", ANSWER_ITEMS, element);
         return NULL;
     }
+    if (!list->text && !(list->text = malloc(ANSWER_ITEMS * sizeof *list->text))) {
+        xml_refuse(a->reader, ACCORD_ENOMEM, "out of memory");
+        return NULL;
+    }
+    list->text[list->count][0] = 0;
     list->items[list->count] = list->text[list->count];
     return list->text[list->count++];
 }
@@ -421,6 +426,8 @@ void answer_free(struct answer *a)
     if (!a)
         return;
     xml_reader_free(a->reader);
+    free(a->bindings.text);
+    free(a->others.text);
     free(a);
 }
 

@@ -11,11 +11,11 @@
 #define ANSWER11_MESSAGE_BINDING "urn:taxii.mitre.org:message:xml:1.1"
 #define ANSWER11_HTTPS           "urn:taxii.mitre.org:protocol:https:1.0"
 
-/* Texts in order: bindings, or names of details; and values of details. */
+/* Texts in order: bindings, or names of details; and values of details. Few answers have any. */
 struct answer11_list {
     const char *items[ANSWER_ITEMS];
     size_t count;
-    char text[ANSWER_ITEMS][ANSWER_TEXT];
+    char (*text)[ANSWER_TEXT]; /* ANSWER_ITEMS of them; NULL: there was none yet */
 };
 
 /* What is said of a service: an instance, or one of a collection. */
@@ -76,7 +76,7 @@ int answer11_boolean(struct answer *, const struct xml_element *, const char *na
 int answer11_text(struct answer *, const char *element, char to[ANSWER_TEXT]);
 /* For a person: cut, control characters become spaces. */
 void answer11_message(struct answer *, char *to, size_t room);
-/* The next item's room; NULL: refused, there are too many. */
+/* The next item's room; NULL: refused, there are too many, or no memory. */
 char *answer11_item(struct answer *, struct answer11_list *, const char *element);
 
 /* Elements of Discovery_Response and Collection_Information_Response. */

@@ -57,7 +57,6 @@ void http_finished(struct client_call *base, enum client_end end, const char *ru
                                        .wait = end == CLIENT_DONE ? call->wait : 0};
     if (!base->client->freed)
         call->request->done(call->request->arg, &result);
-    curl_slist_free_all(call->headers);
     free(call);
 }
 

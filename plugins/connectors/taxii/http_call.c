@@ -128,8 +128,10 @@ static bool tell_head(struct http_call *call, long status)
 {
     char text[64];
     call->head_told = true;
-    snprintf(text, sizeof text, "answers HTTP %ld", status);
-    client_call_step(&call->call, "authenticate", ACCORD_OK, text);
+    if (call->call.step) {
+        snprintf(text, sizeof text, "answers HTTP %ld", status);
+        client_call_step(&call->call, "authenticate", ACCORD_OK, text);
+    }
     if (call->request->head && call->request->head(call->request->arg, call, status) != 0 &&
         !call->call.stopped)
         stop(call, "its answer was not wanted");
@@ -182,17 +184,16 @@ static size_t on_answer(char *bytes, size_t size, size_t count, void *arg)
 
 /* ---- the request ---- */
 
-static bool add_header(struct http_call *call, const char *line)
+static bool add_header(struct http_session *own, const char *line)
 {
-    struct curl_slist *list = curl_slist_append(call->headers, line);
+    struct curl_slist *list = curl_slist_append(own->headers, line);
     if (list)
-        call->headers = list;
+        own->headers = list;
     return list != NULL;
 }
 
-static bool add_headers(struct http_call *call)
+static bool add_headers(struct http_session *own, const struct http_request *request)
 {
-    const struct http_request *request = call->request;
     char line[2048];
     for (size_t i = 0; i < request->header_count; i++) {
         const struct accord_pair *pair = &request->headers[i];
@@ -200,37 +201,78 @@ static bool add_headers(struct http_call *call)
             return false;
         /* libcurl leaves out "Name:", and sends "Name;" as an empty one */
         int size = snprintf(line, sizeof line, *pair->value ? "%s: %s" : "%s;", pair->name, pair->value);
-        if (size >= (int)sizeof line || !add_header(call, line))
+        if (size >= (int)sizeof line || !add_header(own, line))
             return false;
     }
-    return add_header(call, "Expect:") &&
-           (request->size >= 0 || add_header(call, "Transfer-Encoding: chunked"));
+    return add_header(own, "Expect:") &&
+           (request->size >= 0 || add_header(own, "Transfer-Encoding: chunked"));
 }
 
-static bool set_url(const struct client_session *session)
+static bool is_header(const char *line, const struct accord_pair *pair)
 {
-    const struct client_settings *set = &session->client->set;
-    const char *path = call_of(session)->request->path;
+    size_t size = strlen(pair->name);
+    if (strncmp(line, pair->name, size) != 0)
+        return false;
+    line += size;
+    return *pair->value ? strncmp(line, ": ", 2) == 0 && strcmp(line + 2, pair->value) == 0
+                        : strcmp(line, ";") == 0;
+}
+
+/* Are these those that add_headers() would make? */
+static bool are_headers(const struct curl_slist *list, const struct http_request *request)
+{
+    size_t i = 0;
+    for (; list && i < request->header_count; i++, list = list->next)
+        if (!is_header(list->data, &request->headers[i]))
+            return false;
+    return i == request->header_count && list && (list->next == NULL) == (request->size >= 0);
+}
+
+static bool set_headers(struct http_session *own, const struct http_request *request)
+{
+    if (are_headers(own->headers, request))
+        return true;
+    curl_easy_setopt(own->session.easy, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(own->headers);
+    own->headers = NULL;
+    return add_headers(own, request) &&
+           curl_easy_setopt(own->session.easy, CURLOPT_HTTPHEADER, own->headers) == CURLE_OK;
+}
+
+static bool set_url(struct http_session *own, const char *path)
+{
+    const struct client_settings *set = &own->session.client->set;
     bool literal = strchr(set->name, ':') != NULL; /* IPv6 */
     char *url = NULL;
+    if (own->path && strcmp(own->path, path) == 0)
+        return true;
     for (const char *at = path; *at; at++)
         if (*at <= ' ' || *at > '~' || *at == '#')
             return false;
     if (path[0] != '/' || asprintf(&url, "https://%s%s%s:%d%s", literal ? "[" : "", set->name,
                                    literal ? "]" : "", (int)set->port, path) < 0)
         return false;
-    bool is_set = curl_easy_setopt(session->easy, CURLOPT_URL, url) == CURLE_OK;
+    bool is_set = curl_easy_setopt(own->session.easy, CURLOPT_URL, url) == CURLE_OK;
     free(url);
+    free(own->path);
+    own->path = is_set ? strdup(path) : NULL; /* without it, it is set anew */
     return is_set;
 }
 
 static bool setup(struct client_session *session)
 {
-    struct http_call *call = call_of(session);
-    CURL *easy = session->easy;
-    return (call->headers || add_headers(call)) && set_url(session) &&
-           curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->request->size) == CURLE_OK;
+    struct http_session *own = (struct http_session *)session;
+    const struct http_request *request = call_of(session)->request;
+    return set_headers(own, request) && set_url(own, request->path) &&
+           curl_easy_setopt(session->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size) ==
+               CURLE_OK;
+}
+
+static void closed(struct client_session *session)
+{
+    struct http_session *own = (struct http_session *)session;
+    curl_slist_free_all(own->headers);
+    free(own->path);
 }
 
 static bool open_session(struct client_session *session)
@@ -264,7 +306,7 @@ static bool again(const struct client_call *base)
 static void reset(struct client_call *base)
 {
     struct http_call *call = (struct http_call *)base;
-    *call = (struct http_call){.call = *base, .request = call->request, .headers = call->headers};
+    *call = (struct http_call){.call = *base, .request = call->request};
 }
 
 static void answered(const struct client_session *session, struct http_call *call)
@@ -304,6 +346,7 @@ static void over(struct client_session *session, struct client_call *call, CURLc
 
 const struct client_protocol http_protocol = {
     .schemes = "https",
+    .session_size = sizeof(struct http_session),
     .open = open_session,
     .setup = setup,
     .ready = ready,
@@ -311,5 +354,6 @@ const struct client_protocol http_protocol = {
     .again = again,
     .reset = reset,
     .over = over,
+    .closed = closed,
     .finished = http_finished,
 };

@@ -11,10 +11,16 @@ struct http {
     int64_t head_limit, answer_limit;
 };
 
+/* What its easy handle was told is told again only when it changes. */
+struct http_session {
+    struct client_session session; /* first */
+    struct curl_slist *headers;    /* NULL: none yet */
+    char *path;                    /* likewise */
+};
+
 struct http_call {
     struct client_call call; /* first */
     const struct http_request *request;
-    struct curl_slist *headers;
     int64_t given;   /* bytes of the body, to libcurl */
     int64_t encoded; /* bytes that these are on the wire (chunks) */
     int64_t head_size, answer_size;

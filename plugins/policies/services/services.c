@@ -134,7 +134,10 @@ static bool message(struct services *s, const struct accord_inquiry *inquiry, st
 static void judge(void *state, const struct accord_inquiry *inquiry)
 {
     struct services *s = state;
-    struct ruling ruling = {.answer = ACCORD_ALLOW, .rule = ""};
+    struct ruling ruling; /* its reason is long: it is not cleared for each message */
+    ruling.answer = ACCORD_ALLOW;
+    ruling.rule = "";
+    ruling.reason[0] = 0;
     bool asked_of_message = inquiry->question == ACCORD_ASK_IN || inquiry->question == ACCORD_ASK_OUT;
     if (in_force(s, &ruling) && asked_of_message)
         message(s, inquiry, &ruling);

@@ -22,9 +22,28 @@ static uint64_t word(uint64_t key, uint64_t number)
 
 void content_fill(uint64_t key, int64_t offset, void *to, size_t size)
 {
-    uint64_t number = (uint64_t)offset / 8;
-    for (size_t at = 0; at < size; at += 8, number++) {
-        uint64_t value = word(key, number);
-        memcpy((char *)to + at, &value, size - at < 8 ? size - at : 8);
+    uint64_t number = (uint64_t)offset / 8, value;
+    size_t at = 0;
+    for (; at + 8 <= size; at += 8) {
+        value = word(key, number++);
+        memcpy((char *)to + at, &value, 8);
     }
+    if (at < size) {
+        value = word(key, number);
+        memcpy((char *)to + at, &value, size - at);
+    }
+}
+
+char *content_number(char *to, int64_t value, size_t least)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while ((rest /= 10) || sizeof digits - at < least);
+    if (value < 0)
+        digits[--at] = '-';
+    memcpy(to, digits + at, sizeof digits - at);
+    return to + (sizeof digits - at);
 }

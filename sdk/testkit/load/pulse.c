@@ -9,7 +9,6 @@
 #include <accord/plugin.h>
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,12 +124,22 @@ static int64_t next_number(struct feed *feed)
     return feed->options->count && feed->next > feed->options->count ? 0 : feed->next++;
 }
 
+/* PREFIX-SEED-NUMBER, where the number has nine digits. The prefix is no longer than its option allows. */
+static void write_id(char id[128], const struct service_options *o, int64_t number)
+{
+    char *at = stpcpy(id, o->prefix);
+    *at++ = '-';
+    at = content_number(at, o->seed, 1);
+    *at++ = '-';
+    *content_number(at, number, 9) = 0;
+}
+
 static bool offer(struct feed *feed, int64_t number)
 {
     struct shot *shot = feed->spare;
     const struct service_options *o = feed->options;
     char id[128];
-    snprintf(id, sizeof id, "%s-%" PRId64 "-%09" PRId64, o->prefix, o->seed, number);
+    write_id(id, o, number);
     const struct accord_incoming message = {.name = id, .source_id = id, .size = o->size};
     if (!feed->pulse->host->offer(feed->pulse->instance, feed->index, &message, shot))
         return false;
@@ -234,9 +243,12 @@ static void pulse_offer_done(void *state, struct accord_offer *handle, void *arg
         if (!feed->pause)
             feed->pause = pulse->host->timer(pulse->instance, DEFERRED_PAUSE, on_pause, feed);
     } else {
-        tally_add(&feed->tally, "%" PRId64 " %" PRId64 " %s %s", shot->number,
-                  pulse->host->wall(pulse->instance), admitted->id[0] ? admitted->id : "-",
-                  words[admitted->admission]);
+        tally_begin(&feed->tally);
+        tally_number(&feed->tally, shot->number);
+        tally_number(&feed->tally, pulse->host->wall(pulse->instance));
+        tally_word(&feed->tally, admitted->id[0] ? admitted->id : "-");
+        tally_word(&feed->tally, words[admitted->admission]);
+        tally_end(&feed->tally);
         if (!feed->write)
             feed->write = pulse->host->timer(pulse->instance, WRITE_PAUSE, on_write, feed);
     }

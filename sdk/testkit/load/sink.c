@@ -10,7 +10,6 @@
 #include <accord/plugin.h>
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,9 +192,14 @@ static void arrived(struct arrival *arrival)
     const char *word = decide(arrival);
     if (arrival->hung)
         return;
-    tally_add(&outlet->tally, "%" PRId64 " %s %s %" PRId64 " %s", sink->host->wall(sink->instance), e->id,
-              e->source_id[0] ? e->source_id : "-", arrival->out->attempt, word);
-    arrival->due = sink->host->ticks(sink->instance) + outlet->options->delay;
+    tally_begin(&outlet->tally);
+    tally_number(&outlet->tally, sink->host->wall(sink->instance));
+    tally_word(&outlet->tally, e->id);
+    tally_word(&outlet->tally, e->source_id[0] ? e->source_id : "-");
+    tally_number(&outlet->tally, arrival->out->attempt);
+    tally_word(&outlet->tally, word);
+    tally_end(&outlet->tally);
+    arrival->due = outlet->options->delay ? sink->host->ticks(sink->instance) + outlet->options->delay : 0;
     arrival->next = NULL;
     if (outlet->first)
         outlet->last->next = arrival;

@@ -1,10 +1,11 @@
 #include "tally.h"
 
+#include "content.h"
+
 #include <accord/base.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ int tally_each(struct tally *tally, void (*each)(void *arg, const char *), void 
     }
 }
 
-void tally_add(struct tally *tally, const char *format, ...)
+void tally_begin(struct tally *tally)
 {
     if (tally->room - tally->size < LINE_MAX_BYTES) {
         size_t room = tally->room ? 2 * tally->room : 16 * LINE_MAX_BYTES;
@@ -59,11 +60,44 @@ void tally_add(struct tally *tally, const char *format, ...)
         tally->lines = lines;
         tally->room = room;
     }
-    va_list list;
-    va_start(list, format);
-    int size = vsnprintf(tally->lines + tally->size, LINE_MAX_BYTES - 1, format, list);
-    va_end(list);
-    tally->size += size < LINE_MAX_BYTES - 1 ? (size_t)size : LINE_MAX_BYTES - 2;
+    tally->begin = tally->size;
+}
+
+/* How much of so many bytes there is room for, with a space before them and the newline. */
+static size_t room_for(const struct tally *tally, size_t size)
+{
+    size_t used = tally->size - tally->begin, most = LINE_MAX_BYTES - 3;
+    size_t left = used < most ? most - used : 0;
+    return size < left ? size : left;
+}
+
+static void put_space(struct tally *tally)
+{
+    if (tally->size > tally->begin)
+        tally->lines[tally->size++] = ' ';
+}
+
+void tally_word(struct tally *tally, const char *word)
+{
+    size_t size = room_for(tally, strlen(word));
+    if (!size)
+        return;
+    put_space(tally);
+    memcpy(tally->lines + tally->size, word, size);
+    tally->size += size;
+}
+
+void tally_number(struct tally *tally, int64_t number)
+{
+    if (room_for(tally, 24) < 24)
+        return;
+    put_space(tally);
+    char *at = tally->lines + tally->size;
+    tally->size += (size_t)(content_number(at, number, 1) - at);
+}
+
+void tally_end(struct tally *tally)
+{
     tally->lines[tally->size++] = '\n';
 }
 

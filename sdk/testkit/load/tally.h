@@ -5,12 +5,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct tally {
     int fd;
     bool sync; /* to the disk as well: outlives a power cut */
     char *lines;
     size_t size, room;
+    size_t begin; /* of the line that is being made */
 };
 
 /* FOLDER/NAME.SUFFIX */
@@ -18,7 +20,12 @@ int tally_open(struct tally *, const char *folder, const char *name, const char 
 /* Calls for every line that is there, from the first on (no newline at its end); `line` may be NULL.
  * Takes off a last line that was cut in its middle. */
 int tally_each(struct tally *, void (*line)(void *arg, const char *), void *arg);
-void tally_add(struct tally *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A line: its begin, words and numbers, which get spaces between them, and its end. What makes it longer than a
+ * kilobyte is left out. */
+void tally_begin(struct tally *);
+void tally_word(struct tally *, const char *);
+void tally_number(struct tally *, int64_t);
+void tally_end(struct tally *);
 /* False: not all of it could be written; see errno. */
 bool tally_write(struct tally *);
 void tally_close(struct tally *);
