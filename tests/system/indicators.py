@@ -6,22 +6,15 @@ import json
 import pytest
 
 from harness import give, wait_for
-from traffic import conf
+from traffic import FOLDERS, agreed, conf, receiving, sending, write_site
 
 import make_indicator
 from taxii_messages import now
 from taxii_partner import TaxiiPartner
 
-SITE = {
-    "site": {"name": "Acme Shipping Lines"},
-    "link folders": {"connector": "dir", "path": None},
-    "service indicators": {"type": "stix-1", "direction": "receive", "link": "folders", "folder": "indicators",
-                           "settle": "100 ms", "rescan": "500 ms"},
-    "service ais-feed": {"type": "stix-1", "direction": "send", "link": "folders", "folder": "feed"},
-}
+SITE = {**FOLDERS, **receiving("indicators", "stix-1", rescan="500 ms"), **sending("feed", "stix-1", "ais-feed")}
 AGREEMENT = {
-    "agreement": {"title": "Automated Indicator Sharing", "partner": "CISA", "enabled": "yes",
-                  "acknowledged": "2026-01-01", "valid-for": "30 years"},
+    "agreement": agreed("Automated Indicator Sharing", "CISA"),
     "endpoint taxii": {"host": "localhost", "port": None},
     "link taxii": {"connector": "taxii", "endpoint": "taxii", "version": "1.1", "discovery": "/flare/taxii11/discovery",
                    "certificate": "client.pem", "key": "client.key", "trust": "root.pem", "timeout": "3 s"},
@@ -58,7 +51,7 @@ class Indicators:
         self.inbox, self.feed = agent.site_folder("indicators"), agent.site_folder("feed")
         self.credentials(partner.authority.client())
         agent.secret("ais", "root.pem", partner.authority.trust)
-        agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": agent.site}}, site or {}))
+        write_site(agent, SITE, site or {})
         self.write_agreement(*changes)
 
     def credentials(self, identity, key=None):

@@ -8,22 +8,15 @@ from proton.reactor import Container
 from authority import Authority
 from harness import ROOT, wait_for
 from rabbitmq import RabbitMQ
-from traffic import conf
+from traffic import FOLDERS, agreed, conf, receiving, sending, write_site
 
 SERVER = ROOT / "build/servers-rabbitmq"
 USERS = {"acme": "open sesame", "feeder": "feeder"}
 QUEUES = 80
 
-SITE = {
-    "site": {"name": "Acme Shipping Lines"},
-    "link folders": {"connector": "dir", "path": None},
-    "service requests": {"type": "opaque", "direction": "receive", "link": "folders", "folder": "requests",
-                         "settle": "100 ms", "rescan": "500 ms"},
-    "service responses": {"type": "opaque", "direction": "send", "link": "folders", "folder": "responses"},
-}
+SITE = {**FOLDERS, **receiving("requests", "opaque", rescan="500 ms"), **sending("responses", "opaque")}
 AGREEMENT = {
-    "agreement": {"title": "Interconnection Security Agreement", "partner": "Partner", "enabled": "yes",
-                  "acknowledged": "2026-01-01", "valid-for": "30 years"},
+    "agreement": agreed(),
     "endpoint mq": {"host": "localhost", "port": None},
     "link mq": {"connector": "mq", "endpoint": "mq", "profile": "rabbitmq", "user": "acme", "password": "mq.password",
                 "trust": "root.pem", "answer-timeout": "10 s", "connect-timeout": "10 s"},
@@ -163,7 +156,7 @@ class Queues:
         identity = broker.authority.client()
         agent.secret("isa", "client.pem", identity.chain)
         agent.secret("isa", "client.key", identity.key)
-        agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": agent.site}}, site or {}))
+        write_site(agent, SITE, site or {})
         self.write_agreement(*changes)
 
     def write_agreement(self, *changes):

@@ -4,17 +4,11 @@ a message what its name says (tests/faults/plugins)."""
 import pytest
 
 from harness import BUILD, wait_for
-from traffic import conf
+from traffic import FOLDERS, agreed, conf, receiving, write_site
 
-SITE = {
-    "site": {"name": "Acme"},
-    "link folders": {"connector": "dir", "path": None},
-    "service things": {"type": "opaque", "direction": "receive", "link": "folders", "folder": "things",
-                       "settle": "100 ms", "rescan": "500 ms"},
-}
+SITE = {**FOLDERS, **receiving("things", "opaque", rescan="500 ms")}
 AGREEMENT = {
-    "agreement": {"title": "An agreement", "partner": "Partner", "enabled": "yes", "acknowledged": "2026-01-01",
-                  "valid-for": "30 years"},
+    "agreement": agreed(),
     "link out": {"connector": "puppet", "folder": None},
     "service out": {"type": "opaque", "direction": "send", "link": "out", "from": "site/things", "directory": "in",
                     "retry-first": "300 ms", "retry-longest": "1 s"},
@@ -31,7 +25,7 @@ class Puppets:
         self.write()
 
     def write_site(self, *changes):
-        self.agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": self.agent.site}}, *changes))
+        write_site(self.agent, SITE, *changes)
 
     def write(self, *changes, name="isa"):
         self.agent.write_conf(f"{name}.conf", conf(AGREEMENT, {"link out": {"folder": self.agent.site}}, *changes))

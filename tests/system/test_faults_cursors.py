@@ -8,15 +8,12 @@ import pytest
 from exact import seeded
 from harness import BUILD, wait_for
 from test_metrics import metrics
-from traffic import conf
+from traffic import FOLDERS, agreed, conf, sending, write_site
 
 COUNT = 200  # numbers; every tenth has no message
-SITE = {"site": {"name": "Acme"}, "link folders": {"connector": "dir", "path": None},
-        "service numbers": {"type": "opaque", "direction": "send", "link": "folders", "folder": "numbers",
-                            "from": "isa/numbers"}}
+SITE = {**FOLDERS, **sending("numbers", "opaque", **{"from": "isa/numbers"})}
 AGREEMENT = {
-    "agreement": {"title": "An agreement", "partner": "Partner", "enabled": "yes", "acknowledged": "2026-01-01",
-                  "valid-for": "30 years"},
+    "agreement": agreed(),
     "link in": {"connector": "counter", "count": COUNT},
     "service numbers": {"type": "opaque", "direction": "receive", "link": "in", "to": "site/numbers"},
 }
@@ -27,7 +24,7 @@ class Counting:
         self.agent = agent
         agent.own_plugins(BUILD / "lib/accord/faults/connector-counter.so")
         self.folder = agent.site_folder("numbers")
-        agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": agent.site}}))
+        write_site(agent, SITE)
         agent.write_conf("isa.conf", conf(AGREEMENT))
 
     def there(self):

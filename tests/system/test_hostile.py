@@ -10,7 +10,7 @@ from hostile import ATTRS, DATA, FSTAT, HANDLE, LINK, LSTAT, NAME, OPEN, OPENDIR
 from hostile import attrs, name_entry, packet, status, string
 from harness import FORGETFUL, memory, wait_for
 from test_pickup import AGREEMENT, SITE, service
-from traffic import conf, partner_of
+from traffic import conf, partner_of, write_site
 
 CONTENT = bytes(range(256)) * 1200  # ten READs
 NOW = int(time.time()) - 100
@@ -22,7 +22,7 @@ class Told:
     def __init__(self, agent, server, *changes, environment=None):
         self.agent, self.server = agent, server
         self.got = agent.site_folder("got")
-        agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": agent.site}}))
+        write_site(agent, SITE)
         agent.write_conf("isa.conf", conf(AGREEMENT, partner_of(server), {"link sftp": {"timeout": "2 s"}}, *changes))
         agent.secret("isa", "id", server.user_key.private)
         agent.start(environment)

@@ -9,7 +9,7 @@ from exim import Exim
 from harness import ROOT, wait_for
 from mail_partner import MailPartner
 from traffic import AGREEMENT as SFTP_AGREEMENT
-from traffic import SITE, conf, plan
+from traffic import SITE, conf, plan, write_site
 
 from authority import Authority
 
@@ -35,7 +35,7 @@ class Plans:
         agent.site_folder("plans")
         agent.secret("isa", "mail.password", b"open sesame\n")
         agent.secret("isa", "root.pem", server.authority.trust)
-        agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": agent.site}}))
+        write_site(agent, SITE)
         self.write_agreement(*changes)
 
     def write_agreement(self, *changes):

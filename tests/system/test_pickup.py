@@ -8,13 +8,11 @@ import pytest
 
 from exact import seeded
 from harness import SERVER, give, wait_for
-from traffic import conf, partner_of
+from traffic import FOLDERS, agreed, conf, partner_of, receiving, sending, write_site
 
-SITE = {"site": {"name": "Acme"}, "link folders": {"connector": "dir", "path": None},
-        "service got": {"type": "opaque", "direction": "send", "link": "folders", "folder": "got", "from": "isa/pickup"}}
+SITE = {**FOLDERS, **sending("got", "opaque", **{"from": "isa/pickup"})}
 AGREEMENT = {
-    "agreement": {"title": "An agreement", "partner": "Partner", "enabled": "yes", "acknowledged": "2026-01-01",
-                  "valid-for": "30 years"},
+    "agreement": agreed(),
     "endpoint sftp": {"host": "127.0.0.1", "port": "22"},
     "link sftp": {"connector": "sftp", "endpoint": "sftp", "user": "acme", "key": "id", "host-key": None},
     "service pickup": {"type": "opaque", "direction": "receive", "link": "sftp", "directory": "out",
@@ -32,7 +30,7 @@ class Pickup:
         self.out.mkdir(exist_ok=True)
         self.got = agent.site_folder("got")
         give(server.files, SERVER)
-        agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": agent.site}}))
+        write_site(agent, SITE)
         agent.write_conf("isa.conf", conf(AGREEMENT, partner_of(server), *changes))
         agent.secret("isa", "id", server.user_key.private)
         if start:
@@ -194,8 +192,7 @@ def test_a_probe_walks_the_session_and_the_folders(agent, sshd):
                               "from": "site/give"},
             "service pickup": {"poll": "1 h"}}
     pickup = Pickup(agent, sshd, send, start=False)
-    agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": agent.site}, "service give": {
-        "type": "opaque", "direction": "receive", "link": "folders", "folder": "give"}}))
+    write_site(agent, SITE, receiving("give", "opaque"))
     agent.site_folder("give")
     agent.start()
     wait_for(lambda: {row["state"] for row in agent.ask("agreements")["agreements"]} == {"up"}, "all to be up")

@@ -7,23 +7,36 @@ from harness import give, wait_for
 
 import make_stow_plan
 
+FOLDERS = {"site": {"name": "Acme Shipping Lines"}, "link folders": {"connector": "dir", "path": None}}
 SITE = {
-    "site": {"name": "Acme Shipping Lines"},
-    "link folders": {"connector": "dir", "path": None},
+    **FOLDERS,
     "service stow-plans": {"type": "stow-plan", "direction": "receive", "link": "folders", "folder": "plans",
                            "settle": "100 ms", "rescan": "500 ms"},
 }
 
 
 def receiving(folder, type_, **others):
-    """One more folder of the site, as a change of SITE."""
+    """One more folder of the site, as a change of SITE: what is put there comes in."""
     keys = {"type": type_, "direction": "receive", "link": "folders", "folder": folder, "settle": "100 ms"}
     return {f"service {folder}": {**keys, **{key.replace("_", "-"): value for key, value in others.items()}}}
 
 
+def sending(folder, type_, name=None, **keys):
+    """As above: what goes out is put there."""
+    return {f"service {name or folder}": {"type": type_, "direction": "send", "link": "folders", "folder": folder, **keys}}
+
+
+def write_site(agent, site, *changes):
+    agent.write_conf("site.conf", conf(site, {"link folders": {"path": agent.site}}, *changes))
+
+
+def agreed(title="Interconnection Security Agreement", partner="Partner"):
+    """An agreement in force."""
+    return {"title": title, "partner": partner, "enabled": "yes", "acknowledged": "2026-01-01", "valid-for": "30 years"}
+
+
 AGREEMENT = {
-    "agreement": {"title": "Interconnection Security Agreement", "partner": "Partner", "enabled": "yes",
-                  "acknowledged": "2026-01-01", "valid-for": "30 years"},
+    "agreement": agreed(),
     "endpoint sftp": {"host": "127.0.0.1", "port": "22"},
     "link sftp": {"connector": "sftp", "endpoint": "sftp", "user": "acme", "key": "id", "host-key": None},
     "service stow-plan": {"type": "stow-plan", "direction": "send", "link": "sftp", "directory": "in",
@@ -74,7 +87,7 @@ class Traffic:
         self.write_agreement(*changes)
 
     def write_site(self, *changes):
-        self.agent.write_conf("site.conf", conf(SITE, {"link folders": {"path": self.agent.site}}, *changes))
+        write_site(self.agent, SITE, *changes)
 
     def write_agreement(self, *changes, name="isa"):
         self.agent.write_conf(f"{name}.conf", conf(AGREEMENT, partner_of(self.server), *changes))
