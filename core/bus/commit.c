@@ -11,6 +11,7 @@
 #include "bus/lane.h"
 #include "bus/limits.h"
 #include "bus/trail.h"
+#include "util/ahead.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -383,6 +384,9 @@ static void repeated(void *arg, int result)
 static void committed(void *arg, int result)
 {
     struct bus_offer *offer = arg;
+    ahead(&offer->admission.used_key,
+          offsetof(struct bus_offer, one_delivery) - offsetof(struct bus_offer, admission.used_key));
+    ahead(offer->content, sizeof *offer->content);
     struct bus *bus = offer->party->bus;
     bool quarantined = offer->admission.flags & STORE_QUARANTINED;
     offer_uncount(offer);

@@ -33,6 +33,7 @@ struct bus_dispatch *bus_spare_take(struct bus *bus)
         return malloc(sizeof *dispatch);
     bus->spare = dispatch->next;
     bus->spare_count--;
+    __builtin_prefetch(bus->spare, 1);
     return dispatch;
 }
 

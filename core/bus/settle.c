@@ -7,6 +7,7 @@
 #include "bus/count.h"
 #include "bus/lane.h"
 #include "bus/trail.h"
+#include "util/ahead.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -57,6 +58,7 @@ static void went_on(const struct bus_dispatch *dispatch)
 static void settled(void *arg, int result)
 {
     struct bus_dispatch *dispatch = arg;
+    ahead(dispatch->content, sizeof *dispatch->content);
     struct bus_lane *lane = dispatch->lane;
     struct bus *bus = lane->party->bus;
     struct log_about about = {agreement_of(dispatch), NULL, dispatch->delivery.message};

@@ -143,12 +143,24 @@ static bool wants(const struct stream *stream)
     return !stream->busy && !stream->ended && !stream->broken && stream->credit > 0 && stream->child->channel;
 }
 
+/* A piece that fills most of a datagram leaves from where it is. */
+static void put_in_place(struct stream *stream, const uint8_t *bytes, size_t size)
+{
+    static struct buf head;
+    count_piece(stream, size);
+    buf_clear(&head);
+    wire_put_PIECE(&head, &(struct wire_PIECE){.stream = stream->id, .last = stream->ended});
+    wire_put_rest(&head, size);
+    channel_put_bytes(stream->child->channel, &head, bytes, size);
+}
+
 /* What is in memory goes at once, as far as the credit does. */
 static void put_from_memory(struct stream *stream, const uint8_t *payload)
 {
     int64_t left = bus_source_size(stream->source) - stream->offset;
-    int64_t size = left < ACCORD_PIECE_MAX ? left : ACCORD_PIECE_MAX;
-    put_piece(stream, payload + stream->offset, (size_t)(size < stream->credit ? size : stream->credit));
+    int64_t most = left < ACCORD_PIECE_MAX ? left : ACCORD_PIECE_MAX;
+    size_t size = (size_t)(most < stream->credit ? most : stream->credit);
+    (size > GATHERED / 2 ? put_in_place : put_piece)(stream, payload + stream->offset, size);
 }
 
 /* One piece. False: not now, for want of room or memory. */

@@ -56,12 +56,20 @@ static void wake(struct inbox *inbox)
     uv_cond_signal(&inbox->wake);
 }
 
-void inbox_put(struct inbox *inbox, struct call *call)
+/* Does the store thread want no word of this one? Once it hears again, it looks what is there. */
+static bool unheard(struct inbox *inbox)
+{
+    return atomic_load(&inbox->deaf) > 0 && atomic_fetch_sub(&inbox->deaf, 1) > 1;
+}
+
+void inbox_put(struct inbox *inbox, struct call *call, bool patient)
 {
     struct call *newest = atomic_load_explicit(&inbox->newest, memory_order_relaxed);
     do
         call->next = newest;
     while (!atomic_compare_exchange_weak(&inbox->newest, &newest, call));
+    if (patient && unheard(inbox))
+        return;
     if (++inbox->unseen >= ENOUGH)
         wake(inbox);
 }
@@ -113,4 +121,11 @@ bool inbox_wait(struct inbox *inbox, uint64_t timeout)
     atomic_store(&inbox->asleep, false);
     uv_mutex_unlock(&inbox->lock);
     return !late;
+}
+
+void inbox_wait_among(struct inbox *inbox, int most, uint64_t timeout)
+{
+    atomic_store(&inbox->deaf, most);
+    inbox_wait(inbox, timeout);
+    atomic_store(&inbox->deaf, 0);
 }

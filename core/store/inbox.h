@@ -58,6 +58,7 @@ void call_append(struct call_list *, struct call_list more);
 struct inbox {
     _Atomic(struct call *) newest; /* `next` is the one before it */
     atomic_bool asleep, closing;
+    atomic_int deaf; /* so many more that are patient may come before a store thread that sleeps is woken */
     unsigned unseen; /* put since the store thread was last seen awake; loop thread */
     uv_mutex_t lock;
     uv_cond_t wake;
@@ -68,7 +69,7 @@ void inbox_fini(struct inbox *);
 
 /* ---- loop thread ---- */
 
-void inbox_put(struct inbox *, struct call *);
+void inbox_put(struct inbox *, struct call *, bool patient);
 void inbox_hand_over(struct inbox *);
 void inbox_close(struct inbox *); /* what is in it is still taken */
 
@@ -78,5 +79,7 @@ void inbox_close(struct inbox *); /* what is in it is still taken */
 struct call_list inbox_take(struct inbox *);
 /* Until something is in it, it is closed, or the time is over (nanoseconds; 0: no limit); false: the time is over. */
 bool inbox_wait(struct inbox *, uint64_t timeout);
+/* Until something is in it that is not patient, `most` of those that are, it is closed, or the time is over. */
+void inbox_wait_among(struct inbox *, int most, uint64_t timeout);
 
 #endif

@@ -4,18 +4,22 @@
 
 #include "store/front.h"
 #include "store/restored.h"
+#include "util/ahead.h"
 #include "util/clock.h"
 #include "util/text.h"
 
 #define IDLE_NS      20000000 /* quiet for this long: the back end finishes what it put off */
 #define TRAIL_READY  262144   /* bytes of sealed lines in memory that the trail's reader is told of */
 #define PATIENCE_MAX 1000000  /* nanoseconds that settlements wait for an admission, and */
-#define PATIENT_MAX  16       /* how many do */
+#define PATIENCE_ALL 4000000  /* nanoseconds that they wait while more of them come, and */
+#define PATIENT_MAX  64       /* how many do */
 
 /* A group ends when applying it has taken so many times what a commit takes, so that whoever waits for the first of
  * it can work while the next is applied, and syncs take a known share of the time. */
 #define GROUP_COMMITS 4
 #define GROUP_LEAST   32 /* calls */
+
+#define ARG_HEAD 256 /* bytes: what a caller's `done` looks at first of what it is given */
 
 /* Outlives the store until libuv has let go of the handles. */
 struct store_signal {
@@ -199,27 +203,33 @@ static bool wait_for_calls(struct store *store, struct call_list *list, bool *un
     return true;
 }
 
-/* Nobody waits for these alone. */
-static bool is_patient(const struct call_list *list)
+static bool waits_for_company(const struct call *call)
 {
-    size_t count = 0;
-    for (const struct call *call = list->first; call; call = call->next)
-        if (call->kind != CALL_SETTLE || ((struct store_settlement *)call->request)->prompt ||
-            ++count > PATIENT_MAX)
-            return false;
-    return true;
+    return call->kind == CALL_SETTLE && !((struct store_settlement *)call->request)->prompt;
 }
 
-/* A few settlements wait, no longer than a commit takes, for an admission that goes into the same commit: with one
- * message at a time, each would need two otherwise, and the second would keep the next message waiting. */
+/* How many more may join these, for which nobody waits alone. 0: they are enough, or somebody waits. */
+static int room_for_company(const struct call_list *list)
+{
+    int room = PATIENT_MAX;
+    for (const struct call *call = list->first; call && room; call = call->next)
+        room = waits_for_company(call) ? room - 1 : 0;
+    return room;
+}
+
+/* Settlements wait, no longer than a commit takes, for an admission that goes into the same commit: with one message at a
+ * time, each would need two otherwise, and the second would keep the next message waiting. While more of them come they wait
+ * on, but not for long: a commit costs as much as some twenty settlements. */
 static void wait_for_company(struct store *store, struct call_list *list)
 {
-    uint64_t patience = store->usual < PATIENCE_MAX ? store->usual : PATIENCE_MAX;
-    uint64_t began = uv_hrtime(), waited = 0;
-    while (is_patient(list) && !store->inbox.closing && waited < patience) {
-        inbox_wait(&store->inbox, patience - waited);
-        call_append(list, inbox_take(&store->inbox));
-        waited = uv_hrtime() - began;
+    uint64_t patience = store->usual < PATIENCE_MAX ? store->usual : PATIENCE_MAX, began = uv_hrtime();
+    struct call_list more = *list;
+    for (int room; patience && more.first && (room = room_for_company(list)) && !store->inbox.closing;) {
+        if (uv_hrtime() - began >= PATIENCE_ALL)
+            break;
+        inbox_wait_among(&store->inbox, room, patience);
+        more = inbox_take(&store->inbox);
+        call_append(list, more);
     }
 }
 
@@ -277,7 +287,7 @@ void store_call(struct store *store, enum call_kind kind, void *request, store_d
 {
     struct call *call = call_new(store, kind, request, done, arg);
     if (!store->inbox.closing) {
-        inbox_put(&store->inbox, call);
+        inbox_put(&store->inbox, call, waits_for_company(call));
         return;
     }
     call->result = ACCORD_ECANCELED;
@@ -306,6 +316,15 @@ static void finish(struct store *store, struct call *call)
     finished.done(finished.arg, finished.result);
 }
 
+/* What the call after this one will look at first: it was made some milliseconds ago, and hundreds after it. */
+static void ask_ahead(const struct call *next)
+{
+    if (!next)
+        return;
+    ahead(next->next, sizeof *next);
+    ahead(next->arg, ARG_HEAD);
+}
+
 static void on_signal(uv_async_t *async)
 {
     struct store_signal *signal = (struct store_signal *)async;
@@ -316,6 +335,7 @@ static void on_signal(uv_async_t *async)
     struct call *last = signal->store ? signal->store->finishing.last : NULL;
     clock_hold(); /* for what a group of them begins */
     while (signal->store && last && (call = call_pop(&signal->store->finishing))) {
+        ask_ahead(signal->store->finishing.first);
         finish(signal->store, call);
         if (call == last)
             break;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "util/text.h"
+#include "util/word.h"
 
 struct json json_begin(struct buf *buf)
 {
@@ -47,21 +48,11 @@ static size_t quote_wide(struct buf *buf, const char *text)
     return glyph.bytes;
 }
 
-#define ONES 0x0101010101010101u
-#define TOPS 0x8080808080808080u
-
 /* A byte of these eight is a control character, a quote, a backslash, DEL or above ASCII. */
 static bool is_odd(uint64_t word)
 {
-    uint64_t quote = word ^ ONES * '"', slash = word ^ ONES * '\\', del = word ^ ONES * 0x7f;
-    return (word | (word - ONES * 0x20) | (quote - ONES) | (slash - ONES) | (del - ONES)) & TOPS;
-}
-
-static uint64_t word_at(const char *text)
-{
-    uint64_t word;
-    memcpy(&word, text, sizeof word);
-    return word;
+    return word_is_odd(word, word_below(word, 0x20) | word_has(word, '"') | word_has(word, '\\') |
+                                 word_has(word, 0x7f));
 }
 
 bool json_is_plain(const char *text, size_t size)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "util/word.h"
+
 /* Length of the UTF-8 character at `p` of at most `size` bytes; 0 when malformed. RFC 3629. */
 static size_t utf8_length(const unsigned char *p, size_t size)
 {
@@ -52,15 +54,11 @@ static bool is_control(const unsigned char *p, size_t length)
     return p[0] < 0x20 || p[0] == 0x7f || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
-/* One of these eight bytes is NUL, above ASCII or, unless `controls`, a control character. Of bytes below 0x80, those
- * below a bound borrow into their top bit. */
+/* One of these eight bytes is NUL, above ASCII or, unless `controls`, a control character. */
 static inline bool is_odd(const unsigned char *p, bool controls)
 {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t word;
-    memcpy(&word, p, 8);
-    uint64_t low = (word - ones * (controls ? 0x01 : 0x20)) | (controls ? 0 : (word ^ ones * 0x7f) - ones);
-    return (word | low) & tops;
+    uint64_t word = word_at(p);
+    return word_is_odd(word, controls ? word_has(word, 0) : word_below(word, 0x20) | word_has(word, 0x7f));
 }
 
 /* How many bytes at the front are ASCII and neither NUL nor, unless `controls`, control characters; of what is longer

@@ -1,4 +1,5 @@
-"""What the benches share: what they are told, and what they measure beside rates: the machine, and what processes cost."""
+"""What the benches share: what they are told and what they run in, what they measure beside rates (the machine, and what
+processes cost), and how they judge."""
 import argparse
 import json
 import os
@@ -10,7 +11,8 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "sdk/rehearsal"))
 
-from rehearsal import name_of  # noqa: E402
+import load  # noqa: E402
+from rehearsal import Installation, name_of  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TICK = os.sysconf("SC_CLK_TCK")
@@ -31,6 +33,27 @@ def parsed(made):
     return options
 
 
+class Bench:
+    """An installation on the disk that is measured, with the connectors that make messages and count them."""
+
+    def __init__(self, options):
+        self.options = options
+        self.installation = Installation(options.build, options.environment, options.below)
+        load.add_plugins(self.installation, options.build)
+
+    def close(self):
+        self.installation.remove()
+
+
+def middle(runs, by):
+    """Of an odd number of runs."""
+    return sorted(runs, key=lambda run: run[by])[len(runs) // 2]
+
+
+def verdict(ratio, floor, target):
+    return "target met" if ratio >= target else "floor met" if ratio >= floor else "MISSED"
+
+
 def keep(figures, options):
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
@@ -43,6 +66,10 @@ def machine(folder):
     kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
     return {"processor": model, "cores": os.cpu_count(), "kernel": platform.release(), "file-system": kind,
             "load-before": round(os.getloadavg()[0], 2)}
+
+
+def show_machine(machine):
+    print(f"{machine['processor']}, {machine['cores']} cores, {machine['file-system']}, load {machine['load-before']} before")
 
 
 def warm_memory(folder, size):
@@ -62,6 +89,21 @@ def cpu(pid):
     """Seconds in user and system mode, of all threads, also of those that have ended."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def spent(agent, before):
+    """Seconds of each process, without those that `before` has by its name."""
+    return {name: round(cpu(pid) - before.get(name, 0), 2) for name, pid in processes(agent).items()}
+
+
+def queued(agent, agreement, state):
+    """How many messages an agreement's queues have in this state."""
+    return sum(int(row[state]) for row in agent.ask("status").tables.get("queues", []) if row["agreement"] == agreement)
+
+
+def stand(agent, what):
+    """For who waited for it in vain."""
+    return f"{what}: {agent.ask('status')}; the log ends:\n{agent.log_tail()}"
 
 
 def pss(pid):

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/xml/xml.h"
+#include "seen.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,24 +14,18 @@ struct seen {
     size_t depth;
 };
 
-static void see(struct seen *seen, const void *bytes, size_t size)
-{
-    const uint8_t *at = bytes;
-    for (size_t i = 0; i < size; i++)
-        seen->hash = (seen->hash ^ at[i]) * 0x100000001b3u;
-}
-
 static void see_text(struct seen *seen, const char *text)
 {
-    see(seen, text, strlen(text) + 1);
+    see(&seen->hash, text, strlen(text) + 1);
 }
 
 static int on_raw(void *arg, struct xml_reader *reader, const uint8_t *bytes, size_t size)
 {
+    struct seen *seen = arg;
     enum xml_part part = xml_raw_part(reader);
     if (!size || (part == XML_PART_ELEMENT && *bytes != '<'))
         abort();
-    see(arg, bytes, size);
+    see(&seen->hash, bytes, size);
     return 0;
 }
 
@@ -67,8 +62,9 @@ static int on_end(void *arg, struct xml_reader *reader, const struct xml_name *n
 
 static int on_text(void *arg, struct xml_reader *reader, const char *bytes, size_t size)
 {
+    struct seen *seen = arg;
     (void)reader;
-    see(arg, bytes, size);
+    see(&seen->hash, bytes, size);
     return 0;
 }
 

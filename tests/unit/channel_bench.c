@@ -10,7 +10,6 @@
 
 #include "tls_allowed.h"
 #include "tls_papers.h"
-#include "tls_pki.h"
 
 /* ---- the owner ---- */
 
@@ -151,11 +150,6 @@ static struct papers papers;
 
 /* ---- life ---- */
 
-static void secret(struct bench *bench, const char *name, const char *text)
-{
-    testhost_secret(bench->host, name, text, strlen(text));
-}
-
 static void allow(struct testhost *host, const char *mechanisms)
 {
     allow_tls(host);
@@ -170,19 +164,14 @@ void bench_open(struct bench *bench, const struct bench_setting *how)
     struct web_wish web = how->web;
     *bench = (struct bench){0};
     papers = papers_make(BENCH_NAME);
-    web.certificate = papers.certificate;
-    web.key = papers.key;
-    web.trust = how->asks || web.insists ? papers.root : NULL;
+    papers_serve(&papers, &web, how->asks);
     bench->web = web_start(&web);
     making = bench;
     setting = how;
     bench->host = testhost_new(&connector, how->clock);
     testhost_endpoint(bench->host, web_port(bench->web));
-    testhost_set_wall(bench->host, PKI_NOW * 1000000);
-    secret(bench, "trust", papers.root);
-    secret(bench, "certificate", how->stranger ? papers.stranger : papers.client);
-    secret(bench, "key", how->stranger ? papers.stranger_key : papers.client_key);
-    secret(bench, "password", BENCH_PASSWORD "\n");
+    papers_tell(&papers, bench->host, how->stranger);
+    testhost_secret(bench->host, "password", BENCH_PASSWORD "\n", strlen(BENCH_PASSWORD "\n"));
     allow(bench->host, how->allowed);
     assert_int_equal(testhost_open(bench->host, &setup), 0);
     testhost_start(bench->host);

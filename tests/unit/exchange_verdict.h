@@ -6,6 +6,7 @@
 
 struct verdict {
     bool allowed;
+    int result; /* of feeding and finishing: 0 when it is allowed */
     char rule[ACCORD_RULE_MAX];
     char reason[ACCORD_REASON_MAX];
     char key[ACCORD_KEY_MAX];
@@ -13,12 +14,15 @@ struct verdict {
 
 /* The option table's defaults, to be changed by a test. */
 struct validator_options verdict_options(void);
-/* Options as a file writes them; they live as long as the test. */
+/* Options as a file writes them; they live until the next are written. */
 const struct validator_options *verdict_written(const struct accord_pair *, size_t count);
 /* Feeds the file whole, byte by byte, and in pieces of 7 and 4096; fails the test when the verdicts differ.
  * `options` NULL: the defaults. */
 struct verdict verdict_of_case(const struct validator_case *, const void *bytes, size_t size,
                                const struct validator_options *options);
+/* The same of a file that may pass a limit, too; without the pieces of fewer than `least` bytes. */
+struct verdict verdict_in_pieces(const struct validator_case *, const void *bytes, size_t size,
+                                 const struct validator_options *options, size_t least);
 /* A stow plan that goes out. */
 struct verdict verdict_of(const void *bytes, size_t size, const struct validator_options *options);
 struct verdict verdict_of_text(const char *text, const struct validator_options *options);

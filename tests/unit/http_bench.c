@@ -11,7 +11,6 @@
 
 #include "tls_allowed.h"
 #include "tls_papers.h"
-#include "tls_pki.h"
 
 /* ---- a connector that is nothing but its HTTP client ---- */
 
@@ -96,11 +95,6 @@ static struct papers papers;
 
 /* ---- life ---- */
 
-static void secret(struct bench *bench, const char *name, const char *text)
-{
-    testhost_secret(bench->host, name, text, strlen(text));
-}
-
 void bench_open(struct bench *bench, const struct bench_setting *how)
 {
     static const struct accord_link_setup setup = {
@@ -108,9 +102,7 @@ void bench_open(struct bench *bench, const struct bench_setting *how)
     struct web_wish web = how->web;
     *bench = (struct bench){0};
     papers = papers_make(how->host ? how->host : BENCH_NAME);
-    web.certificate = papers.certificate;
-    web.key = papers.key;
-    web.trust = how->asks || web.insists ? papers.root : NULL;
+    papers_serve(&papers, &web, how->asks);
     if (!web.serve)
         web.serve = serve_ok;
     bench->web = web_start(&web);
@@ -118,10 +110,7 @@ void bench_open(struct bench *bench, const struct bench_setting *how)
     setting = how;
     bench->host = testhost_new(&connector, how->clock);
     testhost_endpoint(bench->host, web_port(bench->web));
-    testhost_set_wall(bench->host, PKI_NOW * 1000000);
-    secret(bench, "trust", papers.root);
-    secret(bench, "certificate", how->stranger ? papers.stranger : papers.client);
-    secret(bench, "key", how->stranger ? papers.stranger_key : papers.client_key);
+    papers_tell(&papers, bench->host, how->stranger);
     allow_tls(bench->host);
     assert_int_equal(testhost_open(bench->host, &setup), 0);
     testhost_start(bench->host);
@@ -312,6 +301,13 @@ void ask_whole(struct ask *ask)
     ask_wait(ask);
 }
 
+struct ask ask_once(struct bench *bench, const char *path, const char *body)
+{
+    struct ask ask = ask_of(bench, path, body);
+    ask_whole(&ask);
+    return ask;
+}
+
 void ask_expect(const struct ask *ask, enum http_end end, const char *rule, const char *reason)
 {
     assert_int_equal(ask->ended, 1);
@@ -356,4 +352,10 @@ void serve_ok(struct web_connection *c)
     while (web_head(c) && web_body(c))
         if (!web_say(c, "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: 4\r\n\r\nfine"))
             return;
+}
+
+void serve_when_told(struct web_connection *c)
+{
+    while (web_head(c) && web_body(c) && web_await(c))
+        web_say(c, "HTTP/1.1 204 No Content\r\n\r\n");
 }

@@ -68,6 +68,8 @@ bool ask_ended(void *ask); /* a condition */
 bool ask_readied(void *ask);
 void ask_wait(struct ask *); /* until it has ended, in real time */
 void ask_whole(struct ask *); /* begins and waits */
+/* Of ask_of(), begun and waited for. */
+struct ask ask_once(struct bench *, const char *path, const char *body);
 /* It has ended so, and `reason` is a part of what was said. */
 void ask_expect(const struct ask *, enum http_end, const char *rule, const char *reason);
 /* Runs the host until the server's number is as large. */
@@ -77,5 +79,6 @@ size_t memory_used(void); /* KiB, resident */
 
 /* Servers. */
 void serve_ok(struct web_connection *); /* "200 OK", the body "fine", as often as it is asked */
+void serve_when_told(struct web_connection *); /* "204 No Content", once web_go() lets it */
 
 #endif

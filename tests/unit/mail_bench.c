@@ -24,7 +24,7 @@ extern const struct accord_plugin accord_plugin;
 /* ---- what the server knows, and has heard ---- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static const struct mail_setting *setting;
+static struct mail_setting setting;
 static bool used[64]; /* of the lines */
 static char heard[65536];
 static char *mails[MAILS];
@@ -45,13 +45,13 @@ static const char *answer(const char *line)
 {
     const char *reply = NULL;
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; !reply && setting->lines && setting->lines[i].line; i++) {
-        const char *wanted = setting->lines[i].line;
+    for (size_t i = 0; !reply && setting.lines && setting.lines[i].line; i++) {
+        const char *wanted = setting.lines[i].line;
         bool is = *wanted ? strncmp(line, wanted, strlen(wanted)) == 0 : !*line;
         if (used[i] || !is)
             continue;
         used[i] = true;
-        reply = setting->lines[i].reply;
+        reply = setting.lines[i].reply;
     }
     pthread_mutex_unlock(&lock);
     return reply;
@@ -197,7 +197,7 @@ static bool open_plainly(struct web_connection *c)
     char line[4096], ehlo[4096];
     if (!reply_to(&wire, "", "220 " MAIL_NAME " ready"))
         return false;
-    greeting_to_ehlo(setting->offers_plain ? setting->offers_plain : "STARTTLS\nSIZE 1", ehlo, sizeof ehlo);
+    greeting_to_ehlo(setting.offers_plain ? setting.offers_plain : "STARTTLS\nSIZE 1", ehlo, sizeof ehlo);
     while (read_line(&wire, line, sizeof line)) {
         note(line);
         if (strcmp(line, "STARTTLS") != 0) {
@@ -208,7 +208,7 @@ static bool open_plainly(struct web_connection *c)
         char text[4096];
         const char *own = answer(line);
         snprintf(text, sizeof text, "%s\r\n%s", own ? own : "220 go ahead",
-                 setting->behind_starttls ? setting->behind_starttls : "");
+                 setting.behind_starttls ? setting.behind_starttls : "");
         if (!put(&wire, text, strlen(text)) || strncmp(text, "220", 3) != 0)
             return false;
         return true;
@@ -222,9 +222,9 @@ static void serve(struct web_connection *c)
     char line[65536], ehlo[4096];
     wire->c = c;
     note("{tls}");
-    greeting_to_ehlo(setting->offers ? setting->offers : "SIZE 1000000\nPIPELINING\nAUTH PLAIN LOGIN", ehlo,
+    greeting_to_ehlo(setting.offers ? setting.offers : "SIZE 1000000\nPIPELINING\nAUTH PLAIN LOGIN", ehlo,
                      sizeof ehlo);
-    bool goes_on = !setting->implicit || reply_to(wire, "", "220 " MAIL_NAME " ready");
+    bool goes_on = !setting.implicit || reply_to(wire, "", "220 " MAIL_NAME " ready");
     while (goes_on && read_line(wire, line, sizeof line)) {
         note(line);
         goes_on = reply_to(wire, line, strncmp(line, "EHLO", 4) ? usual(line) : ehlo);
@@ -330,21 +330,17 @@ void mail_open(struct mail_bench *bench, const struct mail_setting *how)
 {
     struct web_wish web = {.serve = serve, .open = how->implicit ? NULL : open_plainly};
     describe(bench, how);
-    setting = how;
+    setting = *how;
     heard[0] = 0;
     memset(used, 0, sizeof used);
     papers = papers_make(how->host ? how->host : MAIL_NAME);
     renew(how->lasts);
-    web.certificate = papers.certificate;
-    web.key = papers.key;
+    papers_serve(&papers, &web, false);
     bench->web = web_start(&web);
     bench->host = testhost_new(accord_plugin.connector, how->clock);
     testhost_endpoint(bench->host, web_port(bench->web));
-    testhost_set_wall(bench->host, PKI_NOW * 1000000);
-    testhost_secret(bench->host, "trust", papers.root, strlen(papers.root));
+    papers_tell(&papers, bench->host, false);
     testhost_secret(bench->host, "password", "s3cret\n", 7);
-    testhost_secret(bench->host, "certificate", papers.client, strlen(papers.client));
-    testhost_secret(bench->host, "key", papers.client_key, strlen(papers.client_key));
     allow(bench->host, how->profile);
     if (testhost_open(bench->host, &bench->setup) < 0)
         fail_msg("%s", testhost_why(bench->host));

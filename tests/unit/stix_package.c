@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <accord/testkit/options.h>
 #include <cmocka.h>
 
 char *stix_fixture(const char *name)
@@ -22,54 +21,17 @@ char *stix_fixture(const char *name)
     return text;
 }
 
-static struct stix_verdict feed(const uint8_t *bytes, size_t size, size_t piece,
-                                const struct validator_case *the_case,
-                                const struct validator_options *options)
+struct verdict stix_verdict(const void *bytes, size_t size, const struct stix_judged *judged)
 {
-    struct validator *v = validator_new(the_case, options);
-    assert_non_null(v);
-    int result = 0;
-    for (size_t at = 0; !result && at < size; at += piece) {
-        size_t length = size - at < piece ? size - at : piece;
-        uint8_t *exact = malloc(length); /* so that the address sanitizer sees one byte too far */
-        memcpy(exact, bytes + at, length);
-        result = validator_feed(v, exact, length);
-        free(exact);
-    }
-    if (!result)
-        result = validator_finish(v);
-    const struct accord_verdict *said = validator_verdict(v);
-    struct stix_verdict verdict = {.allowed = said->answer == ACCORD_ALLOW};
-    assert_int_equal(result == 0, verdict.allowed);
-    assert_int_not_equal(said->answer, ACCORD_DEFER);
-    snprintf(verdict.rule, sizeof verdict.rule, "%s", said->rule ? said->rule : "");
-    snprintf(verdict.reason, sizeof verdict.reason, "%s", said->reason ? said->reason : "");
-    validator_free(v);
-    return verdict;
-}
-
-struct stix_verdict stix_verdict(const void *bytes, size_t size, const struct stix_judged *judged)
-{
-    static const size_t pieces[] = {1, 7, 4096};
     static const struct stix_judged defaults = {0};
+    size_t count = 0;
     judged = judged ? judged : &defaults;
-    char why[256];
-    const struct accord_options table = {validator_option_table, sizeof(struct validator_options)};
-    struct testoptions *options = testoptions_new(&table, judged->options, why, sizeof why);
-    if (!options)
-        fail_msg("%s", why);
+    while (judged->options && judged->options[count].name)
+        count++;
     const struct validator_case the_case = {
         .type = "stix-1", .incoming = judged->incoming, .now = STIX_NOW, .schema = judged->schema};
-    const struct validator_options *read = testoptions_struct(options);
-    struct stix_verdict whole = feed(bytes, size, size ? size : 1, &the_case, read);
-    for (size_t i = size > (1 << 20) ? 2 : 0; i < 3; i++) {
-        struct stix_verdict cut = feed(bytes, size, pieces[i], &the_case, read);
-        assert_string_equal(cut.rule, whole.rule);
-        assert_string_equal(cut.reason, whole.reason);
-        assert_int_equal(cut.allowed, whole.allowed);
-    }
-    testoptions_free(options);
-    return whole;
+    size_t least = size > 1 << 20 ? 4096 : 1; /* byte by byte a large one takes too long */
+    return verdict_in_pieces(&the_case, bytes, size, verdict_written(judged->options, count), least);
 }
 
 char *stix_replace(const char *text, const char *old, const char *new)
@@ -90,7 +52,7 @@ void stix_changes(const struct stix_change *changes, size_t count)
         const struct stix_change *c = &changes[i];
         const struct accord_pair options[] = {{c->option, c->value}, {NULL, NULL}};
         char *text = stix_fixture(c->fixture), *changed = c->old ? stix_replace(text, c->old, c->new) : text;
-        struct stix_verdict verdict =
+        struct verdict verdict =
             stix_verdict(changed, strlen(changed), &(struct stix_judged){.options = options});
         const char *rule = verdict.allowed ? "" : verdict.rule + strlen("stix-1.");
         if (strcmp(rule, c->rule) || (c->part && !strstr(verdict.reason, c->part))) {

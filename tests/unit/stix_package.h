@@ -5,7 +5,7 @@
 #ifndef TESTS_STIX_PACKAGE_H
 #define TESTS_STIX_PACKAGE_H
 
-#include "policies/content/validator.h"
+#include "exchange_verdict.h"
 
 #define STIX_NOW 1769947200000000
 
@@ -20,12 +20,7 @@ struct stix_judged {
     bool incoming;
     const struct stix_schema *schema;
 };
-struct stix_verdict {
-    bool allowed;
-    char rule[ACCORD_RULE_MAX];
-    char reason[ACCORD_REASON_MAX];
-};
-struct stix_verdict stix_verdict(const void *bytes, size_t size, const struct stix_judged *);
+struct verdict stix_verdict(const void *bytes, size_t size, const struct stix_judged *);
 
 /* A fixture with the one `old` in it replaced by `new`; `rule` "": passes. `part`: of the reason. */
 struct stix_change {

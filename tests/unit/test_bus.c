@@ -124,23 +124,6 @@ static void refused_delivery_is_dead_with_the_partners_words(void **state)
     world_free(w);
 }
 
-static void uncertain_delivery_is_held_when_the_service_says_so(void **state)
-{
-    (void)state;
-    struct world *w = world_new(false);
-    w->services[1].resend_uncertain = false;
-    w->outcome = ACCORD_UNCERTAIN;
-    offer(w, "1");
-    assert_int_equal(delivery_of(w, "isa")->state, STORE_HELD);
-    assert_string_equal(delivery_of(w, "isa")->rule, "hub.uncertain");
-    bus_party_enable(w->isa, false, "off");
-    bus_party_enable(w->isa, true, "on");
-    turn(w);
-    assert_int_equal(delivery_of(w, "isa")->state, STORE_HELD); /* a person decides, not a switch */
-    assert_int_equal(w->sent, 1);
-    world_free(w);
-}
-
 static void control_number_may_be_used_once(void **state)
 {
     (void)state;
@@ -236,7 +219,6 @@ int main(void)
         T(deliveries_of_a_party_that_is_off_are_held_and_go_on_when_it_is_back),
         T(failed_delivery_is_tried_again_and_counts_its_attempts),
         T(refused_delivery_is_dead_with_the_partners_words),
-        T(uncertain_delivery_is_held_when_the_service_says_so),
         T(control_number_may_be_used_once),
         T(message_judged_under_other_policies_is_judged_again_at_dispatch),
         T(deferred_destination_waits_and_is_asked_again),

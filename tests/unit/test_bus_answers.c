@@ -13,14 +13,15 @@
 
 #include <string.h>
 
-/* isa/plan expects an answer, which comes in by isa/reply for the site. */
-static void expect(struct world *w, int64_t within)
+/* isa/plan expects an answer within a minute, which comes in by isa/reply for the site. */
+static struct world *expecting(void)
 {
+    struct world *w = world_new(false);
     struct conf_agreement *isa = &w->agreements[1];
     static struct conf_service services[2];
     static struct conf_route to = {.agreement = "site", .service = "replies"};
     services[0] = w->services[1];
-    services[0].expect_response = within;
+    services[0].expect_response = 60000;
     services[1] = (struct conf_service){.type = &w->type,
                                         .link = &w->links[1],
                                         .max_size = 1 << 20,
@@ -45,11 +46,20 @@ static void expect(struct world *w, int64_t within)
     assert_int_equal(bus_party_set(w->site, &w->agreements[0], 1), 0);
     bus_party_block(w->site, "link", false);
     turn(w);
+    return w;
+}
+
+static void end(struct world *w)
+{
+    clock_use(NULL);
+    world_free(w);
 }
 
 static void reply(struct world *w, const char *to)
 {
-    struct accord_pair header = {ACCORD_HEADER_CORRELATION, to};
+    char id[ACCORD_ID_MAX]; /* for `to` may be that of the message before */
+    text_copy(id, sizeof id, to);
+    struct accord_pair header = {ACCORD_HEADER_CORRELATION, id};
     struct accord_envelope envelope = {
         .name = "reply", .source_id = "r", .size = -1, .headers = &header, .header_count = 1};
     struct bus_offer *o;
@@ -61,7 +71,13 @@ static void reply(struct world *w, const char *to)
     turn(w);
 }
 
-/* And a second, by the clock; until clock_use(NULL). */
+static void look(struct world *w)
+{
+    bus_answers_tick(w->bus);
+    turn(w);
+}
+
+/* And a second, by the clock; until end(). */
 static void wait_a_minute(void)
 {
     static struct clock_source clock;
@@ -72,33 +88,26 @@ static void wait_a_minute(void)
 static void answer_that_comes_is_not_missed(void **state)
 {
     (void)state;
-    struct world *w = world_new(false);
-    char id[ACCORD_ID_MAX];
-    expect(w, 60000);
+    struct world *w = expecting();
     offer(w, "1");
-    text_copy(id, sizeof id, w->id);
-    reply(w, id);
+    reply(w, w->id);
     assert_int_equal(w->admitted.admission, ACCORD_ACCEPTED);
     assert_int_equal(records_of(w, "isa", "response-received"), 1);
     wait_a_minute();
-    bus_answers_tick(w->bus);
-    turn(w);
+    look(w);
     assert_int_equal(records_of(w, "isa", "response-overdue"), 0);
-    clock_use(NULL);
-    world_free(w);
+    end(w);
 }
 
 static void answer_that_does_not_come_is_missed_once(void **state)
 {
     (void)state;
-    struct world *w = world_new(false);
+    struct world *w = expecting();
     struct bus_lane_view lane;
-    expect(w, 60000);
     offer(w, "1");
     wait_a_minute();
     for (int i = 0; i < 3; i++) {
-        bus_answers_tick(w->bus);
-        turn(w);
+        look(w);
     }
     assert_int_equal(records_of(w, "isa", "response-overdue"), 1);
     assert_int_equal(records_of(w, "isa", "incident-opened"), 1); /* of the same commit */
@@ -106,69 +115,56 @@ static void answer_that_does_not_come_is_missed_once(void **state)
     assert_string_equal(w->incident, "hub.response-overdue");
     assert_true(bus_party_lane(w->isa, 0, &lane));
     assert_int_equal(lane.overdue, 1);
-    char id[ACCORD_ID_MAX];
-    text_copy(id, sizeof id, w->id);
-    reply(w, id); /* late is better than never */
+    reply(w, w->id); /* late is better than never */
     assert_int_equal(records_of(w, "isa", "response-received"), 1);
     assert_true(bus_party_lane(w->isa, 0, &lane));
     assert_int_equal(lane.overdue, 0);
-    clock_use(NULL);
-    world_free(w);
+    end(w);
 }
 
 static void missed_answer_is_told_when_the_store_took_its_record(void **state)
 {
     (void)state;
-    struct world *w = world_new(false);
+    struct world *w = expecting();
     struct bus_lane_view lane;
-    expect(w, 60000);
     offer(w, "1");
     wait_a_minute();
     store_break(w, ACCORD_EIO);
-    bus_answers_tick(w->bus);
-    turn(w);
+    look(w);
     assert_int_equal(w->incidents, 0);
     assert_int_equal(records_of(w, "isa", "response-overdue"), 0);
     store_break(w, 0);
-    bus_answers_tick(w->bus);
-    turn(w);
+    look(w);
     assert_int_equal(w->incidents, 1);
     assert_string_equal(w->incident, "hub.response-overdue");
     assert_int_equal(records_of(w, "isa", "response-overdue"), 1);
     assert_true(bus_party_lane(w->isa, 0, &lane));
     assert_int_equal(lane.overdue, 1);
-    clock_use(NULL);
-    world_free(w);
+    end(w);
 }
 
 static void answer_may_come_before_the_delivery_is_settled(void **state)
 {
     (void)state;
-    struct world *w = world_new(false);
-    char id[ACCORD_ID_MAX];
-    expect(w, 60000);
+    struct world *w = expecting();
     w->keep_dispatch = true;
     offer(w, "1");
-    text_copy(id, sizeof id, w->id);
     struct bus_dispatch *sent = w->kept;
     w->keep_dispatch = false;
-    reply(w, id);
+    reply(w, w->id);
     w->kept = sent;
     finish(w);
     turn(w);
     wait_a_minute();
-    bus_answers_tick(w->bus);
-    turn(w);
+    look(w);
     assert_int_equal(records_of(w, "isa", "response-overdue"), 0);
-    clock_use(NULL);
-    world_free(w);
+    end(w);
 }
 
 static void message_that_answers_nothing_of_ours_is_only_a_message(void **state)
 {
     (void)state;
-    struct world *w = world_new(false);
-    expect(w, 60000);
+    struct world *w = expecting();
     offer(w, "1");
     reply(w, "00000000000000000000000x");
     assert_int_equal(w->admitted.admission, ACCORD_ACCEPTED);

@@ -25,8 +25,7 @@ static void a_request_is_answered(void **state)
     struct bench bench;
     (void)state;
     bench_open(&bench, &(struct bench_setting){.shows = true, .asks = true});
-    struct ask ask = ask_of(&bench, "/inbox?x=1", "<hello/>");
-    ask_whole(&ask);
+    struct ask ask = ask_once(&bench, "/inbox?x=1", "<hello/>");
     ask_expect(&ask, HTTP_ANSWERED, "", "");
     assert_int_equal(ask.status, 200);
     assert_string_equal(ask.got, "fine");
@@ -114,8 +113,7 @@ static void a_connection_is_used_again(void **state)
     (void)state;
     bench_open(&bench, &(struct bench_setting){0});
     for (int i = 0; i < 5; i++) {
-        struct ask ask = ask_of(&bench, "/poll", "<poll/>");
-        ask_whole(&ask);
+        struct ask ask = ask_once(&bench, "/poll", "<poll/>");
         ask_expect(&ask, HTTP_ANSWERED, "", "");
         assert_int_equal(ask.readied, 1);
     }
@@ -123,12 +121,6 @@ static void a_connection_is_used_again(void **state)
     assert_int_equal(testhost_secrets(bench.host), 1);
     assert_int_equal(web_connections(bench.web), 1);
     bench_close(&bench);
-}
-
-static void serve_when_told(struct web_connection *c)
-{
-    while (web_head(c) && web_body(c) && web_await(c))
-        web_say(c, "HTTP/1.1 204 No Content\r\n\r\n");
 }
 
 static void requests_wait_in_line_for_so_many_connections(void **state)
@@ -159,8 +151,7 @@ static void an_idle_connection_is_closed_in_time(void **state)
     struct bench bench;
     (void)state;
     bench_open(&bench, &(struct bench_setting){.clock = TESTHOST_VIRTUAL_CLOCK});
-    struct ask ask = ask_of(&bench, "/poll", "<poll/>");
-    ask_whole(&ask);
+    ask_once(&bench, "/poll", "<poll/>");
     testhost_advance(bench.host, 29999);
     assert_int_equal(testhost_sessions(bench.host), 1);
     testhost_advance(bench.host, 1);
@@ -175,8 +166,7 @@ static void without_idle_close_it_is_closed_at_once(void **state)
     struct bench bench;
     (void)state;
     bench_open(&bench, &(struct bench_setting){.change = &change});
-    struct ask ask = ask_of(&bench, "/poll", "<poll/>");
-    ask_whole(&ask);
+    ask_once(&bench, "/poll", "<poll/>");
     assert_int_equal(testhost_sessions(bench.host), 0);
     bench_close(&bench);
 }
@@ -198,8 +188,7 @@ static void the_partner_may_close_an_idle_connection(void **state)
     (void)state;
     bench_open(&bench, &(struct bench_setting){.web.serve = serve_one});
     for (int i = 0; i < 3; i++) {
-        struct ask ask = ask_of(&bench, "/poll", "<poll/>");
-        ask_whole(&ask);
+        struct ask ask = ask_once(&bench, "/poll", "<poll/>");
         ask_expect(&ask, HTTP_ANSWERED, "", "");
         assert_int_equal(testhost_sessions(bench.host), 1);
         web_go(bench.web);
@@ -221,8 +210,7 @@ static void connection_close_is_obeyed(void **state)
     (void)state;
     bench_open(&bench, &(struct bench_setting){.web.serve = serve_and_say_close});
     for (int i = 0; i < 2; i++) {
-        struct ask ask = ask_of(&bench, "/poll", "<poll/>");
-        ask_whole(&ask);
+        struct ask ask = ask_once(&bench, "/poll", "<poll/>");
         ask_expect(&ask, HTTP_ANSWERED, "", "");
         assert_int_equal(testhost_sessions(bench.host), 0);
     }
@@ -237,17 +225,24 @@ static void serve_one_and_die(struct web_connection *c)
         web_body(c);
 }
 
+/* The second request over a connection that does not outlive the first; in chunks or in one piece. */
+static struct ask ask_second(struct bench *bench, bool again, bool chunked)
+{
+    bench_open(bench, &(struct bench_setting){.web.serve = serve_one_and_die});
+    ask_once(bench, "/inbox", "<a/>");
+    struct ask second = ask_of(bench, "/inbox", "<b/>");
+    second.request.again = again;
+    second.request.size = chunked ? -1 : second.request.size;
+    ask_whole(&second);
+    return second;
+}
+
 static void a_reused_connection_that_was_dead_costs_nothing(void **state)
 {
     struct bench bench;
     (void)state;
     for (int chunked = 0; chunked < 2; chunked++) {
-        bench_open(&bench, &(struct bench_setting){.web.serve = serve_one_and_die});
-        struct ask first = ask_of(&bench, "/inbox", "<a/>"), second = ask_of(&bench, "/inbox", "<b/>");
-        ask_whole(&first);
-        second.request.again = true;
-        second.request.size = chunked ? -1 : second.request.size;
-        ask_whole(&second);
+        struct ask second = ask_second(&bench, true, chunked);
         ask_expect(&second, HTTP_ANSWERED, "", "");
         assert_int_equal(second.readied, 2);
         assert_int_equal(web_connections(bench.web), 2);
@@ -260,11 +255,7 @@ static void what_may_not_be_sent_twice_is_uncertain_then(void **state)
     struct bench bench;
     (void)state;
     for (int chunked = 0; chunked < 2; chunked++) {
-        bench_open(&bench, &(struct bench_setting){.web.serve = serve_one_and_die});
-        struct ask first = ask_of(&bench, "/inbox", "<a/>"), second = ask_of(&bench, "/inbox", "<b/>");
-        ask_whole(&first);
-        second.request.size = chunked ? -1 : second.request.size;
-        ask_whole(&second);
+        struct ask second = ask_second(&bench, false, chunked);
         ask_expect(&second, HTTP_UNCERTAIN, "", "answered nothing");
         assert_int_equal(second.readied, 1);
         bench_close(&bench);
@@ -276,14 +267,12 @@ static void new_secrets_are_read_after_drop_idle(void **state)
     struct bench bench;
     (void)state;
     bench_open(&bench, &(struct bench_setting){.shows = true, .asks = true});
-    struct ask ask = ask_of(&bench, "/poll", "<poll/>");
-    ask_whole(&ask);
+    struct ask ask = ask_once(&bench, "/poll", "<poll/>");
     assert_int_equal(testhost_secrets(bench.host), 3);
     http_drop_idle(bench.http);
     assert_int_equal(testhost_sessions(bench.host), 0);
     testhost_secret(bench.host, "certificate", "nonsense", 8);
-    ask = ask_of(&bench, "/poll", "<poll/>");
-    ask_whole(&ask);
+    ask = ask_once(&bench, "/poll", "<poll/>");
     assert_int_equal(ask.end, HTTP_REFUSED);
     assert_int_equal(testhost_secrets(bench.host), 6);
     bench_close(&bench);
@@ -325,8 +314,7 @@ static void half_an_answer_is_uncertain(void **state)
     struct bench bench;
     (void)state;
     bench_open(&bench, &(struct bench_setting){.web.serve = serve_half_an_answer});
-    struct ask ask = ask_of(&bench, "/inbox", "<x/>");
-    ask_whole(&ask);
+    struct ask ask = ask_once(&bench, "/inbox", "<x/>");
     ask_expect(&ask, HTTP_UNCERTAIN, "", "");
     assert_int_equal(ask.status, 200);
     assert_string_equal(ask.got, "half");
@@ -395,17 +383,14 @@ static void a_dial_that_fails_is_told(void **state)
     (void)state;
     bench_open(&bench, &(struct bench_setting){0});
     testhost_fail_dials(bench.host, 1, "no route to host");
-    struct ask ask = ask_of(&bench, "/inbox", "<x/>");
-    ask_whole(&ask);
+    struct ask ask = ask_once(&bench, "/inbox", "<x/>");
     ask_expect(&ask, HTTP_LOST, "", "no route to host");
     assert_string_equal(ask.steps, "connect -8;");
     testhost_fail(bench.host, TESTHOST_DIAL, 1);
-    ask = ask_of(&bench, "/inbox", "<x/>");
-    ask_whole(&ask);
+    ask = ask_once(&bench, "/inbox", "<x/>");
     ask_expect(&ask, HTTP_LOST, "", "does not dial");
     testhost_secret(bench.host, "trust", NULL, 0);
-    ask = ask_of(&bench, "/inbox", "<x/>");
-    ask_whole(&ask);
+    ask = ask_once(&bench, "/inbox", "<x/>");
     ask_expect(&ask, HTTP_LOST, "", "`trust` cannot be read");
     bench_close(&bench);
 }
@@ -423,8 +408,7 @@ static void a_revoked_session_is_over(void **state)
     ask_expect(&ask, HTTP_UNCERTAIN, "", "");
     web_go(bench.web); /* the first connection's */
     web_go(bench.web);
-    ask = ask_of(&bench, "/inbox", "<x/>");
-    ask_whole(&ask);
+    ask = ask_once(&bench, "/inbox", "<x/>");
     ask_expect(&ask, HTTP_ANSWERED, "", "");
     testhost_revoke(bench.host);
     assert_true(testhost_run_until(bench.host, no_session, bench.host, 10000));

@@ -29,12 +29,17 @@ static void fill_pattern(void)
         pattern[i] = (char)(i * 31 >> 3);
 }
 
+/* How many bytes of the pattern come next. */
+static size_t pattern_at(int64_t at, int64_t size)
+{
+    return size - at < (int64_t)sizeof pattern ? (size_t)(size - at) : sizeof pattern;
+}
+
 static uint64_t pattern_sum(int64_t size)
 {
     uint64_t sum = 0;
     for (int64_t at = 0; at < size; at += (int64_t)sizeof pattern)
-        sum = sum_of(sum, at, pattern,
-                     size - at < (int64_t)sizeof pattern ? (size_t)(size - at) : sizeof pattern);
+        sum = sum_of(sum, at, pattern, pattern_at(at, size));
     return sum;
 }
 
@@ -45,8 +50,7 @@ static void serve_large(struct web_connection *c)
     snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %lld\r\n\r\n", (long long)size);
     bool good = web_head(c) && web_body(c) && web_say(c, head);
     for (int64_t at = 0; at < size && good; at += (int64_t)sizeof pattern)
-        good =
-            web_write(c, pattern, size - at < (int64_t)sizeof pattern ? (size_t)(size - at) : sizeof pattern);
+        good = web_write(c, pattern, pattern_at(at, size));
     web_linger(c);
 }
 
@@ -181,6 +185,15 @@ static void serve_back(struct web_connection *c)
     }
 }
 
+static struct ask ask_with(struct bench *bench, const char *body, size_t size, bool chunked)
+{
+    struct ask ask = ask_of(bench, "/inbox", "");
+    ask.body = body;
+    ask.size = size;
+    ask.request.size = chunked ? -1 : (int64_t)size;
+    return ask;
+}
+
 /* Gives the body in bits, each after a while. */
 static void give_on(struct ask *ask)
 {
@@ -201,10 +214,7 @@ static void a_body_may_come_by_and_by(void **state)
         body[i] = (char)('a' + i % 23);
     bench_open(&bench, &(struct bench_setting){.web.serve = serve_back});
     for (int chunked = 0; chunked < 2; chunked++) {
-        struct ask ask = ask_of(&bench, "/inbox", "");
-        ask.body = body;
-        ask.size = sizeof body;
-        ask.request.size = chunked ? -1 : (int64_t)sizeof body;
+        struct ask ask = ask_with(&bench, body, sizeof body, chunked);
         ask.piece = 3001;
         ask.holds = true;
         ask_begin(&ask);
@@ -218,12 +228,6 @@ static void a_body_may_come_by_and_by(void **state)
 
 /* ---- what waits for a connection ---- */
 
-static void serve_when_told(struct web_connection *c)
-{
-    while (web_head(c) && web_body(c) && web_await(c))
-        web_say(c, "HTTP/1.1 204 No Content\r\n\r\n");
-}
-
 /* Says that it closes with its second answer. */
 static void serve_two_when_told(struct web_connection *c)
 {
@@ -233,11 +237,13 @@ static void serve_two_when_told(struct web_connection *c)
 }
 
 /* One connection that has been used, one request under way, and one that waits. */
-static void begin_and_wait(struct bench *bench, struct ask *under_way, struct ask *waiting)
+static void begin_and_wait(struct bench *bench, void (*serve)(struct web_connection *), struct ask *under_way,
+                           struct ask *waiting)
 {
-    struct ask first = ask_of(bench, "/inbox", "<first/>");
+    bench_open(bench, &(struct bench_setting){.web.serve = serve,
+                                              .change = &(struct http_settings){.connections = 1}});
     web_go(bench->web);
-    ask_whole(&first);
+    ask_once(bench, "/inbox", "<first/>");
     *under_way = ask_of(bench, "/inbox", "<second/>");
     *waiting = ask_of(bench, "/inbox", "<third/>");
     ask_begin(under_way);
@@ -259,9 +265,7 @@ static void what_waits_asks_for_its_payload_and_sends_nothing(void **state)
     struct bench bench;
     struct ask under_way, waiting;
     (void)state;
-    bench_open(&bench, &(struct bench_setting){.web.serve = serve_when_told,
-                                               .change = &(struct http_settings){.connections = 1}});
-    begin_and_wait(&bench, &under_way, &waiting);
+    begin_and_wait(&bench, serve_when_told, &under_way, &waiting);
     assert_int_equal(waiting.readied, 1);
     assert_int_equal(waiting.at, 0);
     assert_int_equal(web_heads(bench.web), 2);
@@ -277,9 +281,7 @@ static void what_waits_goes_over_another_connection_when_that_one_closes(void **
     struct bench bench;
     struct ask under_way, waiting;
     (void)state;
-    bench_open(&bench, &(struct bench_setting){.web.serve = serve_two_when_told,
-                                               .change = &(struct http_settings){.connections = 1}});
-    begin_and_wait(&bench, &under_way, &waiting);
+    begin_and_wait(&bench, serve_two_when_told, &under_way, &waiting);
     assert_int_equal(waiting.readied, 1);
     answer_both(&bench, &under_way, &waiting);
     assert_int_equal(web_heads(bench.web), 3);
@@ -292,9 +294,7 @@ static void what_waits_can_be_cancelled_when_it_is_ready(void **state)
     struct bench bench;
     struct ask under_way, waiting;
     (void)state;
-    bench_open(&bench, &(struct bench_setting){.web.serve = serve_when_told,
-                                               .change = &(struct http_settings){.connections = 1}});
-    begin_and_wait(&bench, &under_way, &waiting);
+    begin_and_wait(&bench, serve_when_told, &under_way, &waiting);
     http_cancel(waiting.call, "the test does not want it any more");
     ask_wait(&waiting);
     ask_expect(&waiting, HTTP_CANCELED, "", "");
@@ -315,10 +315,7 @@ static void a_small_socket_holds_a_head_up_but_breaks_nothing(void **state)
         bench_open(&bench, &(struct bench_setting){.web.serve = serve_back});
         testhost_send_buffer(bench.host, 1);
         for (int i = 0; i < 3; i++) {
-            struct ask ask = ask_of(&bench, "/inbox", "");
-            ask.body = body;
-            ask.size = sizeof body;
-            ask.request.size = chunked ? -1 : (int64_t)sizeof body;
+            struct ask ask = ask_with(&bench, body, sizeof body, chunked);
             ask_whole(&ask);
             ask_expect(&ask, HTTP_ANSWERED, "", "");
             assert_true(ask.got_sum == sum_of(0, 0, body, sizeof body));

@@ -166,12 +166,10 @@ static void a_host_that_gives_nothing_ends_requests(void **state)
         for (unsigned n = 1; n < 6; n++) {
             bench_open(&bench, &(struct bench_setting){.shows = true, .asks = true});
             testhost_fail(bench.host, calls[i], n);
-            struct ask ask = ask_of(&bench, "/poll", "<poll/>");
-            ask_whole(&ask);
+            struct ask ask = ask_once(&bench, "/poll", "<poll/>");
             assert_true(ask.end == HTTP_ANSWERED || ask.end == HTTP_LOST);
             assert_true(n > 1 || calls[i] == TESTHOST_TIMER || ask.end == HTTP_LOST);
-            ask = ask_of(&bench, "/poll", "<poll/>");
-            ask_whole(&ask);
+            ask = ask_once(&bench, "/poll", "<poll/>");
             assert_true(ask.end == HTTP_ANSWERED || ask.end == HTTP_LOST);
             bench_close(&bench);
         }

@@ -34,8 +34,7 @@ static struct ask ask_said(const struct said *said, int64_t answer_limit)
     struct bench bench;
     bench_open(&bench,
                &(struct bench_setting){.change = &change, .web = {.serve = serve_said, .arg = (void *)said}});
-    struct ask ask = ask_of(&bench, "/poll", "<poll/>");
-    ask_whole(&ask);
+    struct ask ask = ask_once(&bench, "/poll", "<poll/>");
     bench_close(&bench);
     return ask;
 }
@@ -145,8 +144,7 @@ static void a_bomb_does_not_go_off(void **state)
                &(struct bench_setting){.change = &change, .web = {.serve = serve_packed, .arg = &packed}});
     assert_true(packed.size < 1100000);
     size_t before = memory_used();
-    struct ask ask = ask_of(&bench, "/poll", "<poll/>");
-    ask_whole(&ask);
+    struct ask ask = ask_once(&bench, "/poll", "<poll/>");
     ask_expect(&ask, HTTP_UNCERTAIN, "", "larger than 2000000 bytes");
     assert_true(ask.got_size <= 2000000);
     assert_true(memory_used() < before + 48 * 1024);

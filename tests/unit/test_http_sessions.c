@@ -30,8 +30,7 @@ static void a_verdict_against_us_lets_nothing_leave(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bench_open(&bench, &(struct bench_setting){0});
         testhost_verdict(bench.host, cases[i].stage, cases[i].answer, "encryption.rule", "it is not allowed");
-        struct ask ask = ask_of(&bench, "/inbox", "<x/>");
-        ask_whole(&ask);
+        struct ask ask = ask_once(&bench, "/inbox", "<x/>");
         ask_expect(&ask, cases[i].end, "encryption.rule", "it is not allowed");
         assert_string_equal(ask.steps, cases[i].steps);
         assert_int_equal(ask.readied, 0);
@@ -81,8 +80,7 @@ static void an_empty_body_waits_too(void **state)
     (void)state;
     bench_open(&bench, &(struct bench_setting){0});
     for (int i = 0; i < 2; i++) {
-        struct ask ask = ask_of(&bench, "/inbox", "");
-        ask_whole(&ask);
+        struct ask ask = ask_once(&bench, "/inbox", "");
         ask_expect(&ask, HTTP_ANSWERED, "", "");
         assert_int_equal(ask.readied, 1);
     }
@@ -95,8 +93,7 @@ static struct ask ask_with(const struct bench_setting *setting)
 {
     struct bench bench;
     bench_open(&bench, setting);
-    struct ask ask = ask_of(&bench, "/inbox", "<x/>");
-    ask_whole(&ask);
+    struct ask ask = ask_once(&bench, "/inbox", "<x/>");
     assert_int_equal(testhost_sessions(bench.host), 0);
     bench_close(&bench);
     return ask;
@@ -162,8 +159,7 @@ static void what_is_no_tls_ends_soon(void **state)
         struct testpeer *peer = testpeer_new(scripts[i]);
         bench_open(&bench, &(struct bench_setting){0});
         testhost_endpoint(bench.host, testpeer_port(peer));
-        struct ask ask = ask_of(&bench, "/inbox", "<x/>");
-        ask_whole(&ask);
+        struct ask ask = ask_once(&bench, "/inbox", "<x/>");
         assert_int_equal(ask.end, HTTP_LOST);
         assert_non_null(strstr(ask.reason, BENCH_NAME));
         assert_string_equal(ask.steps, "connect 0;tls -8;");

@@ -12,6 +12,9 @@
 
 #define ID "01j0000000000000000000aa"
 
+static const struct testhost_message one_byte = {
+    .id = ID, .type = "stow-plan", .name = "x", .origin = "a/b", .bytes = "x", .size = 1};
+
 /* ---- a mail ---- */
 
 static void a_message_goes_as_one_mail_with_one_attachment(void **state)
@@ -69,10 +72,10 @@ static void every_byte_comes_back(void **state)
     for (size_t i = 0; i < 2; i++)
         for (size_t size = 0; size <= sizeof bytes; size = size * 41 + 57) {
             const struct accord_pair service[] = {{"encoding", encodings[i]}, {NULL, NULL}};
-            const struct testhost_message message = {
-                .id = ID, .type = "stow-plan", .name = "x", .origin = "a/b", .bytes = bytes, .size = size};
+            struct testhost_message message = one_byte;
             struct mail_bench bench;
             size_t got;
+            message.bytes = bytes, message.size = size;
             mail_open(&bench, &(struct mail_setting){.service = service});
             testhost_piece(bench.host, 1000);
             mail_expect(mail_send_message(&bench, &message), ACCORD_DELIVERED, "250");
@@ -153,16 +156,11 @@ static void nothing_in_a_name_or_a_field_can_begin_a_header(void **state)
                                           {"content-type", "text/plain\r\nX-Evil: yes"}};
     const struct accord_pair service[] = {
         {"subject", "{subject} {name}"}, {"body", "{subject}"}, {NULL, NULL}};
-    const struct testhost_message message = {.id = ID,
-                                             .type = "stow-plan",
-                                             .name = "a\"b\\c/../\xc3\xa9t\xc3\xa9.edi\r\nX-Evil: 1",
-                                             .origin = "a/b",
-                                             .bytes = "x",
-                                             .size = 1,
-                                             .headers = headers,
-                                             .header_count = 2};
+    struct testhost_message message = one_byte;
     struct mail_bench bench;
     (void)state;
+    message.name = "a\"b\\c/../\xc3\xa9t\xc3\xa9.edi\r\nX-Evil: 1";
+    message.headers = headers, message.header_count = 2;
     mail_open(&bench, &(struct mail_setting){.service = service});
     mail_expect(mail_send_message(&bench, &message), ACCORD_DELIVERED, "250");
     char *head_end = strstr(mail_content(0), "\r\n\r\n");
@@ -190,14 +188,8 @@ static void a_subject_of_any_length_and_tongue_fits_its_lines(void **state)
                          : kind == 1 ? 'a'
                          : kind == 2 ? "\xc3\xa9"[i % 2]
                                      : '\x80';
-        const struct testhost_message message = {.id = ID,
-                                                 .type = "stow-plan",
-                                                 .name = "x",
-                                                 .origin = "a/b",
-                                                 .bytes = "x",
-                                                 .size = 1,
-                                                 .headers = headers,
-                                                 .header_count = 1};
+        struct testhost_message message = one_byte;
+        message.headers = headers, message.header_count = 1;
         mail_open(&bench, &(struct mail_setting){.service = service});
         mail_expect(mail_send_message(&bench, &message), ACCORD_DELIVERED, "250");
         for (const char *line = mail_content(0), *end; (end = strstr(line, "\r\n")); line = end + 2)
@@ -322,56 +314,59 @@ static void a_message_too_large_is_refused_with_both_numbers(void **state)
 
 /* ---- time ---- */
 
+/* A mail on its way; the server has heard this much of it, and says nothing. */
+static struct accord_delivery *begin_mail(struct mail_bench *bench, const char *heard)
+{
+    struct testhost_message message = one_byte;
+    message.id = NULL;
+    struct accord_delivery *delivery = testhost_deliver(bench->host, 0, &message);
+    while (!mail_heard_times(heard))
+        testhost_turn(bench->host);
+    return delivery;
+}
+
+static const struct {
+    struct mail_line lines[2];
+    const char *heard;
+    enum accord_outcome outcome;
+    const char *cancelled;
+} silences[] = {{{{"MAIL", MAIL_STAY}}, "MAIL", ACCORD_RETRY, "cancelled"},
+                {{{".", MAIL_STAY}}, "{mail}", ACCORD_UNCERTAIN, "given up"}};
+
+static struct accord_delivery *begin_silence(struct mail_bench *bench, size_t silence,
+                                             const struct accord_pair *link)
+{
+    mail_open(bench, &(struct mail_setting){
+                         .link = link, .lines = silences[silence].lines, .clock = TESTHOST_VIRTUAL_CLOCK});
+    struct accord_delivery *delivery = begin_mail(bench, silences[silence].heard);
+    for (int turn = 0; turn < 20; turn++)
+        testhost_turn(bench->host);
+    assert_false(delivery->finished);
+    return delivery;
+}
+
 static void a_server_that_says_nothing_is_left(void **state)
 {
     const struct accord_pair link[] = {{"timeout", "30 s"}, {"connect-timeout", "5 s"}, {NULL, NULL}};
-    static const struct {
-        struct mail_line line;
-        enum accord_outcome outcome;
-    } cases[] = {{{"MAIL", MAIL_STAY}, ACCORD_RETRY}, {{".", MAIL_STAY}, ACCORD_UNCERTAIN}};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        const struct mail_line lines[] = {cases[i].line, {NULL, NULL}};
         struct mail_bench bench;
-        mail_open(&bench,
-                  &(struct mail_setting){.link = link, .lines = lines, .clock = TESTHOST_VIRTUAL_CLOCK});
-        struct accord_delivery *delivery =
-            testhost_deliver(bench.host, 0,
-                             &(struct testhost_message){
-                                 .type = "stow-plan", .name = "x", .origin = "a/b", .bytes = "x", .size = 1});
-        while (!mail_heard_times(i ? "{mail}" : "MAIL"))
-            testhost_turn(bench.host);
-        for (int turn = 0; turn < 20; turn++)
-            testhost_turn(bench.host);
-        assert_false(delivery->finished);
+        struct accord_delivery *delivery = begin_silence(&bench, i, link);
         assert_true(testhost_settle(bench.host, delivery, 40000));
-        mail_expect(delivery, cases[i].outcome, "waited 30 s in vain for");
+        mail_expect(delivery, silences[i].outcome, "waited 30 s in vain for");
         mail_shut(&bench);
     }
 }
 
 static void a_cancelled_mail_ends_soon(void **state)
 {
-    static const struct {
-        struct mail_line line;
-        enum accord_outcome outcome;
-    } cases[] = {{{"MAIL", MAIL_STAY}, ACCORD_RETRY}, {{".", MAIL_STAY}, ACCORD_UNCERTAIN}};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        const struct mail_line lines[] = {cases[i].line, {NULL, NULL}};
         struct mail_bench bench;
-        mail_open(&bench, &(struct mail_setting){.lines = lines, .clock = TESTHOST_VIRTUAL_CLOCK});
-        struct accord_delivery *delivery =
-            testhost_deliver(bench.host, 0,
-                             &(struct testhost_message){
-                                 .type = "stow-plan", .name = "x", .origin = "a/b", .bytes = "x", .size = 1});
-        while (!mail_heard_times(i ? "{mail}" : "MAIL"))
-            testhost_turn(bench.host);
-        for (int turn = 0; turn < 20; turn++)
-            testhost_turn(bench.host);
+        struct accord_delivery *delivery = begin_silence(&bench, i, NULL);
         testhost_cancel(bench.host, delivery);
         assert_true(testhost_settle(bench.host, delivery, 6000));
-        mail_expect(delivery, cases[i].outcome, i ? "given up" : "cancelled");
+        mail_expect(delivery, silences[i].outcome, silences[i].cancelled);
         mail_shut(&bench);
     }
 }
@@ -382,12 +377,7 @@ static void a_link_that_closes_says_what_it_knows(void **state)
     struct mail_bench bench;
     (void)state;
     mail_open(&bench, &(struct mail_setting){.lines = lines});
-    struct accord_delivery *delivery =
-        testhost_deliver(bench.host, 0,
-                         &(struct testhost_message){
-                             .type = "stow-plan", .name = "x", .origin = "a/b", .bytes = "x", .size = 1});
-    while (!mail_heard_times("{mail}"))
-        testhost_turn(bench.host);
+    struct accord_delivery *delivery = begin_mail(&bench, "{mail}");
     testhost_close(bench.host);
     mail_expect(delivery, ACCORD_UNCERTAIN, "closed before the answer");
     mail_shut(&bench);

@@ -24,7 +24,7 @@ static const struct accord_pair permissive[] = {
     {NULL, NULL},
 };
 
-static struct stix_verdict sample(const char *folder, const char *file, const struct stix_judged *judged)
+static struct verdict sample(const char *folder, const char *file, const struct stix_judged *judged)
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/%s/%s", samples, folder, file);
@@ -33,7 +33,7 @@ static struct stix_verdict sample(const char *folder, const char *file, const st
     char *bytes = malloc(SAMPLE_MAX);
     size_t size = fread(bytes, 1, SAMPLE_MAX, from);
     fclose(from);
-    struct stix_verdict verdict = stix_verdict(bytes, size, judged);
+    struct verdict verdict = stix_verdict(bytes, size, judged);
     free(bytes);
     return verdict;
 }
@@ -65,7 +65,7 @@ static void check_name(const char *folder, const char *file, void *arg)
     const struct stix_judged *judged = arg;
     assert_int_equal(sscanf(file, "ais-marking-%c-%c-%c.xml", &color, &consent, &proprietary), 3);
     const char *expected = proprietary == 't' && consent != 'e' ? "stix-1.proprietary" : "";
-    struct stix_verdict verdict = sample(folder, file, judged);
+    struct verdict verdict = sample(folder, file, judged);
     if (strcmp(verdict.rule, expected))
         fail_msg("%s: %s: %s", file, verdict.rule, verdict.reason);
 }
@@ -82,7 +82,7 @@ static void check_letter(const char *folder, const char *file, void *arg)
     const char *const *option = arg; /* name, value, index in the name, letter, rule */
     const struct accord_pair options[] = {{option[0], option[1]}, {NULL, NULL}};
     bool letter = strchr(option[3], file[atoi(option[2])]) != NULL;
-    struct stix_verdict verdict = sample(folder, file, &(struct stix_judged){.options = options});
+    struct verdict verdict = sample(folder, file, &(struct stix_judged){.options = options});
     bool refused = !strcmp(verdict.rule, option[4]);
     if (strcmp(verdict.rule, "stix-1.proprietary") && refused == letter)
         fail_msg("%s with %s = %s: %s", file, option[0], option[1], verdict.reason);
@@ -107,7 +107,7 @@ static void marked_samples_are_seen_as_what_they_are(void **state)
 static void check_parses(const char *folder, const char *file, void *arg)
 {
     (void)arg;
-    struct stix_verdict verdict =
+    struct verdict verdict =
         sample(folder, file, &(struct stix_judged){.options = permissive, .incoming = true});
     const char *expected = strstr(file, "Snippet")    ? "stix-1.xml"
                            : strstr(file, "sighting") ? "stix-1.version"
@@ -130,7 +130,7 @@ static void all_samples_parse(void **state)
 static void check_unmarked(const char *folder, const char *file, void *arg)
 {
     (void)arg;
-    struct stix_verdict verdict = sample(folder, file, NULL);
+    struct verdict verdict = sample(folder, file, NULL);
     if (verdict.allowed)
         fail_msg("%s goes out though nobody marked it", file);
 }
@@ -147,7 +147,7 @@ static void no_unmarked_sample_goes_out(void **state)
 static void check_valid(const char *folder, const char *file, void *arg)
 {
     const struct stix_judged judged = {.options = permissive, .incoming = true, .schema = arg};
-    struct stix_verdict verdict = sample(folder, file, &judged);
+    struct verdict verdict = sample(folder, file, &judged);
     if (!strcmp(verdict.rule, "stix-1.schema"))
         fail_msg("%s: %s", file, verdict.reason);
 }
@@ -168,7 +168,7 @@ static void samples_are_valid_by_the_published_schemas(void **state)
     char *text = stix_fixture(STIX_MARKING);
     assert_string_equal(stix_verdict(text, strlen(text), &judged).reason, "");
     char *changed = stix_replace(text, "category=\"ipv4-addr\"", "category=\"ipv5-addr\"");
-    struct stix_verdict verdict = stix_verdict(changed, strlen(changed), &judged);
+    struct verdict verdict = stix_verdict(changed, strlen(changed), &judged);
     assert_string_equal(verdict.rule, "stix-1.schema");
     assert_non_null(strstr(verdict.reason, "line 34 (cybox:Properties): driver.xsd says: "));
     free(changed);

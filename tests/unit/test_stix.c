@@ -19,7 +19,7 @@
 
 static void denied(const char *rule, const char *part, const void *bytes, size_t size)
 {
-    struct stix_verdict verdict = stix_verdict(bytes, size, NULL);
+    struct verdict verdict = stix_verdict(bytes, size, NULL);
     if (verdict.allowed || strcmp(verdict.rule, rule) || !strstr(verdict.reason, part))
         fail_msg("expected %s ... %s, got %s: %s", rule, part, verdict.rule, verdict.reason);
 }
@@ -271,7 +271,7 @@ static void limits_hold(void **state)
     denied_text("stix-1.limit", "", changed);
     free(changed);
     const struct accord_pair options[] = {{"stix-max-size", "1 KiB"}, {NULL, NULL}};
-    struct stix_verdict verdict = stix_verdict(text, strlen(text), &(struct stix_judged){.options = options});
+    struct verdict verdict = stix_verdict(text, strlen(text), &(struct stix_judged){.options = options});
     assert_string_equal(verdict.rule, "stix-1.size");
     assert_non_null(strstr(verdict.reason, "larger than 1024 bytes"));
     free(text);
@@ -292,7 +292,7 @@ static void the_example_of_the_guide_passes(void **state)
     assert_non_null(begin);
     char *end = strstr(begin + 7, "```");
     assert_non_null(end);
-    struct stix_verdict verdict = stix_verdict(begin + 7, (size_t)(end - begin - 7), NULL);
+    struct verdict verdict = stix_verdict(begin + 7, (size_t)(end - begin - 7), NULL);
     assert_string_equal(verdict.reason, "");
     assert_true(verdict.allowed);
     free(page);

@@ -100,7 +100,7 @@ static void a_marking_of_a_part_does_not_mark_the_package(void **state)
     char with[4096];
     snprintf(with, sizeof with, "      <indicator:Handling>\n%s", marking);
     moved = stix_replace(bare, "      <indicator:Handling>\n", with);
-    struct stix_verdict verdict = stix_verdict(moved, strlen(moved), NULL);
+    struct verdict verdict = stix_verdict(moved, strlen(moved), NULL);
     assert_string_equal(verdict.rule, "stix-1.marking-missing");
     assert_non_null(strstr(verdict.reason, "a marking of a part does not count"));
     free(moved);
@@ -318,7 +318,7 @@ static void other_agreements_may_ask_for_less(void **state)
         snprintf(tlp, sizeof tlp, "%.*s%s%s", (int)(strstr(TLP("//node()", "#"), "#") - TLP("//node()", "#")),
                  TLP("//node()", "#"), rows[i].color, "\"/></marking:Marking>");
         char *changed = stix_replace(text, marking, tlp);
-        struct stix_verdict verdict =
+        struct verdict verdict =
             stix_verdict(changed, strlen(changed), &(struct stix_judged){.options = options});
         if (strcmp(verdict.rule, rows[i].rule))
             fail_msg("%s, %s: %s: %s", rows[i].require, rows[i].color, verdict.rule, verdict.reason);

@@ -114,7 +114,7 @@ static void the_reason_says_what_and_where_and_never_the_data(void **state)
     stix_changes(changes, sizeof changes / sizeof *changes);
     char *text = stix_fixture(STIX_MARKING);
     char *changed = stix_replace(text, "Seen every night", "Ask jane.doe@example.org");
-    struct stix_verdict verdict = stix_verdict(changed, strlen(changed), NULL);
+    struct verdict verdict = stix_verdict(changed, strlen(changed), NULL);
     assert_null(strstr(verdict.reason, "jane"));
     assert_null(strstr(verdict.reason, "example.org"));
     assert_true(stix_verdict(changed, strlen(changed), &(struct stix_judged){.incoming = true}).allowed);

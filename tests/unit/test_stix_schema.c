@@ -81,8 +81,7 @@ static int tear_down(void **state)
 static void judged(const char *old, const char *new, const char *rule, const char *part)
 {
     char *text = stix_fixture(STIX_MARKING), *changed = old ? stix_replace(text, old, new) : strdup(text);
-    struct stix_verdict verdict =
-        stix_verdict(changed, strlen(changed), &(struct stix_judged){.schema = schema});
+    struct verdict verdict = stix_verdict(changed, strlen(changed), &(struct stix_judged){.schema = schema});
     if (strcmp(verdict.rule, rule) || !strstr(verdict.reason, part))
         fail_msg("expected %s ... %s\ngot %s: %s", rule, part, verdict.rule, verdict.reason);
     free(changed);

@@ -1,6 +1,5 @@
 /* The journal's index on its own: rows in memory and in the file, runs of what was seen, the filter. */
-#include "store/index.h"
-#include "store_calls.h"
+#include "index_world.h"
 #include "util/text.h"
 
 /* cmocka has a macro of the name fail: it comes after our headers. */
@@ -13,140 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NOW 1000000
-
-struct world {
-    struct index index;
-    char folder[128];
-    uint64_t next;
-};
-
-static void reopen_index(struct world *world)
-{
-    struct reason why = {""};
-    if (index_open(&world->index, world->folder, &why))
-        fail_msg("%s", why.text);
-    while (index_learn(&world->index))
-        ;
-}
-
-static int make_world(void **state)
-{
-    struct world *world = calloc(1, sizeof *world);
-    const char *temporary = getenv("TMPDIR");
-    snprintf(world->folder, sizeof world->folder, "%s/index-XXXXXX", temporary ? temporary : "/tmp");
-    assert_non_null(mkdtemp(world->folder));
-    world->next = 1;
-    reopen_index(world);
-    *state = world;
-    return 0;
-}
-
-static int drop_world(void **state)
-{
-    struct world *world = *state;
-    index_close(&world->index);
-    folder_remove(world->folder);
-    free(world);
-    return 0;
-}
-
-/* ---- messages ---- */
-
-static uint64_t position_of(uint64_t number)
-{
-    return ((uint64_t)1 << 36) + number * 4096;
-}
-
-struct synthetic {
-    char id[ACCORD_ID_MAX], source_id[32];
-    uint8_t sha256[DIGEST_SIZE];
-    struct record_delivery delivery;
-    struct record_admission record;
-};
-
-static void describe(struct synthetic *s, uint64_t number)
-{
-    snprintf(s->id, sizeof s->id, "%012llu000000000000", (unsigned long long)number);
-    snprintf(s->source_id, sizeof s->source_id, "source-%llu", (unsigned long long)number);
-    digest_of(s->source_id, strlen(s->source_id), s->sha256);
-    s->delivery = (struct record_delivery){
-        .agreement = "isa", .service = "out", .state = STORE_WAITING, .rule = "", .reason = ""};
-    s->record = (struct record_admission){.id = s->id,
-                                          .origin = "site/in",
-                                          .type = "opaque",
-                                          .name = "",
-                                          .source_id = s->source_id,
-                                          .time = NOW,
-                                          .changed = NOW,
-                                          .size = 10,
-                                          .sha256 = s->sha256,
-                                          .rule = "",
-                                          .reason = "",
-                                          .first = number,
-                                          .deliveries = &s->delivery,
-                                          .delivery_count = 1};
-}
-
-static uint64_t add(struct world *world)
-{
-    struct synthetic s;
-    uint64_t number = world->next++;
-    describe(&s, number);
-    assert_int_equal(index_admission(&world->index, position_of(number), &s.record), 0);
-    return number;
-}
-
-static void settle_to(struct world *world, uint64_t number, enum store_state state, int64_t not_before)
-{
-    struct record_settlement settlement = {.number = number, .state = state, .not_before = not_before};
-    assert_int_equal(index_settlement(&world->index, position_of(number) + 8, &settlement), 0);
-    index_set_sending(&world->index, number, false);
-}
-
-static void flush(struct world *world)
-{
-    world->index.progress.position = position_of(world->next);
-    assert_int_equal(index_flush(&world->index), 0);
-}
-
-static size_t found(struct world *world, uint64_t number, uint64_t *position)
-{
-    struct synthetic s;
-    describe(&s, number);
-    int64_t hash = index_short_hash(s.sha256);
-    struct index_seen seen = {.key = index_repeat_key("site/in", s.source_id, s.sha256), .hash = &hash};
-    assert_int_equal(index_find_seen(&world->index, &seen), 0);
-    if (seen.count)
-        *position = seen.positions[0];
-    return seen.count;
-}
-
-static enum store_state state_in(struct world *world, uint64_t number)
-{
-    struct index_delivery delivery;
-    assert_int_equal(index_find_delivery(&world->index, number, &delivery), 0);
-    return delivery.state;
-}
-
-static uint64_t next_due(struct world *world, uint64_t after, int64_t now)
-{
-    struct index_delivery delivery;
-    assert_int_equal(index_promote(&world->index, 0, now, 16), 0);
-    assert_int_equal(index_next_due(&world->index, 0, after, now, &delivery), 0);
-    return delivery.number;
-}
-
-static uint64_t claim_next(struct world *world, int64_t now)
-{
-    struct index_delivery delivery;
-    assert_int_equal(index_promote(&world->index, 0, now, 16), 0);
-    assert_int_equal(index_next_due(&world->index, 0, 0, now, &delivery), 0);
-    if (delivery.number)
-        assert_int_equal(index_claimed(&world->index, &delivery), 0);
-    return delivery.number;
-}
 
 /* ---- rows ---- */
 
@@ -165,11 +30,11 @@ static void expect_same(const struct index_delivery *a, const struct index_deliv
     assert_int_equal(a->answer_by, b->answer_by);
 }
 
-/* More than one statement takes. */
+/* More than one packed row holds. */
 static void what_was_over_before_the_file_heard_of_it_is_found_changed_and_dropped(void **state)
 {
     struct world *world = *state;
-    enum { MANY = 37 };
+    enum { MANY = 137 };
     struct index_delivery before[MANY], after;
     for (uint64_t i = 0; i < MANY; i++) {
         uint64_t number = add(world);
@@ -522,57 +387,6 @@ static void runs_that_are_old_are_forgotten(void **state)
     assert_int_equal(world->index.runs.count, 0);
 }
 
-static void the_filter_knows_all_and_little_else(void **state)
-{
-    struct filter filter = {0};
-    unsigned wrong = 0;
-    (void)state;
-    filter_reset(&filter, 100000);
-    filter.complete = true;
-    for (uint64_t i = 0; i < 100000; i++)
-        filter_add(&filter, index_spread(i));
-    for (uint64_t i = 0; i < 100000; i++)
-        assert_true(filter_may_have(&filter, index_spread(i)));
-    for (uint64_t i = 100000; i < 200000; i++)
-        wrong += filter_may_have(&filter, index_spread(i));
-    assert_true(wrong < 3000);
-    filter_reset(&filter, UINT64_MAX);
-    assert_true(filter.blocks * 64 <= FILTER_MAX);
-    filter_fini(&filter);
-}
-
-/* Otherwise each question would go to the file meanwhile. */
-static void a_filter_that_grows_knows_all_and_little_else_meanwhile(void **state)
-{
-    struct filter filter = {0};
-    unsigned wrong = 0;
-    (void)state;
-    filter_reset(&filter, 10000);
-    for (uint64_t i = 0; i < 10000; i++)
-        filter_add(&filter, index_spread(i));
-    assert_true(filter_may_have(&filter, index_spread(20001))); /* it does not know all yet */
-    filter_complete(&filter);
-    for (int often = 0; often < 2; often++) {
-        filter_grow(&filter, 100000);
-        for (uint64_t i = 0; i < 5000; i++) /* learnt again */
-            filter_add(&filter, index_spread(i));
-        filter_add(&filter, index_spread(10000)); /* new */
-        assert_false(filter.complete);
-        for (uint64_t i = 0; i <= 10000; i++)
-            assert_true(filter_may_have(&filter, index_spread(i)));
-        for (uint64_t i = 100000; i < 200000; i++)
-            wrong += filter_may_have(&filter, index_spread(i));
-        assert_true(wrong < 6000);
-    }
-    for (uint64_t i = 5000; i < 10000; i++)
-        filter_add(&filter, index_spread(i));
-    filter_complete(&filter);
-    assert_null(filter.older);
-    for (uint64_t i = 0; i <= 10000; i++)
-        assert_true(filter_may_have(&filter, index_spread(i)));
-    filter_fini(&filter);
-}
-
 static void a_small_filter_grows_and_learns_anew(void **state)
 {
     struct world *world = *state;
@@ -681,8 +495,6 @@ int main(void)
         CASE(the_blocker_is_the_oldest_in_memory_or_file),
         CASE(every_message_is_found_again_over_merges_and_a_restart),
         CASE(runs_that_are_old_are_forgotten),
-        cmocka_unit_test(the_filter_knows_all_and_little_else),
-        cmocka_unit_test(a_filter_that_grows_knows_all_and_little_else_meanwhile),
         CASE(a_small_filter_grows_and_learns_anew),
         CASE(a_full_disk_loses_nothing_and_memory_stays_bounded),
     };

@@ -65,6 +65,23 @@ static void json_escapes_what_may_not_be_shown(void **state)
     expect_quoted("two\nlines \"\\", "two\\nlines \\\"\\\\");
 }
 
+/* Eight bytes are looked at at once: none may hide among others, nor where they end. */
+static void a_byte_is_the_same_wherever_it_stands(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++)
+        for (size_t size = 1; size <= 19; size++)
+            for (size_t at = 0; at < size; at++) {
+                char text[20];
+                bool ascii = byte && byte < 0x80, printable = ascii && byte >= 0x20 && byte != 0x7f;
+                memset(text, 'a', sizeof text);
+                text[at] = (char)byte;
+                assert_int_equal(json_is_plain(text, size), printable && byte != '"' && byte != '\\');
+                assert_int_equal(text_utf8(text, size, true), ascii);
+                assert_int_equal(text_utf8(text, size, false), printable);
+            }
+}
+
 static void question_marks_stand_for_what_may_not_be_shown(void **state)
 {
     (void)state;
@@ -133,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_escapes_what_may_not_be_shown),
+        cmocka_unit_test(a_byte_is_the_same_wherever_it_stands),
         cmocka_unit_test(question_marks_stand_for_what_may_not_be_shown),
         cmocka_unit_test(a_name_hides_nothing),
         cmocka_unit_test(a_log_line_is_one_line_and_acts_on_nothing),

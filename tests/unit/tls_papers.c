@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tls_pki.h"
 
@@ -38,4 +39,24 @@ void papers_burn(struct papers *papers)
     free(papers->stranger);
     free(papers->stranger_key);
     *papers = (struct papers){0};
+}
+
+void papers_serve(const struct papers *papers, struct web_wish *web, bool asks)
+{
+    web->certificate = papers->certificate;
+    web->key = papers->key;
+    web->trust = asks || web->insists ? papers->root : NULL;
+}
+
+static void secret(struct testhost *host, const char *name, const char *text)
+{
+    testhost_secret(host, name, text, strlen(text));
+}
+
+void papers_tell(const struct papers *papers, struct testhost *host, bool stranger)
+{
+    testhost_set_wall(host, PKI_NOW * 1000000);
+    secret(host, "trust", papers->root);
+    secret(host, "certificate", stranger ? papers->stranger : papers->client);
+    secret(host, "key", stranger ? papers->stranger_key : papers->client_key);
 }

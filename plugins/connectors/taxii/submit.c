@@ -4,7 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COUNTED_LATE 32 /* deliveries that the metric may lack while more are under way */
+
 static void go_on(struct submit *submit);
+
+static void count_delivered(struct submit *submit)
+{
+    const struct link *link = submit->link;
+    if (submit->uncounted)
+        link->host->metric(link->instance, "messages_submitted", submit->uncounted);
+    submit->uncounted = 0;
+}
 
 /* ---- parcels ---- */
 
@@ -14,8 +24,7 @@ void parcel_finish(struct parcel *parcel, enum accord_outcome outcome, int64_t w
     const struct link *link = parcel->lane->submit->link;
     const struct accord_result result = {
         .outcome = outcome, .reason = reason, .receipt = receipt, .wait = wait};
-    if (outcome == ACCORD_DELIVERED)
-        link->host->metric(link->instance, "messages_submitted", 1);
+    parcel->lane->submit->uncounted += outcome == ACCORD_DELIVERED;
     link->host->finish(parcel->out->handle, &result);
     draft_fini(&parcel->draft);
     free(parcel);
@@ -197,6 +206,8 @@ void submit_ended(struct submit *submit, struct batch *batch, const struct outco
     if (batch->next)
         batch->next->at = batch->at;
     submit->running--;
+    if (!submit->running || submit->uncounted >= COUNTED_LATE)
+        count_delivered(submit);
     if (lost) /* what follows would find the same; the hub spreads what it tries again */
         end_all_waiting(submit, outcome->wait, outcome->reason);
     if (submit->link->started)
@@ -298,6 +309,7 @@ void submit_free(struct submit *submit)
         batch_free(batch);
     }
     submit_stop(submit);
+    count_delivered(submit);
     free(submit->lanes);
     free(submit);
 }

@@ -45,6 +45,7 @@ struct submit {
     struct lane *lanes; /* for each service; without options: it receives */
     struct batch *batches; /* under way */
     size_t running, next; /* how many; the lane whose turn it is */
+    int64_t uncounted;    /* delivered, and not yet in the metric */
     struct accord_timer *soon;
 };
 

@@ -24,7 +24,7 @@ import load  # noqa: E402
 import measure  # noqa: E402
 from authority import Authority  # noqa: E402
 from rabbitmq import RabbitMQ  # noqa: E402
-from rehearsal import Agent, Installation, give, wait_for  # noqa: E402
+from rehearsal import Agent, give, wait_for  # noqa: E402
 
 FLOOR, TARGET = 0.6, 0.8
 SERVERS = ROOT / "build/servers-rabbitmq"
@@ -47,11 +47,10 @@ class Lines:
         return self.seen
 
 
-class Bench:
+class Bench(measure.Bench):
     def __init__(self, options):
-        self.options, self.queues = options, 0
-        self.installation = Installation(options.build, options.environment, options.below)
-        load.add_plugins(self.installation, options.build)
+        super().__init__(options)
+        self.queues = 0
         authority = Authority()
         self.folder = self.installation.folder()
         (self.folder / "root.pem").write_bytes(authority.trust)
@@ -61,7 +60,7 @@ class Bench:
 
     def close(self):
         self.broker.close()
-        self.installation.remove()
+        super().close()
 
     def queue(self):
         self.queues += 1
@@ -124,18 +123,14 @@ class Bench:
         if enabled:
             agent.reload()
 
-    def queued(self, agent, state):
-        return sum(int(row[state]) for row in agent.ask("status").tables.get("queues", []) if row["agreement"] == "west")
-
     def timed(self, agent, name, over):
         """From the switch until `over`; seconds, and what it cost."""
         before = {who: measure.cpu(pid) for who, pid in measure.processes(agent).items()}
         self.switch(agent, name, True)
         began = time.monotonic()
-        wait_for(over, lambda: f"all of them: {agent.ask('status')}; the log ends:\n{agent.log_tail()}", 170)
+        wait_for(over, lambda: measure.stand(agent, "all of them"), 170)
         took = time.monotonic() - began
-        spent = {who: round(measure.cpu(pid) - before.get(who, 0), 2) for who, pid in measure.processes(agent).items()}
-        return took, spent
+        return took, measure.spent(agent, before)
 
     def send(self, queue):
         options, count = self.options, self.options.messages
@@ -148,9 +143,9 @@ class Bench:
         try:
             self.switch(agent, "west", False)
             agent.start()
-            wait_for(lambda: self.queued(agent, "held") == count, lambda: f"all to be stored: {agent.ask('status')}", 170)
+            wait_for(lambda: measure.queued(agent, "west", "held") == count, lambda: measure.stand(agent, "all to be stored"), 170)
             self.rest(0.5)
-            return self.timed(agent, "west", lambda: self.queued(agent, "delivered") == count)
+            return self.timed(agent, "west", lambda: measure.queued(agent, "west", "delivered") == count)
         finally:
             agent.close()
 
@@ -185,8 +180,7 @@ class Bench:
                 self.bare("receive", theirs)
             ours = self.options.messages / took
             runs.append({"accord": round(ours), "bare": round(bare), "ratio": round(ours / bare, 2), "cpu-of": spent})
-        middle = sorted(runs, key=lambda run: run["ratio"])[len(runs) // 2]
-        return {**middle, "messages": self.options.messages, "ratios": [run["ratio"] for run in runs],
+        return {**measure.middle(runs, "ratio"), "messages": self.options.messages, "ratios": [run["ratio"] for run in runs],
                 "median": round(statistics.median(run["ratio"] for run in runs), 2)}
 
 
@@ -194,7 +188,7 @@ def table(figures):
     for what in ("send", "receive"):
         if what in figures:
             found = figures[what]
-            verdict = "target met" if found["median"] >= TARGET else "floor met" if found["median"] >= FLOOR else "MISSED"
+            verdict = measure.verdict(found["median"], FLOOR, TARGET)
             cost = ", ".join(f"{who} {seconds} s" for who, seconds in found["cpu-of"].items())
             print(f"P11 {what:<8} {found['accord']:>7}/s   bare proton {found['bare']:>7}/s   {found['median']:.2f} x   floor "
                   f"{FLOOR} x: {verdict}\n    pairs {', '.join(map(str, found['ratios']))}; CPU: {cost}")

@@ -10,6 +10,7 @@ a second, recorded and not taken in the same run, since Postfix wants root, user
 doubles a mail has no figures.
 """
 import contextlib
+import functools
 import pathlib
 import subprocess
 import sys
@@ -22,7 +23,7 @@ for folder in ("sdk/rehearsal", "tests/bench"):
 import load  # noqa: E402
 import measure  # noqa: E402
 from authority import Authority  # noqa: E402
-from rehearsal import Agent, Installation, end, wait_for  # noqa: E402
+from rehearsal import Agent, end, wait_for  # noqa: E402
 
 FLOOR, TARGET, POSTFIX = 3, 5, 700
 AGREEMENT = {"title": "Interconnection Security Agreement", "partner": "CBP", "acknowledged": "2026-01-01",
@@ -49,15 +50,7 @@ class Server:
         end(self.process)
 
 
-class Bench:
-    def __init__(self, options):
-        self.options = options
-        self.installation = Installation(options.build, options.environment, options.below)
-        load.add_plugins(self.installation, options.build)
-
-    def close(self):
-        self.installation.remove()
-
+class Bench(measure.Bench):
     def write(self, agent, server, enabled):
         agent.write_conf("cbp.conf", load.text_of({
             "agreement": {**AGREEMENT, "enabled": enabled}, "endpoint mail": {"host": "localhost", "port": server.port},
@@ -67,12 +60,9 @@ class Bench:
                              **self.address},
             "policy encryption": {"sasl-mechanisms": "none"}}))
 
-    def queued(self, agent, state):
-        return sum(int(row[state]) for row in agent.ask("status").tables.get("queues", []) if row["agreement"] == "cbp")
-
     def mails(self):
         runs = [self.once(self.options.mails) for _ in range(self.options.repeat)]
-        middle = sorted(runs, key=lambda run: run["mails-a-second"])[len(runs) // 2]
+        middle = measure.middle(runs, "mails-a-second")
         return {**middle, "mails": self.options.mails, "size": self.options.size,
                 "rates": [run["mails-a-second"] for run in runs],
                 "ratio": round(middle["mails-a-second"] / POSTFIX, 2)}
@@ -94,27 +84,26 @@ class Bench:
                 for number in range(count):
                     (agent.site / f"out/{number}.edi").write_bytes(b"%08d" % number + b"x" * (self.options.size - 8))
                 agent.start()
-                stand = lambda what: f"{what}: {agent.ask('status')}; the log ends:\n{agent.log_tail()}"  # noqa: E731
-                wait_for(lambda: self.queued(agent, "held") == count, lambda: stand("all to be stored"), 600)
-                before = measure.cpu(agent.process.pid)
+                stand = functools.partial(measure.stand, agent)
+                queued = functools.partial(measure.queued, agent, "cbp")
+                wait_for(lambda: queued("held") == count, lambda: stand("all to be stored"), 600)
+                before = {"hub": measure.cpu(agent.process.pid)}
                 self.write(agent, server, "yes")
                 began = time.time()
                 agent.reload()
                 wait_for(lambda: server.counts()[0] >= count, lambda: stand(f"all to be sent: {server.counts()}"), 600)
-                wait_for(lambda: self.queued(agent, "delivered") == count, lambda: stand("all to be settled"), 60)
+                wait_for(lambda: queued("delivered") == count, lambda: stand("all to be settled"), 60)
                 mails, different, last = server.counts()
                 assert mails == different == count, f"{mails} mails, {different} different ones of {count}"
-                pids = measure.processes(agent)
-                spent = {name: round(measure.cpu(pid) - (before if name == "hub" else 0), 2) for name, pid in pids.items()}
-                return {"mails-a-second": round(count / (last - began)), "cpu-of": spent}
+                return {"mails-a-second": round(count / (last - began)), "cpu-of": measure.spent(agent, before)}
             finally:
                 agent.close()
 
 
 def show(figures):
-    machine, row = figures["machine"], figures["mails"]
-    verdict = "target met" if row["ratio"] >= TARGET else "floor met" if row["ratio"] >= FLOOR else "MISSED"
-    print(f"{machine['processor']}, {machine['cores']} cores, {machine['file-system']}, load {machine['load-before']} before")
+    row = figures["mails"]
+    verdict = measure.verdict(row["ratio"], FLOOR, TARGET)
+    measure.show_machine(figures["machine"])
     print(f"P8   accord {row['mails-a-second']} mails/s of {row['size']} bytes ({row['rates']}); Postfix's relay {POSTFIX}/s, as "
           f"recorded: {row['ratio']} x, floor {FLOOR}, target {TARGET}: {verdict}; CPU {row['cpu-of']}")
 

@@ -194,7 +194,8 @@ static void tell(void)
 {
     size_t different = 0;
     pthread_mutex_lock(&lock);
-    qsort(ids, mails, sizeof *ids, compare);
+    if (mails)
+        qsort(ids, mails, sizeof *ids, compare);
     for (size_t i = 0; i < mails; i++)
         different += i == 0 || ids[i] != ids[i - 1];
     printf("%zu %zu %.6f\n", mails, different, last_mail);

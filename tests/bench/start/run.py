@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT / "sdk/rehearsal"), str(ROOT / "tests/bench")]
 
 import load  # noqa: E402
 import measure  # noqa: E402
-from rehearsal import Agent, Installation  # noqa: E402
+from rehearsal import Agent  # noqa: E402
 
 STEP = 0.001
 PULSE = {"pace": 100, "size": "1 KiB"}
@@ -35,12 +35,7 @@ def until(happened, what):
     return time.monotonic()
 
 
-class Bench:
-    def __init__(self, options):
-        self.options = options
-        self.installation = Installation(options.build, options.environment, options.below)
-        load.add_plugins(self.installation, options.build)
-
+class Bench(measure.Bench):
     def start_once(self, agent, flow):
         """Milliseconds until the first message of this start has arrived."""
         before = flow.count("sink")
@@ -104,9 +99,6 @@ class Bench:
                 "toggle": {f"{kind}-{way}": middle([one[way] for one in found])
                            for kind, found in toggles.items() for way in ("off", "on")},
                 "runs": {"start": starts, "toggle": toggles}}
-
-    def close(self):
-        self.installation.remove()
 
 
 def west_children(agent):

@@ -4,8 +4,9 @@
  *     taxii-bench-server CERTIFICATE KEY TRUST [BLOCKS]
  *
  * Prints its port. For each line of its standard input it prints "POSTS DIFFERENT LAST POLL FIRST": inbox messages, those
- * with message ids of their own, when the last of them had come, when the first poll had come, when the first inbox message
- * had (seconds since 1970; 0: not yet). It ends with its standard input.
+ * with message ids of their own (0 unless the line is "different": it takes a while, in which nothing is served), when the
+ * last of them had come, when the first poll had come, when the first inbox message had (seconds since 1970; 0: not yet). It
+ * ends with its standard input.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -317,13 +318,13 @@ static int by_value(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static void report(void)
+static void report(bool sorted)
 {
     size_t different = 0;
     pthread_mutex_lock(&lock);
-    if (posts)
+    if (posts && sorted)
         qsort(ids, posts, sizeof *ids, by_value);
-    for (size_t i = 0; i < posts; i++)
+    for (size_t i = 0; i < posts && sorted; i++)
         different += i == 0 || ids[i] != ids[i - 1];
     printf("%zu %zu %.6f %.6f %.6f\n", posts, different, last_post, first_poll, first_post);
     fflush(stdout);
@@ -348,8 +349,7 @@ int main(int argc, char **argv)
     printf("%d\n", port);
     fflush(stdout);
     need(!pthread_create(&thread, NULL, take_connections, (void *)(intptr_t)listener), "a thread");
-    for (int c = getchar(); c != EOF; c = getchar())
-        if (c == '\n')
-            report();
+    for (char line[64]; fgets(line, sizeof line, stdin);)
+        report(!strcmp(line, "different\n"));
     _exit(0);
 }
