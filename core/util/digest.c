@@ -1,10 +1,7 @@
-#define OPENSSL_SUPPRESS_DEPRECATED /* hash_directly() */
 #include "util/digest.h"
 
 #include <accord/base.h>
 #include <openssl/evp.h>
-#include <openssl/provider.h>
-#include <openssl/sha.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +17,6 @@ struct spares {
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static EVP_MD *sha256; /* looked up once; NULL when that failed */
-static bool direct;    /* it is the library's own */
 
 static void spares_free(void *arg)
 {
@@ -34,8 +30,6 @@ static void prepare(void)
 {
     if (pthread_key_create(&key, spares_free) == 0)
         sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    const OSSL_PROVIDER *provider = sha256 ? EVP_MD_get0_provider(sha256) : NULL;
-    direct = provider && !strcmp(OSSL_PROVIDER_get0_name(provider), "default");
 }
 
 static struct spares *spares_of_thread(void)
@@ -92,21 +86,8 @@ void digest_free(struct digest *digest)
     EVP_MD_CTX_free((EVP_MD_CTX *)digest);
 }
 
-/* The same code without the context that EVP makes anew for each digest: a tenth of what a kilobyte takes. Who has
- * another provider set up, for FIPS 140, is to have that one. */
-static int hash_directly(const void *bytes, size_t size, uint8_t out[DIGEST_SIZE])
-{
-    SHA256_CTX ctx;
-    return SHA256_Init(&ctx) == 1 && SHA256_Update(&ctx, bytes, size) == 1 && SHA256_Final(out, &ctx) == 1
-               ? 0
-               : ACCORD_EIO;
-}
-
 int digest_of(const void *bytes, size_t size, uint8_t out[DIGEST_SIZE])
 {
-    pthread_once(&prepared, prepare);
-    if (direct)
-        return hash_directly(bytes, size, out);
     EVP_MD_CTX *ctx = ctx_get();
     int result = ctx && EVP_DigestUpdate(ctx, bytes, size) == 1 && EVP_DigestFinal_ex(ctx, out, NULL) == 1
                      ? 0
