@@ -47,12 +47,7 @@ static char *put_hash(char *to, const uint8_t hash[DIGEST_SIZE])
 
 #define PUT(to, literal) put(to, literal, sizeof literal - 1)
 
-int audit_seal(struct buf *line, const char *chain, struct audit_head *head)
-{
-    return audit_seal_from(line, 0, chain, head);
-}
-
-int audit_seal_from(struct buf *line, size_t from, const char *chain, struct audit_head *head)
+int audit_seal(struct buf *line, size_t from, const char *chain, struct audit_head *head)
 {
     if (!name_fits(chain) || line->size <= from)
         return ACCORD_EINVAL;

@@ -20,11 +20,9 @@ struct audit_head {
     uint8_t hash[DIGEST_SIZE];
 };
 
-/* Appends the chain fields to a rendered record (record.h), and moves `head` on. The caller keeps the old head
+/* Appends the chain fields to a rendered record (record.h) that begins at `from`, and moves `head` on. The caller keeps the old head
  * if the commit fails. */
-int audit_seal(struct buf *line, const char *chain, struct audit_head *head);
-/* The same of a record that begins at `from`. */
-int audit_seal_from(struct buf *, size_t from, const char *chain, struct audit_head *head);
+int audit_seal(struct buf *, size_t from, const char *chain, struct audit_head *head);
 
 /* What a sealed line says of itself. */
 struct audit_seal_facts {

@@ -18,13 +18,11 @@
 #define RECEIPT_MAX     1024
 #define DETAIL_NAME_MAX 128
 #define TIME_FIELD      "{\"@timestamp\":\""
-/* Heads of records that are kept, of names that are not longer, and their room. */
-#define HEADS_KEPT    16
+/* Heads of records that are kept for ever, of names that are not longer, their room, and where one is looked for first. */
+#define HEADS_SHARED  256
 #define HEAD_NAME_MAX 64
 #define HEAD_ROOM     768
-/* Heads that stay for ever, and where one is looked for first. */
-#define HEADS_SHARED 256
-#define HINTS        64
+#define HINTS         64
 /* Of a record without its head. */
 #define REST_USUAL 256
 
@@ -230,40 +228,6 @@ static bool is_head_of(const struct head *head, const struct audit_event *event)
            !strcmp(head->link, event->link) && !strcmp(head->agreement, event->agreement);
 }
 
-static void keep_head(struct head *head, const struct audit_event *event, const char *text, size_t size)
-{
-    head->version = 0;
-    if (size > sizeof head->text || strlen(event->agreement) >= HEAD_NAME_MAX ||
-        strlen(event->link) >= HEAD_NAME_MAX || strlen(event->service) >= HEAD_NAME_MAX)
-        return;
-    *head = (struct head){
-        .action = event->action, .outcome = event->outcome, .version = host.version, .size = size};
-    text_copy(head->agreement, HEAD_NAME_MAX, event->agreement);
-    text_copy(head->link, HEAD_NAME_MAX, event->link);
-    text_copy(head->service, HEAD_NAME_MAX, event->service);
-    memcpy(head->text, text, size);
-}
-
-/* Everything between the time and the message. */
-static void put_head_kept(struct buf *buf, const struct audit_event *event)
-{
-    static _Thread_local struct head heads[HEADS_KEPT];
-    size_t begin = buf->size;
-    if (!is_usual(event)) {
-        put_head(buf, event);
-        return;
-    }
-    /* Where a name lies says little of it, but enough to look here first. */
-    struct head *head = &heads[((uintptr_t)event->service / 8 + event->action) % HEADS_KEPT];
-    if (is_head_of(head, event)) {
-        buf_put(buf, head->text, head->size);
-        return;
-    }
-    put_head(buf, event);
-    if (!buf->failed)
-        keep_head(head, event, (const char *)buf->data + begin, buf->size - begin);
-}
-
 static void put_beginning(struct buf *buf, const struct audit_event *event)
 {
     buf_put(buf, TIME_FIELD, sizeof TIME_FIELD - 1);
@@ -282,7 +246,7 @@ void audit_render(struct buf *buf, const struct audit_event *event)
     size_t begin = buf->size;
     buf_reserve(buf, RECORD_USUAL);
     put_beginning(buf, event);
-    put_head_kept(buf, event);
+    put_head(buf, event);
     put_message(buf, event);
     put_end(buf, event, begin + RECORD_MAX);
 }
@@ -300,18 +264,30 @@ static const struct head *find_shared(const struct audit_event *event)
     return NULL;
 }
 
+static bool fits_head(const struct audit_event *event, const struct buf *text)
+{
+    return !text->failed && text->size <= HEAD_ROOM && strlen(event->agreement) < HEAD_NAME_MAX &&
+           strlen(event->link) < HEAD_NAME_MAX && strlen(event->service) < HEAD_NAME_MAX;
+}
+
 static const struct head *add_shared(const struct audit_event *event)
 {
     struct buf text = {0};
-    struct head *head = &shared_heads[shared_count];
+    struct head *head = NULL;
     if (shared_count == HEADS_SHARED)
         return NULL;
     put_head(&text, event);
-    if (!text.failed)
-        keep_head(head, event, (char *)text.data, text.size);
+    if (fits_head(event, &text)) {
+        head = &shared_heads[shared_count++];
+        *head = (struct head){
+            .action = event->action, .outcome = event->outcome, .version = host.version, .size = text.size};
+        text_copy(head->agreement, HEAD_NAME_MAX, event->agreement);
+        text_copy(head->link, HEAD_NAME_MAX, event->link);
+        text_copy(head->service, HEAD_NAME_MAX, event->service);
+        memcpy(head->text, text.data, text.size);
+    }
     buf_fini(&text);
-    shared_count += head->version != 0;
-    return head->version ? head : NULL;
+    return head;
 }
 
 /* NULL: this event has none. */
@@ -342,7 +318,7 @@ void audit_render_apart(struct buf *buf, const struct audit_event *event, struct
     if (head)
         shared->parts[0] = (struct audit_part){head->text, head->size};
     else
-        put_head_kept(buf, event);
+        put_head(buf, event);
     shared->at = buf->size - begin;
     if (message)
         shared->parts[1] = (struct audit_part){message->data, message->size};

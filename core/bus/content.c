@@ -44,22 +44,30 @@ static void add_headers(struct accord_envelope *to, struct accord_pair *headers,
     to->header_count = count;
 }
 
+static void content_free(struct bus_content *content)
+{
+    if (content->usual)
+        pool_give(&contents, content);
+    else
+        free(content);
+}
+
 struct bus_content *bus_content_new(struct store *store, const struct accord_envelope *from, const char *type,
                                     const char *agreement, const char *service)
 {
     size_t count = from->header_count < ACCORD_HEADERS_MAX ? from->header_count : ACCORD_HEADERS_MAX;
     size_t size = sizeof(struct bus_content) + count * sizeof(struct accord_pair) + texts_room(from, count);
     struct bus_content *content = size <= USUAL ? pool_take(&contents) : calloc(1, size);
-    struct store_payload *payload = content ? store_payload_new(store, agreement) : NULL;
-    if (!payload) {
-        free(content);
+    if (!content)
+        return NULL;
+    content->usual = size <= USUAL;
+    if (!(content->payload = store_payload_new(store, agreement))) {
+        content_free(content);
         return NULL;
     }
     struct accord_pair *headers = (struct accord_pair *)(content + 1);
     char *at = (char *)(headers + count);
     content->users = 1;
-    content->usual = size <= USUAL;
-    content->payload = payload;
     content->encoded = buf_pool_take(&buffers);
     content->recorded = buf_pool_take(&buffers);
     content->envelope = (struct accord_envelope){
@@ -87,8 +95,5 @@ void bus_content_unref(struct bus_content *content)
     store_payload_free(content->payload);
     buf_pool_give(&buffers, &content->encoded);
     buf_pool_give(&buffers, &content->recorded);
-    if (content->usual)
-        pool_give(&contents, content);
-    else
-        free(content);
+    content_free(content);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bus/dispatch.h"
+#include "util/ahead.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -33,7 +34,7 @@ struct bus_dispatch *bus_spare_take(struct bus *bus)
         return malloc(sizeof *dispatch);
     bus->spare = dispatch->next;
     bus->spare_count--;
-    __builtin_prefetch(bus->spare, 1);
+    ahead(bus->spare, 1);
     return dispatch;
 }
 
@@ -93,7 +94,7 @@ static void count_release(struct bus_lane *lane)
     lane->released++;
 }
 
-static size_t ahead(const struct bus_lane *lane)
+static size_t beyond(const struct bus_lane *lane)
 {
     size_t half = lane->lately / 2;
     return half < LANE_AHEAD_MOST ? half : LANE_AHEAD_MOST;
@@ -107,7 +108,7 @@ size_t bus_lane_window(const struct bus_lane *lane)
 bool bus_lane_presses(const struct bus_lane *lane)
 {
     return lane->lately >= LANE_FAST && !lane->blocked && lane->party->ready && !lane->service->ordered &&
-           (lane->hungry || lane->claiming || lane->in_flight > bus_lane_window(lane) + ahead(lane) / 4);
+           (lane->hungry || lane->claiming || lane->in_flight > bus_lane_window(lane) + beyond(lane) / 4);
 }
 
 void bus_lane_release(struct bus_lane *lane, int64_t size)
@@ -151,7 +152,7 @@ bool bus_lane_open(const struct bus_lane *lane, int64_t size)
         return false;
     if (lane->service->ordered)
         return lane->clear && !lane->coming && !lane->in_flight;
-    return lane->in_flight < bus_lane_window(lane) + ahead(lane) && lane->bytes + size <= LANE_BYTES_MOST;
+    return lane->in_flight < bus_lane_window(lane) + beyond(lane) && lane->bytes + size <= LANE_BYTES_MOST;
 }
 
 static size_t least(size_t a, int64_t b)
@@ -166,7 +167,7 @@ static size_t room_in(const struct bus_lane *lane)
 {
     if (lane->service->ordered)
         return lane->in_flight ? 0 : 1;
-    size_t window = bus_lane_window(lane), most = window + ahead(lane);
+    size_t window = bus_lane_window(lane), most = window + beyond(lane);
     if (lane->in_flight > most - window / 2 || lane->in_flight >= most || lane->bytes >= LANE_BYTES_MOST)
         return 0;
     size_t room = least(most - lane->in_flight, STORE_PAGE_MAX);

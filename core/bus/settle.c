@@ -141,7 +141,7 @@ static const char *keep(char **at, size_t room, const char *text)
 {
     char *to = *at;
     text_copy(to, room, text ? text : "");
-    *at += *to ? strlen(to) + 1 : 1;
+    *at += strlen(to) + 1;
     return to;
 }
 

@@ -31,8 +31,7 @@ static void put_done(const struct intake *intake, const struct accord_admitted *
 {
     char reason[ACCORD_REASON_MAX];
     text_copy(reason, sizeof reason, admitted->reason);
-    if (*reason)
-        text_make_visible(reason);
+    text_make_visible(reason);
     if (intake->host.is_link && admitted->admission == ACCORD_DEFERRED)
         ++*bus_voids(intake->party, intake->service);
     if (*intake->host.channel)

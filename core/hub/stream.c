@@ -73,6 +73,17 @@ static void put_piece(struct stream *stream, const uint8_t *bytes, size_t size)
                    &(struct wire_PIECE){.stream = stream->id, .last = stream->ended, .data = {bytes, size}});
 }
 
+/* Of a piece whose bytes follow it from elsewhere; good until the next. */
+static struct buf *head_of(struct stream *stream, size_t size)
+{
+    static struct buf head;
+    count_piece(stream, size);
+    buf_clear(&head);
+    wire_put_PIECE(&head, &(struct wire_PIECE){.stream = stream->id, .last = stream->ended});
+    wire_put_rest(&head, size);
+    return &head;
+}
+
 static void buffer_give(void *buffer) /* a long one */
 {
     pool_give(pool_for(ACCORD_PIECE_MAX), buffer);
@@ -81,12 +92,7 @@ static void buffer_give(void *buffer) /* a long one */
 /* The buffer itself goes to the channel. */
 static void put_buffer(struct stream *stream, uint8_t *buffer, size_t size)
 {
-    static struct buf head;
-    count_piece(stream, size);
-    buf_clear(&head);
-    wire_put_PIECE(&head, &(struct wire_PIECE){.stream = stream->id, .last = stream->ended});
-    wire_put_rest(&head, size);
-    channel_put_frame(stream->child->channel, &head, buffer, size, buffer_give);
+    channel_put_frame(stream->child->channel, head_of(stream, size), buffer, size, buffer_give);
 }
 
 static void put_read(struct stream *stream, uint8_t *buffer, size_t size)
@@ -146,12 +152,7 @@ static bool wants(const struct stream *stream)
 /* A piece that fills most of a datagram leaves from where it is. */
 static void put_in_place(struct stream *stream, const uint8_t *bytes, size_t size)
 {
-    static struct buf head;
-    count_piece(stream, size);
-    buf_clear(&head);
-    wire_put_PIECE(&head, &(struct wire_PIECE){.stream = stream->id, .last = stream->ended});
-    wire_put_rest(&head, size);
-    channel_put_bytes(stream->child->channel, &head, bytes, size);
+    channel_put_bytes(stream->child->channel, head_of(stream, size), bytes, size);
 }
 
 /* What is in memory goes at once, as far as the credit does. */

@@ -7,6 +7,8 @@
 #include <immintrin.h>
 #endif
 
+#include "util/word.h"
+
 #define POLYNOMIAL 0x82f63b78u /* reflected */
 #define STRAND     512         /* bytes, at most; three strands are summed at the same time */
 #define LEAST      56          /* bytes of a strand that is worth joining with two others */
@@ -53,13 +55,6 @@ uint32_t crc32c_portable(uint32_t crc, const void *bytes, size_t size)
 }
 
 #ifdef __x86_64__
-static uint64_t word_at(const uint8_t *at)
-{
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    return word;
-}
-
 static uint32_t half_at(const uint8_t *at)
 {
     uint32_t half;

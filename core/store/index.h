@@ -270,6 +270,8 @@ int index_read_row(struct index *, sqlite3_stmt *, struct index_delivery *);
 /* index_messages.c. Those in the file: 0, ACCORD_ENOENT or an error; 1, 0 or an error; what changes is written through. */
 void index_init_messages(struct index *);
 int index_write_messages(struct index *); /* all that are in `fresh` */
+/* Messages in memory alone that are older than `before`, newest first; the caller frees. */
+int index_list_fresh(const struct index *, struct id_number before, const struct fresh_message ***list, size_t *count);
 int index_stored_message(struct index *, struct id_number, struct fresh_message *);
 int index_message_after(struct index *, struct id_number, struct fresh_message *);
 int index_message_before(struct index *, struct id_number, struct fresh_message *);

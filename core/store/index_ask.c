@@ -161,9 +161,8 @@ static int newer_first(const void *a, const void *b)
     return id_compare((*y)->id, (*x)->id);
 }
 
-/* Messages in memory alone that are older than `before`, newest first; the caller frees. */
-static int list_messages(const struct index *index, struct id_number before,
-                         const struct fresh_message ***list, size_t *count)
+int index_list_fresh(const struct index *index, struct id_number before, const struct fresh_message ***list,
+                     size_t *count)
 {
     const struct fresh *fresh = &index->fresh;
     *count = 0;
@@ -197,7 +196,7 @@ int index_walk(struct index *index, const char *before, int (*visit)(void *, con
     struct id_number from = index_bound(before ? before : "~");
     struct fresh_message stored = {0};
     size_t count, at = 0;
-    int result = list_messages(index, from, &fresh, &count);
+    int result = index_list_fresh(index, from, &fresh, &count);
     if (result)
         return result;
     result = index_message_before(index, from, &stored);

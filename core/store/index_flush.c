@@ -30,7 +30,6 @@ bool index_full(const struct index *index)
 
 /* ---- writing ---- */
 
-/* Many rows for each statement: half of what one costs is its own beginning and end. */
 static void bind_delivery(sqlite3_stmt *to, int at, const struct index_delivery *d)
 {
     const int64_t values[] = {(int64_t)d->number,
@@ -57,6 +56,7 @@ static int write_row(struct index *index, enum index_statement which, const stru
     return index_run(index, index->statements[which]);
 }
 
+/* Many rows for each statement: half of what one costs is its own beginning and end. */
 static int write_new(struct index *index, const struct index_delivery *const *rows, int count)
 {
     sqlite3_stmt *many = index->statements[INDEX_ADD_DELIVERIES];

@@ -70,26 +70,17 @@ int index_drop_message(struct index *index, struct id_number id)
     return packs_drop(index, &index->messages, id);
 }
 
-static int older_first(const void *a, const void *b)
-{
-    const struct fresh_message *const *x = a, *const *y = b;
-    return id_compare((*x)->id, (*y)->id);
-}
-
 /* In the order of their ids, so that each packed row is written once. */
 int index_write_messages(struct index *index)
 {
-    const struct fresh *fresh = &index->fresh;
-    size_t count = fresh->by_id.count;
-    const struct fresh_message **sorted = count ? malloc(count * sizeof *sorted) : NULL;
-    int result = count && !sorted ? ACCORD_ENOMEM : 0;
-    for (size_t i = 0; !result && i < count; i++)
-        sorted[i] = &fresh->messages[i];
-    if (!result && count)
-        qsort(sorted, count, sizeof *sorted, older_first);
-    for (size_t i = 0; !result && i < count; i++)
-        result = index_add_message(index, sorted[i]);
-    free(sorted);
+    const struct fresh_message **newest_first;
+    size_t count;
+    int result = index_list_fresh(index, index_bound("~"), &newest_first, &count);
+    if (result)
+        return result;
+    while (!result && count)
+        result = index_add_message(index, newest_first[--count]);
+    free(newest_first);
     return result;
 }
 

@@ -90,7 +90,7 @@ int index_write_settled(struct index *index)
 int index_find_settled(struct index *index, uint64_t number, struct index_delivery *found)
 {
     struct packed from;
-    int result = packs_find(index, &index->settled, (struct pack_key){number, 0}, &from);
+    int result = packs_find(index, &index->settled, (struct id_number){number, 0}, &from);
     if (result <= 0)
         return result ? result : ACCORD_ENOENT;
     if (!unpack(index, &from, found) ||
@@ -106,7 +106,7 @@ int index_drop_settled(struct index *index, uint64_t first, uint64_t count)
 {
     int result = 0;
     for (uint64_t i = 0; !result && i < count; i++)
-        result = packs_drop(index, &index->settled, (struct pack_key){first + i, 0});
+        result = packs_drop(index, &index->settled, (struct id_number){first + i, 0});
     return result;
 }
 

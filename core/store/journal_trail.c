@@ -1,8 +1,6 @@
 /* The sealed lines of the trail: the newest from memory, the others from the journal. */
 #include "store/journal.h"
 
-#include <string.h>
-
 #define NEWEST_MAX (1u << 20) /* bytes kept for a reader that keeps up */
 
 static void stop(struct journal_newest *newest)
@@ -17,12 +15,8 @@ void journal_newest_add(struct journal *journal, const struct record_audit *audi
     struct journal_newest *newest = &journal->newest;
     if (!newest->kept)
         return;
-    uint8_t *to = buf_reserve(&newest->lines, audit->size + 1);
-    if (to) {
-        memcpy(to, audit->line, audit->size);
-        to[audit->size] = '\n';
-        newest->lines.size += audit->size + 1;
-    }
+    buf_put(&newest->lines, audit->line, audit->size);
+    buf_byte(&newest->lines, '\n');
     newest->count++;
     if (newest->lines.failed || newest->lines.size > NEWEST_MAX)
         stop(newest); /* the reader is slow, or there is none */

@@ -18,16 +18,16 @@ static uint8_t *entry_at(const struct packs *packs, size_t at)
     return packs->entries.data + at * packs->kind->size;
 }
 
-static struct pack_key key_of(const struct packs *packs, const void *entry)
+static struct id_number key_of(const struct packs *packs, const void *entry)
 {
-    struct pack_key key = {0};
+    struct id_number key = {0};
     memcpy(&key.high, entry, sizeof key.high);
     if (packs->kind->wide)
         memcpy(&key.low, (const uint8_t *)entry + sizeof key.high, sizeof key.low);
     return key;
 }
 
-static int64_t row_for(struct pack_key key)
+static int64_t row_for(struct id_number key)
 {
     return (int64_t)(key.high >> 1);
 }
@@ -38,7 +38,7 @@ static int64_t row_at(const struct packs *packs, size_t at)
 }
 
 /* The first entry whose key is not smaller. Most that are put go to the end. */
-static size_t place_of(const struct packs *packs, struct pack_key key)
+static size_t place_of(const struct packs *packs, struct id_number key)
 {
     size_t low = 0, high = count_of(packs);
     if (high && id_compare(key_of(packs, entry_at(packs, high - 1)), key) < 0)
@@ -53,7 +53,7 @@ static size_t place_of(const struct packs *packs, struct pack_key key)
     return low;
 }
 
-static bool is_at(const struct packs *packs, size_t at, struct pack_key key)
+static bool is_at(const struct packs *packs, size_t at, struct id_number key)
 {
     return at < count_of(packs) && !id_compare(key_of(packs, entry_at(packs, at)), key);
 }
@@ -167,20 +167,28 @@ static int split(struct index *index, struct packs *packs, size_t added)
 
 /* ---- entries ---- */
 
-int packs_find(struct index *index, struct packs *packs, struct pack_key key, void *entry)
+/* The place of the first entry whose key is not smaller, in the row that it belongs to. */
+static int seek(struct index *index, struct packs *packs, struct id_number key, size_t *at)
 {
     int result = load(index, packs, row_for(key));
-    size_t at = result ? 0 : place_of(packs, key);
+    *at = result ? 0 : place_of(packs, key);
+    return result;
+}
+
+int packs_find(struct index *index, struct packs *packs, struct id_number key, void *entry)
+{
+    size_t at;
+    int result = seek(index, packs, key, &at);
     if (result || !is_at(packs, at, key))
         return result;
     memcpy(entry, entry_at(packs, at), packs->kind->size);
     return 1;
 }
 
-int packs_after(struct index *index, struct packs *packs, struct pack_key key, void *entry)
+int packs_after(struct index *index, struct packs *packs, struct id_number key, void *entry)
 {
-    int result = load(index, packs, row_for(key));
-    size_t at = result ? 0 : place_of(packs, key);
+    size_t at;
+    int result = seek(index, packs, key, &at);
     if (!result && is_at(packs, at, key))
         at++;
     while (!result && at == count_of(packs) && packs->next != INT64_MAX) {
@@ -193,10 +201,10 @@ int packs_after(struct index *index, struct packs *packs, struct pack_key key, v
     return 1;
 }
 
-int packs_before(struct index *index, struct packs *packs, struct pack_key key, void *entry)
+int packs_before(struct index *index, struct packs *packs, struct id_number key, void *entry)
 {
-    int result = load(index, packs, row_for(key));
-    size_t at = result ? 0 : place_of(packs, key);
+    size_t at;
+    int result = seek(index, packs, key, &at);
     while (!result && !at && packs->row > 0) {
         result = load(index, packs, packs->row - 1);
         at = result ? 0 : count_of(packs);
@@ -211,10 +219,10 @@ int packs_before(struct index *index, struct packs *packs, struct pack_key key, 
 
 int packs_put(struct index *index, struct packs *packs, const void *entry)
 {
-    struct pack_key key = key_of(packs, entry);
+    struct id_number key = key_of(packs, entry);
     size_t size = packs->kind->size;
-    int result = load(index, packs, row_for(key));
-    size_t at = result ? 0 : place_of(packs, key);
+    size_t at;
+    int result = seek(index, packs, key, &at);
     if (result)
         return result;
     if (!is_at(packs, at, key)) {
@@ -230,11 +238,11 @@ int packs_put(struct index *index, struct packs *packs, const void *entry)
     return packs->entries.size > ROW_BYTES ? split(index, packs, at) : 0;
 }
 
-int packs_drop(struct index *index, struct packs *packs, struct pack_key key)
+int packs_drop(struct index *index, struct packs *packs, struct id_number key)
 {
     size_t size = packs->kind->size;
-    int result = load(index, packs, row_for(key));
-    size_t at = result ? 0 : place_of(packs, key);
+    size_t at;
+    int result = seek(index, packs, key, &at);
     if (result || !is_at(packs, at, key))
         return result;
     packs->entries.size -= size;

@@ -13,13 +13,10 @@
 
 struct index;
 
-/* What entries begin with: `high` and, in those of a wide kind, `low`; this machine's order of bytes. */
-#define pack_key id_number
-
 struct pack_kind {
     int find, put, drop; /* statements */
-    size_t size;         /* of an entry */
-    bool wide;
+    size_t size;         /* of an entry, which begins with its key in this machine's order of bytes: */
+    bool wide;           /* `high` and `low`, or `high` alone */
 };
 
 struct packs {
@@ -32,12 +29,12 @@ struct packs {
 };
 
 /* 1: an entry has been copied; 0: there is none; or an error. */
-int packs_find(struct index *, struct packs *, struct pack_key, void *entry);
-int packs_after(struct index *, struct packs *, struct pack_key, void *entry);  /* the next greater */
-int packs_before(struct index *, struct packs *, struct pack_key, void *entry); /* the next smaller */
+int packs_find(struct index *, struct packs *, struct id_number, void *entry);
+int packs_after(struct index *, struct packs *, struct id_number, void *entry);  /* the next greater */
+int packs_before(struct index *, struct packs *, struct id_number, void *entry); /* the next smaller */
 
 int packs_put(struct index *, struct packs *, const void *entry); /* in the place of one with its key */
-int packs_drop(struct index *, struct packs *, struct pack_key);  /* 0, also when there is none */
+int packs_drop(struct index *, struct packs *, struct id_number);  /* 0, also when there is none */
 int packs_write(struct index *, struct packs *);
 void packs_forget(struct packs *);
 void packs_fini(struct packs *);

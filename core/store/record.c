@@ -155,10 +155,6 @@ void record_put_audit(struct buf *buf, const struct record_audit *audit)
 static void put_body(struct buf *buf, const struct record_audit *audit)
 {
     const struct audit_shared *shared = audit->shared;
-    if (!shared) {
-        buf_put(buf, audit->line, audit->size);
-        return;
-    }
     buf_put(buf, audit->line, shared->at);
     buf_put(buf, shared->parts[0].data, shared->parts[0].size);
     buf_put(buf, shared->parts[1].data, shared->parts[1].size);
@@ -173,7 +169,7 @@ int record_put_unsealed(struct buf *buf, struct record_audit *audit, struct audi
         return ACCORD_ENOMEM;
     buf->size = line;
     put_body(buf, audit);
-    int result = buf->failed ? ACCORD_ENOMEM : audit_seal_from(buf, line, audit->chain, head);
+    int result = buf->failed ? ACCORD_ENOMEM : audit_seal(buf, line, audit->chain, head);
     if (result)
         return result;
     audit->head = *head;
@@ -281,8 +277,7 @@ int record_get_admission(const uint8_t *body, size_t size, struct record_admissi
     a->piece_count = take_count(&in, RECORD_PIECES_MAX);
     a->pieces = take(&in, 8 * a->piece_count);
     uint64_t pieces = ((uint64_t)a->size + ACCORD_PIECE_MAX - 1) / ACCORD_PIECE_MAX;
-    return a->size < 0 || pieces != a->piece_count || !id_valid(a->id) ? ACCORD_EFORMAT
-                                                                                         : take_end(&in);
+    return a->size < 0 || pieces != a->piece_count || !id_valid(a->id) ? ACCORD_EFORMAT : take_end(&in);
 }
 
 void record_add_number(struct buf *buf, uint64_t number)

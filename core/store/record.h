@@ -236,7 +236,7 @@ struct record_audit {
     struct audit_head head; /* after this line */
     const char *line;       /* no \n, no NUL */
     size_t size;
-    const struct audit_shared *shared; /* of a line without its seal; NULL: none */
+    const struct audit_shared *shared; /* of a line without its seal */
 };
 
 #define RECORD_SYNCED 1u /* the group was followed by fdatasync: it was reported as done */

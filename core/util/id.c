@@ -20,6 +20,14 @@ static bool random_bytes(uint8_t *to, size_t size)
     return true;
 }
 
+/* Eight digits. */
+static inline void put_group(char *to, uint64_t bits)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        to[i] = alphabet[bits >> (35 - 5 * i) & 31];
+}
+
 int id_make(struct id *id, int64_t wall_us)
 {
     uint8_t raw[15];
@@ -32,9 +40,7 @@ int id_make(struct id *id, int64_t wall_us)
         uint64_t bits = 0;
         for (int i = 0; i < 5; i++)
             bits = bits << 8 | raw[group * 5 + i];
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; i++)
-            id->text[group * 8 + i] = alphabet[bits >> (35 - 5 * i) & 31];
+        put_group(id->text + group * 8, bits);
     }
     id->text[ACCORD_ID_MAX - 1] = 0;
     return 0;
@@ -83,7 +89,7 @@ void id_from_number(struct id_number number, char text[ACCORD_ID_MAX])
 {
     const uint64_t groups[] = {number.high >> 24, (number.high << 16 & 0xffffffffff) | number.low >> 48,
                                number.low >> 8 & 0xffffffffff};
-    for (int i = 0; i < ACCORD_ID_MAX - 1; i++)
-        text[i] = alphabet[groups[i / 8] >> (35 - 5 * (i % 8)) & 31];
+    for (int i = 0; i < 3; i++)
+        put_group(text + 8 * i, groups[i]);
     text[ACCORD_ID_MAX - 1] = 0;
 }

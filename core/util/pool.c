@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/ahead.h"
+
 #ifdef __SANITIZE_ADDRESS__
 #define KEEPS 0
 #else
@@ -16,7 +18,7 @@ void *pool_take(struct pool *pool)
         return calloc(1, pool->size);
     memcpy(&pool->kept, object, sizeof pool->kept);
     pool->count--;
-    __builtin_prefetch(pool->kept, 1); /* the one that is taken next has been used by nobody for a while */
+    ahead(pool->kept, 1); /* the one that is taken next has been used by nobody for a while */
     return memset(object, 0, pool->head ? pool->head : pool->size);
 }
 

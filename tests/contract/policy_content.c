@@ -41,99 +41,98 @@
 
 #define STIX(text) .size = sizeof(text) - 1, .type = "stix-1", .origin = "s/p", .source_id = "", .sha256 = ""
 
+static const struct accord_policy_setup setup = {.agreement = "cbp-isa",
+                                                 .module = "content",
+                                                 .in_force_until = INT64_MAX,
+                                                 .services = services,
+                                                 .service_count = 1};
+static const struct accord_envelope plan = {.id = "m1", .name = "a.edi", SIZED(PLAN)};
+static const struct accord_envelope cut = {.id = "m2", .name = "b.edi", SIZED(CUT)};
+static const struct accord_envelope archive = {.id = "m3", .name = "c.edi", SIZED(NOT)};
+static const struct accord_envelope status = {
+    .id = "n1", .name = "a.x12", OF("container-status", STATUS("4"))};
+static const struct accord_envelope batch = {.id = "n2", .name = "a.txt", OF("ace-transaction", BATCH(" "))};
+static const struct accord_envelope response = {.id = "n3", .name = "r.edi", OF("cbp-response", CUSRES)};
+static const struct accord_envelope export = {.id = "n4", .name = "e.txt", OF("aes-commodity", BATCH(" "))};
+static const struct accord_envelope unknown = ENVELOPE("m4", "incident-report", "d", 3);
+static const struct accord_envelope marked = {.id = "m5", .name = "a.xml", STIX(MARKED("AMBER"))};
+static const struct accord_envelope red = {.id = "m6", .name = "b.xml", STIX(MARKED("RED"))};
+static const struct accord_envelope unmarked = {.id = "m7", .name = "c.xml", STIX(PACKAGE(""))};
+static const struct accord_envelope page = {.id = "m8", .name = "d.xml", STIX("<html/>")};
+static const struct accord_envelope no_xml = {.id = "m9", .name = "e.xml", STIX(PLAN)};
+static const struct testsuite_question questions[] = {
+    {.name = "plan", .question = ACCORD_ASK_OUT, .envelope = &plan, .payload = PLAN},
+    {.name = "plan in", .question = ACCORD_ASK_IN, .envelope = &plan, .payload = PLAN},
+    {.name = "cut", .question = ACCORD_ASK_OUT, .envelope = &cut, .payload = CUT, .answer = ACCORD_DENY},
+    {.name = "archive",
+     .question = ACCORD_ASK_IN,
+     .envelope = &archive,
+     .payload = NOT,
+     .answer = ACCORD_DENY,
+     .rule = "stow-plan.start"},
+    {.name = "status", .question = ACCORD_ASK_OUT, .envelope = &status, .payload = STATUS("4")},
+    {.name = "miscounted status",
+     .question = ACCORD_ASK_OUT,
+     .envelope = &status,
+     .payload = STATUS("5"),
+     .answer = ACCORD_DENY,
+     .rule = "container-status.se-count"},
+    {.name = "batch", .question = ACCORD_ASK_OUT, .envelope = &batch, .payload = BATCH(" ")},
+    {.name = "batch with data in filler",
+     .question = ACCORD_ASK_OUT,
+     .envelope = &batch,
+     .payload = BATCH("X"),
+     .answer = ACCORD_DENY,
+     .rule = "ace-transaction.filler"},
+    {.name = "export that is none",
+     .question = ACCORD_ASK_OUT,
+     .envelope = &export,
+     .payload = BATCH(" "),
+     .answer = ACCORD_DENY,
+     .rule = "aes-commodity.application"},
+    {.name = "response", .question = ACCORD_ASK_IN, .envelope = &response, .payload = CUSRES},
+    {.name = "unknown",
+     .question = ACCORD_ASK_OUT,
+     .envelope = &unknown,
+     .payload = "AAA",
+     .answer = ACCORD_DENY,
+     .rule = "content.no-validator"},
+    {.name = "marked", .question = ACCORD_ASK_OUT, .envelope = &marked, .payload = MARKED("AMBER")},
+    {.name = "marked in", .question = ACCORD_ASK_IN, .envelope = &marked, .payload = MARKED("AMBER")},
+    {.name = "red",
+     .question = ACCORD_ASK_OUT,
+     .envelope = &red,
+     .payload = MARKED("RED"),
+     .answer = ACCORD_DENY,
+     .rule = "stix-1.tlp"},
+    {.name = "unmarked",
+     .question = ACCORD_ASK_OUT,
+     .envelope = &unmarked,
+     .payload = PACKAGE(""),
+     .answer = ACCORD_DENY,
+     .rule = "stix-1.marking-missing"},
+    {.name = "unmarked in",
+     .question = ACCORD_ASK_IN,
+     .envelope = &unmarked,
+     .payload = PACKAGE(""),
+     .answer = ACCORD_DENY,
+     .rule = "stix-1.marking-missing"},
+    {.name = "page",
+     .question = ACCORD_ASK_IN,
+     .envelope = &page,
+     .payload = "<html/>",
+     .answer = ACCORD_DENY,
+     .rule = "stix-1.root"},
+    {.name = "no xml",
+     .question = ACCORD_ASK_OUT,
+     .envelope = &no_xml,
+     .payload = PLAN,
+     .answer = ACCORD_DENY,
+     .rule = "stix-1.xml"},
+};
+
 int main(void)
 {
-    static const struct accord_policy_setup setup = {.agreement = "cbp-isa",
-                                                     .module = "content",
-                                                     .in_force_until = INT64_MAX,
-                                                     .services = services,
-                                                     .service_count = 1};
-    static const struct accord_envelope plan = {.id = "m1", .name = "a.edi", SIZED(PLAN)};
-    static const struct accord_envelope cut = {.id = "m2", .name = "b.edi", SIZED(CUT)};
-    static const struct accord_envelope archive = {.id = "m3", .name = "c.edi", SIZED(NOT)};
-    static const struct accord_envelope status = {
-        .id = "n1", .name = "a.x12", OF("container-status", STATUS("4"))};
-    static const struct accord_envelope batch = {
-        .id = "n2", .name = "a.txt", OF("ace-transaction", BATCH(" "))};
-    static const struct accord_envelope response = {.id = "n3", .name = "r.edi", OF("cbp-response", CUSRES)};
-    static const struct accord_envelope export = {
-        .id = "n4", .name = "e.txt", OF("aes-commodity", BATCH(" "))};
-    static const struct accord_envelope unknown = ENVELOPE("m4", "incident-report", "d", 3);
-    static const struct accord_envelope marked = {.id = "m5", .name = "a.xml", STIX(MARKED("AMBER"))};
-    static const struct accord_envelope red = {.id = "m6", .name = "b.xml", STIX(MARKED("RED"))};
-    static const struct accord_envelope unmarked = {.id = "m7", .name = "c.xml", STIX(PACKAGE(""))};
-    static const struct accord_envelope page = {.id = "m8", .name = "d.xml", STIX("<html/>")};
-    static const struct accord_envelope no_xml = {.id = "m9", .name = "e.xml", STIX(PLAN)};
-    static const struct testsuite_question questions[] = {
-        {.name = "plan", .question = ACCORD_ASK_OUT, .envelope = &plan, .payload = PLAN},
-        {.name = "plan in", .question = ACCORD_ASK_IN, .envelope = &plan, .payload = PLAN},
-        {.name = "cut", .question = ACCORD_ASK_OUT, .envelope = &cut, .payload = CUT, .answer = ACCORD_DENY},
-        {.name = "archive",
-         .question = ACCORD_ASK_IN,
-         .envelope = &archive,
-         .payload = NOT,
-         .answer = ACCORD_DENY,
-         .rule = "stow-plan.start"},
-        {.name = "status", .question = ACCORD_ASK_OUT, .envelope = &status, .payload = STATUS("4")},
-        {.name = "miscounted status",
-         .question = ACCORD_ASK_OUT,
-         .envelope = &status,
-         .payload = STATUS("5"),
-         .answer = ACCORD_DENY,
-         .rule = "container-status.se-count"},
-        {.name = "batch", .question = ACCORD_ASK_OUT, .envelope = &batch, .payload = BATCH(" ")},
-        {.name = "batch with data in filler",
-         .question = ACCORD_ASK_OUT,
-         .envelope = &batch,
-         .payload = BATCH("X"),
-         .answer = ACCORD_DENY,
-         .rule = "ace-transaction.filler"},
-        {.name = "export that is none",
-         .question = ACCORD_ASK_OUT,
-         .envelope = &export,
-         .payload = BATCH(" "),
-         .answer = ACCORD_DENY,
-         .rule = "aes-commodity.application"},
-        {.name = "response", .question = ACCORD_ASK_IN, .envelope = &response, .payload = CUSRES},
-        {.name = "unknown",
-         .question = ACCORD_ASK_OUT,
-         .envelope = &unknown,
-         .payload = "AAA",
-         .answer = ACCORD_DENY,
-         .rule = "content.no-validator"},
-        {.name = "marked", .question = ACCORD_ASK_OUT, .envelope = &marked, .payload = MARKED("AMBER")},
-        {.name = "marked in", .question = ACCORD_ASK_IN, .envelope = &marked, .payload = MARKED("AMBER")},
-        {.name = "red",
-         .question = ACCORD_ASK_OUT,
-         .envelope = &red,
-         .payload = MARKED("RED"),
-         .answer = ACCORD_DENY,
-         .rule = "stix-1.tlp"},
-        {.name = "unmarked",
-         .question = ACCORD_ASK_OUT,
-         .envelope = &unmarked,
-         .payload = PACKAGE(""),
-         .answer = ACCORD_DENY,
-         .rule = "stix-1.marking-missing"},
-        {.name = "unmarked in",
-         .question = ACCORD_ASK_IN,
-         .envelope = &unmarked,
-         .payload = PACKAGE(""),
-         .answer = ACCORD_DENY,
-         .rule = "stix-1.marking-missing"},
-        {.name = "page",
-         .question = ACCORD_ASK_IN,
-         .envelope = &page,
-         .payload = "<html/>",
-         .answer = ACCORD_DENY,
-         .rule = "stix-1.root"},
-        {.name = "no xml",
-         .question = ACCORD_ASK_OUT,
-         .envelope = &no_xml,
-         .payload = PLAN,
-         .answer = ACCORD_DENY,
-         .rule = "stix-1.xml"},
-    };
     const struct accord_policy_suite suite = {.plugin = &accord_plugin,
                                               .setup = &setup,
                                               .questions = questions,

@@ -14,7 +14,7 @@ static struct buf sealed(const char *body, const char *chain, struct audit_head 
 {
     struct buf line = {0};
     buf_text(&line, body);
-    assert_int_equal(audit_seal(&line, chain, head), 0);
+    assert_int_equal(audit_seal(&line, 0, chain, head), 0);
     return line;
 }
 
@@ -142,11 +142,11 @@ static void what_cannot_be_sealed_is_left_as_it_was(void **state)
     (void)state;
     buf_text(&line, "{\"a\":1");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        assert_int_equal(audit_seal(&line, names[i], &head), ACCORD_EINVAL);
+        assert_int_equal(audit_seal(&line, 0, names[i], &head), ACCORD_EINVAL);
     assert_int_equal(line.size, 6);
     while (line.size < AUDIT_LINE_MAX)
         buf_byte(&line, ' ');
-    assert_int_equal(audit_seal(&line, "host", &head), ACCORD_ELIMIT);
+    assert_int_equal(audit_seal(&line, 0, "host", &head), ACCORD_ELIMIT);
     assert_int_equal(line.size, AUDIT_LINE_MAX);
     assert_memory_equal(&head, &before, sizeof head);
     buf_fini(&line);

@@ -289,7 +289,7 @@ static void the_largest_event_still_fits_a_line(void **state)
     event.kept = &kept;
     assert_apart(&event, &line);
     buf_fini(&kept);
-    assert_int_equal(audit_seal(&line, "a-chain-with-a-long-name", &head), 0);
+    assert_int_equal(audit_seal(&line, 0, "a-chain-with-a-long-name", &head), 0);
     assert_true(line.size <= AUDIT_LINE_MAX);
     buf_fini(&line);
     free(endless);

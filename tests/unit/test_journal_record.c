@@ -278,7 +278,7 @@ static void a_line_is_sealed_in_its_record_as_by_itself(void **state)
     struct record_audit unsealed = {.chain = "isa", .line = own, .size = sizeof own, .shared = &shared};
     assert_int_equal(record_put_unsealed(&in_place, &unsealed, &here), 0);
     buf_text(&line, body);
-    assert_int_equal(audit_seal(&line, "isa", &there), 0);
+    assert_int_equal(audit_seal(&line, 0, "isa", &there), 0);
     struct record_audit sealed = {
         .chain = "isa", .head = there, .line = (char *)line.data, .size = line.size};
     record_put_audit(&copied, &sealed);

@@ -1,4 +1,5 @@
 /* The journal's index on its own: rows in memory and in the file, runs of what was seen, the filter. */
+#include "index_number.h"
 #include "index_world.h"
 #include "util/text.h"
 
@@ -149,18 +150,6 @@ static void what_is_being_sent_stays_so_over_flush_and_undo(void **state)
     assert_int_equal(world->index.places[0].sending, 2);
 }
 
-static int64_t rows_of(struct world *world, const char *table)
-{
-    char sql[64];
-    sqlite3_stmt *row;
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
-    assert_int_equal(sqlite3_prepare_v2(world->index.db, sql, -1, &row, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
-    int64_t count = sqlite3_column_int64(row, 0);
-    sqlite3_finalize(row);
-    return count;
-}
-
 /* Also when there are more than are kept together. */
 static void what_was_being_sent_waits_after_a_restart(void **state)
 {
@@ -169,14 +158,14 @@ static void what_was_being_sent_waits_after_a_restart(void **state)
     for (int i = 0; i < MANY; i++)
         index_set_sending(&world->index, add(world), true);
     flush(world);
-    assert_int_equal(rows_of(world, "sending"), 20);
-    assert_int_equal(rows_of(world, "deliveries"), MANY - KEPT);
+    assert_int_equal(index_number(&world->index, "SELECT count(*) FROM sending"), 20);
+    assert_int_equal(index_number(&world->index, "SELECT count(*) FROM deliveries"), MANY - KEPT);
     for (uint64_t n = 1; n <= OVER; n++)
         settle_to(world, n, STORE_DELIVERED, 0);
     settle_to(world, OVER + 1, STORE_HELD, 0);
     flush(world);
-    assert_int_equal(rows_of(world, "sending"), 19);
-    assert_int_equal(rows_of(world, "deliveries"), MANY - KEPT + 1);
+    assert_int_equal(index_number(&world->index, "SELECT count(*) FROM sending"), 19);
+    assert_int_equal(index_number(&world->index, "SELECT count(*) FROM deliveries"), MANY - KEPT + 1);
     index_close(&world->index);
     reopen_index(world);
     for (uint64_t n = 1; n <= OVER; n++)
@@ -185,8 +174,8 @@ static void what_was_being_sent_waits_after_a_restart(void **state)
     assert_int_equal(world->index.places[0].states[STORE_WAITING], MANY - OVER - 1);
     assert_int_equal(world->index.places[0].sending, 0);
     flush(world);
-    assert_int_equal(rows_of(world, "sending"), 0);
-    assert_int_equal(rows_of(world, "deliveries"), MANY - OVER);
+    assert_int_equal(index_number(&world->index, "SELECT count(*) FROM sending"), 0);
+    assert_int_equal(index_number(&world->index, "SELECT count(*) FROM deliveries"), MANY - OVER);
     for (uint64_t n = OVER + 2; n <= MANY; n++) {
         assert_int_equal(claim_next(world, NOW), n);
         settle_to(world, n, STORE_DELIVERED, 0);

@@ -1,5 +1,5 @@
 /* Packed rows of the index: the same as a sorted list, in whatever order entries come and go. */
-#include "store/index.h"
+#include "index_number.h"
 #include "store_calls.h"
 
 /* cmocka has a macro of the name fail: it comes after our headers. */
@@ -125,16 +125,6 @@ static void expect_model(struct world *world)
     }
 }
 
-static int64_t ask(struct world *world, const char *sql)
-{
-    sqlite3_stmt *row;
-    assert_int_equal(sqlite3_prepare_v2(world->index.db, sql, -1, &row, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
-    int64_t value = sqlite3_column_int64(row, 0);
-    sqlite3_finalize(row);
-    return value;
-}
-
 /* ---- cases ---- */
 
 static void they_are_as_a_sorted_list_is(void **state)
@@ -160,7 +150,7 @@ static void they_are_as_a_sorted_list_is(void **state)
     expect_model(world);
     assert_int_equal(index_flush(&world->index), 0);
     expect_model(world);
-    assert_int_equal(ask(world, "SELECT count(*) FROM messages"), 0);
+    assert_int_equal(index_number(&world->index, "SELECT count(*) FROM messages"), 0);
 }
 
 static void what_comes_in_order_fills_its_rows(void **state)
@@ -171,8 +161,8 @@ static void what_comes_in_order_fills_its_rows(void **state)
         put(world, (struct id_number){i * 1000, 256});
     assert_int_equal(index_flush(&world->index), 0);
     expect_model(world);
-    assert_int_equal(ask(world, "SELECT count(*) FROM messages"), 10);
-    assert_int_equal(ask(world, "SELECT max(length(entries)) FROM messages"),
+    assert_int_equal(index_number(&world->index, "SELECT count(*) FROM messages"), 10);
+    assert_int_equal(index_number(&world->index, "SELECT max(length(entries)) FROM messages"),
                      84 * sizeof(struct fresh_message));
 }
 

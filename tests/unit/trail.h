@@ -53,7 +53,7 @@ static inline void trail_seal(struct buf *lines, const struct audit_event *event
 {
     struct buf line = {0};
     audit_render(&line, event);
-    if (audit_seal(&line, chain, head))
+    if (audit_seal(&line, 0, chain, head))
         abort();
     buf_put(lines, line.data, line.size);
     buf_byte(lines, '\n');
