@@ -46,7 +46,7 @@ class Bench:
 
 
 def middle(runs, by):
-    """Of an odd number of runs."""
+    """Of an even number of runs the greater one."""
     return sorted(runs, key=lambda run: run[by])[len(runs) // 2]
 
 

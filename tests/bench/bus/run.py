@@ -29,7 +29,7 @@ import load  # noqa: E402
 import measure  # noqa: E402
 import quorum  # noqa: E402
 from measure import cpu, processes, pss  # noqa: E402
-from rehearsal import Agent, Installation, wait_for  # noqa: E402
+from rehearsal import Agent, wait_for  # noqa: E402
 
 # Medians on this kind of machine, measured with the peers' own tools (docs/PERFORMANCE.md): 1 KiB, stored, delivered.
 RABBITMQ_QUORUM, RABBITMQ_CPU = 21000, 58
@@ -60,12 +60,7 @@ def is_up(agent, name):
     return any(row["agreement"] == name and row["state"] == "up" for row in agent.ask("agreements")["agreements"])
 
 
-class Bench:
-    def __init__(self, options):
-        self.options = options
-        self.installation = Installation(options.build, options.environment, options.below)
-        load.add_plugins(self.installation, options.build)
-
+class Bench(measure.Bench):
     # ---- the disk ----
 
     def disk(self):
@@ -189,8 +184,7 @@ def other_rows(disk, p3, p4):
 
 
 def show(figures):
-    print(f"{figures['machine']['processor']}, {figures['machine']['cores']} cores, "
-          f"{figures['machine']['file-system']}, load {figures['machine']['load-before']} before")
+    measure.show_machine(figures["machine"])
     table = [("", "measured", "target", "floor", "")] + list(rows(figures))
     widths = [max(len(row[i]) for row in table) for i in range(5)]
     for row in table:
@@ -217,7 +211,8 @@ def pairs(bench, options):
                 measure.warm_memory(bench.installation.prefix, options.messages * JOURNAL)
             turn()
         turns.reverse()  # none of them is always the first
-    rabbit = {**middle(theirs), "measured": "in this run", "by-hundreds": middle(hundreds)["end-to-end"]} if theirs else {
+    rabbit = {**measure.middle(theirs, "end-to-end"), "measured": "in this run",
+              "by-hundreds": measure.middle(hundreds, "end-to-end")["end-to-end"]} if theirs else {
         "end-to-end": RABBITMQ_QUORUM, "cpu-a-million": RABBITMQ_CPU, "measured": f"on such a machine before: {why}"}
     return summary(ours), {**rabbit, "ratios": [
         round(run["end-to-end"] / beside["end-to-end"], 2) for run, beside in zip(ours, theirs or [rabbit] * len(ours))]}
@@ -227,12 +222,8 @@ def rabbitmq(options, acknowledged):
     return quorum.measure(options.build, options.below, options.messages, options.window, cpu, acknowledged)
 
 
-def middle(runs, by="end-to-end"):
-    return sorted(runs, key=lambda run: run[by])[len(runs) // 2]
-
-
 def summary(runs):
-    return {**middle(runs, "cpu-a-million"), "end-to-end": round(statistics.median(run["end-to-end"] for run in runs)),
+    return {**measure.middle(runs, "cpu-a-million"), "end-to-end": round(statistics.median(run["end-to-end"] for run in runs)),
             "runs": [{key: run[key] for key in ("in", "end-to-end", "cpu-a-million")} for run in runs]}
 
 
@@ -259,7 +250,7 @@ def main():
         if not options.only_throughput:
             figures |= {"disk": bench.disk(), "single": bench.single(), "memory": bench.memory()}
     finally:
-        bench.installation.remove()
+        bench.close()
     show(figures)
     measure.keep(figures, options)
 
