@@ -430,6 +430,7 @@ void index_close(struct index *index)
     buf_fini(&index->resumed);
     packs_fini(&index->messages);
     packs_fini(&index->settled);
+    buf_fini(&index->over);
     free(index->runs.items);
     *index = (struct index){0};
 }

@@ -111,6 +111,7 @@ struct index {
     struct id_number newest;       /* no message in the file has a greater id */
     struct packs messages;         /* struct fresh_message */
     struct packs settled;          /* index_packed.c */
+    struct buf over;               /* const struct fresh_row *: to be packed by the flush at hand */
     struct seen_runs runs;
     struct buf resumed;            /* numbers that were being sent when index_undo() forgot all */
     bool unloaded;                 /* what the file has could not be read after that: `progress` is not of it */
@@ -282,7 +283,7 @@ int index_drop_message(struct index *, struct id_number);
 int index_next_quarantined(struct index *, sqlite3_stmt *, struct fresh_message *);
 int index_adopt_quarantined(struct index *, uint32_t from, uint32_t to); /* names' numbers */
 struct id_number index_bound(const char *id); /* "": less than all; what is no id, as "~": greater than all */
-/* index_packed.c. Whether it is written as one that was over; writes all of those; finds one; drops `count`. */
+/* index_packed.c. Whether it is written as one that is over; writes all of those; finds one; drops `count`. */
 void index_init_settled(struct index *);
 bool index_packs(const struct fresh_row *);
 int index_write_settled(struct index *);

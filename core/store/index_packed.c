@@ -1,7 +1,8 @@
-/* Deliveries that need no place in any list of the file. Those that were over before it heard of them are only asked
- * for by number: they are packed (pack.h). Those that are being sent are in memory, and most are over before the next
+/* Deliveries that need no place in any list of the file. Those that are over are only asked for by number: they are
+ * packed (pack.h), and those that waited in the file until then are no rows of the deliveries any more. Those that are being sent are in memory, and most are over before the next
  * flush: each flush writes all of them anew, and they are only read when memory is gone.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/index.h"
@@ -34,8 +35,7 @@ static bool fits(const struct index_delivery *d)
 bool index_packs(const struct fresh_row *row)
 {
     const struct index_delivery *d = &row->delivery;
-    return (!row->stored || row->packed) && (d->state == STORE_DELIVERED || d->state == STORE_DISCARDED) &&
-           fits(d);
+    return (d->state == STORE_DELIVERED || d->state == STORE_DISCARDED) && fits(d);
 }
 
 static void pack(const struct index_delivery *from, struct packed *to)
@@ -73,15 +73,68 @@ static bool unpack(struct index *index, const struct packed *from, struct index_
 
 /* ---- over ---- */
 
-int index_write_settled(struct index *index)
+static int by_number(const void *a, const void *b)
+{
+    uint64_t first = (*(const struct fresh_row *const *)a)->delivery.number,
+             second = (*(const struct fresh_row *const *)b)->delivery.number;
+    return (first > second) - (first < second);
+}
+
+/* In the order of their numbers: then each row of the file is asked for once. */
+static int list_settled(struct index *index)
 {
     const struct fresh *fresh = &index->fresh;
-    int result = 0;
-    for (uint32_t i = 0; !result && i < fresh->by_number.count; i++) {
-        struct packed settled;
-        if (!fresh->rows[i].dirty || !index_packs(&fresh->rows[i]))
+    const struct fresh_row *row, *before = NULL;
+    bool sorted = true;
+    buf_clear(&index->over);
+    for (uint32_t i = 0; i < fresh->by_number.count; i++) {
+        row = &fresh->rows[i];
+        if (!row->dirty || !index_packs(row))
             continue;
-        pack(&fresh->rows[i].delivery, &settled);
+        sorted &= !before || before->delivery.number < row->delivery.number;
+        buf_put(&index->over, &row, sizeof row);
+        before = row;
+    }
+    if (index->over.failed)
+        return ACCORD_ENOMEM;
+    if (!sorted)
+        qsort(index->over.data, index->over.size / sizeof row, sizeof row, by_number);
+    return 0;
+}
+
+/* How many of these, from the first on, are rows of the deliveries and follow each other. */
+static size_t run_of(const struct fresh_row *const *rows, size_t count)
+{
+    size_t run = 0;
+    while (run < count && rows[run]->stored && !rows[run]->packed &&
+           rows[run]->delivery.number == rows[0]->delivery.number + run)
+        run++;
+    return run;
+}
+
+static int drop_waited(struct index *index, const struct fresh_row *const *rows, size_t count)
+{
+    int result = 0;
+    for (size_t i = 0; !result && i < count;) {
+        size_t run = run_of(rows + i, count - i);
+        if (run)
+            result = index_run(index, index_bind(index, INDEX_DROP_DELIVERIES, "ii",
+                                                 (int64_t)rows[i]->delivery.number, (int64_t)run));
+        i += run ? run : 1;
+    }
+    return result;
+}
+
+int index_write_settled(struct index *index)
+{
+    int result = list_settled(index);
+    const struct fresh_row *const *rows = (const struct fresh_row *const *)index->over.data;
+    size_t count = index->over.size / sizeof *rows;
+    if (!result)
+        result = drop_waited(index, rows, count);
+    for (size_t i = 0; !result && i < count; i++) {
+        struct packed settled;
+        pack(&rows[i]->delivery, &settled);
         result = packs_put(index, &index->settled, &settled);
     }
     return result;

@@ -90,6 +90,65 @@ static void what_was_over_before_the_file_heard_of_it_is_found_changed_and_dropp
         assert_int_equal(index_find_delivery(&world->index, i + 1, &after), ACCORD_ENOENT);
 }
 
+static int64_t rows_in_the_file(struct world *world)
+{
+    sqlite3_stmt *count;
+    assert_int_equal(sqlite3_prepare_v2(world->index.db, "SELECT count(*) FROM deliveries", -1, &count, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+    int64_t rows = sqlite3_column_int64(count, 0);
+    sqlite3_finalize(count);
+    return rows;
+}
+
+static bool stays_open(uint64_t number)
+{
+    return number % 16 == 3 || number % 16 == 4 || number % 16 == 7;
+}
+
+/* What becomes of the delivery of this number: of those that are over, some follow each other. */
+static struct record_settlement ending_of(uint64_t number)
+{
+    bool waits = number % 16 == 3, dies = number % 16 == 4, answered = number % 16 == 7;
+    return (struct record_settlement){.number = number,
+                                      .state = waits                    ? STORE_WAITING
+                                               : dies                   ? STORE_DEAD
+                                               : answered || number % 2 ? STORE_DELIVERED
+                                                                        : STORE_DISCARDED,
+                                      .attempted = true,
+                                      .not_before = waits ? NOW + 7 : 0,
+                                      .changed = 7 + (int64_t)number,
+                                      .answer_by = answered ? NOW + 1 : 0};
+}
+
+static void what_waited_in_the_file_leaves_its_lists_when_it_is_over(void **state)
+{
+    struct world *world = *state;
+    enum { MANY = 320, OPEN = MANY / 16 * 3 };
+    struct index_delivery before[MANY + 1], after;
+    for (uint64_t i = 0; i < MANY; i++)
+        add(world);
+    flush(world);
+    assert_int_equal(rows_in_the_file(world), MANY);
+    for (uint64_t step = 0; step < MANY; step++) {
+        uint64_t number = 1 + step * 7 % MANY; /* 7 and MANY have no divisor in common */
+        struct record_settlement settlement = ending_of(number);
+        assert_int_equal(index_settlement(&world->index, position_of(500 + step), &settlement), 0);
+        assert_int_equal(index_find_delivery(&world->index, number, &before[number]), 0);
+    }
+    flush(world);
+    assert_int_equal(rows_in_the_file(world), OPEN);
+    index_close(&world->index);
+    reopen_index(world);
+    for (uint64_t number = 1; number <= MANY; number++) {
+        assert_int_equal(index_find_delivery(&world->index, number, &after), 0);
+        assert_int_equal(after.packed, !stays_open(number));
+        expect_same(&before[number], &after);
+    }
+    assert_int_equal(next_due(world, 0, NOW), 0);
+    assert_int_equal(world->index.places[0].states[STORE_WAITING], MANY / 16);
+}
+
 static void a_row_is_the_same_in_memory_and_in_the_file(void **state)
 {
     struct world *world = *state;
@@ -467,6 +526,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_world, drop_world)
     const struct CMUnitTest tests[] = {
+        CASE(what_waited_in_the_file_leaves_its_lists_when_it_is_over),
         CASE(a_row_is_the_same_in_memory_and_in_the_file),
         CASE(what_was_over_before_the_file_heard_of_it_is_found_changed_and_dropped),
         CASE(an_id_is_refused_in_memory_and_in_the_file),
