@@ -150,6 +150,7 @@ static CURLcode on_context(CURL *easy, void *context, void *arg)
     (void)easy;
     SSL_CTX_set_app_data((SSL_CTX *)context, session);
     SSL_CTX_set_info_callback(context, on_progress);
+    SSL_CTX_clear_mode(context, SSL_MODE_RELEASE_BUFFERS); /* libcurl's wish; ours are few, and in use all the time */
     return tls_configure(session->tls, context, &session->problem) < 0 ? CURLE_ABORTED_BY_CALLBACK : CURLE_OK;
 }
 
