@@ -202,17 +202,25 @@ static void without_a_certificate_nothing_is_looked_at(void **state)
 
 /* ---- options ---- */
 
+static char why[ACCORD_REASON_MAX];
+
+static int check(struct tls_options options)
+{
+    why[0] = '\0';
+    return tls_check_options(&options, why, sizeof why);
+}
+
 static void a_key_needs_its_certificate(void **state)
 {
-    char why[ACCORD_REASON_MAX] = "";
     (void)state;
-    assert_int_equal(tls_check_identity(NULL, NULL, NULL, why, sizeof why), ACCORD_OK);
-    assert_int_equal(tls_check_identity("c", "k", "p", why, sizeof why), ACCORD_OK);
-    assert_int_equal(tls_check_identity("c", NULL, "p", why, sizeof why), ACCORD_OK);
+    assert_int_equal(check((struct tls_options){0}), ACCORD_OK);
+    assert_int_equal(check((struct tls_options){.certificate = "c", .key = "k", .key_passphrase = "p"}),
+                     ACCORD_OK);
+    assert_int_equal(check((struct tls_options){.certificate = "c", .key_passphrase = "p"}), ACCORD_OK);
     assert_string_equal(why, "");
-    assert_int_equal(tls_check_identity(NULL, "k", NULL, why, sizeof why), ACCORD_EINVAL);
+    assert_int_equal(check((struct tls_options){.key = "k"}), ACCORD_EINVAL);
     assert_non_null(strstr(why, "certificate is missing"));
-    assert_int_equal(tls_check_identity(NULL, NULL, "p", why, sizeof why), ACCORD_EINVAL);
+    assert_int_equal(check((struct tls_options){.key_passphrase = "p"}), ACCORD_EINVAL);
     assert_non_null(strstr(why, "key-passphrase is set"));
 }
 
@@ -228,13 +236,11 @@ static void a_pin_is_a_hash_in_base64(void **state)
         "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU=", /* of the alphabet for addresses */
         " 7DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
     };
-    char why[ACCORD_REASON_MAX] = "";
     (void)state;
-    assert_int_equal(tls_check_pins(&(struct accord_list){NULL, 0}, why, sizeof why), ACCORD_OK);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *both[] = {GOOD, bad[i]};
-        assert_int_equal(tls_check_pins(&(struct accord_list){both, 1}, why, sizeof why), ACCORD_OK);
-        assert_int_equal(tls_check_pins(&(struct accord_list){both, 2}, why, sizeof why), ACCORD_EINVAL);
+        assert_int_equal(check((struct tls_options){.pin = {both, 1}}), ACCORD_OK);
+        assert_int_equal(check((struct tls_options){.pin = {both, 2}}), ACCORD_EINVAL);
         assert_non_null(strstr(why, "44 characters of base64"));
     }
 }

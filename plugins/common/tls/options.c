@@ -3,12 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-int tls_check_identity(const char *certificate, const char *key, const char *passphrase, char *why,
-                       size_t why_size)
+static int check_identity(const struct tls_options *options, char *why, size_t why_size)
 {
-    if (key && !certificate)
+    if (options->key && !options->certificate)
         snprintf(why, why_size, "key is set, and certificate is missing: the certificate that belongs to it");
-    else if (passphrase && !certificate)
+    else if (options->key_passphrase && !options->certificate)
         snprintf(why, why_size, "key-passphrase is set, and there is no certificate");
     else
         return ACCORD_OK;
@@ -21,7 +20,7 @@ static bool is_pin(const char *text)
     return strspn(text, digits) == 43 && strcmp(text + 43, "=") == 0;
 }
 
-int tls_check_pins(const struct accord_list *pins, char *why, size_t why_size)
+static int check_pins(const struct accord_list *pins, char *why, size_t why_size)
 {
     for (size_t i = 0; i < pins->count; i++)
         if (!is_pin(pins->items[i])) {
@@ -32,6 +31,12 @@ int tls_check_pins(const struct accord_list *pins, char *why, size_t why_size)
             return ACCORD_EINVAL;
         }
     return ACCORD_OK;
+}
+
+int tls_check_options(const struct tls_options *options, char *why, size_t why_size)
+{
+    int result = check_identity(options, why, why_size);
+    return result == ACCORD_OK ? check_pins(&options->pin, why, why_size) : result;
 }
 
 bool tls_lists(const char *list, const char *name)

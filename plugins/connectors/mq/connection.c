@@ -22,7 +22,7 @@ static const char *mechanism_of(const struct link_options *options)
 {
     static const char *const names[] = {
         [SASL_PLAIN] = "PLAIN", [SASL_EXTERNAL] = "EXTERNAL", [SASL_ANONYMOUS] = "ANONYMOUS"};
-    bool both = options->password && options->certificate;
+    bool both = options->password && options->tls.certificate;
     if (options->sasl != SASL_AUTO)
         return names[options->sasl];
     return both && profile_at((size_t)options->profile)->external ? NULL
@@ -213,11 +213,11 @@ static void set_up(struct connection *connection)
                                   .mechanism = mechanism_of(options),
                                   .user = options->user,
                                   .password = or_null(options->password, "password"),
-                                  .trust = or_null(options->trust, "trust"),
-                                  .certificate = or_null(options->certificate, "certificate"),
-                                  .key = or_null(options->key, "key"),
-                                  .passphrase = or_null(options->key_passphrase, "key-passphrase"),
-                                  .pins = &options->pin,
+                                  .trust = or_null(options->tls.trust, "trust"),
+                                  .certificate = or_null(options->tls.certificate, "certificate"),
+                                  .key = or_null(options->tls.key, "key"),
+                                  .passphrase = or_null(options->tls.key_passphrase, "key-passphrase"),
+                                  .pins = &options->tls.pin,
                                   .connect = options->connect_timeout,
                                   .heartbeat = options->heartbeat,
                                   .max_frame = (uint32_t)options->max_frame,

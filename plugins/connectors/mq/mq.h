@@ -18,6 +18,7 @@
 #include <accord/connector.h>
 
 #include "common/tls/expiry.h"
+#include "common/tls/options.h"
 #include "profile.h"
 
 #define MQ_ADDRESS     512         /* of a queue as it is attached, with NUL */
@@ -30,8 +31,8 @@ enum rejected_rule { REJECTED_HOLD, REJECTED_DEAD_LETTER };
 
 struct link_options {
     int64_t profile; /* index of a profile */
-    const char *user, *password, *trust, *certificate, *key, *key_passphrase;
-    struct accord_list pin;
+    const char *user, *password;
+    struct tls_options tls;
     int64_t sasl; /* enum sasl_choice */
     const char *hostname, *container;
     int64_t connections;

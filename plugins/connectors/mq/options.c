@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/tls/options.h"
 #include "mq.h"
 
 #define FIELD(type, name) offsetof(struct type, name)
@@ -41,34 +40,7 @@ const struct accord_option mq_link_table[] = {
      .help =
          "How we say who we are. auto: with the password, with the certificate, or, when there are both, as "
          "sasl-mechanisms of [policy encryption] prefers. anonymous only in site.conf, never to a partner."},
-    {.name = "trust",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, trust),
-     .help =
-         "Certificates (PEM) of the authorities that may vouch for the broker; there is no built-in list."},
-    {.name = "certificate",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, certificate),
-     .help = "Our certificate (PEM), with its intermediates behind it. Read anew for each connection."},
-    {.name = "key",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, key),
-     .help = "The private key (PEM) of that certificate. Not set: it stands in the certificate's file."},
-    {.name = "key-passphrase",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, key_passphrase),
-     .help = "The key's passphrase, when it has one."},
-    {.name = "pin",
-     .kind = ACCORD_LIST,
-     .offset = FIELD(link_options, pin),
-     .help = "Public keys, one of which the broker's certificate must have beside being trusted: each the "
-             "base64 of "
-             "the SHA-256 of its SubjectPublicKeyInfo, as the session fact tls.peer.sha256 shows it. Not "
-             "set: any."},
+    TLS_OPTIONS(FIELD(link_options, tls), 0, "the broker", ""),
     {.name = "hostname",
      .kind = ACCORD_TEXT,
      .offset = FIELD(link_options, hostname),
@@ -256,9 +228,9 @@ static int check_sasl(const struct accord_link_setup *setup, const struct link_o
                  "partner's endpoint");
     else if (options->sasl == SASL_PLAIN && !options->password)
         snprintf(why, why_size, "sasl = plain needs user and password");
-    else if (options->sasl == SASL_EXTERNAL && !options->certificate)
+    else if (options->sasl == SASL_EXTERNAL && !options->tls.certificate)
         snprintf(why, why_size, "sasl = external needs certificate: it is what says who we are");
-    else if (options->sasl == SASL_AUTO && !options->password && !options->certificate)
+    else if (options->sasl == SASL_AUTO && !options->password && !options->tls.certificate)
         snprintf(why, why_size,
                  "how do we say who we are? The link needs user and password, or a certificate");
     else if (!profile->external &&
@@ -351,10 +323,7 @@ static int check_service(const struct link_options *link, const struct accord_se
 int mq_check(const struct accord_link_setup *setup, char *why, size_t why_size)
 {
     const struct link_options *options = setup->options;
-    int result =
-        tls_check_identity(options->certificate, options->key, options->key_passphrase, why, why_size);
-    if (result == ACCORD_OK)
-        result = tls_check_pins(&options->pin, why, why_size);
+    int result = tls_check_options(&options->tls, why, why_size);
     if (result == ACCORD_OK)
         result = check_session(options, why, why_size);
     if (result == ACCORD_OK)

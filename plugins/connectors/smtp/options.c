@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/tls/options.h"
 #include "letter.h"
 #include "smtp.h"
 
@@ -15,40 +14,13 @@ static const char *const sasl_choices[] = {"auto", "plain", "login", "external",
 const struct accord_option smtp_link_table[] = {
     {.name = "tls",
      .kind = ACCORD_CHOICE,
-     .offset = FIELD(link_options, tls),
+     .offset = FIELD(link_options, tls_kind),
      .fallback = "starttls",
      .choices = tls_choices,
      .help = "starttls: the connection begins in the clear and is encrypted before anything of ours is said "
              "(RFC 3207, usually port 587); implicit: TLS from the first byte (RFC 8314, port 465). There is "
              "no mail without TLS (CBP-1c)."},
-    {.name = "trust",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_REQUIRED | ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, trust),
-     .help = "Certificates (PEM) of the authorities that may vouch for the mail server; there is no built-in "
-             "list."},
-    {.name = "certificate",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, certificate),
-     .help = "Our certificate (PEM), with its intermediates behind it, when the server wants one. Read anew "
-             "for each connection."},
-    {.name = "key",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, key),
-     .help = "The private key (PEM) of that certificate. Not set: it stands in the certificate's file."},
-    {.name = "key-passphrase",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, key_passphrase),
-     .help = "The key's passphrase, when it has one."},
-    {.name = "pin",
-     .kind = ACCORD_LIST,
-     .offset = FIELD(link_options, pin),
-     .help = "Public keys, one of which the server's certificate must have beside being trusted: each the "
-             "base64 of the SHA-256 of its SubjectPublicKeyInfo, as the session fact tls.peer.sha256 shows "
-             "it. Not set: any."},
+    TLS_OPTIONS(FIELD(link_options, tls), ACCORD_REQUIRED, "the mail server", ""),
     {.name = "user",
      .kind = ACCORD_TEXT,
      .offset = FIELD(link_options, user),
@@ -302,7 +274,7 @@ static int check_link(const struct link_options *options, char *why, size_t why_
         snprintf(why, why_size, "user is set, and password is missing");
     else if (with_password && !options->password)
         snprintf(why, why_size, "sasl = plain and login need user and password");
-    else if (options->sasl == SASL_EXTERNAL && (!options->certificate || options->password))
+    else if (options->sasl == SASL_EXTERNAL && (!options->tls.certificate || options->password))
         snprintf(why, why_size,
                  "sasl = external logs in by a certificate: it needs certificate, and no password");
     else
@@ -313,10 +285,7 @@ static int check_link(const struct link_options *options, char *why, size_t why_
 int smtp_check(const struct accord_link_setup *setup, char *why, size_t why_size)
 {
     const struct link_options *options = setup->options;
-    int result =
-        tls_check_identity(options->certificate, options->key, options->key_passphrase, why, why_size);
-    if (result == ACCORD_OK)
-        result = tls_check_pins(&options->pin, why, why_size);
+    int result = tls_check_options(&options->tls, why, why_size);
     if (result == ACCORD_OK)
         result = check_link(options, why, why_size);
     for (size_t i = 0; result == ACCORD_OK && i < setup->service_count; i++)

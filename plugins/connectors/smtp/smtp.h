@@ -16,16 +16,16 @@
 #include <accord/connector.h>
 
 #include "common/tls/expiry.h"
+#include "common/tls/options.h"
 
 enum { TLS_STARTTLS, TLS_IMPLICIT };
 enum { SASL_AUTO, SASL_PLAIN, SASL_LOGIN, SASL_EXTERNAL };
 enum { RECIPIENTS_ALL, RECIPIENTS_ANY };
 
 struct link_options {
-    int64_t tls, sasl;
+    int64_t tls_kind, sasl;
     const char *user, *password;
-    const char *trust, *certificate, *key, *key_passphrase;
-    struct accord_list pin;
+    struct tls_options tls;
     const char *helo;
     int64_t connections;
     int64_t connect_timeout, timeout, idle_close;

@@ -199,7 +199,7 @@ static bool set_url(struct client_session *session)
     const struct link *link = smtp_link(session);
     bool literal = strchr(set->name, ':') != NULL; /* IPv6 */
     char *url = NULL;
-    if (asprintf(&url, "%s://%s%s%s:%d/%s", link->options->tls == TLS_IMPLICIT ? "smtps" : "smtp",
+    if (asprintf(&url, "%s://%s%s%s:%d/%s", link->options->tls_kind == TLS_IMPLICIT ? "smtps" : "smtp",
                  literal ? "[" : "", set->name, literal ? "]" : "", (int)set->port, helo_of(link)) < 0)
         return false;
     bool is_set = curl_easy_setopt(session->easy, CURLOPT_URL, url) == CURLE_OK;

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/tls/options.h"
 #include "taxii.h"
 
 #define FIELD(type, name) offsetof(struct type, name)
@@ -41,37 +40,7 @@ const struct accord_option taxii_link_table[] = {
      .max = TAXII_PATH - 1,
      .help = "Path of the poll service (TAXII 1.1, 4.4.6). Not set: learnt from collection information or "
              "discovery."},
-    {.name = "trust",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_REQUIRED | ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, trust),
-     .help = "Certificates (PEM) of the authorities that may vouch for the partner; there is no built-in "
-             "list (AIS 3.4b: "
-             "Federal Bridge)."},
-    {.name = "certificate",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, certificate),
-     .help = "Our certificate (PEM), with its intermediates behind it. Read anew for each connection, so "
-             "that renewing it "
-             "needs no restart (AIS 3.4b)."},
-    {.name = "key",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, key),
-     .help = "The private key (PEM) of that certificate. Not set: it stands in the certificate's file."},
-    {.name = "key-passphrase",
-     .kind = ACCORD_SECRET,
-     .flags = ACCORD_FOR_HANDSHAKE,
-     .offset = FIELD(link_options, key_passphrase),
-     .help = "The key's passphrase, when it has one."},
-    {.name = "pin",
-     .kind = ACCORD_LIST,
-     .offset = FIELD(link_options, pin),
-     .help =
-         "Public keys, one of which the partner's certificate must have beside being trusted: each the "
-         "base64 of the "
-         "SHA-256 of its SubjectPublicKeyInfo, as the session fact tls.peer.sha256 shows it. Not set: any."},
+    TLS_OPTIONS(FIELD(link_options, tls), ACCORD_REQUIRED, "the partner", " (AIS 3.4b: Federal Bridge)"),
     {.name = "connections",
      .kind = ACCORD_INTEGER,
      .offset = FIELD(link_options, connections),
@@ -343,10 +312,7 @@ static int check_service(const struct link_options *link, const struct accord_se
 int taxii_check(const struct accord_link_setup *setup, char *why, size_t why_size)
 {
     const struct link_options *options = setup->options;
-    int result =
-        tls_check_identity(options->certificate, options->key, options->key_passphrase, why, why_size);
-    if (result == ACCORD_OK)
-        result = tls_check_pins(&options->pin, why, why_size);
+    int result = tls_check_options(&options->tls, why, why_size);
     if (result == ACCORD_OK)
         result = check_paths(options, why, why_size);
     if (result == ACCORD_OK)

@@ -19,6 +19,7 @@
 
 #include "catalogue.h"
 #include "common/tls/expiry.h"
+#include "common/tls/options.h"
 #include "content.h"
 #include "dialect.h"
 #include "http.h"
@@ -29,8 +30,7 @@
 struct link_options {
     int64_t version; /* index: only 1.1 */
     const char *discovery, *collections, *inbox, *poll; /* paths; NULL: to be learnt */
-    const char *trust, *certificate, *key, *key_passphrase;
-    struct accord_list pin;
+    struct tls_options tls;
     int64_t connections;
     int64_t connect_timeout;
     int64_t timeout;    /* longest silence */
