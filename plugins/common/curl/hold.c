@@ -128,7 +128,15 @@ static int filter_read(BIO *bio, char *to, int room)
 static long filter_ctrl(BIO *bio, int command, long number, void *pointer)
 {
     BIO *next = BIO_next(bio);
-    return command == BIO_CTRL_FLUSH ? 1 : next ? BIO_ctrl(next, command, number, pointer) : 0;
+    switch (command) {
+    case BIO_CTRL_FLUSH:
+        return 1;
+    case BIO_CTRL_GET_KTLS_SEND: /* asked some ten times for each record; we are not the kernel */
+    case BIO_CTRL_GET_KTLS_RECV:
+        return 0;
+    default:
+        return next ? BIO_ctrl(next, command, number, pointer) : 0;
+    }
 }
 
 /* One for the process, kept until it ends. */

@@ -69,7 +69,7 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     struct client_session *session = arg;
     (void)purpose, (void)address;
     if (session->given) {
-        session->call->left |= session->call->body_ended;
+        session->call->left |= session->call->body_ended && !session->hold.kept_size;
         return CURL_SOCKET_BAD;
     }
     session->given = true;
@@ -150,6 +150,8 @@ static CURLcode on_context(CURL *easy, void *context, void *arg)
     (void)easy;
     SSL_CTX_set_app_data((SSL_CTX *)context, session);
     SSL_CTX_set_info_callback(context, on_progress);
+    SSL_CTX_clear_mode(context,
+                       SSL_MODE_RELEASE_BUFFERS); /* libcurl's wish; ours are few, and in use all the time */
     return tls_configure(session->tls, context, &session->problem) < 0 ? CURLE_ABORTED_BY_CALLBACK : CURLE_OK;
 }
 

@@ -1,5 +1,7 @@
 #include "words.h"
 
+#include <string.h>
+
 #define PROBES_MAX 8 /* names that somebody chose to fall together cost no more than this */
 
 static size_t slot_of(const char *space, const char *local, bool element)
@@ -20,11 +22,18 @@ uint32_t *words_of(struct words *words, const char *space, const char *local, bo
             continue;
         if (2 * words->count >= WORDS_SLOTS)
             return NULL;
-        words->count++;
+        words->used[words->count++] = (uint16_t)slot;
         words->slots[slot].local = local;
         words->slots[slot].space = space;
         words->slots[slot].element = element;
         return &words->slots[slot].word;
     }
     return NULL;
+}
+
+void words_forget(struct words *words)
+{
+    for (size_t i = 0; i < words->count; i++)
+        memset(&words->slots[words->used[i]], 0, sizeof *words->slots);
+    words->count = 0;
 }

@@ -17,9 +17,11 @@ struct words {
         uint32_t word;
     } slots[WORDS_SLOTS];
     size_t count;
+    uint16_t used[WORDS_SLOTS / 2]; /* slots, in the order in which they were taken */
 };
 
 /* NULL: it has no place. */
 uint32_t *words_of(struct words *, const char *space, const char *local, bool element);
+void words_forget(struct words *); /* all of them; costs as much as there are */
 
 #endif

@@ -481,7 +481,7 @@ static bool keep(struct xml_reader *r)
         return false;
     lexer_fini(&r->lexer);
     memset(r, 0, offsetof(struct xml_reader, next));
-    memset(&r->words, 0, sizeof r->words); /* they are of whoever read */
+    words_forget(&r->words); /* they are of whoever read */
     r->next = kept;
     kept = r;
     kept_count++;

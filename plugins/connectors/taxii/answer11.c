@@ -167,6 +167,7 @@ static int check_ids(struct answer *a, const struct xml_element *element)
 static int begin_poll(struct answer *a, const struct xml_element *element)
 {
     char part[ANSWER_TEXT];
+    memset(&a->poll, 0, sizeof a->poll);
     a->poll.part = 1;
     a->poll.count = -1;
     int error = answer11_required(a, element, "collection_name", a->poll.collection);
@@ -400,6 +401,18 @@ static int on_text(void *arg, struct xml_reader *reader, const char *bytes, size
 
 /* --- an answer --- */
 
+static struct answer *make(void)
+{
+    struct answer *a = malloc(sizeof *a);
+    if (!a)
+        return NULL;
+    memset(a, 0, offsetof(struct answer, bindings));
+    a->bindings.count = a->others.count = 0;
+    a->bindings.text = a->others.text = NULL;
+    a->text[0] = a->message[0] = 0;
+    return a;
+}
+
 struct answer *answer_new(const char *message_id, int64_t size, const struct answer_events *events, void *arg)
 {
     static const struct xml_events calls = {on_start, on_end, on_text};
@@ -407,7 +420,7 @@ struct answer *answer_new(const char *message_id, int64_t size, const struct ans
     limits.size = size;
     limits.depth = 192;
     limits.elements = size / 4 + 1; /* the least element has four bytes; raw ones cost little */
-    struct answer *a = calloc(1, sizeof *a);
+    struct answer *a = make();
     if (!a || strlen(message_id) >= sizeof a->message_id ||
         !(a->reader = xml_reader_new(&limits, &calls, a))) {
         free(a);

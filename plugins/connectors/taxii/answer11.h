@@ -29,19 +29,20 @@ struct answer {
     struct xml_reader *reader;
     struct answer_events events;
     void *arg;
-    char message_id[ANSWER_TEXT];
     const struct grammar11_rule *root;
     struct grammar11 grammar;
     bool begun, whole, told; /* the root was seen; finished; the poll was told */
-    char why[320];
-
-    char text[ANSWER_MESSAGE]; /* of the element that is open, without white space at its beginning */
     size_t text_size;
     bool text_over; /* more came than there is room for */
 
+    /* From here on nothing is cleared for a new answer but what answer_new() says: most answers are short, and this is half
+     * of what the processor's first cache holds. */
     struct answer11_list bindings, others; /* others: message bindings, or texts of details */
+    char message_id[ANSWER_TEXT];
+    char why[320];
+    char text[ANSWER_MESSAGE]; /* of the element that is open, without white space at its beginning */
     char message[ANSWER_MESSAGE];
-    union {
+    union { /* cleared where its element begins */
         struct { /* Poll_Response */
             char collection[ANSWER_TEXT], result_id[ANSWER_TEXT], subscription[ANSWER_TEXT],
                 begin[ANSWER_TEXT], end[ANSWER_TEXT], label[ANSWER_TEXT], binding[ANSWER_TEXT],

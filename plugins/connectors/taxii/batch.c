@@ -1,4 +1,4 @@
-/* One inbox message under way: its head, the blocks as their payload comes, its end; and what its answer means for the
+/* One inbox message under way: the blocks as their payload comes, its head before the first, its end behind the last; and what its answer means for the
  * deliveries in it. */
 #include "submit.h"
 
@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD (4 * ACCORD_PIECE_MAX) /* bytes asked of the host and not yet with the partner */
-#define GRACE 3000                   /* ms that a cancelled message waits for an answer that is due */
+#define AHEAD    (4 * ACCORD_PIECE_MAX) /* bytes asked of the host and not yet with the partner */
+#define RESERVED 65536                  /* bytes of a single payload for which a draft has room at once; */
+#define AROUND   1000                   /* and of what stands around it, as a rule */
+#define GRACE    3000                   /* ms that a cancelled message waits for an answer that is due */
 
 static const struct accord_host *host_of(const struct batch *batch)
 {
@@ -35,28 +37,50 @@ static void write_id(const struct batch *batch, char id[EXCHANGE_ID])
         size += (size_t)snprintf(id + size, EXCHANGE_ID - size, "%02x", digest[i]);
 }
 
-static bool write_frame(struct batch *batch)
+/* Of the message around a parcel's payload: its block, and, of the first and the last one, the message itself. */
+static void write_before(struct batch *batch, size_t at, struct draft *draft)
 {
-    const struct lane *lane = batch->lane;
+    const struct service_options *options = batch->lane->options;
     const struct dialect *dialect = batch->exchange.link->dialect;
-    const struct service_options *options = lane->options;
     const struct dialect_inbox inbox = {options->destination ? options->collection : NULL, batch->count};
     const struct dialect_block block = {options->binding, options->subtype};
-    dialect->inbox(&batch->exchange.draft, batch->exchange.id, &inbox);
-    dialect->inbox_end(&batch->end);
-    int64_t size = (int64_t)(batch->exchange.draft.size + batch->end.size);
-    bool failed = batch->exchange.draft.failed || batch->end.failed;
+    if (at == 0)
+        dialect->inbox(draft, batch->exchange.id, &inbox);
+    dialect->block(draft, &block);
+}
+
+static void write_behind(struct batch *batch, size_t at, struct draft *draft)
+{
+    const struct dialect *dialect = batch->exchange.link->dialect;
+    dialect->block_end(draft);
+    if (at + 1 == batch->count)
+        dialect->inbox_end(draft);
+}
+
+/* How long a parcel becomes is known only when it is not escaped. */
+static int64_t begin_draft(struct batch *batch, size_t at)
+{
+    struct parcel *parcel = batch->parcels[at];
+    int64_t payload = parcel->out->envelope->size;
+    int64_t room = batch->count > 1 ? 0 : payload < RESERVED ? payload : RESERVED;
+    draft_reserve(&parcel->draft, (size_t)room + AROUND);
+    write_behind(batch, at, &parcel->draft);
+    size_t behind = parcel->draft.size;
+    draft_empty(&parcel->draft);
+    write_before(batch, at, &parcel->draft);
+    return (int64_t)(parcel->draft.size + behind) + payload;
+}
+
+static bool begin_drafts(struct batch *batch)
+{
+    int64_t size = 0;
+    bool failed = false;
     for (size_t i = 0; i < batch->count; i++) {
-        struct parcel *parcel = batch->parcels[i];
-        content_init(&parcel->content, (enum content_form)options->form);
-        dialect->block_end(&parcel->draft);
-        size += (int64_t)parcel->draft.size + parcel->out->envelope->size;
-        draft_empty(&parcel->draft);
-        dialect->block(&parcel->draft, &block);
-        size += (int64_t)parcel->draft.size;
-        failed = failed || parcel->draft.failed;
+        content_init(&batch->parcels[i]->content, (enum content_form)batch->lane->options->form);
+        size += begin_draft(batch, i);
+        failed = failed || batch->parcels[i]->draft.failed;
     }
-    batch->exchange.size = options->form == FORM_XML ? size : -1;
+    batch->exchange.size = batch->lane->options->form == FORM_XML ? size : -1;
     return !failed;
 }
 
@@ -64,8 +88,7 @@ static bool write_frame(struct batch *batch)
 
 static void pull_more(struct batch *batch)
 {
-    for (size_t i = batch->turn ? batch->turn - 1 : 0;
-         batch->ready && i < batch->count && batch->ahead < AHEAD; i++) {
+    for (size_t i = batch->turn; batch->ready && i < batch->count && batch->ahead < AHEAD; i++) {
         struct parcel *parcel = batch->parcels[i];
         if (!parcel || parcel->whole)
             continue;
@@ -90,27 +113,15 @@ static void on_ready(struct exchange *exchange, struct accord_session *session)
     pull_more(batch);
 }
 
-/* The draft whose turn it is: the head, the blocks, the end. */
-static struct draft *draft_of(struct batch *batch, size_t turn)
-{
-    if (turn == 0)
-        return &batch->exchange.draft;
-    return turn <= batch->count ? &batch->parcels[turn - 1]->draft : &batch->end;
-}
-
-static bool is_whole(const struct batch *batch, size_t turn)
-{
-    return turn == 0 || turn > batch->count || batch->parcels[turn - 1]->whole;
-}
-
 static ptrdiff_t on_body(struct exchange *exchange, uint8_t *to, size_t size)
 {
     struct batch *batch = (struct batch *)exchange;
     size_t put = 0;
     if (batch->broken)
         return HTTP_ABORT;
-    while (put < size && batch->turn < batch->count + 2) {
-        struct draft *draft = draft_of(batch, batch->turn);
+    while (put < size && batch->turn < batch->count) {
+        struct parcel *parcel = batch->parcels[batch->turn];
+        struct draft *draft = &parcel->draft;
         size_t part = draft->size - batch->sent < size - put ? draft->size - batch->sent : size - put;
         if (part)
             memcpy(to + put, draft->bytes + batch->sent, part);
@@ -120,18 +131,35 @@ static ptrdiff_t on_body(struct exchange *exchange, uint8_t *to, size_t size)
             break;
         batch->sent = 0;
         draft_empty(draft);
-        if (!is_whole(batch, batch->turn))
+        if (!parcel->whole)
             break;
         draft_fini(draft);
         batch->turn++;
     }
     batch->ahead = batch->ahead > (int64_t)put ? batch->ahead - (int64_t)put : 0;
-    batch->gone = batch->turn == batch->count + 2;
+    batch->gone = batch->turn == batch->count;
     if (put) {
         pull_more(batch);
         return (ptrdiff_t)put;
     }
     return batch->gone ? HTTP_END : 0;
+}
+
+/* Of a single parcel the draft is the message. */
+static const uint8_t *on_whole(struct exchange *exchange)
+{
+    const struct batch *batch = (const struct batch *)exchange;
+    const struct parcel *parcel = batch->count == 1 ? batch->parcels[0] : NULL;
+    bool there = parcel && parcel->whole && (int64_t)parcel->draft.size == exchange->size;
+    return there && !batch->sent && !batch->broken ? (const uint8_t *)parcel->draft.bytes : NULL;
+}
+
+static void on_leaves(struct exchange *exchange)
+{
+    struct batch *batch = (struct batch *)exchange;
+    batch->turn = batch->count;
+    batch->ahead = 0;
+    batch->gone = true;
 }
 
 /* One of them cannot go as it is: it ends, and the others go without it. */
@@ -149,6 +177,14 @@ static void give_up(struct batch *batch, struct parcel *parcel, enum accord_outc
     exchange_cancel(&batch->exchange, why);
 }
 
+static size_t place_of(const struct parcel *parcel)
+{
+    size_t at = 0;
+    while (parcel->batch->parcels[at] != parcel)
+        at++;
+    return at;
+}
+
 void batch_payload(struct parcel *parcel, const uint8_t *bytes, size_t size, bool last)
 {
     struct batch *batch = parcel->batch;
@@ -160,7 +196,7 @@ void batch_payload(struct parcel *parcel, const uint8_t *bytes, size_t size, boo
         why = content_end(&parcel->content);
     if (last && !why) {
         parcel->whole = true;
-        batch->exchange.link->dialect->block_end(&parcel->draft);
+        write_behind(batch, place_of(parcel), &parcel->draft);
     }
     if (why)
         give_up(batch, parcel, ACCORD_REFUSED, why);
@@ -255,7 +291,6 @@ static void free_batch(struct batch *batch)
     if (batch->grace)
         host_of(batch)->timer_stop(batch->grace);
     exchange_fini(&batch->exchange);
-    draft_fini(&batch->end);
     free(batch);
 }
 
@@ -320,7 +355,9 @@ bool batch_begin(struct lane *lane, struct parcel **parcels, size_t count, const
     write_id(batch, batch->exchange.id);
     batch->exchange.ready = on_ready;
     batch->exchange.body = on_body;
-    if (!write_frame(batch) || !exchange_begin(&batch->exchange, path)) {
+    batch->exchange.whole = on_whole;
+    batch->exchange.leaves = on_leaves;
+    if (!begin_drafts(batch) || !exchange_begin(&batch->exchange, path)) {
         free_batch(batch);
         return false;
     }

@@ -17,13 +17,8 @@ void draft_empty(struct draft *draft)
     draft->failed = false;
 }
 
-static bool grow(struct draft *draft, size_t more)
+static bool resize(struct draft *draft, size_t room)
 {
-    size_t room = draft->room ? draft->room : 512;
-    while (room < draft->size + more + 1)
-        room *= 2;
-    if (room == draft->room)
-        return true;
     char *bytes = realloc(draft->bytes, room);
     if (!bytes) {
         draft->failed = true;
@@ -32,6 +27,20 @@ static bool grow(struct draft *draft, size_t more)
     draft->bytes = bytes;
     draft->room = room;
     return true;
+}
+
+static bool grow(struct draft *draft, size_t more)
+{
+    size_t room = draft->room ? draft->room : 512;
+    while (room < draft->size + more + 1)
+        room *= 2;
+    return room == draft->room || resize(draft, room);
+}
+
+void draft_reserve(struct draft *draft, size_t size)
+{
+    if (!draft->failed && size >= draft->room)
+        resize(draft, size + 1);
 }
 
 void draft_bytes(struct draft *draft, const void *bytes, size_t size)

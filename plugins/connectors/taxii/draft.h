@@ -15,6 +15,7 @@ struct draft {
 
 void draft_fini(struct draft *);
 void draft_empty(struct draft *); /* keeps the room */
+void draft_reserve(struct draft *, size_t); /* bytes in all, to be written without growing */
 void draft_bytes(struct draft *, const void *, size_t);
 void draft_put(struct draft *, const char *text); /* as it is */
 /* Texts of a configuration or of a partner, inside an element or a quoted attribute. */

@@ -188,22 +188,39 @@ static ptrdiff_t on_body(void *arg, uint8_t *to, size_t size)
     return (ptrdiff_t)size;
 }
 
+static const uint8_t *on_whole(void *arg)
+{
+    struct exchange *exchange = arg;
+    if (exchange->body)
+        return exchange->whole(exchange);
+    return exchange->sent ? NULL : (const uint8_t *)exchange->draft.bytes;
+}
+
+static void on_leaves(void *arg)
+{
+    struct exchange *exchange = arg;
+    if (exchange->body)
+        exchange->leaves(exchange);
+    else
+        exchange->sent = exchange->draft.size;
+}
+
 bool exchange_begin(struct exchange *exchange, const char *path)
 {
     const struct dialect *dialect = exchange->link->dialect;
     if (exchange->draft.failed)
         return false;
     snprintf(exchange->path, sizeof exchange->path, "%s", path);
-    for (size_t i = 0; i < dialect->header_count && i < EXCHANGE_HEADERS; i++)
-        exchange->headers[i] = dialect->headers[i];
     exchange->outcome = (struct outcome){.parts = -1};
     exchange->request =
         (struct http_request){.path = exchange->path,
-                              .headers = exchange->headers,
+                              .headers = dialect->headers,
                               .header_count = dialect->header_count,
                               .size = exchange->body ? exchange->size : (int64_t)exchange->draft.size,
                               .ready = on_ready,
                               .body = on_body,
+                              .whole = on_whole,
+                              .leaves = on_leaves,
                               .head = on_head,
                               .answer = on_answer,
                               .done = on_done,

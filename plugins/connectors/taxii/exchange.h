@@ -15,9 +15,8 @@
 #include "http.h"
 #include "status.h"
 
-#define EXCHANGE_ID      96
-#define EXCHANGE_PATH    512
-#define EXCHANGE_HEADERS 8
+#define EXCHANGE_ID   96
+#define EXCHANGE_PATH 512
 
 struct link;
 struct exchange;
@@ -34,12 +33,13 @@ struct exchange {
     /* Set by the owner when it sends more than a draft: */
     void (*ready)(struct exchange *, struct accord_session *);
     ptrdiff_t (*body)(struct exchange *, uint8_t *to, size_t size);
+    const uint8_t *(*whole)(struct exchange *); /* http_request's */
+    void (*leaves)(struct exchange *);
     /* And to hold the answer back: no more of it is read before exchange_go_on(). NULL: it is always read. */
     bool (*room)(struct exchange *);
 
     /* its own */
     struct http_request request;
-    struct accord_pair headers[EXCHANGE_HEADERS];
     char path[EXCHANGE_PATH];
     size_t sent;
     struct http_call *call; /* NULL: not under way */

@@ -54,8 +54,8 @@ struct http_result {
  * and not after http_free(). */
 struct http_request {
     const char *path; /* absolute, with its query */
-    const struct accord_pair
-        *headers; /* Content-Type and the like; Host, Content-Length and User-Agent are set here */
+    /* Content-Type and the like; Host, Content-Length and User-Agent are set here. */
+    const struct accord_pair *headers;
     size_t header_count;
     int64_t size; /* of the body; -1: not known, sent in chunks; there is always one (POST) */
     /* The session that carries it is authenticated and allowed; the body may follow. Once, unless the request is begun
@@ -64,6 +64,11 @@ struct http_request {
     /* The next bytes of the body, at most `size`, into `to`: how many; 0: none now (http_go_on() when there are);
      * HTTP_END after the last; HTTP_ABORT ends the request. */
     ptrdiff_t (*body)(void *arg, uint8_t *to, size_t size);
+    /* All `size` bytes of the body at once, when they are there and none was given, so that they leave with the head; they
+     * stay there until `done`. NULL: not now, `body` is asked. Behind `ready`, `leaves` says that they were taken. `whole`
+     * itself may be NULL: never. */
+    const uint8_t *(*whole)(void *arg);
+    void (*leaves)(void *arg);
     /* The head of the answer has come; look at it with http_header(). Non-zero ends the request. */
     int (*head)(void *arg, struct http_call *, long status);
     /* Bytes of the answer's body. Non-zero ends the request (HTTP_CANCELED); HTTP_PAUSE: not taken, and come again

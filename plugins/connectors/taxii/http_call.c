@@ -10,6 +10,8 @@
 /* Bytes at a time. TLS brings 16 KiB at most; what is sent should be several records at once. */
 #define RECEIVE_BUFFER 32768L
 #define SEND_BUFFER    131072L
+#define WHOLE_MOST                                                                                           \
+    49152 /* of a body that leaves with its head: both and TLS have room in what `hold` gathers */
 
 static struct http_call *call_of(const struct client_session *session)
 {
@@ -23,10 +25,21 @@ static const struct http *http_of(const struct http_call *call)
 
 /* ---- the body ---- */
 
+/* What on_body() counts; it is not called. */
+static void take_whole(struct http_call *call)
+{
+    call->given = call->encoded = call->request->size;
+    call->call.body_ended = true;
+    call->call.session->hold.keeps = false;
+    call->request->leaves(call->request->arg);
+}
+
 static void ready(struct client_call *base)
 {
-    const struct http_call *call = (const struct http_call *)base;
+    struct http_call *call = (struct http_call *)base;
     call->request->ready(call->request->arg, base->session->handle);
+    if (call->posted && !client_call_is_off(base))
+        take_whole(call);
 }
 
 static int64_t chunk_size(int64_t bytes)
@@ -259,13 +272,24 @@ static bool set_url(struct http_session *own, const char *path)
     return is_set;
 }
 
+/* In a session that may carry it, a body that is there goes into the records of the head, and libcurl asks for nothing. */
+static bool set_body(struct http_session *own, struct http_call *call)
+{
+    const struct http_request *request = call->request;
+    CURL *easy = own->session.easy;
+    bool may = own->session.stage == CLIENT_BUSY && request->whole && request->size > 0 &&
+               request->size <= WHOLE_MOST;
+    const uint8_t *body = may ? request->whole(request->arg) : NULL;
+    call->posted = body != NULL;
+    return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size) == CURLE_OK;
+}
+
 static bool setup(struct client_session *session)
 {
     struct http_session *own = (struct http_session *)session;
-    const struct http_request *request = call_of(session)->request;
-    return set_headers(own, request) && set_url(own, request->path) &&
-           curl_easy_setopt(session->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size) ==
-               CURLE_OK;
+    struct http_call *call = call_of(session);
+    return set_headers(own, call->request) && set_url(own, call->request->path) && set_body(own, call);
 }
 
 static void closed(struct client_session *session)

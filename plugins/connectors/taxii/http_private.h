@@ -25,6 +25,7 @@ struct http_call {
     int64_t encoded; /* bytes that these are on the wire (chunks) */
     int64_t head_size, answer_size;
     bool head_told;
+    bool posted; /* libcurl has the whole body, and asks for none */
     int64_t wait; /* ms that the partner asked for */
 };
 

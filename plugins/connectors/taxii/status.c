@@ -221,10 +221,11 @@ static const struct {
 
 void status_means(struct outcome *outcome, enum asked asked, const struct answer_status *status)
 {
-    char words[200];
+    char words[200] = "";
     meaning_fn *means = failure; /* what is not known is a failure (TAXII 1.1, 4.2) */
     *outcome = (struct outcome){.parts = -1};
-    snprintf(words, sizeof words, "%s%.180s", *status->message ? ": " : "", status->message);
+    if (*status->message)
+        snprintf(words, sizeof words, ": %.180s", status->message);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(types[i].type, status->type) == 0)
             means = types[i].means;

@@ -25,7 +25,7 @@ struct parcel {
     struct batch *batch; /* NULL: it waits */
     bool alone;          /* goes in a message of its own */
     struct content content;
-    struct draft draft; /* its block as it goes out, what of it is there */
+    struct draft draft; /* its part of the message as it goes out, what of it is there */
     int64_t asked, got; /* bytes of payload */
     bool whole;
 };
@@ -78,8 +78,7 @@ struct batch {
     size_t count;
     struct accord_session *session; /* that carries the content, when it is `ready` */
     bool ready;
-    struct draft end;               /* behind the last block */
-    size_t turn, sent;              /* the draft that goes out, and how much of it has */
+    size_t turn, sent;              /* the parcel that goes out, and how much of its draft has */
     int64_t ahead;                  /* bytes asked for or held and not gone out yet */
     bool gone;                      /* as a whole */
     bool broken;                    /* ended by us in mid-message, because of one of its parcels */
