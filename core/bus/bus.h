@@ -24,6 +24,8 @@ struct bus_case;     /* one question to one policy process */
 struct bus_source;
 /* The whole payload, when it is in memory: it needs no read. NULL: it is not. */
 const uint8_t *bus_source_memory(const struct bus_source *);
+/* The same for good: whoever takes it frees it. NULL: others may need it, or it is not in memory. */
+uint8_t *bus_source_take(struct bus_source *);
 typedef void (*bus_read_done)(void *arg, int result, size_t got);
 int64_t bus_source_size(const struct bus_source *);
 /* One read at a time for one source. `done` runs later, in the order of the store's calls. */

@@ -142,7 +142,8 @@ void bus_dispatch_sent(struct bus_dispatch *dispatch)
         return;
     bus_lane_hold(dispatch->lane, -dispatch->size);
     dispatch->source.claimed = NULL;
-    free(dispatch->payload);
+    if (!dispatch->source.taken)
+        free(dispatch->payload);
     dispatch->payload = NULL;
 }
 

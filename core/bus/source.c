@@ -11,6 +11,14 @@ const uint8_t *bus_source_memory(const struct bus_source *source)
     return source->staged ? store_payload_memory(source->staged, &size) : source->claimed;
 }
 
+uint8_t *bus_source_take(struct bus_source *source)
+{
+    uint8_t *payload = source->claimed;
+    source->claimed = NULL;
+    source->taken = payload != NULL;
+    return payload;
+}
+
 static void read_done(void *arg, int result)
 {
     struct bus_source *source = arg;

@@ -8,7 +8,8 @@
 struct bus_source {
     struct store *store;
     struct store_payload *staged; /* NULL: stored */
-    const uint8_t *claimed; /* all of it, as it was claimed; NULL */
+    uint8_t *claimed;             /* all of it, as it was claimed; NULL */
+    bool taken;                   /* by whoever sends it */
     const char *message;
     int64_t size;
     bool unreadable; /* the store's copy is damaged */

@@ -1,5 +1,7 @@
 #include "hub/stream.h"
 
+#include <stdlib.h>
+
 #include "util/pool.h"
 
 #define AHEAD (1 << 20) /* bytes on their way from the store to one child, read or not */
@@ -155,12 +157,25 @@ static void put_in_place(struct stream *stream, const uint8_t *bytes, size_t siz
     channel_put_bytes(stream->child->channel, head_of(stream, size), bytes, size);
 }
 
+/* One that is the whole payload takes it along, and leaves with others. */
+static bool put_whole(struct stream *stream, size_t size)
+{
+    bool whole = (int64_t)size == bus_source_size(stream->source);
+    uint8_t *bytes = whole && size > GATHERED / 2 ? bus_source_take(stream->source) : NULL;
+    if (!bytes)
+        return false;
+    channel_put_frame(stream->child->channel, head_of(stream, size), bytes, size, free);
+    return true;
+}
+
 /* What is in memory goes at once, as far as the credit does. */
 static void put_from_memory(struct stream *stream, const uint8_t *payload)
 {
     int64_t left = bus_source_size(stream->source) - stream->offset;
     int64_t most = left < ACCORD_PIECE_MAX ? left : ACCORD_PIECE_MAX;
     size_t size = (size_t)(most < stream->credit ? most : stream->credit);
+    if (put_whole(stream, size))
+        return;
     (size > GATHERED / 2 ? put_in_place : put_piece)(stream, payload + stream->offset, size);
 }
 

@@ -8,10 +8,14 @@
 
 #define PATIENCE_MOST (366LL * 86400000)
 #define USUAL         1024 /* bytes of one with its envelope: what is larger is not kept for the next */
+/* Deliveries of one service from which on the hub does not wait for the result of one of them: it has given more than are
+ * worked at, and most connectors have less under way. */
+#define MANY 24
 
 struct delivery {
     uint64_t id;
     struct link *link;
+    struct link_service *service;
     struct grace grace; /* once cancelled */
     int64_t asked, received;
     bool whole;       /* the last piece has come */
@@ -32,7 +36,7 @@ static size_t envelope_at(void)
     return (sizeof(struct delivery) + 15) & ~(size_t)15;
 }
 
-static struct delivery *delivery_new(const struct wire_DELIVER *from, const struct link_service *service)
+static struct delivery *delivery_new(const struct wire_DELIVER *from, struct link_service *service)
 {
     size_t size = envelope_at() + envelope_room(&from->envelope);
     struct delivery *delivery = size <= USUAL ? pool_take(&deliveries) : malloc(size);
@@ -41,6 +45,7 @@ static struct delivery *delivery_new(const struct wire_DELIVER *from, const stru
     *delivery =
         (struct delivery){.id = from->delivery,
                           .link = service->link,
+                          .service = service,
                           .usual = size <= USUAL,
                           .pushed = !service->link->setup.endpoint_host && from->envelope.size <= WIRE_SMALL};
     delivery->out =
@@ -76,7 +81,7 @@ void delivery_begin(const struct wire_message *m)
         from->envelope.headers.count > ACCORD_HEADERS_MAX)
         process_refuse(p, m, "delivery %llu to service %u cannot be", (unsigned long long)from->delivery,
                        from->service);
-    const struct link_service *service = &link_role->services[from->service];
+    struct link_service *service = &link_role->services[from->service];
     struct link *link = service->link;
     if (!link->connector.deliver || link->services[service->index]->direction != ACCORD_SEND)
         process_refuse(p, m, "service %s does not send", link->services[service->index]->name);
@@ -94,6 +99,7 @@ void delivery_begin(const struct wire_message *m)
         put_retry(from->delivery, "the link is out of memory");
         return;
     }
+    service->under_way++;
     instance_enter(&link->base);
     link->connector.deliver(link->state, &delivery->out);
 }
@@ -203,6 +209,13 @@ void delivery_cancel(const struct wire_message *m)
         link->connector.cancel(link->state, delivery->out.handle);
 }
 
+/* Where the result goes: with those of others, when there are many. */
+static struct buf *out_for(const struct delivery *delivery, const struct accord_result *result)
+{
+    bool later = result->outcome == ACCORD_DELIVERED && delivery->service->under_way >= MANY;
+    return later ? channel_out_later(link_role->process.channel) : link_out();
+}
+
 void delivery_finish(struct accord_delivery *handle, const struct accord_result *result)
 {
     struct delivery *delivery = table_take(&link_role->deliveries, HANDLE_ID(handle));
@@ -211,8 +224,10 @@ void delivery_finish(struct accord_delivery *handle, const struct accord_result 
     if ((unsigned)result->outcome > ACCORD_UNCERTAIN)
         process_blame(&link_role->process, "plugin.outcome", "it finished a delivery with outcome %d",
                       (int)result->outcome);
-    wire_put_FINISH(link_out(), &(struct wire_FINISH){delivery->id, (uint8_t)result->outcome, result->reason,
-                                                      result->receipt, result->wait > 0 ? result->wait : 0});
+    delivery->service->under_way--;
+    wire_put_FINISH(out_for(delivery, result),
+                    &(struct wire_FINISH){delivery->id, (uint8_t)result->outcome, result->reason,
+                                          result->receipt, result->wait > 0 ? result->wait : 0});
     grace_end(&link_role->process.grace, &delivery->grace);
     delivery_free(delivery);
 }

@@ -39,6 +39,7 @@ struct link_service {
     char *cursor;      /* NULL: none */
     uint32_t voids;    /* DEFERRED that were heard of */
     unsigned advances; /* unanswered */
+    unsigned under_way; /* deliveries */
 };
 
 struct link_role {

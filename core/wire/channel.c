@@ -8,48 +8,34 @@
 #include <unistd.h>
 
 #include "util/clock.h"
+#include "wire/outbox.h"
 
 /* One chatty peer must not keep the loop from the others: the rest waits for the next turn. */
-#define READS_PER_TURN 4
-/* Frames leave in datagrams of about this size, before the turn is over too, so that their reader can work while the
- * next ones are made. A larger frame leaves alone. */
-#define DATAGRAM_USUAL  (32 << 10)
+#define READS_PER_TURN  4
 #define BACKLOG_FULL    (1 << 20)
 #define SEND_BUFFER     (1 << 20)
-#define KEEP_ROOM       (512 << 10) /* a larger buffer is given back once it is empty */
-#define DESCRIPTORS_MAX 8           /* received with one datagram; more than one is surplus anyway */
-#define FRAME_HEAD      4
-
-/* The frame that starts at this offset of `out` leaves alone: with this descriptor, or with these bytes behind it. */
-struct passing {
-    size_t at;
-    int fd; /* -1: none */
-    void *bytes;
-    size_t size;
-    void (*release)(void *bytes); /* NULL: no bytes */
-};
+#define DESCRIPTORS_MAX 8 /* received with one datagram; more than one is surplus anyway */
+#define LATER           1 /* ms */
 
 struct channel {
     uv_poll_t poll;
     uv_prepare_t prepare;
-    uv_check_t check;
+    uv_timer_t patience;
     uv_idle_t later; /* runs once: gone and room are never called inside a caller's own call */
     int open_handles;
     int fd;
     unsigned peer;
     struct channel_events events;
     void *arg;
-    struct buf out; /* whole frames; the first `sent` bytes have left */
-    size_t sent;
-    struct passing *passing;
-    size_t passing_count, passing_room;
-    size_t passing_bytes; /* that wait to leave */
-    int armed;            /* what the poll handle waits for */
-    bool blocked;         /* waits for POLLOUT */
-    bool was_full;        /* `room` is due when the backlog has fallen */
-    bool deaf;            /* the peer reads no more; what it sent before may still be waiting here */
-    bool over;            /* nothing goes in or out any more */
+    struct outbox box;
+    int armed;     /* what the poll handle waits for */
+    bool blocked;  /* waits for POLLOUT */
+    bool was_full; /* `room` is due when the backlog has fallen */
+    bool deaf;     /* the peer reads no more; what it sent before may still be waiting here */
+    bool over;     /* nothing goes in or out any more */
     bool announced;
+    bool dispatching; /* what was received */
+    bool patient;     /* all that waits to leave may wait for more */
     bool closed;
     struct reason why;
     uint8_t *in;
@@ -74,31 +60,13 @@ static void on_later(uv_idle_t *later)
     }
 }
 
-static void passing_fini(struct channel *ch, struct passing *passing)
-{
-    ch->passing_bytes -= passing->size;
-    if (passing->fd >= 0)
-        close(passing->fd);
-    if (passing->release)
-        passing->release(passing->bytes);
-}
-
-static void drop_output(struct channel *ch)
-{
-    for (size_t i = 0; i < ch->passing_count; i++)
-        passing_fini(ch, &ch->passing[i]);
-    ch->passing_count = 0;
-    ch->sent = 0;
-    buf_clear(&ch->out);
-}
-
 /* `why` is written already; "" for a plain end. */
 static void end(struct channel *ch)
 {
     if (ch->over || ch->closed)
         return;
     ch->over = true;
-    drop_output(ch);
+    outbox_drop(&ch->box);
     uv_poll_stop(&ch->poll);
     uv_idle_start(&ch->later, on_later);
 }
@@ -134,61 +102,20 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 /* ---- sending ---- */
 
-static size_t frame_size(const struct channel *ch, size_t at)
-{
-    const uint8_t *p = ch->out.data + at;
-    return FRAME_HEAD + ((size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24);
-}
-
-static bool is_secret(const struct channel *ch, size_t at)
-{
-    return ch->out.data[at + FRAME_HEAD] == (WIRE_SECRET_GIVEN & 0xff) &&
-           ch->out.data[at + FRAME_HEAD + 1] == WIRE_SECRET_GIVEN >> 8;
-}
-
-/* The one that is the next to leave, or NULL. */
-static const struct passing *first_passing(const struct channel *ch)
-{
-    return ch->passing_count && ch->passing[0].at == ch->sent ? ch->passing : NULL;
-}
-
-/* As many whole frames as one datagram may hold; 0 when the first is longer than any may be. */
-static size_t pack(const struct channel *ch, bool *secret)
-{
-    const struct passing *alone = first_passing(ch);
-    size_t stop = ch->passing_count && !alone ? ch->passing[0].at : ch->out.size;
-    size_t size = 0;
-    *secret = false;
-    while (ch->sent + size < stop) {
-        size_t next = frame_size(ch, ch->sent + size);
-        if (next > FRAME_HEAD + WIRE_FRAME_MAX || (size && size + next > DATAGRAM_USUAL))
-            break;
-        *secret = *secret || is_secret(ch, ch->sent + size);
-        size += next;
-        if (alone)
-            return size - alone->size;
-    }
-    return size;
-}
-
-static ssize_t send_datagram(struct channel *ch, size_t size)
+static ssize_t send_datagram(struct channel *ch, struct datagram *datagram)
 {
     union {
         struct cmsghdr head;
         char room[CMSG_SPACE(sizeof(int))];
     } control;
-    struct iovec parts[2] = {{ch->out.data + ch->sent, size}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 1};
-    const struct passing *passing = first_passing(ch);
-    if (passing && passing->size)
-        parts[message.msg_iovlen++] = (struct iovec){passing->bytes, passing->size};
-    if (passing && passing->fd >= 0) {
+    struct msghdr message = {.msg_iov = datagram->parts, .msg_iovlen = datagram->count};
+    if (datagram->fd >= 0) {
         memset(&control, 0, sizeof control);
         message.msg_control = &control;
         message.msg_controllen = sizeof control;
         struct cmsghdr *head = CMSG_FIRSTHDR(&message);
         *head = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-        memcpy(CMSG_DATA(head), &passing->fd, sizeof(int));
+        memcpy(CMSG_DATA(head), &datagram->fd, sizeof(int));
     }
     ssize_t sent;
     do
@@ -208,7 +135,7 @@ static void send_failed(struct channel *ch, size_t size)
     case EPIPE:
     case ECONNRESET:
         ch->deaf = true; /* the end is announced when what it said last has been read */
-        drop_output(ch);
+        outbox_drop(&ch->box);
         break;
     default:
         fail(&ch->why, ACCORD_EIO, "sending %zu bytes failed: %s", size, strerror(errno));
@@ -216,60 +143,33 @@ static void send_failed(struct channel *ch, size_t size)
     }
 }
 
-static void passed_on(struct channel *ch, size_t size, bool secret)
-{
-    if (secret)
-        explicit_bzero(ch->out.data + ch->sent, size);
-    if (first_passing(ch)) {
-        passing_fini(ch, &ch->passing[0]);
-        memmove(ch->passing, ch->passing + 1, --ch->passing_count * sizeof *ch->passing);
-    }
-    ch->sent += size;
-}
-
-static void compact(struct channel *ch)
-{
-    if (ch->sent == ch->out.size) {
-        ch->sent = 0;
-        buf_clear(&ch->out);
-        if (ch->out.room > KEEP_ROOM)
-            buf_fini(&ch->out);
-    } else if (ch->sent > ch->out.size / 2) {
-        for (size_t i = 0; i < ch->passing_count; i++)
-            ch->passing[i].at -= ch->sent;
-        buf_drop(&ch->out, ch->sent);
-        ch->sent = 0;
-    }
-}
-
 static void send_all(struct channel *ch)
 {
-    while (ch->sent < ch->out.size && !ch->blocked) {
-        bool secret;
-        size_t size = pack(ch, &secret);
-        if (!size) {
+    while (outbox_size(&ch->box) && !ch->blocked) {
+        struct datagram datagram = outbox_next(&ch->box);
+        if (!datagram.count) {
             fail(&ch->why, ACCORD_ELIMIT, "a message of %zu bytes is too long to send",
-                 frame_size(ch, ch->sent));
+                 outbox_first_size(&ch->box));
             end(ch);
             return;
         }
-        if (send_datagram(ch, size) < 0)
-            send_failed(ch, size);
+        if (send_datagram(ch, &datagram) < 0)
+            send_failed(ch, datagram.size + datagram.elsewhere);
         else
-            passed_on(ch, size, secret);
+            outbox_left(&ch->box, &datagram);
         if (ch->deaf || ch->over)
             return;
     }
-    compact(ch);
+    outbox_compact(&ch->box);
 }
 
 static void flush(struct channel *ch)
 {
     if (ch->deaf || ch->over) {
-        drop_output(ch);
+        outbox_drop(&ch->box);
         return;
     }
-    if (ch->out.failed) {
+    if (ch->box.out.failed) {
         fail(&ch->why, ACCORD_ENOMEM, "out of memory for a message");
         end(ch);
         return;
@@ -283,23 +183,31 @@ static void flush(struct channel *ch)
     }
 }
 
+static bool has_output(const struct channel *ch)
+{
+    return ch->box.out.size || ch->box.out.failed;
+}
+
 static void flush_turn(struct channel *ch)
 {
-    if (ch->closed || ch->blocked || !(ch->out.size || ch->out.failed))
+    if (ch->closed || ch->blocked || !has_output(ch))
         return;
     flush(ch);
     arm(ch);
 }
 
-/* Before the loop sleeps, and after its I/O callbacks: the two ends of a turn. */
+/* Before the loop sleeps, once: what the callbacks of a turn said leaves together with what the timers add that they
+ * started for at once. */
 static void on_prepare(uv_prepare_t *prepare)
 {
-    flush_turn(prepare->data);
+    struct channel *ch = prepare->data;
+    if (!ch->patient)
+        flush_turn(ch);
 }
 
-static void on_check(uv_check_t *check)
+static void on_patience(uv_timer_t *patience)
 {
-    flush_turn(check->data);
+    flush_turn(patience->data);
 }
 
 /* ---- receiving ---- */
@@ -355,6 +263,7 @@ static void dispatch(struct channel *ch, size_t size, int fd)
     struct wire_bytes bytes = {ch->in, size};
     if (ch->peer != WIRE_H)
         clock_hold();
+    ch->dispatching = true;
     while (bytes.size && !ch->over && !ch->closed) {
         struct wire_message message;
         if (wire_decode(&bytes, ch->peer, &message, &ch->why) < 0) {
@@ -368,6 +277,7 @@ static void dispatch(struct channel *ch, size_t size, int fd)
             explicit_bzero((void *)(uintptr_t)message.SECRET_GIVEN.value.data,
                            message.SECRET_GIVEN.value.size);
     }
+    ch->dispatching = false;
     clock_release();
     if (fd >= 0)
         close(fd);
@@ -388,7 +298,8 @@ static void receive(struct channel *ch)
         ssize_t size = receive_datagram(ch, &fd);
         if (size > 0) {
             dispatch(ch, (size_t)size, fd);
-            flush_turn(ch);
+            if (!ch->patient)
+                flush_turn(ch);
             if (is_last(ch, (size_t)size))
                 break;
         } else if (size == 0) {
@@ -409,14 +320,13 @@ static void receive(struct channel *ch)
 static void init_handles(struct channel *ch, uv_loop_t *loop)
 {
     uv_prepare_init(loop, &ch->prepare);
-    uv_check_init(loop, &ch->check);
+    uv_timer_init(loop, &ch->patience);
     uv_idle_init(loop, &ch->later);
-    ch->poll.data = ch->prepare.data = ch->check.data = ch->later.data = ch;
+    ch->poll.data = ch->prepare.data = ch->patience.data = ch->later.data = ch;
     ch->open_handles = 4;
     uv_prepare_start(&ch->prepare, on_prepare);
-    uv_check_start(&ch->check, on_check);
     uv_unref((uv_handle_t *)&ch->prepare);
-    uv_unref((uv_handle_t *)&ch->check);
+    uv_unref((uv_handle_t *)&ch->patience);
 }
 
 int channel_open(struct channel **out, uv_loop_t *loop, int fd, unsigned peer,
@@ -453,7 +363,6 @@ static void on_closed(uv_handle_t *handle)
     struct channel *ch = handle->data;
     if (--ch->open_handles)
         return;
-    free(ch->passing);
     free(ch->in);
     free(ch);
 }
@@ -463,58 +372,55 @@ void channel_close(struct channel *ch)
     if (!ch || ch->closed)
         return;
     ch->closed = true;
-    drop_output(ch);
-    buf_fini(&ch->out);
+    outbox_fini(&ch->box);
     uv_close((uv_handle_t *)&ch->poll, on_closed);
     uv_close((uv_handle_t *)&ch->prepare, on_closed);
-    uv_close((uv_handle_t *)&ch->check, on_closed);
+    uv_close((uv_handle_t *)&ch->patience, on_closed);
     uv_close((uv_handle_t *)&ch->later, on_closed);
     close(ch->fd);
 }
 
 struct buf *channel_out(struct channel *ch)
 {
+    ch->patient = false;
     if (channel_backlog(ch) >= DATAGRAM_USUAL)
         flush_turn(ch);
-    return &ch->out;
+    return &ch->box.out;
 }
 
-static bool passing_reserve(struct channel *ch)
+struct buf *channel_out_later(struct channel *ch)
 {
-    if (ch->passing_count < ch->passing_room)
-        return true;
-    size_t room = ch->passing_room ? 2 * ch->passing_room : 4;
-    struct passing *passing = realloc(ch->passing, room * sizeof *passing);
-    if (!passing)
-        return false;
-    ch->passing = passing;
-    ch->passing_room = room;
-    return true;
+    if (has_output(ch))
+        return &ch->box.out;
+    ch->patient = true;
+    if (!uv_is_active((uv_handle_t *)&ch->patience) && !ch->closed)
+        uv_timer_start(&ch->patience, on_patience, LATER, 0);
+    return &ch->box.out;
 }
 
-static void put_passing(struct channel *ch, const struct buf *frame, struct passing passing)
+static void put_passing(struct channel *ch, const struct buf *frame, struct outbox_passing passing)
 {
-    ch->passing_bytes += passing.size;
-    if (ch->over || ch->deaf || frame->failed || !passing_reserve(ch)) {
-        ch->out.failed = !ch->over && !ch->deaf;
-        passing_fini(ch, &passing);
+    ch->patient = false;
+    if (ch->over || ch->deaf) {
+        outbox_release(&passing);
         return;
     }
-    passing.at = ch->out.size;
-    ch->passing[ch->passing_count++] = passing;
-    buf_put(&ch->out, frame->data, frame->size);
+    if (!outbox_pass(&ch->box, frame, passing))
+        ch->box.out.failed = true;
 }
 
 void channel_put_fd(struct channel *ch, const struct buf *frame, int fd)
 {
-    put_passing(ch, frame, (struct passing){.fd = fd});
+    put_passing(ch, frame, (struct outbox_passing){.fd = fd});
 }
 
 void channel_put_frame(struct channel *ch, const struct buf *frame, void *bytes, size_t size,
                        void (*release)(void *bytes))
 {
-    put_passing(ch, frame, (struct passing){.fd = -1, .bytes = bytes, .size = size, .release = release});
-    flush_turn(ch);
+    put_passing(ch, frame,
+                (struct outbox_passing){.fd = -1, .bytes = bytes, .size = size, .release = release});
+    if (!ch->dispatching)
+        flush_turn(ch);
 }
 
 /* True: it has left, or never will. */
@@ -536,18 +442,19 @@ void channel_put_bytes(struct channel *ch, const struct buf *frame, const void *
     flush_turn(ch);
     if (ch->over || ch->deaf || ch->closed)
         return;
-    bool waits = ch->blocked || ch->out.size || ch->out.failed || frame->failed;
+    bool waits = ch->blocked || ch->box.out.size || ch->box.out.failed || frame->failed;
     if (!waits && send_now(ch, frame, bytes, size))
         return;
-    buf_put(&ch->out, frame->data, frame->size);
-    buf_put(&ch->out, bytes, size);
-    ch->out.failed = ch->out.failed || frame->failed;
+    ch->patient = false;
+    buf_put(&ch->box.out, frame->data, frame->size);
+    buf_put(&ch->box.out, bytes, size);
+    ch->box.out.failed = ch->box.out.failed || frame->failed;
     arm(ch);
 }
 
 size_t channel_backlog(const struct channel *ch)
 {
-    return ch->out.size - ch->sent + ch->passing_bytes;
+    return outbox_size(&ch->box);
 }
 
 bool channel_full(const struct channel *ch)

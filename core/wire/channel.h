@@ -1,7 +1,7 @@
 /* One end of a SEQPACKET pair on a libuv loop: batches frames into datagrams, passes descriptors, decodes.
  *
- * Frames leave together, when there are enough of them for a datagram of the usual size, or at the end of the loop's
- * turn. Loop thread only.
+ * Frames leave together: when there are enough of them for a datagram of the usual size, when the datagram that they
+ * answer has been handled, or before the loop waits. Loop thread only.
  */
 #ifndef WIRE_CHANNEL_H
 #define WIRE_CHANNEL_H
@@ -27,10 +27,13 @@ struct channel_events {
 int channel_open(struct channel **, uv_loop_t *, int fd, unsigned peer, const struct channel_events *, void *arg);
 /* Where to put frames: wire_put_NAME(channel_out(ch), &message). What was put before may leave. */
 struct buf *channel_out(struct channel *);
+/* The same for frames that nobody waits for at once: they leave with the next that do, or about a millisecond later. */
+struct buf *channel_out_later(struct channel *);
 /* Sends what was put so far, then a frame with a descriptor, which is closed here once passed on. */
 void channel_put_fd(struct channel *, const struct buf *frame, int fd);
-/* Sends what was put so far, then a frame whose end, its last field's `size` bytes, is `bytes`: they are not copied.
- * `release` is called once, when they have left or never will; perhaps before this returns. */
+/* Sends what was put so far, and a frame whose end, its last field's `size` bytes, is `bytes`: they are not copied.
+ * `release` is called once, when they have left or never will; perhaps before this returns. What is answered to one
+ * datagram leaves together, when that has been handled. */
 void channel_put_frame(struct channel *, const struct buf *frame, void *bytes, size_t size, void (*release)(void *bytes));
 /* The same for bytes that are the caller's again when this returns: they are copied only when they cannot leave now. */
 void channel_put_bytes(struct channel *, const struct buf *frame, const void *bytes, size_t size);

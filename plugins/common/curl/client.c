@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EARLY 2 /* calls for each connection that are made ready while they wait */
+#define EARLY 4 /* calls for each connection that are made ready while they wait */
 
 struct accord_timer *client_timer(struct client *client, int64_t ms, accord_timer_fn run, void *arg)
 {
@@ -212,11 +212,22 @@ static struct client_session *find_lasting(const struct client *client)
     return session;
 }
 
-/* While all sessions are in use, those first in line ask for their payload. */
+static int64_t count_early(const struct client *client)
+{
+    int64_t early = 0;
+    for (const struct client_call *call = client->waiting; call; call = call->next)
+        early += call->early;
+    return early;
+}
+
+/* While all sessions are in use, those first in line ask for their payload: together, when half of those that had asked
+ * have been begun, so that the host is asked less often. */
 static void ready_early(struct client *client)
 {
     struct client_session *session = client->set.protocol->talk ? NULL : find_lasting(client);
     int64_t most = EARLY * client->set.connections;
+    if (session && count_early(client) > most / 2)
+        return;
     for (struct client_call *call = client->waiting; call && session && most-- && !client->freed;
          call = call->next) {
         if (call->early || call->stopped || call->fresh_only)

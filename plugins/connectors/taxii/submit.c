@@ -79,7 +79,7 @@ static void end_all_waiting(struct submit *submit, int64_t wait, const char *rea
 
 static size_t most_running(const struct link *link)
 {
-    return (size_t)link->options->connections * 3; /* so that the next two are there when one ends */
+    return (size_t)link->options->connections * 5; /* so that the next four are there when one ends */
 }
 
 int64_t submit_window(const struct link *link)
