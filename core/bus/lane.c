@@ -241,7 +241,7 @@ void bus_lane_pump(struct bus_lane *lane)
     size_t limit = !lane->hungry || lane->claiming ? 0 : room_in(lane);
     if (!limit || lane->blocked || !party->ready || !party->enabled || party->bus->giving_up)
         return;
-    struct store_claimed *rows = calloc(limit, sizeof *rows);
+    struct store_claimed *rows = malloc(limit * sizeof *rows);
     if (!rows || !bus_spares_promise(party->bus, limit)) {
         free(rows);
         bus_lane_due(lane, pace_now(&party->bus->pace) + CLAIM_PAUSE);
