@@ -140,7 +140,7 @@ void bus_dispatch_sent(struct bus_dispatch *dispatch)
 {
     if (!dispatch->payload)
         return;
-    bus_lane_hold(dispatch->lane, -dispatch->size);
+    bus_lane_sent(dispatch->lane, dispatch->size);
     dispatch->source.claimed = NULL;
     if (!dispatch->source.taken)
         free(dispatch->payload);

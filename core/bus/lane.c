@@ -238,11 +238,10 @@ static void claimed(void *arg, int result)
 void bus_lane_pump(struct bus_lane *lane)
 {
     struct bus_party *party = lane->party;
-    size_t limit = room_in(lane);
-    if (!lane->hungry || lane->claiming || lane->blocked || !party->ready || !party->enabled ||
-        party->bus->giving_up || !limit)
+    size_t limit = !lane->hungry || lane->claiming ? 0 : room_in(lane);
+    if (!limit || lane->blocked || !party->ready || !party->enabled || party->bus->giving_up)
         return;
-    struct store_claimed *rows = calloc(limit, sizeof *rows);
+    struct store_claimed *rows = malloc(limit * sizeof *rows);
     if (!rows || !bus_spares_promise(party->bus, limit)) {
         free(rows);
         bus_lane_due(lane, pace_now(&party->bus->pace) + CLAIM_PAUSE);
@@ -259,6 +258,13 @@ void bus_lane_pump(struct bus_lane *lane)
                                        .claimed = rows};
     bus_lane_hold(lane, (int64_t)lane->claim.payload_room);
     store_claim(party->bus->store, &lane->claim, claimed, lane);
+}
+
+void bus_lane_sent(struct bus_lane *lane, int64_t bytes)
+{
+    bus_lane_hold(lane, -bytes);
+    if (lane->held < LANE_HELD_MOST / 2)
+        bus_lane_pump(lane);
 }
 
 void bus_lane_feed(struct bus_lane *lane)

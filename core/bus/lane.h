@@ -27,6 +27,8 @@ void bus_lane_take(struct bus_lane *, int64_t size);
 void bus_lane_release(struct bus_lane *, int64_t size);
 /* So many bytes more (or less) of claimed payload are in memory. */
 void bus_lane_hold(struct bus_lane *, int64_t bytes);
+/* So many of them have left: more may be claimed before what left is settled. */
+void bus_lane_sent(struct bus_lane *, int64_t bytes);
 /* How many may be at its link at once: as it has shown, and no more than it wants. */
 size_t bus_lane_window(const struct bus_lane *);
 /* It goes out fast, and more comes in. */

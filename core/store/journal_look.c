@@ -38,11 +38,10 @@ static const uint8_t *in_window(const struct journal *journal, uint64_t position
                : NULL;
 }
 
-/* A record that is longer than `want` is read in two steps. */
-static int read_record(struct journal *journal, uint64_t position, enum record_type type, size_t want,
-                       struct buf *to, const uint8_t **body, size_t *size)
+/* A record that is longer than `want` is read in two steps. Its body has not been checked. */
+static int fetch_record(struct journal *journal, uint64_t position, enum record_type type, size_t want,
+                        struct buf *to, struct record_head *head, const uint8_t **body)
 {
-    struct record_head head;
     size_t got = 0;
     const uint8_t *bytes = in_group(&journal->bytes, journal->at, position, &got);
     if (!bytes)
@@ -54,9 +53,9 @@ static int read_record(struct journal *journal, uint64_t position, enum record_t
         if (!buf_reserve(to, want))
             return ACCORD_ENOMEM;
         int result = segments_read(&journal->segments, position, to->data, want, &got);
-        if (!result && !(result = check_record(to->data, position, type, got, &head)) &&
-            RECORD_HEAD + head.size > got) {
-            want = RECORD_HEAD + head.size;
+        if (!result && !(result = check_record(to->data, position, type, got, head)) &&
+            RECORD_HEAD + head->size > got) {
+            want = RECORD_HEAD + head->size;
             if (!buf_reserve(to, want))
                 return ACCORD_ENOMEM;
             result = segments_read(&journal->segments, position, to->data, want, &got);
@@ -65,12 +64,21 @@ static int read_record(struct journal *journal, uint64_t position, enum record_t
             return result == ACCORD_ENOENT ? ACCORD_EFORMAT : result;
         bytes = to->data;
     }
-    if (check_record(bytes, position, type, got, &head) || RECORD_HEAD + head.size > got ||
-        !record_body_good(&head, bytes + RECORD_HEAD))
+    if (check_record(bytes, position, type, got, head) || RECORD_HEAD + head->size > got)
         return ACCORD_EFORMAT;
     *body = bytes + RECORD_HEAD;
-    *size = head.size;
     return 0;
+}
+
+static int read_record(struct journal *journal, uint64_t position, enum record_type type, size_t want,
+                       struct buf *to, const uint8_t **body, size_t *size)
+{
+    struct record_head head;
+    int result = fetch_record(journal, position, type, want, to, &head, body);
+    if (result)
+        return result;
+    *size = head.size;
+    return record_body_good(&head, *body) ? 0 : ACCORD_EFORMAT;
 }
 
 int journal_record(struct journal *journal, uint64_t position, enum record_type type, struct buf *to,
@@ -158,26 +166,38 @@ int journal_find_repeat(void *state, struct backend_repeat *repeat, enum backend
 
 /* ---- payload ---- */
 
+static size_t span_of_piece(size_t size)
+{
+    size_t span = RECORD_HEAD + RECORD_PIECE_HEAD + (size < ACCORD_PIECE_MAX ? size : ACCORD_PIECE_MAX);
+    return span > READ_FIRST ? span : READ_FIRST;
+}
+
 /* `size`: what it is thought to hold. */
 static int read_piece(struct journal *journal, uint64_t position, size_t size, struct record_piece *piece)
 {
     const uint8_t *body;
-    size_t want = RECORD_HEAD + RECORD_PIECE_HEAD + (size < ACCORD_PIECE_MAX ? size : ACCORD_PIECE_MAX);
-    int result = read_record(journal, position, RECORD_PIECE, want > READ_FIRST ? want : READ_FIRST,
-                             &journal->second, &body, &size);
+    int result =
+        read_record(journal, position, RECORD_PIECE, span_of_piece(size), &journal->second, &body, &size);
     return result ? result : record_get_piece(body, size, piece);
 }
 
+/* The seal says of all that is in a piece whether it is as it was: only what is not sealed needs the checksum. */
 int journal_small_payload(struct journal *journal, const struct record_admission *a, uint8_t *to)
 {
     struct record_piece piece;
+    struct record_head head;
+    const uint8_t *body;
     const struct seal_bond bond = {.message = a->id};
     if (a->piece_count != 1)
         return ACCORD_ENOENT;
-    int result = read_piece(journal, record_piece_position(a, 0), (size_t)a->size, &piece);
-    if (result || piece.size != (size_t)a->size)
-        return result ? result : ACCORD_EFORMAT;
-    return sealer_take_whole(journal->keys.sealer, &piece, &bond, to);
+    int result = fetch_record(journal, record_piece_position(a, 0), RECORD_PIECE,
+                              span_of_piece((size_t)a->size), &journal->second, &head, &body);
+    if (!result)
+        result = record_get_piece(body, head.size, &piece);
+    if (!result &&
+        (piece.size != (size_t)a->size || (piece.seal == SEAL_NONE && !record_body_good(&head, body))))
+        result = ACCORD_EFORMAT;
+    return result ? result : sealer_take_whole(journal->keys.sealer, &piece, &bond, to);
 }
 
 int journal_peek(void *state, uint64_t position, const struct seal_bond *bond, size_t offset, void *to,

@@ -87,14 +87,15 @@ void journal_fill_delivery(struct journal *journal, const struct record_admissio
 {
     const struct record_admission *a = &room->admission;
     const struct place *place = &journal->index.places[from->place];
-    *to = (struct store_delivery){.number = from->number,
-                                  .state = from->state,
-                                  .attempts = from->attempts,
-                                  .attempts_before = from->before,
-                                  .not_before = from->not_before,
-                                  .changed = from->changed,
-                                  .since = from->since,
-                                  .generation = from->generation};
+    to->number = from->number;
+    to->state = from->state;
+    to->attempts = from->attempts;
+    to->attempts_before = from->before;
+    to->not_before = from->not_before;
+    to->changed = from->changed;
+    to->since = from->since;
+    to->generation = from->generation;
+    to->rule[0] = to->reason[0] = to->receipt[0] = 0; /* the room behind them is left as it is */
     text_copy(to->message, sizeof to->message, a->id);
     text_copy(to->agreement, sizeof to->agreement, place->agreement);
     text_copy(to->service, sizeof to->service, place->service);

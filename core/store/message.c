@@ -40,8 +40,13 @@ static bool copy_headers(struct store_message *message, const struct record_admi
 
 struct store_message *message_new(const struct record_admission *a)
 {
-    struct store_message *message = calloc(1, sizeof *message);
-    if (!message || !copy_headers(message, a)) {
+    struct store_message *message = malloc(sizeof *message); /* much of it is room that is hardly ever used */
+    if (!message)
+        return NULL;
+    message->headers = NULL;
+    message->deliveries = NULL;
+    message->header_count = message->delivery_count = 0;
+    if (!copy_headers(message, a)) {
         free(message);
         return NULL;
     }

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from exact import AGREEMENT, FOLDER, SITE, Flow, digest, plan
+from exact import AGREEMENT, FOLDER, SITE, WINDOW, Flow, digest, plan
 from harness import give, wait_for
 
 CLEAR = [b"EQD+CN+", b"TDT+20+601W", b"MV FAULTS"]  # what only a payload holds
@@ -182,7 +182,8 @@ def restored(flow, backup, agents):
     agent.secret("isa", "id", flow.partner.user_key.private)
     agent.write_conf("site.conf", SITE.format(site=agent.site / "plans", retention="10 years"))
     agent.write_conf("isa.conf", AGREEMENT.format(
-        port=flow.partner.port, user=flow.partner.user, host_key=flow.partner.host_key.fingerprint, folder=FOLDER))
+        port=flow.partner.port, user=flow.partner.user, host_key=flow.partner.host_key.fingerprint, folder=FOLDER,
+        window=WINDOW))
     return agent
 
 

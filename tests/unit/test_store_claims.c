@@ -10,9 +10,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MESSAGES 300
 #define BATCH    64
@@ -184,12 +186,53 @@ static void damage_in_what_is_read_together_hits_one_message_alone(void **state)
     post_free(post);
 }
 
+/* As the first format had it: the n-th piece is that of this mail. */
+static void unseal(struct post *post, size_t n, size_t mail, bool damaged)
+{
+    char path[PATH_MAX];
+    uint8_t bytes[RECORD_HEAD];
+    struct record_head head;
+    struct buf record = {0};
+    uint64_t position;
+    uint32_t size;
+    assert_true(find_record(post->bench.folder, RECORD_PIECE, n, &position, &size));
+    segment_path(post->bench.folder, POSITION_SEGMENT(position), path, sizeof path);
+    int fd = open(path, O_RDWR);
+    assert_int_equal(pread(fd, bytes, sizeof bytes, (off_t)POSITION_OFFSET(position)), sizeof bytes);
+    assert_true(record_read_head(bytes, position, &head));
+    assert_non_null(buf_reserve(&record, RECORD_HEAD));
+    record.size = RECORD_HEAD;
+    record_put_piece(&record, &(struct record_piece){.data = post->bytes + mail, .size = size_of(mail)});
+    record_finish(&record, 0, position, head.group, RECORD_PIECE);
+    record.data[RECORD_HEAD + size - 1] ^= damaged;
+    assert_int_equal(pwrite(fd, record.data, record.size, (off_t)POSITION_OFFSET(position)), record.size);
+    close(fd);
+    buf_fini(&record);
+}
+
+static void what_has_no_seal_is_claimed_when_its_checksum_is_right(void **state)
+{
+    (void)state;
+    struct post *post = post_new();
+    struct batch batch;
+    unseal(post, 0, 1, false); /* message 0 has no piece */
+    unseal(post, 1, 2, true);
+    claim_batch(post, &batch);
+    expect_mail(post, &batch.claimed[1], 1);
+    assert_string_equal(batch.claimed[2].message->id, post->mails[2].id);
+    assert_null(batch.claimed[2].payload);
+    expect_mail(post, &batch.claimed[3], 3);
+    forget_batch(&batch);
+    post_free(post);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_waits_is_claimed_whole_and_in_order),
         cmocka_unit_test(what_moved_is_claimed_with_the_reason_of_the_move),
         cmocka_unit_test(damage_in_what_is_read_together_hits_one_message_alone),
+        cmocka_unit_test(what_has_no_seal_is_claimed_when_its_checksum_is_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
