@@ -171,6 +171,20 @@ static ptrdiff_t on_body(void *arg, uint8_t *to, size_t size)
     return (ptrdiff_t)size;
 }
 
+static const uint8_t *on_whole(void *arg)
+{
+    const struct ask *ask = arg;
+    assert_int_equal(ask->ended, 0);
+    return ask->offers ? (const uint8_t *)ask->body : NULL;
+}
+
+static void on_leaves(void *arg)
+{
+    struct ask *ask = arg;
+    assert_true(ask->offers && ask->readied > 0 && !ask->at && !ask->ended);
+    ask->left++;
+}
+
 static int on_head(void *arg, struct http_call *call, long status)
 {
     struct ask *ask = arg;
@@ -263,6 +277,8 @@ struct ask ask_of(struct bench *bench, const char *path, const char *body)
                                     .size = (int64_t)strlen(body),
                                     .ready = on_ready,
                                     .body = on_body,
+                                    .whole = on_whole,
+                                    .leaves = on_leaves,
                                     .head = on_head,
                                     .answer = on_answer,
                                     .done = on_done}};

@@ -36,6 +36,7 @@ struct ask {
     size_t piece;        /* at most, of a body that is given; 0: any */
     int64_t made;        /* bytes of a body that is made up instead */
     bool holds;          /* no more of the body is given now */
+    bool offers;         /* `body` as a whole */
     bool pauses;         /* the answer is not taken now */
     unsigned pause_each; /* the answer is put off once before each so many pieces; 0: never */
     unsigned pieces;
@@ -43,7 +44,7 @@ struct ask {
     int stop_head, stop_answer;            /* what these return */
     bool cancel_head, cancel_answer, cancel_body, cancel_ready, free_answer, free_done;
     bool aborts;                           /* the body */
-    unsigned readied, headed, ended;
+    unsigned readied, left, headed, ended; /* left: taken as a whole */
     long head_status;
     char type[128], got[4096]; /* Content-Type, and the answer's beginning */
     int64_t got_size;

@@ -34,6 +34,7 @@ struct http {
 static struct http_call *calls;
 static struct http *the_http;
 static unsigned begun, dropped, fails;
+static bool takes_whole;
 
 struct http *http_new(const struct http_settings *settings)
 {
@@ -110,6 +111,21 @@ void http_tell_steps(struct http_call *call, http_step_fn step, void *arg)
 
 /* ---- running ---- */
 
+static bool take_whole(struct http_call *call)
+{
+    const struct http_request *request = call->request;
+    const uint8_t *bytes = request->whole(request->arg);
+    if (!bytes)
+        return false;
+    call->body = realloc(call->body, (size_t)request->size + 1);
+    memcpy(call->body, bytes, (size_t)request->size);
+    call->body_size = (size_t)request->size;
+    call->body[call->body_size] = '\0';
+    call->whole = true;
+    request->leaves(request->arg);
+    return true;
+}
+
 static bool pull_body(struct http_call *call)
 {
     uint8_t piece[5000];
@@ -120,6 +136,8 @@ static bool pull_body(struct http_call *call)
     }
     if (call->whole || call->stuck || call->canceled)
         return false;
+    if (takes_whole)
+        return take_whole(call);
     ptrdiff_t got = call->request->body(call->request->arg, piece, sizeof piece);
     assert_true(got <= (ptrdiff_t)sizeof piece);
     call->whole = got == HTTP_END;
@@ -276,6 +294,11 @@ void partner_fail_begin(void)
     fails = 1;
 }
 
+void partner_takes_whole(void)
+{
+    takes_whole = true;
+}
+
 unsigned partner_dropped(void)
 {
     return dropped;
@@ -374,6 +397,7 @@ void ais_open(struct ais_bench *bench, const struct accord_pair *link, const str
     const struct accord_connector *connector = accord_plugin.connector;
     char why[ACCORD_REASON_MAX];
     begun = dropped = fails = 0;
+    takes_whole = false;
     calls = NULL; /* of a test that has failed */
     bench->options[4] = testoptions_new(&connector->link_options, link ? link : paths, why, sizeof why);
     if (!bench->options[4])

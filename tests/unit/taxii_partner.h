@@ -79,6 +79,8 @@ void answer_catalogue(struct ais_bench *);
 
 /* The next http_begin() fails. */
 void partner_fail_begin(void);
+/* Until the bench is opened anew: bodies are taken when they are there as a whole, and not before. */
+void partner_takes_whole(void);
 unsigned partner_dropped(void); /* http_drop_idle() */
 void partner_certificate(int64_t until); /* as the next session learns it */
 

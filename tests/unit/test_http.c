@@ -160,6 +160,25 @@ static void an_idle_connection_is_closed_in_time(void **state)
     bench_close(&bench);
 }
 
+/* libcurl's is for later than its call: it stays for the next one, and finds nothing to do when nobody calls. */
+static void a_timer_stays_from_call_to_call(void **state)
+{
+    const struct http_settings change = {.idle_close = 200000};
+    struct bench bench;
+    (void)state;
+    bench_open(&bench, &(struct bench_setting){.clock = TESTHOST_VIRTUAL_CLOCK, .change = &change});
+    for (int i = 0; i < 3; i++) {
+        ask_once(&bench, "/poll", "<poll/>");
+        assert_int_equal(testhost_timers(bench.host), 2); /* and one for idle_close */
+    }
+    testhost_advance(bench.host, 100000);
+    assert_int_equal(testhost_timers(bench.host), 1);
+    struct ask ask = ask_once(&bench, "/poll", "<poll/>");
+    ask_expect(&ask, HTTP_ANSWERED, "", "");
+    assert_int_equal(testhost_dials(bench.host), 1);
+    bench_close(&bench);
+}
+
 static void without_idle_close_it_is_closed_at_once(void **state)
 {
     const struct http_settings change = {.idle_close = -1};
@@ -425,6 +444,7 @@ int main(void)
         cmocka_unit_test(a_connection_is_used_again),
         cmocka_unit_test(requests_wait_in_line_for_so_many_connections),
         cmocka_unit_test(an_idle_connection_is_closed_in_time),
+        cmocka_unit_test(a_timer_stays_from_call_to_call),
         cmocka_unit_test(without_idle_close_it_is_closed_at_once),
         cmocka_unit_test(the_partner_may_close_an_idle_connection),
         cmocka_unit_test(connection_close_is_obeyed),

@@ -1,6 +1,7 @@
 /* Content as it stands in an inbox message: the XML declaration and the byte order mark become blanks, everything else stays
  * as it is; or all of it becomes text. */
 #include "connectors/taxii/content.h"
+#include "connectors/taxii/phrase.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -146,6 +147,40 @@ static void text_that_xml_cannot_hold_is_refused(void **state)
     is_refused(FORM_ESCAPED, "a\0b", 3, "UTF-8");
 }
 
+/* ---- what it is written with ---- */
+
+static void a_draft_holds_all_that_is_put_into_it(void **state)
+{
+    struct draft draft = {0};
+    (void)state;
+    draft_reserve(&draft, 4);
+    char *bytes = draft.bytes;
+    draft_put(&draft, "1234");
+    assert_ptr_equal(draft.bytes, bytes); /* there was room */
+    draft_reserve(&draft, 2);
+    draft_number(&draft, 0);
+    draft_number(&draft, -120);
+    draft_number(&draft, INT64_MAX);
+    draft_number(&draft, INT64_MIN);
+    assert_string_equal(draft.bytes, "12340-1209223372036854775807-9223372036854775808");
+    assert_int_equal(draft.size, strlen(draft.bytes));
+    draft_fini(&draft);
+}
+
+static void a_phrase_is_cut_where_its_room_ends(void **state)
+{
+    char text[8], *end = text + sizeof text;
+    (void)state;
+    char *at = phrase_put(text, end, "abc", 2);
+    assert_string_equal(text, "ab");
+    at = phrase_put(at, end, "", 10);
+    at = phrase_put(at, end, "cdefghij", SIZE_MAX);
+    assert_string_equal(text, "abcdefg");
+    at = phrase_put(at, end, "x", SIZE_MAX);
+    assert_ptr_equal(at, end - 1);
+    assert_string_equal(text, "abcdefg");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +190,8 @@ int main(void)
         cmocka_unit_test(what_is_no_xml_is_refused),
         cmocka_unit_test(text_has_its_markup_escaped),
         cmocka_unit_test(text_that_xml_cannot_hold_is_refused),
+        cmocka_unit_test(a_draft_holds_all_that_is_put_into_it),
+        cmocka_unit_test(a_phrase_is_cut_where_its_room_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

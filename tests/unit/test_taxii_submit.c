@@ -22,10 +22,11 @@ static void nothing_is_asked_while_there_is_nothing_to_submit(void **state)
     ais_close(&bench);
 }
 
-static void a_message_is_a_block_with_its_id(void **state)
+static void check_message(bool whole)
 {
-    (void)state;
     ais_open_submit(&bench, NULL, NULL);
+    if (whole)
+        partner_takes_whole();
     struct accord_delivery *delivery = ais_send_one(&bench, "abc");
     assert_string_equal(partner_path(partner_call(0)), "/inbox");
     assert_string_equal(partner_body(partner_call(0)),
@@ -41,6 +42,14 @@ static void a_message_is_a_block_with_its_id(void **state)
     answer(&bench, "STATUS SUCCESS|thank you\n");
     ais_ended(delivery, ACCORD_DELIVERED, "SUCCESS for urn:accord:abc at /inbox: thank you");
     ais_close(&bench);
+}
+
+/* Asked for bit by bit, or taken at once. */
+static void a_message_is_a_block_with_its_id(void **state)
+{
+    (void)state;
+    check_message(false);
+    check_message(true);
 }
 
 static void the_destination_is_left_out_when_it_must_be(void **state)
@@ -339,10 +348,11 @@ static void a_cancelled_one_ends_at_once_before_it_is_gone(void **state)
     ais_close(&bench);
 }
 
-static void a_cancelled_one_that_is_gone_waits_a_little_for_its_answer(void **state)
+static void cancel_what_is_gone(bool whole)
 {
-    (void)state;
     ais_open_submit(&bench, NULL, NULL);
+    if (whole)
+        partner_takes_whole();
     struct accord_delivery *first = ais_send_one(&bench, "abc"), *second = ais_send_one(&bench, "abd");
     testhost_cancel(bench.host, first);
     testhost_cancel(bench.host, second);
@@ -352,6 +362,37 @@ static void a_cancelled_one_that_is_gone_waits_a_little_for_its_answer(void **st
     ais_ended(first, ACCORD_DELIVERED, "SUCCESS");
     ais_pass(&bench, 3000);
     ais_ended(second, ACCORD_UNCERTAIN, "cancelled");
+    ais_close(&bench);
+}
+
+static void a_cancelled_one_that_is_gone_waits_a_little_for_its_answer(void **state)
+{
+    (void)state;
+    cancel_what_is_gone(false);
+    cancel_what_is_gone(true);
+}
+
+/* Nor a batch of several: its parts are gathered as they go. */
+static void what_is_not_there_is_not_offered_as_a_whole(void **state)
+{
+    static const struct accord_pair options[] = {{"collection", "AIS_INGEST"}, {"batch", "2"}, {NULL, NULL}};
+    (void)state;
+    ais_open_submit(&bench, NULL, NULL);
+    partner_takes_whole();
+    struct accord_delivery *delivery = ais_send(&bench, "abc", "<a>text</a>");
+    delivery->stall_at = 5;
+    ais_run(&bench);
+    assert_false(partner_whole(partner_call(0)));
+    testhost_cancel(bench.host, delivery);
+    ais_run(&bench);
+    ais_ended(delivery, ACCORD_RETRY, "cancelled");
+    ais_close(&bench);
+    ais_open_submit(&bench, NULL, options);
+    partner_takes_whole();
+    ais_send(&bench, "abd", "<a/>");
+    ais_send(&bench, "abe", "<a/>");
+    ais_run(&bench);
+    assert_false(partner_whole(partner_call(0)));
     ais_close(&bench);
 }
 
@@ -411,6 +452,7 @@ int main(void)
         cmocka_unit_test(one_that_cannot_be_sent_does_not_take_the_others_with_it),
         cmocka_unit_test(a_cancelled_one_ends_at_once_before_it_is_gone),
         cmocka_unit_test(a_cancelled_one_that_is_gone_waits_a_little_for_its_answer),
+        cmocka_unit_test(what_is_not_there_is_not_offered_as_a_whole),
         cmocka_unit_test(what_waits_ends_with_a_stop_and_what_is_under_way_does_not),
         cmocka_unit_test(a_close_in_mid_flight_says_what_is_known),
     };

@@ -172,6 +172,25 @@ static void words_are_kept_of_so_many_names(void **state)
     assert_int_equal(words[0], 0);
 }
 
+/* One that is used again has room for the names of its next document, however many its last one had. */
+static void words_of_an_earlier_document_take_no_room(void **state)
+{
+    static char document[20000];
+    uint32_t words[9];
+    (void)state;
+    size_t used = (size_t)sprintf(document, "<a>");
+    for (int i = 0; i < 400; i++)
+        used += (size_t)sprintf(document + used, "<n%d a%d=''/>", i, i);
+    strcpy(document + used, "</a>");
+    xml_readers_keep();
+    read_words(document, words);
+    read_words("<b><m/><m/></b>", words);
+    assert_int_equal(words[2], 7);
+    read_words("<b><m/></b>", words);
+    assert_int_equal(words[2], 0);
+    xml_readers_drop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +205,7 @@ int main(void)
         cmocka_unit_test(names_of_namespaces_are_exact),
         cmocka_unit_test(a_word_is_kept_with_a_name_as_long_as_it_means_the_same),
         cmocka_unit_test(words_are_kept_of_so_many_names),
+        cmocka_unit_test(words_of_an_earlier_document_take_no_room),
     };
     int failed = cmocka_run_group_tests_name("a reader for each", tests, NULL, NULL);
     xml_readers_keep();

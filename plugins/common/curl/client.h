@@ -111,6 +111,7 @@ struct client_session {
     struct accord_watch *watch;
     uint32_t wanted, watched; /* events: by libcurl; by us, which is less while held back */
     struct accord_timer *timer, *idle;
+    long timer_ms; /* that `timer` was set to */
     CURLM *multi;
     CURL *easy;
     bool inside;  /* libcurl is running */

@@ -108,26 +108,36 @@ static void on_timer(void *arg)
     client_leave(client);
 }
 
+/* One that is early enough stays, from one call to the next, and may find nothing to do: each call has a long one. */
+static bool serves(const struct client_session *session, long ms)
+{
+    return session->timer && (ms < 0 ? !protocol_of(session)->talk : ms >= session->timer_ms);
+}
+
 static void set_timer(struct client_session *session, long ms)
 {
-    if (session->timer)
-        host_of(session)->timer_stop(session->timer);
-    session->timer = ms < 0 ? NULL : client_timer(session->client, ms, on_timer, session);
+    if (!serves(session, ms)) {
+        if (session->timer)
+            host_of(session)->timer_stop(session->timer);
+        session->timer = ms < 0 ? NULL : client_timer(session->client, ms, on_timer, session);
+        session->timer_ms = ms;
+    }
     session->starved = ms >= 0 && !session->timer;
 }
 
 static int on_timeout(CURLM *multi, long ms, void *arg)
 {
+    struct client_session *session = arg;
     (void)multi;
-    set_timer(arg, ms);
+    if (!session->inside) /* it is asked before it is left alone */
+        set_timer(session, ms);
     return 0;
 }
 
-/* Told once only: libcurl says nothing when its timer was early, by another clock. */
 static void keep_timer(struct client_session *session)
 {
     long ms = -1;
-    if (!session->timer && curl_multi_timeout(session->multi, &ms) == CURLM_OK && ms >= 0)
+    if (curl_multi_timeout(session->multi, &ms) == CURLM_OK)
         set_timer(session, ms);
 }
 
@@ -340,9 +350,9 @@ void client_wire_run(struct client_session *session, curl_socket_t fd, int event
         result = act(session, session->fd, CURL_CSELECT_IN);
     if (session->client->freed)
         return;
+    keep_timer(session);
     if (has_more(session))
         set_timer(session, 0);
-    keep_timer(session);
     client_wire_watch(session);
     see(session, result);
 }

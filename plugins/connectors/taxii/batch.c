@@ -1,11 +1,13 @@
-/* One inbox message under way: the blocks as their payload comes, its head before the first, its end behind the last; and what its answer means for the
- * deliveries in it. */
+/* One inbox message under way: its blocks as their payload comes, its head before the first and its end behind the last; and
+ * what its answer means for the deliveries in it. */
 #include "submit.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "phrase.h"
 
 #define AHEAD    (4 * ACCORD_PIECE_MAX) /* bytes asked of the host and not yet with the partner */
 #define RESERVED 65536                  /* bytes of a single payload for which a draft has room at once; */
@@ -24,7 +26,8 @@ static void write_id(const struct batch *batch, char id[EXCHANGE_ID])
 {
     unsigned char digest[EVP_MAX_MD_SIZE] = {0};
     if (batch->count == 1) {
-        snprintf(id, EXCHANGE_ID, "urn:accord:%s", batch->parcels[0]->out->envelope->id);
+        char *at = phrase_put(id, id + EXCHANGE_ID, "urn:accord:", EXCHANGE_ID);
+        phrase_put(at, id + EXCHANGE_ID, batch->parcels[0]->out->envelope->id, EXCHANGE_ID);
         return;
     }
     char ids[BATCH_MOST * ACCORD_ID_MAX] = "";
@@ -242,9 +245,14 @@ static void try_again(struct batch *batch, bool alone, const char *reason)
 
 static void tell_delivered(struct batch *batch, const struct outcome *outcome)
 {
-    char receipt[ACCORD_REASON_MAX];
-    snprintf(receipt, sizeof receipt, "SUCCESS for %s at %.120s%s%.200s", batch->exchange.id,
-             batch->exchange.path, outcome->said[0] ? ": " : "", outcome->said);
+    char receipt[ACCORD_REASON_MAX], *at = receipt;
+    const char *end = receipt + sizeof receipt;
+    at = phrase_put(at, end, "SUCCESS for ", SIZE_MAX);
+    at = phrase_put(at, end, batch->exchange.id, SIZE_MAX);
+    at = phrase_put(at, end, " at ", SIZE_MAX);
+    at = phrase_put(at, end, batch->exchange.path, 120);
+    at = phrase_put(at, end, outcome->said[0] ? ": " : "", SIZE_MAX);
+    phrase_put(at, end, outcome->said, 200);
     finish_all(batch, ACCORD_DELIVERED, 0, "", receipt);
 }
 

@@ -1,7 +1,5 @@
 #include "draft.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,7 +94,12 @@ void draft_text(struct draft *draft, const char *text)
 
 void draft_number(struct draft *draft, int64_t number)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRId64, number);
-    draft_put(draft, text);
+    char text[24] = "", *at = text + sizeof text - 1;
+    uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (number < 0)
+        *--at = '-';
+    draft_put(draft, at);
 }

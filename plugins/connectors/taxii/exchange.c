@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "phrase.h"
 #include "taxii.h"
 
 #define SMALL (16 << 20) /* of any answer but a poll's */
@@ -210,7 +211,7 @@ bool exchange_begin(struct exchange *exchange, const char *path)
     const struct dialect *dialect = exchange->link->dialect;
     if (exchange->draft.failed)
         return false;
-    snprintf(exchange->path, sizeof exchange->path, "%s", path);
+    phrase_put(exchange->path, exchange->path + sizeof exchange->path, path, SIZE_MAX);
     exchange->outcome = (struct outcome){.parts = -1};
     exchange->request =
         (struct http_request){.path = exchange->path,

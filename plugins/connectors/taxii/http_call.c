@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http_headers.h"
 #include "http_private.h"
@@ -163,6 +164,7 @@ static size_t on_head(char *bytes, size_t size, size_t count, void *arg)
     call->head_size += (int64_t)size;
     if (call->head_size > http_of(call)->head_limit)
         return limited(call, "the head of the answer is larger", http_of(call)->head_limit);
+    call->says_when = call->says_when || (size > 12 && strncasecmp(bytes, "Retry-After:", 12) == 0);
     bool ends = size <= 2 && (bytes[0] == '\r' || bytes[0] == '\n');
     long status = ends && !call->head_told ? http_status(session) : 0;
     if (status >= 200 && !is_version_1(session))
@@ -337,7 +339,8 @@ static void answered(const struct client_session *session, struct http_call *cal
 {
     const struct client_settings *set = &session->client->set;
     bool wanted = call->head_told || tell_head(call, http_status(session));
-    call->wait = http_retry_after(http_header(call, "Retry-After"), set->host->wall(set->instance));
+    if (call->says_when)
+        call->wait = http_retry_after(http_header(call, "Retry-After"), set->host->wall(set->instance));
     client_finish(&call->call, wanted ? CLIENT_DONE : CLIENT_CANCELED, "", wanted ? "" : call->call.reason);
 }
 

@@ -26,7 +26,8 @@ struct http_call {
     int64_t head_size, answer_size;
     bool head_told;
     bool posted; /* libcurl has the whole body, and asks for none */
-    int64_t wait; /* ms that the partner asked for */
+    bool says_when; /* there is a Retry-After */
+    int64_t wait;   /* ms that the partner asked for */
 };
 
 /* http_call.c */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "phrase.h"
+
 #define DAY           (INT64_C(86400) * 1000)
 #define PERSON_NEEDED (INT64_C(10) * 60 * 1000) /* ms until what only a person can mend is tried again */
 
@@ -78,7 +80,7 @@ static void success(struct outcome *outcome, enum asked asked, const struct answ
     (void)words;
     if (asked == ASKED_INBOX) {
         outcome->means = MEANS_DONE;
-        snprintf(outcome->said, sizeof outcome->said, "%s", status->message);
+        phrase_put(outcome->said, outcome->said + sizeof outcome->said, status->message, SIZE_MAX);
         return;
     }
     outcome->broken = true;
