@@ -256,6 +256,51 @@ static void descriptors_behind_a_backlog_keep_their_place(void **state)
     assert_int_equal(f->b.fds, 60);
 }
 
+/* How many datagrams these pings left in, one of each turn, the last of which does not wait. */
+static int datagrams_of_pings(uv_loop_t *loop, struct channel *ch, int theirs)
+{
+    uint8_t in[4096];
+    int datagrams = 0;
+    for (uint64_t i = 0; i < 3; i++) {
+        put_ping(i < 2 ? channel_out_later(ch) : channel_out(ch), i);
+        uv_run(loop, UV_RUN_NOWAIT);
+    }
+    while (recv(theirs, in, sizeof in, MSG_DONTWAIT) > 0)
+        datagrams++;
+    return datagrams;
+}
+
+/* A few times: on a busy machine a millisecond may be over sooner than two turns. */
+static void what_may_wait_leaves_with_what_may_not(void **state)
+{
+    struct fixture *f = *state;
+    int pair[2], datagrams = 0;
+    struct end alone;
+    make_pair(pair);
+    open_end(f, &alone, pair[0], WIRE_L);
+    for (int i = 0; i < 50 && datagrams != 1; i++)
+        datagrams = datagrams_of_pings(&f->loop, alone.ch, pair[1]);
+    assert_int_equal(datagrams, 1);
+    channel_close(alone.ch);
+    close(pair[1]);
+}
+
+static void what_may_wait_does_not_wait_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    put_ping(channel_out_later(f->a.ch), 0);
+    uv_run(&f->loop, UV_RUN_ONCE); /* sleeps until it is due */
+    uint64_t began = uv_hrtime();
+    UNTIL(f, f->b.messages == 1);
+    assert_true(uv_hrtime() - began < 1000000000);
+    put_ping(channel_out(f->a.ch), 1);
+    put_ping(channel_out_later(f->a.ch), 2); /* behind one that does not wait */
+    turn(f);
+    turn(f);
+    assert_int_equal(f->b.messages, 3);
+    assert_true(f->b.in_order);
+}
+
 static int released;
 
 static void release(void *bytes)
@@ -295,6 +340,42 @@ static void bytes_that_are_not_copied_keep_their_place(void **state)
     assert_int_equal(released, 60);
     assert_int_equal(channel_backlog(f->a.ch), 0);
     assert_int_equal(f->a.rooms, 1);
+}
+
+/* Answers each ping with a piece that is not copied. */
+static void answer_outside(void *arg, const struct wire_message *m, int fd)
+{
+    struct end *end = arg;
+    (void)m, (void)fd;
+    put_outside(end->ch, 20000, (uint8_t)++end->messages);
+}
+
+static void what_one_datagram_is_answered_with_leaves_together(void **state)
+{
+    static const struct channel_events answering = {answer_outside, on_gone, on_room};
+    static uint8_t in[WIRE_DATAGRAM_MAX];
+    struct fixture *f = *state;
+    struct end alone = {0};
+    struct buf pings = {0};
+    int pair[2];
+    make_pair(pair);
+    assert_int_equal(channel_open(&alone.ch, &f->loop, pair[0], WIRE_H, &answering, &alone), 0);
+    for (uint64_t i = 0; i < 8; i++)
+        put_ping(&pings, i);
+    assert_int_equal(send(pair[1], pings.data, pings.size, 0), (ssize_t)pings.size);
+    buf_fini(&pings);
+    released = 0;
+    UNTIL(f, alone.messages == 8);
+    assert_int_equal(released, 8);
+    size_t frame = 4 + 2 + 8 + 1 + 4 + 20000;
+    assert_int_equal(recv(pair[1], in, sizeof in, MSG_DONTWAIT),
+                     6 * frame); /* as many as there is room for */
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(in[(i + 1) * frame - 1], i + 1);
+    assert_int_equal(recv(pair[1], in, sizeof in, MSG_DONTWAIT), 2 * frame);
+    assert_int_equal(in[2 * frame - 1], 8);
+    channel_close(alone.ch);
+    close(pair[1]);
 }
 
 static void bytes_that_are_not_copied_are_released_when_nobody_reads(void **state)
@@ -569,6 +650,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(frames_of_one_turn_leave_in_one_datagram),
         TEST(an_idle_channel_lets_the_loop_sleep),
+        TEST(what_may_wait_leaves_with_what_may_not),
+        TEST(what_may_wait_does_not_wait_for_ever),
+        TEST(what_one_datagram_is_answered_with_leaves_together),
         TEST(a_full_socket_is_a_backlog_and_then_room),
         TEST_BARE(a_chatty_peer_is_read_in_turns),
         TEST(descriptors_keep_their_place),
