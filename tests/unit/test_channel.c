@@ -256,6 +256,42 @@ static void descriptors_behind_a_backlog_keep_their_place(void **state)
     assert_int_equal(f->b.fds, 60);
 }
 
+static void on_at_once(uv_timer_t *timer)
+{
+    put_ping(channel_out(timer->data), 1);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+/* Something else than the channel is heard of, and leads to a second thing by a timer that is due at once. */
+static void on_async(uv_async_t *async)
+{
+    static uv_timer_t at_once;
+    put_ping(channel_out(async->data), 0);
+    uv_timer_init(async->loop, &at_once);
+    at_once.data = async->data;
+    uv_timer_start(&at_once, on_at_once, 0, 0);
+    uv_close((uv_handle_t *)async, NULL);
+}
+
+static void what_a_turn_leads_to_leaves_with_it(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t in[4096];
+    int pair[2];
+    uv_async_t async;
+    struct end alone;
+    make_pair(pair);
+    open_end(f, &alone, pair[0], WIRE_L);
+    uv_async_init(&f->loop, &async, on_async);
+    async.data = alone.ch;
+    uv_async_send(&async);
+    turn(f);
+    turn(f);
+    assert_int_equal(recv(pair[1], in, sizeof in, MSG_DONTWAIT), 2 * (4 + 2 + 8));
+    channel_close(alone.ch);
+    close(pair[1]);
+}
+
 /* How many datagrams these pings left in, one of each turn, the last of which does not wait. */
 static int datagrams_of_pings(uv_loop_t *loop, struct channel *ch, int theirs)
 {
@@ -650,6 +686,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(frames_of_one_turn_leave_in_one_datagram),
         TEST(an_idle_channel_lets_the_loop_sleep),
+        TEST(what_a_turn_leads_to_leaves_with_it),
         TEST(what_may_wait_leaves_with_what_may_not),
         TEST(what_may_wait_does_not_wait_for_ever),
         TEST(what_one_datagram_is_answered_with_leaves_together),
