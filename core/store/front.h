@@ -45,6 +45,7 @@ struct store {
     bool asks_room; /* in this group it matters whether there is room for admissions */
     bool no_room;   /* not even for the group */
     uint64_t usual; /* nanoseconds that a commit takes these days */
+    bool stream;    /* the last group had many settlements */
     bool told;      /* the loop thread, that the trail has lines in memory */
     atomic_bool failed, lost_index;
     atomic_uint usages; /* how often `accounts` were published, and 1 */

@@ -10,10 +10,8 @@
 #include "store/crc.h"
 #include "util/clock.h"
 
-#define GROUP_MAX   (4u << 20)  /* bytes after which a group takes no more verbs */
-#define COMMIT_SPAN 128         /* room for the commit record */
-#define CACHED_MAX  (32u << 20) /* bytes of the journal's end that stay in the page cache */
-#define CACHED_STEP (1u << 20)
+#define GROUP_MAX   (4u << 20)   /* bytes after which a group takes no more verbs */
+#define COMMIT_SPAN 128          /* room for the commit record */
 #define PATIENCE    64           /* groups */
 #define SMALL       (32u << 10)  /* bytes of a group of which many may follow, each with its own sync */
 #define PREPARED    (64u << 10)  /* bytes that are prepared for such */
@@ -375,40 +373,6 @@ static void apply_changes(struct journal *journal)
         index_set_sending(&journal->index, changes[i].number, changes[i].sending);
 }
 
-/* What is hardly read again must not push out the pages of others, and pages that are used again and again are cheaper
- * than ever new ones. But large payload is read again, by those who inspect it and for each delivery: it stays until then
- * (journal_read), or as long as the kernel likes. */
-static void release_cached(struct journal *journal, size_t written)
-{
-    if (journal->large) {
-        journal->cached_from = journal->at;
-        journal->cached = 0;
-        journal->large = false;
-        return;
-    }
-    journal->cached += written;
-    while (journal->cached > CACHED_MAX + CACHED_STEP) {
-        const struct segment *segment =
-            segments_find(&journal->segments, POSITION_SEGMENT(journal->cached_from));
-        uint64_t offset = POSITION_OFFSET(journal->cached_from), left = 0;
-        if (segment && segment->size > offset)
-            left = segment->size - offset;
-        uint64_t size = left < CACHED_STEP ? left : CACHED_STEP;
-        segments_release(&journal->segments, journal->cached_from, size);
-        journal->cached -= size;
-        journal->cached_from += size;
-        if (left > CACHED_STEP)
-            continue;
-        segment = segments_after(&journal->segments, POSITION_SEGMENT(journal->cached_from));
-        if (!segment) {
-            journal->cached_from = journal->at;
-            journal->cached = 0;
-            return;
-        }
-        journal->cached_from = POSITION(segment->number, 0);
-    }
-}
-
 /* What was admitted last is often claimed next: then it need not be read. */
 static void keep_group(struct journal *journal)
 {
@@ -447,7 +411,7 @@ int journal_commit(void *state)
     progress->next_number = journal->next_number;
     journal_newest_keep(journal);
     journal->small = journal->bytes.size <= SMALL ? journal->small + 1 : 0;
-    release_cached(journal, journal->bytes.size);
+    journal_release(journal, journal->bytes.size);
     keep_group(journal);
     apply_changes(journal);
     journal->unflushed++;

@@ -12,7 +12,9 @@ struct journal_change { /* a delivery whose place among those being sent changes
     bool sending; /* starts; otherwise it ends */
 };
 
-#define PAYLOADS_KNOWN 16 /* that are read at the same time */
+#define ADMISSION_USUAL 2048 /* bytes: most admissions fit */
+#define CACHED_SHARE    8    /* of the machine's memory this part may cache what waits */
+#define PAYLOADS_KNOWN  16   /* that are read at the same time */
 
 struct journal_payload { /* whose pieces were read last; a position never means another one */
     uint64_t position;   /* of its last piece; 0: none */
@@ -96,6 +98,8 @@ struct journal {
 
     bool large;                   /* the group holds whole pieces of a payload */
     uint64_t cached_from, cached; /* what has been written since and is in the page cache: from where, how much */
+    uint64_t cached_most;         /* how much of it may be there for what waits */
+    uint64_t releasable;          /* bytes that may leave it for what has been written */
 
     /* the group at hand */
     struct buf bytes;
@@ -162,6 +166,8 @@ void journal_backup_end(struct journal *);
 /* A backup is being made: no segment may be deleted. */
 bool journal_pinned(const struct journal *);
 int journal_find_repeat(void *state, struct backend_repeat *, enum backend_match *);
+/* journal_cache.c. The group at hand is in the journal: so much was written. */
+void journal_release(struct journal *, size_t written);
 /* journal_claim.c */
 int journal_claim(void *state, struct store_claim *);
 int journal_read(void *state, struct store_read *);

@@ -6,9 +6,8 @@
 #include "store/journal.h"
 #include "util/text.h"
 
-#define WINDOW_MAX      (256u << 10) /* bytes that are read at once */
-#define WINDOW_GAP      (32u << 10)  /* bytes that nobody asks for, and that are read rather than left out */
-#define ADMISSION_USUAL 2048         /* most admissions fit */
+#define WINDOW_MAX (256u << 10) /* bytes that are read at once */
+#define WINDOW_GAP (32u << 10)  /* bytes that nobody asks for, and that are read rather than left out */
 
 /* ---- reading ahead ---- */
 
@@ -45,10 +44,10 @@ static uint64_t end_of_run(const struct store_claim *claim, const struct index_d
     return end;
 }
 
-/* What comes next is likely to follow: the disk may fetch it while this is worked on. */
+/* What comes next is likely to follow: the disk may fetch it while this is worked on, unless it is cached. */
 static void prefetch(struct journal *journal, uint64_t from, uint64_t end)
 {
-    uint64_t written = journal->at > end ? journal->at - end : 0;
+    uint64_t written = journal->cached_from > end ? journal->cached_from - end : 0;
     if (end - from > WINDOW_MAX / 2 && written)
         segments_prefetch(&journal->segments, end, written < WINDOW_MAX ? written : WINDOW_MAX);
 }

@@ -315,6 +315,7 @@ static int resume(struct journal *journal, const struct recover *run)
         run->last_group > journal->index.progress.group ? run->last_group : journal->index.progress.group;
     journal->opened_at = journal->group;
     journal->cached_from = journal->at;
+    journal->cached_most = segments_memory() / CACHED_SHARE;
     segments_extend(&journal->segments, last->number, journal->segment_size);
     return result;
 }

@@ -19,7 +19,7 @@
 #define OPEN_MAX  64 /* descriptors kept open */
 #define ASIDE_MAX (16u << 20)
 
-struct segment_io segment_io = {pwrite, fdatasync, fallocate};
+struct segment_io segment_io = {pwrite, fdatasync, fallocate, posix_fadvise, sysconf};
 
 /* ---- the folder ---- */
 
@@ -388,9 +388,15 @@ void segments_forget(struct segments *segments, uint64_t position)
         bool first = segment->number == POSITION_SEGMENT(position);
         int fd = segment->number < POSITION_SEGMENT(position) ? -1 : segment_fd(segments, segment);
         if (fd >= 0)
-            posix_fadvise(fd, first ? (off_t)(POSITION_OFFSET(position) & ~(uint64_t)4095) : 0, 0,
-                          POSIX_FADV_DONTNEED);
+            segment_io.fadvise(fd, first ? (off_t)(POSITION_OFFSET(position) & ~(uint64_t)4095) : 0, 0,
+                               POSIX_FADV_DONTNEED);
     }
+}
+
+uint64_t segments_memory(void)
+{
+    long pages = segment_io.sysconf(_SC_PHYS_PAGES), size = segment_io.sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
 }
 
 void segments_release(struct segments *segments, uint64_t position, uint64_t size)
@@ -398,7 +404,7 @@ void segments_release(struct segments *segments, uint64_t position, uint64_t siz
     struct segment *segment = segments_find(segments, POSITION_SEGMENT(position));
     int fd = segment ? segment_fd(segments, segment) : -1;
     if (fd >= 0)
-        posix_fadvise(fd, (off_t)POSITION_OFFSET(position), (off_t)size, POSIX_FADV_DONTNEED);
+        segment_io.fadvise(fd, (off_t)POSITION_OFFSET(position), (off_t)size, POSIX_FADV_DONTNEED);
 }
 
 void segments_prefetch(struct segments *segments, uint64_t position, uint64_t size)
@@ -406,7 +412,7 @@ void segments_prefetch(struct segments *segments, uint64_t position, uint64_t si
     struct segment *segment = segments_find(segments, POSITION_SEGMENT(position));
     int fd = segment ? segment_fd(segments, segment) : -1;
     if (fd >= 0)
-        posix_fadvise(fd, (off_t)POSITION_OFFSET(position), (off_t)size, POSIX_FADV_WILLNEED);
+        segment_io.fadvise(fd, (off_t)POSITION_OFFSET(position), (off_t)size, POSIX_FADV_WILLNEED);
 }
 
 static int write_zeros(int fd, uint64_t offset, uint64_t end)

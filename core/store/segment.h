@@ -43,6 +43,8 @@ struct segment_io {
     ssize_t (*pwrite)(int, const void *, size_t, off_t);
     int (*fdatasync)(int);
     int (*fallocate)(int, int mode, off_t, off_t);
+    int (*fadvise)(int, off_t, off_t, int advice);
+    long (*sysconf)(int); /* how much memory there is */
 };
 extern struct segment_io segment_io;
 
@@ -70,6 +72,8 @@ int segments_prepare(struct segments *, uint64_t position, uint64_t size);
 void segments_forget(struct segments *, uint64_t position);
 /* Lets go of cached bytes that are on the disk, in the file of the position; they are read again if need be. */
 void segments_release(struct segments *, uint64_t position, uint64_t size);
+/* Bytes that the machine has, for the cache too; 0: not known. */
+uint64_t segments_memory(void);
 /* They are likely to be read soon. */
 void segments_prefetch(struct segments *, uint64_t position, uint64_t size);
 /* Makes everything behind the position in its file zeros, durably. */

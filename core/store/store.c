@@ -13,6 +13,7 @@
 #define PATIENCE_MAX 1000000  /* nanoseconds that settlements wait for an admission, and */
 #define PATIENCE_ALL 4000000  /* nanoseconds that they wait while more of them come, and */
 #define PATIENT_MAX  64       /* how many do */
+#define STREAM       8        /* settlements in a group, after which others are expected */
 
 /* A group ends when applying it has taken so many times what a commit takes, so that whoever waits for the first of
  * it can work while the next is applied, and syncs take a known share of the time. */
@@ -217,13 +218,25 @@ static int room_for_company(const struct call_list *list)
     return room;
 }
 
+/* Whether settlements come one after the other. */
+static bool is_stream(const struct call_list *list)
+{
+    int count = 0;
+    for (const struct call *call = list->first; call && count < STREAM; call = call->next)
+        count += waits_for_company(call);
+    return count == STREAM;
+}
+
 /* Settlements wait, no longer than a commit takes, for an admission that goes into the same commit: with one message at a
  * time, each would need two otherwise, and the second would keep the next message waiting. While more of them come they wait
- * on, but not for long: a commit costs as much as some twenty settlements. */
+ * on, but not for long: a commit costs as much as some twenty settlements. In a stream of them none need have come while
+ * a quick commit would have taken. */
 static void wait_for_company(struct store *store, struct call_list *list)
 {
     uint64_t patience = store->usual < PATIENCE_MAX ? store->usual : PATIENCE_MAX, began = uv_hrtime();
     struct call_list more = *list;
+    if (patience && store->stream)
+        patience = PATIENCE_MAX;
     for (int room; patience && more.first && (room = room_for_company(list)) && !store->inbox.closing;) {
         if (uv_hrtime() - began >= PATIENCE_ALL)
             break;
@@ -231,6 +244,7 @@ static void wait_for_company(struct store *store, struct call_list *list)
         more = inbox_take(&store->inbox);
         call_append(list, more);
     }
+    store->stream = is_stream(list);
 }
 
 static void store_thread(void *arg)

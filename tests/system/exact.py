@@ -11,7 +11,7 @@ import time
 import make_stow_plan
 from harness import alive, give, wait_for
 
-WINDOW = 4  # files that a link has on their way at the same time (its option `files`)
+WINDOW = 4  # files that the link has on their way at the same time
 FOLDER = "stow"
 
 SITE = """
@@ -50,6 +50,8 @@ user      = {user}
 key       = id
 host-key  = {host_key}
 timeout   = 20 s
+connections = 1
+files     = {window}
 
 [service stow-plan]
 type          = stow-plan
@@ -139,7 +141,7 @@ class Flow:
         give(partner.files, "daemon")
         agent.write_conf("site.conf", SITE.format(site=self.folder, retention=retention))
         agent.write_conf("isa.conf", AGREEMENT.format(
-            port=partner.port, user=partner.user, host_key=partner.host_key.fingerprint, folder=FOLDER))
+            port=partner.port, user=partner.user, host_key=partner.host_key.fingerprint, folder=FOLDER, window=WINDOW))
         agent.secret("isa", "id", partner.user_key.private)
 
     def wait_up(self):

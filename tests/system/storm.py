@@ -6,7 +6,7 @@ import signal
 import statistics
 import time
 
-from exact import WINDOW, Flow, gone_within, once
+from exact import gone_within, once
 from harness import wait_for
 
 # Each named point of the hub, and in which of the times it comes there it is killed.
@@ -166,6 +166,3 @@ class Storm:
         there = {path.name for path in (self.flow.folder / "rejected").glob("*")}
         wanted = {*back, *(f"{name}.reason.txt" for name in back)}
         assert there == wanted, f"too many: {sorted(there - wanted)}, missing: {sorted(wanted - there)}"
-
-
-__all__ = ["POINTS", "Flow", "Storm", "WINDOW"]

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from exact import AGREEMENT, FOLDER, Flow, Ledger, seeded
+from exact import AGREEMENT, FOLDER, WINDOW, Flow, Ledger, seeded
 from harness import FORGETFUL, descriptors, memory, wait_for
 
 RELOADS = int(os.environ.get("ACCORD_RELOADS", "200"))
@@ -24,7 +24,7 @@ class Editor:
         self.flow, self.random, self.edits = flow, random, 0
         partner = flow.partner
         self.text = AGREEMENT.format(port=partner.port, user=partner.user, folder=FOLDER,
-                                     host_key=partner.host_key.fingerprint)
+                                     host_key=partner.host_key.fingerprint, window=WINDOW)
 
     def edit(self, sound):
         """What is sound carries its number as the agreement's title; what is not is marked as well."""

@@ -317,7 +317,9 @@ static int use_failing(void **state)
 {
     (void)state;
     real = segment_io;
-    segment_io = (struct segment_io){failing_pwrite, failing_fdatasync, failing_fallocate};
+    segment_io.pwrite = failing_pwrite;
+    segment_io.fdatasync = failing_fdatasync;
+    segment_io.fallocate = failing_fallocate;
     failing_writes = failing_syncs = failing_room = 0;
     return 0;
 }
