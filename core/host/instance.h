@@ -14,6 +14,8 @@ struct accord_instance {
     const char *name; /* of the link or module */
     bool closing;     /* the plugin's `close` was called: no callback follows */
     struct accord_timer *timers;
+    struct accord_timer *spare; /* timers that are over, for the next: loop.c */
+    size_t spare_count;
     struct accord_watch *watches;
 };
 

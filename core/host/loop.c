@@ -10,6 +10,14 @@ static void free_data(uv_handle_t *handle)
 
 /* ---- timers ---- */
 
+/* Plugins start and stop several for each message, and most of them never run. Not under AddressSanitizer, which finds
+ * those that are stopped twice. */
+#ifdef __SANITIZE_ADDRESS__
+#define SPARE_MOST 0
+#else
+#define SPARE_MOST 64
+#endif
+
 struct accord_timer {
     uv_timer_t handle;
     struct accord_instance *instance;
@@ -18,12 +26,46 @@ struct accord_timer {
     struct accord_timer *next, **link;
 };
 
+static void timer_put(struct accord_timer *timer)
+{
+    struct accord_instance *instance = timer->instance;
+    timer->next = instance->timers;
+    timer->link = &instance->timers;
+    if (timer->next)
+        timer->next->link = &timer->next;
+    instance->timers = timer;
+}
+
 static void timer_unlink(struct accord_timer *timer)
 {
+    struct accord_instance *instance = timer->instance;
     *timer->link = timer->next;
     if (timer->next)
         timer->next->link = timer->link;
-    uv_close((uv_handle_t *)&timer->handle, free_data);
+    if (instance->spare_count == SPARE_MOST) {
+        uv_close((uv_handle_t *)&timer->handle, free_data);
+        return;
+    }
+    uv_timer_stop(&timer->handle);
+    timer->next = instance->spare;
+    instance->spare = timer;
+    instance->spare_count++;
+}
+
+static struct accord_timer *timer_new(struct accord_instance *instance)
+{
+    struct accord_timer *timer = instance->spare;
+    if (timer) {
+        instance->spare = timer->next;
+        instance->spare_count--;
+        return timer;
+    }
+    timer = calloc(1, sizeof *timer);
+    if (!timer)
+        return NULL;
+    uv_timer_init(&instance->process->loop, &timer->handle);
+    timer->handle.data = timer;
+    return timer;
 }
 
 static void on_timer(uv_timer_t *handle)
@@ -36,19 +78,16 @@ static void on_timer(uv_timer_t *handle)
 
 struct accord_timer *loop_timer(struct accord_instance *instance, int64_t ms, accord_timer_fn call, void *arg)
 {
-    struct accord_timer *timer = calloc(1, sizeof *timer);
+    struct accord_timer *timer = timer_new(instance);
     if (!timer)
         return NULL;
-    *timer = (struct accord_timer){.instance = instance, .call = call, .arg = arg};
-    timer->next = instance->timers;
-    timer->link = &instance->timers;
-    if (timer->next)
-        timer->next->link = &timer->next;
-    instance->timers = timer;
-    uv_timer_init(&instance->process->loop, &timer->handle);
-    timer->handle.data = timer;
+    timer->instance = instance;
+    timer->call = call;
+    timer->arg = arg;
+    timer_put(timer);
     /* The loop's idea of now is as old as this turn: a deadline must not come early. */
-    uv_update_time(&instance->process->loop);
+    if (ms > 0)
+        uv_update_time(&instance->process->loop);
     uv_timer_start(&timer->handle, on_timer, ms > 0 ? (uint64_t)ms : 0, 0);
     return timer;
 }
@@ -185,11 +224,21 @@ int loop_work(struct accord_instance *instance, accord_work_fn call, accord_work
 
 /* ---- the end of an instance ---- */
 
+static void drop_spare(struct accord_instance *instance)
+{
+    for (struct accord_timer *timer; (timer = instance->spare);) {
+        instance->spare = timer->next;
+        uv_close((uv_handle_t *)&timer->handle, free_data);
+    }
+    instance->spare_count = SPARE_MOST; /* none is kept any more */
+}
+
 void loop_sweep(struct accord_instance *instance)
 {
     if (instance->timers || instance->watches)
         instance_say(instance, ACCORD_ERROR, "plugin.leaks",
                      "the plugin's close left a timer or a watch behind: report it to whoever wrote it");
+    drop_spare(instance);
     while (instance->timers)
         loop_timer_stop(instance->timers);
     while (instance->watches)

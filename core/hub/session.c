@@ -116,6 +116,9 @@ static const char *objection(const struct child *child, const struct conf_link *
     *rule = "hub.parked";
     if (unit->parked[unit_link_index(unit, link)].is && !probing_allows(child, link))
         return "the link is parked; see accord status";
+    *rule = "hub.no-profile";
+    if (!unit->agreement->is_site && !unit_profile(child->unit, link)->compiled)
+        return "the guard process has yet to say what a session may negotiate";
     return sessions_objection(unit, link->endpoint, rule);
 }
 

@@ -205,9 +205,11 @@ static void on_prepare(uv_prepare_t *prepare)
         flush_turn(ch);
 }
 
+/* Leaves with what the other timers of this turn add. */
 static void on_patience(uv_timer_t *patience)
 {
-    flush_turn(patience->data);
+    struct channel *ch = patience->data;
+    ch->patient = false;
 }
 
 /* ---- receiving ---- */

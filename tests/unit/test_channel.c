@@ -1,166 +1,14 @@
-/* channel.c over a real socket pair; where the peer must misbehave it is a bare descriptor. */
+/* channel.c: order, descriptors, ends and mistakes. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "wire/channel.h"
+#include "channel_ends.h"
 
 #include <cmocka.h> /* last: it defines fail() */
-
-struct end {
-    struct channel *ch;
-    int messages, gone, rooms, fds;
-    int close_at; /* closes the channel in this message's callback */
-    uint64_t next;
-    bool in_order;
-    int at_once, most_at_once; /* messages within one turn of the loop */
-    struct reason why;
-    size_t bytes;
-    uint8_t last_byte; /* of the last piece */
-    uint64_t lasts;    /* the sum of those expected, less those that came */
-    const uint8_t *secret;
-};
-
-struct fixture {
-    uv_loop_t loop;
-    struct end a, b; /* a is the hub's end, b the link's */
-    int bare;        /* the other end of a lone channel */
-};
-
-static void on_message(void *arg, const struct wire_message *m, int fd)
-{
-    struct end *end = arg;
-    end->messages++;
-    if (++end->at_once > end->most_at_once)
-        end->most_at_once = end->at_once;
-    if (fd >= 0) {
-        end->fds++;
-        assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-        close(fd);
-    }
-    uint64_t token = end->next;
-    if (m->type == WIRE_PIECE && m->PIECE.data.size)
-        end->last_byte = m->PIECE.data.data[m->PIECE.data.size - 1];
-    end->lasts -= m->type == WIRE_PIECE ? end->last_byte : 0;
-    if (m->type == WIRE_PING || m->type == WIRE_DIALED)
-        token = m->type == WIRE_PING ? m->PING.token : m->DIALED.session;
-    if (m->type == WIRE_DIALED)
-        assert_true(fd >= 0);
-    if (m->type == WIRE_PIECE)
-        end->bytes += m->PIECE.data.size;
-    if (m->type == WIRE_SECRET_GIVEN)
-        end->secret = m->SECRET_GIVEN.value.data;
-    end->in_order = end->in_order && token == end->next;
-    end->next++;
-    if (end->messages == end->close_at) {
-        channel_close(end->ch);
-        end->ch = NULL;
-    }
-}
-
-static void on_gone(void *arg, const struct reason *why)
-{
-    struct end *end = arg;
-    end->gone++;
-    end->why = *why;
-}
-
-static void on_room(void *arg)
-{
-    ((struct end *)arg)->rooms++;
-}
-
-static const struct channel_events events = {on_message, on_gone, on_room};
-
-static void open_end(struct fixture *f, struct end *end, int fd, unsigned peer)
-{
-    *end = (struct end){.in_order = true};
-    assert_int_equal(channel_open(&end->ch, &f->loop, fd, peer, &events, end), 0);
-}
-
-static void make_pair(int pair[2])
-{
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-}
-
-/* `bare`: the link's end alone; the test plays the hub on a bare descriptor. */
-static int set_up(void **state, bool bare)
-{
-    struct fixture *f = *state = calloc(1, sizeof *f);
-    int pair[2];
-    make_pair(pair);
-    uv_loop_init(&f->loop);
-    open_end(f, &f->b, pair[1], WIRE_H);
-    f->bare = bare ? pair[0] : -1;
-    if (!bare)
-        open_end(f, &f->a, pair[0], WIRE_L);
-    return 0;
-}
-
-static int setup(void **state)
-{
-    return set_up(state, false);
-}
-
-static int setup_bare(void **state)
-{
-    return set_up(state, true);
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    channel_close(f->a.ch);
-    channel_close(f->b.ch);
-    if (f->bare >= 0)
-        close(f->bare);
-    uv_run(&f->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&f->loop), 0);
-    free(f);
-    return 0;
-}
-
-static void turn(struct fixture *f)
-{
-    f->a.at_once = f->b.at_once = 0;
-    uv_run(&f->loop, UV_RUN_NOWAIT);
-}
-
-#define UNTIL(f, condition)                                                                                  \
-    for (uint64_t until_ = uv_hrtime() + 5000000000u; !(condition);) {                                       \
-        assert_true(uv_hrtime() < until_);                                                                   \
-        turn(f);                                                                                             \
-    }
-
-static void put_ping(struct buf *out, uint64_t token)
-{
-    wire_put_PING(out, &(struct wire_PING){token});
-}
-
-static void put_piece(struct buf *out, size_t size)
-{
-    static const uint8_t bytes[ACCORD_PIECE_MAX + 1];
-    wire_put_PIECE(out, &(struct wire_PIECE){.stream = 1, .data = {bytes, size}});
-}
-
-/* Says it on the bare descriptor. */
-static void say(struct fixture *f, struct buf *frames)
-{
-    assert_int_equal(send(f->bare, frames->data, frames->size, 0), (ssize_t)frames->size);
-    buf_fini(frames);
-}
-
-static void hang_up(struct fixture *f)
-{
-    close(f->bare);
-    f->bare = -1;
-}
 
 static void frames_of_one_turn_leave_in_one_datagram(void **state)
 {
@@ -254,98 +102,6 @@ static void descriptors_behind_a_backlog_keep_their_place(void **state)
     UNTIL(f, f->b.messages == 120);
     assert_true(f->b.in_order);
     assert_int_equal(f->b.fds, 60);
-}
-
-static int released;
-
-static void release(void *bytes)
-{
-    released++;
-    free(bytes);
-}
-
-/* A frame whose end stays where it is. */
-static void put_outside(struct channel *ch, size_t size, uint8_t last)
-{
-    struct buf frame = {0};
-    uint8_t *bytes = calloc(1, size + 1);
-    if (size)
-        bytes[size - 1] = last;
-    wire_put_PIECE(&frame, &(struct wire_PIECE){.stream = 1});
-    wire_put_rest(&frame, size);
-    channel_put_frame(ch, &frame, bytes, size, release);
-    buf_fini(&frame);
-}
-
-static void bytes_that_are_not_copied_keep_their_place(void **state)
-{
-    struct fixture *f = *state;
-    released = 0;
-    for (uint64_t i = 0; i < 60; i++) {
-        put_ping(channel_out(f->a.ch), 3 * i);
-        put_outside(f->a.ch, ACCORD_PIECE_MAX - i, (uint8_t)i);
-        put_ping(channel_out(f->a.ch), 3 * i + 2);
-    }
-    assert_true(channel_full(f->a.ch));
-    assert_true(released > 0 && released < 60);
-    UNTIL(f, f->b.messages == 180);
-    assert_true(f->b.in_order);
-    assert_int_equal(f->b.bytes, 60 * ACCORD_PIECE_MAX - 59 * 60 / 2);
-    assert_int_equal(f->b.last_byte, 59);
-    assert_int_equal(released, 60);
-    assert_int_equal(channel_backlog(f->a.ch), 0);
-    assert_int_equal(f->a.rooms, 1);
-}
-
-static void bytes_that_are_not_copied_are_released_when_nobody_reads(void **state)
-{
-    struct fixture *f = *state;
-    released = 0;
-    for (int i = 0; i < 30; i++)
-        put_outside(f->a.ch, ACCORD_PIECE_MAX, 1);
-    channel_close(f->b.ch);
-    f->b.ch = NULL;
-    UNTIL(f, f->a.gone);
-    assert_int_equal(released, 30);
-    put_outside(f->a.ch, 1, 1);
-    assert_int_equal(released, 31);
-    assert_int_equal(channel_backlog(f->a.ch), 0);
-}
-
-static void bytes_that_are_not_copied_are_released_by_closing(void **state)
-{
-    struct fixture *f = *state;
-    released = 0;
-    for (int i = 0; i < 30; i++)
-        put_outside(f->a.ch, ACCORD_PIECE_MAX, 1);
-    channel_close(f->a.ch);
-    f->a.ch = NULL;
-    assert_int_equal(released, 30);
-}
-
-/* Written over as soon as they are the caller's again: what waits must be a copy. */
-static void bytes_that_stay_the_callers_arrive_as_they_were(void **state)
-{
-    struct fixture *f = *state;
-    static uint8_t bytes[ACCORD_PIECE_MAX];
-    for (uint64_t i = 0; i < 60; i++) {
-        struct buf frame = {0};
-        size_t size = ACCORD_PIECE_MAX - i;
-        put_ping(channel_out(f->a.ch), 2 * i);
-        bytes[size - 1] = (uint8_t)(i + 1);
-        wire_put_PIECE(&frame, &(struct wire_PIECE){.stream = 1});
-        wire_put_rest(&frame, size);
-        channel_put_bytes(f->a.ch, &frame, bytes, size);
-        bytes[size - 1] = 0;
-        buf_fini(&frame);
-        f->b.lasts += i + 1;
-    }
-    assert_true(channel_full(f->a.ch)); /* some left at once, some wait */
-    UNTIL(f, f->b.messages == 120);
-    assert_true(f->b.in_order);
-    assert_int_equal(f->b.bytes, 60 * ACCORD_PIECE_MAX - 59 * 60 / 2);
-    assert_int_equal(f->b.lasts, 0);
-    assert_int_equal(channel_backlog(f->a.ch), 0);
 }
 
 static int lowest_free(void)
@@ -560,10 +316,6 @@ static void a_received_secret_is_wiped_after_the_callback(void **state)
     assert_memory_equal(f->b.secret, zeros, sizeof zeros);
     assert_null(memmem(sent, room, secret, 7));
 }
-
-#define TEST(name)      cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_BARE(name) cmocka_unit_test_setup_teardown(name, setup_bare, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -573,10 +325,6 @@ int main(void)
         TEST_BARE(a_chatty_peer_is_read_in_turns),
         TEST(descriptors_keep_their_place),
         TEST(descriptors_behind_a_backlog_keep_their_place),
-        TEST(bytes_that_are_not_copied_keep_their_place),
-        TEST(bytes_that_are_not_copied_are_released_when_nobody_reads),
-        TEST(bytes_that_are_not_copied_are_released_by_closing),
-        TEST(bytes_that_stay_the_callers_arrive_as_they_were),
         TEST(what_was_not_passed_on_is_closed),
         TEST_BARE(surplus_descriptors_are_closed),
         TEST_BARE(cut_descriptors_end_the_channel),

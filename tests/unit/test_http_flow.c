@@ -276,6 +276,39 @@ static void what_waits_asks_for_its_payload_and_sends_nothing(void **state)
     bench_close(&bench);
 }
 
+/* One connection has four that are ready: when two are left, it asks for two more. */
+static void those_that_wait_ask_for_their_payloads_together(void **state)
+{
+    struct bench bench;
+    struct ask asks[7];
+    (void)state;
+    bench_open(&bench, &(struct bench_setting){.web.serve = serve_when_told,
+                                               .change = &(struct http_settings){.connections = 1}});
+    web_go(bench.web);
+    ask_once(&bench, "/inbox", "<first/>");
+    for (int i = 0; i < 7; i++) {
+        asks[i] = ask_of(&bench, "/inbox", "<next/>");
+        ask_begin(&asks[i]);
+    }
+    assert_true(testhost_run_until(bench.host, ask_readied, &asks[4], 60000));
+    for (int i = 1; i < 7; i++)
+        assert_int_equal(asks[i].readied, i <= 4);
+    bench_until(&bench, web_heads, 2);
+    web_go(bench.web);
+    bench_until(&bench, web_heads, 3);
+    assert_int_equal(asks[5].readied + asks[6].readied, 0);
+    web_go(bench.web);
+    assert_true(testhost_run_until(bench.host, ask_readied, &asks[5], 60000));
+    assert_int_equal(asks[6].readied, 1);
+    assert_int_equal(asks[3].headed, 0); /* before they were needed */
+    for (int i = 0; i < 7; i++) {
+        web_go(bench.web);
+        ask_wait(&asks[i]);
+        ask_expect(&asks[i], HTTP_ANSWERED, "", "");
+    }
+    bench_close(&bench);
+}
+
 static void what_waits_goes_over_another_connection_when_that_one_closes(void **state)
 {
     struct bench bench;
@@ -333,6 +366,7 @@ int main(void)
         cmocka_unit_test(a_large_request_takes_little_memory),
         cmocka_unit_test(a_body_may_come_by_and_by),
         cmocka_unit_test(what_waits_asks_for_its_payload_and_sends_nothing),
+        cmocka_unit_test(those_that_wait_ask_for_their_payloads_together),
         cmocka_unit_test(what_waits_goes_over_another_connection_when_that_one_closes),
         cmocka_unit_test(what_waits_can_be_cancelled_when_it_is_ready),
         cmocka_unit_test(a_small_socket_holds_a_head_up_but_breaks_nothing),

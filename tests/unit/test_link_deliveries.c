@@ -1,5 +1,6 @@
 /* Deliveries in the link role: payload as it is pulled, an end exactly once, cancelling. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -131,6 +132,36 @@ static void a_connector_deaf_to_cancel_ends_the_process(void **state)
     hub_expect_failure(&hub, "plugin.hangs");
 }
 
+/* Two deliveries that end in different turns of the link's loop: do their results come in one datagram? */
+static bool results_come_together(struct fake_hub *hub)
+{
+    kill(hub->child, SIGSTOP);
+    uint64_t first = put_delivery(hub, "", 0), second = put_delivery(hub, "", 0);
+    kill(hub->child, SIGCONT);
+    expect_finished(hub, first, ACCORD_DELIVERED, "");
+    bool together = hub->rest.size > 0;
+    expect_finished(hub, second, ACCORD_DELIVERED, "");
+    return together;
+}
+
+/* A few times: a busy machine may take more than the millisecond that they wait. */
+static void results_wait_for_each_other_while_many_are_under_way(void **state)
+{
+    (void)state;
+    struct fake_hub hub;
+    hub_begin(&hub, "yes");
+    bool together = false;
+    for (int i = 0; i < 5; i++)
+        together = together || results_come_together(&hub);
+    assert_false(together);
+    for (int i = 0; i < 24; i++)
+        puppet_holds(&hub, "hold");
+    for (int i = 0; i < 50 && !together; i++)
+        together = results_come_together(&hub);
+    assert_true(together);
+    assert_int_equal(hub_close(&hub), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +173,7 @@ int main(void)
         cmocka_unit_test(a_payload_of_the_wrong_size_is_refused),
         cmocka_unit_test(a_cancelled_delivery_is_finished_by_its_connector),
         cmocka_unit_test(a_connector_deaf_to_cancel_ends_the_process),
+        cmocka_unit_test(results_wait_for_each_other_while_many_are_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,6 +190,34 @@ static void payload_comes_whole_for_one_pull_of_everything(void **state)
     world_free(w);
 }
 
+/* As claimed with their messages. */
+static void claim(struct world *w, size_t count, size_t size)
+{
+    for (size_t i = 0; i < count; i++) {
+        w->sources[i] =
+            (struct bus_source){.store = w->store, .claimed = malloc(size), .size = (int64_t)size};
+        memcpy(w->sources[i].claimed, w->bytes, size);
+    }
+}
+
+static void payload_that_was_claimed_leaves_without_a_copy(void **state)
+{
+    (void)state;
+    struct world *w = world_new(SIZE);
+    claim(w, 3, 20000);
+    stream_pull(&w->streams[0], 20000);
+    stream_pull(&w->streams[1], INT64_MAX);
+    stream_pull(&w->streams[2], 19999); /* not whole: what is left must stay */
+    assert_null(w->sources[0].claimed);
+    assert_true(w->sources[0].taken && w->sources[1].taken && !w->sources[2].taken);
+    stream_pull(&w->streams[2], 1);
+    assert_true(read_all(w, 3));
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(w->received[i], 20000);
+    free(w->sources[2].claimed);
+    world_free(w);
+}
+
 static void no_more_comes_than_was_pulled(void **state)
 {
     (void)state;
@@ -306,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(payload_comes_whole_for_one_pull_of_everything),
+        cmocka_unit_test(payload_that_was_claimed_leaves_without_a_copy),
         cmocka_unit_test(no_more_comes_than_was_pulled),
         cmocka_unit_test(empty_payload_is_one_last_piece),
         cmocka_unit_test(child_that_does_not_read_costs_a_bounded_amount),

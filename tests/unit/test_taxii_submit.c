@@ -199,21 +199,21 @@ static void without_a_connection_all_that_waits_is_tried_later(void **state)
 {
     static const struct accord_pair link[] = {
         {"trust", "t"}, {"inbox", "/inbox"}, {"connections", "1"}, {NULL, NULL}};
-    struct accord_delivery *delivery[5];
+    struct accord_delivery *delivery[7];
     (void)state;
     ais_open_submit(&bench, link, NULL);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 7; i++)
         delivery[i] = ais_send(&bench, NULL, "<a/>");
     ais_run(&bench);
-    assert_int_equal(partner_waiting(), 3);
+    assert_int_equal(partner_waiting(), 5);
     answer_end(&bench, HTTP_LOST, "", "connection refused");
     answer_end(&bench, HTTP_LOST, "", "connection refused");
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 7; i++)
         if (delivery[i]->finished)
             assert_int_equal(delivery[i]->outcome, ACCORD_RETRY);
     while (partner_waiting())
         answer_end(&bench, HTTP_LOST, "", "connection refused");
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 7; i++)
         ais_ended(delivery[i], ACCORD_RETRY, "refused");
     ais_close(&bench);
 }
@@ -400,15 +400,15 @@ static void what_waits_ends_with_a_stop_and_what_is_under_way_does_not(void **st
 {
     static const struct accord_pair link[] = {
         {"trust", "t"}, {"inbox", "/inbox"}, {"connections", "1"}, {NULL, NULL}};
-    struct accord_delivery *delivery[4];
+    struct accord_delivery *delivery[6];
     (void)state;
     ais_open_submit(&bench, link, NULL);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 6; i++)
         delivery[i] = ais_send(&bench, NULL, "<a/>");
     ais_run(&bench);
     testhost_stop(bench.host);
     ais_run(&bench);
-    ais_ended(delivery[3], ACCORD_RETRY, "stopping");
+    ais_ended(delivery[5], ACCORD_RETRY, "stopping");
     answer(&bench, "STATUS SUCCESS|\n");
     ais_ended(delivery[0], ACCORD_DELIVERED, "SUCCESS");
     ais_close(&bench);
