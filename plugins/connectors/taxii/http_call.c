@@ -11,8 +11,8 @@
 /* Bytes at a time. TLS brings 16 KiB at most; what is sent should be several records at once. */
 #define RECEIVE_BUFFER 32768L
 #define SEND_BUFFER    131072L
-#define WHOLE_MOST                                                                                           \
-    49152 /* of a body that leaves with its head: both and TLS have room in what `hold` gathers */
+/* Of a body that leaves with its head: so that both and what TLS adds have room in what `hold` gathers. */
+#define WHOLE_MOST 49152
 
 static struct http_call *call_of(const struct client_session *session)
 {
