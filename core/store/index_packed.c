@@ -1,6 +1,7 @@
 /* Deliveries that need no place in any list of the file. Those that are over are only asked for by number: they are
- * packed (pack.h), and those that waited in the file until then are no rows of the deliveries any more. Those that are being sent are in memory, and most are over before the next
- * flush: each flush writes all of them anew, and they are only read when memory is gone.
+ * packed (pack.h), and those that waited in the file until then are no rows of the deliveries any more. Those that are
+ * being sent are in memory, and most are over before the next flush: each flush writes all of them anew, and they are only
+ * read when memory is gone.
  */
 #include <stdlib.h>
 #include <string.h>
