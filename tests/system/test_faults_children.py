@@ -6,9 +6,18 @@ import re
 import signal
 
 from exact import Flow, Ledger, gone_within, seeded
-from harness import alive, wait_for
+from harness import alive, give, wait_for
 
 BACK_OFF = 100  # milliseconds before the first new start; it doubles
+
+POLLING = """
+[service back]
+type      = stow-plan
+direction = receive
+link      = sftp
+directory = /back
+poll      = 100 ms
+"""
 
 
 def processes(agent):
@@ -99,3 +108,21 @@ def test_hung_processes_are_killed(agent, partner):
     flow.wait_settled()
     flow.check_all(ledger)
     assert agent.log().count("hub.hung") >= 3
+
+
+def test_a_link_does_not_connect_without_its_guard(agent, partner):
+    """A link that polls all the time, while its guard is killed again and again, connects only when the guard has said
+    what a session may negotiate; it tries again, and is not parked."""
+    flow = Flow(agent, partner())
+    (flow.partner.files / "back").mkdir()
+    give(flow.partner.files, "daemon")
+    text = (agent.conf / "isa.conf").read_text()
+    agent.write_conf("isa.conf", text.replace("connections = 1", "connections = 1\nidle-close = 0 s") + POLLING)
+    agent.start()
+    flow.wait_up()
+    for _ in range(5):
+        os.kill(wait_for(lambda: processes(agent).get("guard-isa"), "the guard to be ready"), signal.SIGKILL)
+    flow.wait_up()
+    flow.drop(2)
+    flow.wait_settled()
+    assert "link-parked" not in {record["event.action"] for record in agent.audit_records()}
