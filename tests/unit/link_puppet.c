@@ -252,7 +252,7 @@ static void deliver(void *state, const struct accord_outgoing *out)
     }
     char copy[ACCORD_NAME_MAX]; /* the envelope ends with the delivery */
     snprintf(copy, sizeof copy, "%s", verb);
-    finish(p, out->handle, ACCORD_DELIVERED, copy);
+    finish(p, out->handle, strcmp(copy, "refuse") ? ACCORD_DELIVERED : ACCORD_REFUSED, copy);
     if (!strcmp(copy, "twice"))
         finish(p, p->finished, ACCORD_DELIVERED, "again");
     if (!strcmp(copy, "pull-finished"))

@@ -133,15 +133,20 @@ static void a_connector_deaf_to_cancel_ends_the_process(void **state)
 }
 
 /* Two deliveries that end in different turns of the link's loop: do their results come in one datagram? */
-static bool results_come_together(struct fake_hub *hub)
+static bool come_together(struct fake_hub *hub, const char *verb, enum accord_outcome outcome)
 {
     kill(hub->child, SIGSTOP);
-    uint64_t first = put_delivery(hub, "", 0), second = put_delivery(hub, "", 0);
+    uint64_t first = put_delivery(hub, verb, 0), second = put_delivery(hub, verb, 0);
     kill(hub->child, SIGCONT);
-    expect_finished(hub, first, ACCORD_DELIVERED, "");
+    expect_finished(hub, first, outcome, verb);
     bool together = hub->rest.size > 0;
-    expect_finished(hub, second, ACCORD_DELIVERED, "");
+    expect_finished(hub, second, outcome, verb);
     return together;
+}
+
+static bool results_come_together(struct fake_hub *hub)
+{
+    return come_together(hub, "", ACCORD_DELIVERED);
 }
 
 /* A few times: a busy machine may take more than the millisecond that they wait. */
@@ -159,6 +164,8 @@ static void results_wait_for_each_other_while_many_are_under_way(void **state)
     for (int i = 0; i < 50 && !together; i++)
         together = results_come_together(&hub);
     assert_true(together);
+    for (int i = 0; i < 5; i++) /* somebody may have to see to it */
+        assert_false(come_together(&hub, "refuse", ACCORD_REFUSED));
     assert_int_equal(hub_close(&hub), 0);
 }
 
