@@ -138,13 +138,11 @@ void bus_dispatch_left(struct bus_dispatch *dispatch)
 
 void bus_dispatch_sent(struct bus_dispatch *dispatch)
 {
-    if (!dispatch->payload)
+    if (!dispatch->holds)
         return;
+    dispatch->holds = false;
     bus_lane_sent(dispatch->lane, dispatch->size);
-    dispatch->source.claimed = NULL;
-    if (!dispatch->source.taken)
-        free(dispatch->payload);
-    dispatch->payload = NULL;
+    free(bus_source_take(&dispatch->source));
 }
 
 void bus_dispatch_over(struct bus_dispatch *dispatch)
@@ -299,7 +297,6 @@ static void claimed_lost(struct bus_dispatch *dispatch)
 {
     dispatch->envelope =
         (struct accord_envelope){.id = "", .type = "", .name = "", .origin = "", .source_id = ""};
-    dispatch->source = (struct bus_source){.store = dispatch->lane->party->bus->store};
     set_view(dispatch, &dispatch->envelope);
     bus_lane_take(dispatch->lane, dispatch->size);
     bus_settle_damaged(dispatch);
@@ -311,7 +308,8 @@ void bus_dispatch_claimed(struct bus_lane *lane, const struct store_claimed *cla
     struct store_message *message = claimed->message;
     begin_anew(dispatch, lane, claimed->size);
     dispatch->message = message;
-    dispatch->payload = claimed->payload;
+    dispatch->holds = claimed->payload != NULL;
+    dispatch->source = (struct bus_source){.store = lane->party->bus->store, .claimed = claimed->payload};
     learn(dispatch, &claimed->delivery);
     text_copy(dispatch->delivery.rule, sizeof dispatch->delivery.rule, claimed->delivery.rule);
     if (!message) {
@@ -331,10 +329,8 @@ void bus_dispatch_claimed(struct bus_lane *lane, const struct store_claimed *cla
         .headers = message->headers,
         .header_count = message->header_count,
     };
-    dispatch->source = (struct bus_source){.store = lane->party->bus->store,
-                                           .claimed = claimed->payload,
-                                           .message = message->id,
-                                           .size = message->size};
+    dispatch->source.message = message->id;
+    dispatch->source.size = message->size;
     set_view(dispatch, &dispatch->envelope);
     bus_lane_take(lane, dispatch->size);
     begin(dispatch);

@@ -20,14 +20,14 @@ struct bus_dispatch {
     struct bus_lane *lane;
     struct bus_dispatch *next; /* in bus->unsettled or bus->spare */
     int64_t size;
-    int64_t sent_at;               /* ticks; 0: not at its link */
-    int64_t good_until;            /* ticks: the allow that it has is worth nothing from then on; 0: see generation */
+    int64_t sent_at;    /* ticks; 0: not at its link */
+    int64_t good_until; /* ticks: the allow that it has is worth nothing from then on; 0: see generation */
     struct store_message *message; /* claimed: from the store, */
-    uint8_t *payload;              /* with its payload, or NULL; or */
+    bool holds;                    /* with its payload, which its lane counts until it has left; or */
     struct bus_content *content;   /* just admitted */
     struct store_audit audit;
     enum audit_action action;
-    bool recorded; /* the settlement has an audit record */
+    bool recorded;                 /* the settlement has an audit record */
     struct bus_dispatch_view view; /* from here on nothing is zeroed when it begins */
     struct bus_source source;
     struct bus_delivery delivery;

@@ -15,7 +15,6 @@ uint8_t *bus_source_take(struct bus_source *source)
 {
     uint8_t *payload = source->claimed;
     source->claimed = NULL;
-    source->taken = payload != NULL;
     return payload;
 }
 

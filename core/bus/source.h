@@ -8,8 +8,7 @@
 struct bus_source {
     struct store *store;
     struct store_payload *staged; /* NULL: stored */
-    uint8_t *claimed;             /* all of it, as it was claimed; NULL */
-    bool taken;                   /* by whoever sends it */
+    uint8_t *claimed;             /* all of it, as it was claimed; NULL, also when somebody has taken it */
     const char *message;
     int64_t size;
     bool unreadable; /* the store's copy is damaged */

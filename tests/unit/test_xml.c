@@ -157,17 +157,23 @@ static void a_word_is_kept_with_a_name_as_long_as_it_means_the_same(void **state
     }
 }
 
+/* So many elements of different names, each with one attribute, and what follows them. */
+static void read_names(int count, const char *end, uint32_t words[9])
+{
+    static char document[100000];
+    size_t used = (size_t)sprintf(document, "<a>");
+    for (int i = 0; i < count; i++)
+        used += (size_t)sprintf(document + used, "<n%d a%d=''/>", i, i);
+    strcpy(document + used, end);
+    read_words(document, words);
+}
+
 /* Beyond as many as are kept, each begins anew. */
 static void words_are_kept_of_so_many_names(void **state)
 {
-    static char document[100000];
     uint32_t words[9];
     (void)state;
-    size_t used = (size_t)sprintf(document, "<a>");
-    for (int i = 0; i < 2000; i++)
-        used += (size_t)sprintf(document + used, "<n%d a%d=''/>", i, i);
-    strcpy(document + used, "<n1999 a1999=''/></a>");
-    read_words(document, words);
+    read_names(2000, "<n1999 a1999=''/></a>", words);
     assert_int_equal(words[2], 0);
     assert_int_equal(words[0], 0);
 }
@@ -175,15 +181,10 @@ static void words_are_kept_of_so_many_names(void **state)
 /* One that is used again has room for the names of its next document, however many its last one had. */
 static void words_of_an_earlier_document_take_no_room(void **state)
 {
-    static char document[20000];
     uint32_t words[9];
     (void)state;
-    size_t used = (size_t)sprintf(document, "<a>");
-    for (int i = 0; i < 400; i++)
-        used += (size_t)sprintf(document + used, "<n%d a%d=''/>", i, i);
-    strcpy(document + used, "</a>");
     xml_readers_keep();
-    read_words(document, words);
+    read_names(400, "</a>", words);
     read_words("<b><m/><m/></b>", words);
     assert_int_equal(words[2], 7);
     read_words("<b><m/></b>", words);
